@@ -1,0 +1,190 @@
+// Package gateway translates between API Gateway HTTP API payloads (format
+// 2.0) and net/http, in both directions: Handler serves a payload with an
+// http.Handler, as a Lambda does; Payload and Write turn a real HTTP exchange
+// into payloads, as API Gateway does.
+//
+// Source: API Gateway Developer Guide, "Working with AWS Lambda proxy
+// integrations for HTTP APIs".
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Handler serves API Gateway events with h. It is a Lambda handler
+// (`lambda.Handler`) and safe for concurrent use when h is.
+type Handler struct{ h http.Handler }
+
+// NewHandler returns a Handler that serves with h.
+func NewHandler(h http.Handler) Handler { return Handler{h} }
+
+// Invoke serves one payload of format 2.0. It fails only for a payload that
+// API Gateway does not send.
+func (g Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, fmt.Errorf("gateway: payload: %w", err)
+	}
+	r, err := request(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	w := &response{header: http.Header{}}
+	g.h.ServeHTTP(w, r)
+	return json.Marshal(w.event())
+}
+
+type requestIDKey struct{}
+
+// RequestID is the id API Gateway gave to the request that ctx belongs to, or "".
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// request rebuilds the HTTP request. rawPath arrives URL-decoded and
+// rawQueryString as it was sent; header names are lower-case and repeated
+// headers joined with commas.
+func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+	body := []byte(e.Body)
+	if e.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
+			return nil, fmt.Errorf("gateway: body: %w", err)
+		}
+	}
+	ctx = context.WithValue(ctx, requestIDKey{}, e.RequestContext.RequestID)
+	r := (&http.Request{
+		Method:        e.RequestContext.HTTP.Method,
+		URL:           &url.URL{Scheme: "https", Host: e.RequestContext.DomainName, Path: e.RawPath, RawQuery: e.RawQueryString},
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        make(http.Header, len(e.Headers)),
+		Host:          e.RequestContext.DomainName,
+		RemoteAddr:    e.RequestContext.HTTP.SourceIP,
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	for name, value := range e.Headers {
+		r.Header.Set(name, value)
+	}
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
+		r.URL.Scheme = proto
+	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host, r.URL.Host = host, host
+	}
+	return r, nil
+}
+
+type response struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
+
+func (w *response) event() events.APIGatewayV2HTTPResponse {
+	w.WriteHeader(http.StatusOK)
+	headers := make(map[string]string, len(w.header))
+	for name, values := range w.header {
+		headers[name] = strings.Join(values, ",")
+	}
+	return events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: headers, Body: w.body.String()}
+}
+
+// Payload is what API Gateway hands to the function behind routeKey for r:
+// format 2.0, path decoded, query string as sent, header names in lower case,
+// and every body that is not text in base64. body is the whole body of r.
+func Payload(r *http.Request, body []byte, routeKey, requestID string, params map[string]string) ([]byte, error) {
+	e := events.APIGatewayV2HTTPRequest{
+		Version:        "2.0",
+		RouteKey:       routeKey,
+		RawPath:        r.URL.Path,
+		RawQueryString: r.URL.RawQuery,
+		Headers:        make(map[string]string, len(r.Header)+1),
+		PathParameters: params,
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		e.Headers[strings.ToLower(name)] = strings.Join(r.Header[name], ",")
+	}
+	e.Headers["host"] = r.Host
+	e.Headers["x-forwarded-proto"] = "http"
+	if r.TLS != nil {
+		e.Headers["x-forwarded-proto"] = "https"
+	}
+	e.RequestContext.RouteKey = routeKey
+	e.RequestContext.Stage = "$default"
+	e.RequestContext.RequestID = requestID
+	e.RequestContext.DomainName = r.Host
+	e.RequestContext.HTTP.Method = r.Method
+	e.RequestContext.HTTP.Path = r.URL.Path
+	e.RequestContext.HTTP.Protocol = r.Proto
+	e.RequestContext.HTTP.SourceIP = r.RemoteAddr
+	e.RequestContext.HTTP.UserAgent = r.UserAgent()
+	if textual(r.Header.Get("Content-Type")) {
+		e.Body = string(body)
+	} else if len(body) > 0 {
+		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return json.Marshal(e)
+}
+
+// textual tells the media types that an HTTP API passes on as text.
+func textual(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); mediaType {
+	case "application/json", "application/xml", "application/javascript":
+		return true
+	}
+	return strings.HasPrefix(mediaType, "text/")
+}
+
+// Write sends a function's answer (payload format 2.0) to w.
+func Write(w http.ResponseWriter, payload []byte) error {
+	var e events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return fmt.Errorf("gateway: answer: %w", err)
+	}
+	body := []byte(e.Body)
+	if e.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
+			return fmt.Errorf("gateway: answer: %w", err)
+		}
+	}
+	for name, value := range e.Headers {
+		w.Header().Set(name, value)
+	}
+	if e.StatusCode == 0 {
+		return fmt.Errorf("gateway: answer without a statusCode")
+	}
+	w.WriteHeader(e.StatusCode)
+	_, err := w.Write(body)
+	return err
+}
