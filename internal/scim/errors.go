@@ -1,0 +1,60 @@
+package scim
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// Type is a scimType (RFC 7644 section 3.12, table 9).
+type Type string
+
+// The error types, in the order of the RFC.
+const (
+	InvalidFilter Type = "invalidFilter"
+	TooMany       Type = "tooMany"
+	Uniqueness    Type = "uniqueness"
+	Mutability    Type = "mutability"
+	InvalidSyntax Type = "invalidSyntax"
+	InvalidPath   Type = "invalidPath"
+	NoTarget      Type = "noTarget"
+	InvalidValue  Type = "invalidValue"
+	InvalidVers   Type = "invalidVers" // never returned: the version stands in the path
+	Sensitive     Type = "sensitive"   // never returned: nothing sensitive can be asked for
+)
+
+// Error is what a client gets to see when its request fails.
+type Error struct {
+	Status int
+	Type   Type // "" where the RFC names none for the status
+	Detail string
+}
+
+// Errorf makes an Error. The detail is shown to the client: it must hold
+// nothing internal.
+func Errorf(status int, t Type, format string, args ...any) *Error {
+	return &Error{Status: status, Type: t, Detail: fmt.Sprintf(format, args...)}
+}
+
+// badRequest makes an Error with status 400.
+func badRequest(t Type, format string, args ...any) *Error {
+	return Errorf(http.StatusBadRequest, t, format, args...)
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%d %s: %s", e.Status, e.Type, e.Detail)
+}
+
+// Body is the error as a SCIM message. The status is a string (RFC 7644
+// section 3.12).
+func (e *Error) Body() map[string]any {
+	body := map[string]any{
+		"schemas": []string{ErrorURN},
+		"status":  strconv.Itoa(e.Status),
+		"detail":  e.Detail,
+	}
+	if e.Type != "" {
+		body["scimType"] = string(e.Type)
+	}
+	return body
+}

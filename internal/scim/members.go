@@ -1,0 +1,128 @@
+package scim
+
+// Member is an element of a group's members: the id of a user, and the name
+// that the client gave with it.
+type Member struct {
+	ID      string
+	Display string
+}
+
+// Members is a change of a group's members: first forget all of them if Reset,
+// then remove, then add. An id is never both added and removed.
+type Members struct {
+	Reset   bool
+	added   map[string]string // id → display
+	removed map[string]bool
+	order   []string // ids in the order they were first named
+}
+
+// Added lists the members to add, in the order the request named them.
+func (m *Members) Added() []Member {
+	var list []Member
+	for _, id := range m.order {
+		if display, ok := m.added[id]; ok {
+			list = append(list, Member{id, display})
+		}
+	}
+	return list
+}
+
+// Removed lists the ids to remove, in the order the request named them.
+func (m *Members) Removed() []string {
+	var list []string
+	for _, id := range m.order {
+		if m.removed[id] {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// Empty reports whether there is nothing to do.
+func (m *Members) Empty() bool { return !m.Reset && len(m.added) == 0 && len(m.removed) == 0 }
+
+func (m *Members) add(v any) error {
+	members, err := readMembers(v)
+	if err != nil {
+		return err
+	}
+	for _, member := range members {
+		if err := m.note(member.ID); err != nil {
+			return err
+		}
+		m.added[member.ID] = member.Display
+		delete(m.removed, member.ID)
+	}
+	return nil
+}
+
+func (m *Members) remove(v any) error {
+	members, err := readMembers(v)
+	if err != nil {
+		return err
+	}
+	for _, member := range members {
+		if err := m.note(member.ID); err != nil {
+			return err
+		}
+		m.removed[member.ID] = true
+		delete(m.added, member.ID)
+	}
+	return nil
+}
+
+func (m *Members) reset() { *m = Members{Reset: true} }
+
+func (m *Members) replace(v any) error {
+	m.reset()
+	return m.add(v)
+}
+
+// note registers an id that the request names.
+func (m *Members) note(id string) error {
+	if m.added == nil {
+		m.added, m.removed = map[string]string{}, map[string]bool{}
+	}
+	if _, added := m.added[id]; !added && !m.removed[id] {
+		if len(m.order) == MaxMembers {
+			return badRequest(TooMany, "one request may name %d members at most", MaxMembers)
+		}
+		m.order = append(m.order, id)
+	}
+	return nil
+}
+
+// readMembers reads a list of {"value": id}, one such object, or a bare id
+// (entra.md Q32, Q39). `$ref` and `type` are ignored.
+func readMembers(v any) ([]Member, error) {
+	if unassigned(v) {
+		return nil, nil
+	}
+	elements, ok := v.([]any)
+	if !ok {
+		elements = []any{v}
+	}
+	members := make([]Member, 0, len(elements))
+	for _, element := range elements {
+		switch element := element.(type) {
+		case nil:
+		case string:
+			members = append(members, Member{ID: element})
+		case map[string]any:
+			value, _ := member(element, "value")
+			id, ok := value.(string)
+			if !ok || id == "" {
+				return nil, badRequest(InvalidValue, "a member has no value")
+			}
+			display, _ := member(element, "display")
+			if empty(display) {
+				display, _ = member(element, "displayName")
+			}
+			name, _ := display.(string)
+			members = append(members, Member{ID: id, Display: name})
+		default:
+			return nil, badRequest(InvalidValue, "a member is an object with a value")
+		}
+	}
+	return members, nil
+}

@@ -1,0 +1,142 @@
+package scim
+
+import "strings"
+
+// Schema URNs (RFC 7643 section 8.7).
+const (
+	UserURN       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+)
+
+// The data types of RFC 7643 section 2.3 that are in use.
+const (
+	String    = "string"
+	Boolean   = "boolean"
+	DateTime  = "dateTime"
+	Reference = "reference"
+	Complex   = "complex"
+)
+
+// Attribute describes one attribute (RFC 7643 section 7). Its JSON form is the
+// one /Schemas publishes.
+type Attribute struct {
+	Name            string       `json:"name"`
+	Type            string       `json:"type"`
+	MultiValued     bool         `json:"multiValued"`
+	Description     string       `json:"description"`
+	Required        bool         `json:"required"`
+	CanonicalValues []string     `json:"canonicalValues,omitempty"`
+	CaseExact       bool         `json:"caseExact"`
+	Mutability      string       `json:"mutability"`
+	Returned        string       `json:"returned"`
+	Uniqueness      string       `json:"uniqueness"`
+	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
+	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
+}
+
+// ReadOnly reports whether clients cannot write the attribute.
+func (a *Attribute) ReadOnly() bool { return a.Mutability == "readOnly" }
+
+// Sub returns the sub-attribute of that name in any letter case, or nil. The
+// name displayName stands for display where only that exists, because Entra
+// sends it in roles and members.
+func (a *Attribute) Sub(name string) *Attribute {
+	if sub := find(a.SubAttributes, name); sub != nil {
+		return sub
+	}
+	if strings.EqualFold(name, "displayName") {
+		return find(a.SubAttributes, "display")
+	}
+	return nil
+}
+
+// canonical reports whether v is one of the attribute's canonical values.
+func (a *Attribute) canonical(v string) bool {
+	for _, c := range a.CanonicalValues {
+		if strings.EqualFold(c, v) {
+			return true
+		}
+	}
+	return false
+}
+
+func find(attributes []*Attribute, name string) *Attribute {
+	for _, a := range attributes {
+		if strings.EqualFold(a.Name, name) {
+			return a
+		}
+	}
+	return nil
+}
+
+// Schema is a set of attributes under a URN.
+type Schema struct {
+	ID          string
+	Name        string
+	Description string
+	Attributes  []*Attribute
+}
+
+// ResourceType is a kind of resource (RFC 7643 section 6).
+type ResourceType struct {
+	Name        string // also its id
+	Endpoint    string // "/Users"
+	Description string
+	Schema      *Schema
+	Extensions  []*Schema
+	// Keyed names the multi-valued attribute whose elements are records of
+	// their own and never part of a stored resource ("members"), or "".
+	Keyed string
+}
+
+// common are the attributes of every resource (RFC 7643 section 3.1). They
+// are not published under /Schemas.
+var common = []*Attribute{
+	{Name: "schemas", Type: String, MultiValued: true, CaseExact: true, Mutability: "readOnly", Returned: "always"},
+	{Name: "id", Type: String, CaseExact: true, Mutability: "readOnly", Returned: "always", Uniqueness: "server"},
+	{Name: "externalId", Type: String, CaseExact: true, Mutability: "readWrite", Returned: "default"},
+	{Name: "meta", Type: Complex, Mutability: "readOnly", Returned: "default", SubAttributes: []*Attribute{
+		{Name: "resourceType", Type: String, CaseExact: true, Mutability: "readOnly", Returned: "default"},
+		{Name: "created", Type: DateTime, Mutability: "readOnly", Returned: "default"},
+		{Name: "lastModified", Type: DateTime, Mutability: "readOnly", Returned: "default"},
+		{Name: "location", Type: Reference, CaseExact: true, Mutability: "readOnly", Returned: "default"},
+		{Name: "version", Type: String, CaseExact: true, Mutability: "readOnly", Returned: "default"},
+	}},
+}
+
+// schema returns the schema with that URN in any letter case, or nil.
+func (rt *ResourceType) schema(urn string) *Schema {
+	if strings.EqualFold(rt.Schema.ID, urn) {
+		return rt.Schema
+	}
+	for _, e := range rt.Extensions {
+		if strings.EqualFold(e.ID, urn) {
+			return e
+		}
+	}
+	return nil
+}
+
+// keyed reports whether the elements of a are records of their own.
+func (rt *ResourceType) keyed(a *Attribute) bool {
+	return rt.Keyed != "" && a.Name == rt.Keyed
+}
+
+// attribute finds an attribute by its bare name: in the core schema first,
+// then in the extensions, because Entra sends `manager` without its URN. It
+// returns the extension that holds it, or nil for the core.
+func (rt *ResourceType) attribute(name string) (*Schema, *Attribute) {
+	if a := find(common, name); a != nil {
+		return nil, a
+	}
+	if a := find(rt.Schema.Attributes, name); a != nil {
+		return nil, a
+	}
+	for _, e := range rt.Extensions {
+		if a := find(e.Attributes, name); a != nil {
+			return e, a
+		}
+	}
+	return nil, nil
+}

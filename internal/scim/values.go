@@ -1,0 +1,230 @@
+package scim
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Values of a resource are string, bool, map[string]any and []any: there is no
+// numeric attribute in the schemas. Unassigned values are absent.
+
+// toBool reads a boolean: a JSON one, or the strings "True" and "False" in any
+// letter case, which Entra sends (entra.md section 4).
+func toBool(v any) (value, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		if strings.EqualFold(v, "true") {
+			return true, true
+		}
+		if strings.EqualFold(v, "false") {
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// unassigned tells null and "": both clear an attribute (entra.md section 15).
+func unassigned(v any) bool { return v == nil || v == "" }
+
+// coerce brings a value from a client into the form of its attribute, or fails
+// with invalidValue. It returns nil for a value that assigns nothing.
+func coerce(a *Attribute, v any) (any, error) {
+	if unassigned(v) {
+		return nil, nil
+	}
+	if !a.MultiValued {
+		return coerceOne(a, v)
+	}
+	elements, ok := v.([]any)
+	if !ok {
+		elements = []any{v} // a single value for a list (entra.md Q39)
+	}
+	list := make([]any, 0, len(elements))
+	for _, element := range elements {
+		c, err := coerceOne(a, element)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return list, nil
+}
+
+// coerceOne is coerce for a single value, or an element of a list.
+func coerceOne(a *Attribute, v any) (any, error) {
+	if unassigned(v) {
+		return nil, nil
+	}
+	switch a.Type {
+	case Boolean:
+		if b, ok := toBool(v); ok {
+			return b, nil
+		}
+		return nil, badRequest(InvalidValue, "%s is a boolean", a.Name)
+	case Complex:
+		return coerceComplex(a, v)
+	}
+	s, ok := v.(string)
+	if !ok {
+		return nil, badRequest(InvalidValue, "%s is a string", a.Name)
+	}
+	if a.Type == DateTime {
+		if _, err := time.Parse(time.RFC3339, s); err != nil {
+			return nil, badRequest(InvalidValue, "%s is a date and time", a.Name)
+		}
+	}
+	return s, nil
+}
+
+// coerceComplex reads an object. A string stands for {"value": …}, and a list
+// of one for its element: Entra sends a manager in all three forms
+// (entra.md section 0, point 5).
+func coerceComplex(a *Attribute, v any) (any, error) {
+	switch value := v.(type) {
+	case string:
+		if a.Sub("value") != nil {
+			return map[string]any{"value": value}, nil
+		}
+	case []any:
+		if !a.MultiValued && len(value) == 1 {
+			return coerceOne(a, value[0])
+		}
+		if !a.MultiValued && len(value) == 0 {
+			return nil, nil
+		}
+	case map[string]any:
+		object := make(map[string]any, len(value))
+		for name, member := range value {
+			sub := a.Sub(name)
+			if sub == nil || sub.ReadOnly() {
+				continue
+			}
+			if _, taken := object[sub.Name]; taken && !strings.EqualFold(name, sub.Name) {
+				continue // the real name wins over its alias
+			}
+			c, err := coerce(sub, member)
+			if err != nil {
+				return nil, err
+			}
+			if c != nil {
+				object[sub.Name] = c
+			}
+		}
+		if len(object) == 0 {
+			return nil, nil
+		}
+		return object, nil
+	}
+	return nil, badRequest(InvalidValue, "%s is an object", a.Name)
+}
+
+// unwrap takes the scalar out of [{"value": x}], [x] and {"value": x}, which
+// clients send to a path that ends in a sub-attribute (entra.md Q14).
+func unwrap(v any) any {
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0]
+	}
+	if object, ok := v.(map[string]any); ok && len(object) == 1 {
+		for name, value := range object {
+			if strings.EqualFold(name, "value") {
+				return value
+			}
+		}
+	}
+	return v
+}
+
+// tidy brings a resource into its stored form: in each list no element twice,
+// at most one primary, and no element of which only type and primary are left.
+// It returns the resource without what became empty.
+func (rt *ResourceType) tidy(r map[string]any) {
+	tidyAttributes(rt.Schema.Attributes, r)
+	for _, e := range rt.Extensions {
+		if extension, ok := r[e.ID].(map[string]any); ok {
+			tidyAttributes(e.Attributes, extension)
+			if len(extension) == 0 {
+				delete(r, e.ID)
+			}
+		}
+	}
+}
+
+func tidyAttributes(attributes []*Attribute, r map[string]any) {
+	for _, a := range attributes {
+		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
+			if list = tidyList(a, list); len(list) > 0 {
+				r[a.Name] = list
+				continue
+			}
+			delete(r, a.Name)
+		} else if empty(r[a.Name]) {
+			delete(r, a.Name)
+		}
+	}
+}
+
+func tidyList(a *Attribute, list []any) []any {
+	kept := make([]any, 0, len(list))
+	seen := make(map[string]bool, len(list))
+	primary := false
+	for _, element := range list {
+		object, ok := element.(map[string]any)
+		if !ok {
+			kept = append(kept, element)
+			continue
+		}
+		if hollow(object) {
+			continue
+		}
+		if key := identity(a, object); seen[key] {
+			continue
+		} else {
+			seen[key] = true
+		}
+		if object["primary"] == true {
+			if primary {
+				delete(object, "primary")
+			}
+			primary = true
+		}
+		kept = append(kept, object)
+	}
+	return kept
+}
+
+// hollow tells an element that says what it is for, and nothing else.
+func hollow(object map[string]any) bool {
+	for name, v := range object {
+		if name != "type" && name != "primary" && !empty(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// identity is what makes an element the same as another: its type and value,
+// or, where it has no value, all of it but `primary`.
+func identity(a *Attribute, object map[string]any) string {
+	if a.Sub("value") != nil && !empty(object["value"]) {
+		kind, _ := object["type"].(string)
+		value, _ := object["value"].(string)
+		return strconv.Quote(Fold(kind)) + value
+	}
+	all := make(map[string]any, len(object))
+	for name, v := range object {
+		if name != "primary" {
+			all[name] = v
+		}
+	}
+	b, _ := json.Marshal(all)
+	return string(b)
+}
