@@ -4,14 +4,17 @@ package main
 import (
 	"context"
 	"log"
+	"log/slog"
 	"os"
 
 	"dsync/internal/app"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
 	handler, err := app.Jobs(context.Background(), os.Getenv)
 	if err != nil {
 		log.Fatal(err)

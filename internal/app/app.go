@@ -5,32 +5,74 @@ package app
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/gateway"
+	"dsync/internal/jobs"
+	"dsync/internal/provider"
+	"dsync/internal/relay"
+	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 // Environment looks up a variable, as os.Getenv does.
 type Environment func(name string) string
 
-var errNotBuilt = errors.New("skeleton")
-
 // Users builds the function that serves SCIM /Users.
-func Users(ctx context.Context, env Environment) (lambda.Handler, error) { return nil, errNotBuilt }
+func Users(ctx context.Context, env Environment) (lambda.Handler, error) {
+	return api(ctx, env, provider.Users)
+}
 
 // Groups builds the function that serves SCIM /Groups.
-func Groups(ctx context.Context, env Environment) (lambda.Handler, error) { return nil, errNotBuilt }
+func Groups(ctx context.Context, env Environment) (lambda.Handler, error) {
+	return api(ctx, env, provider.Groups)
+}
 
 // Discovery builds the function that serves SCIM discovery and every other path.
 func Discovery(ctx context.Context, env Environment) (lambda.Handler, error) {
-	return nil, errNotBuilt
+	return api(ctx, env, provider.Discovery)
+}
+
+func api(ctx context.Context, env Environment, serve func(*directory.Service, *slog.Logger) http.Handler) (lambda.Handler, error) {
+	t, _, err := open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	prime(ctx, t)
+	return gateway.NewHandler(serve(service(t), slog.Default())), nil
 }
 
 // Relay builds the function that turns stream records into events on the bus.
-func Relay(ctx context.Context, env Environment) (lambda.Handler, error) { return nil, errNotBuilt }
+func Relay(ctx context.Context, env Environment) (lambda.Handler, error) {
+	t, c, err := open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	bus, err := required(env, "EVENT_BUS_NAME")
+	if err != nil {
+		return nil, err
+	}
+	return lambda.NewHandler(relay.New(t, relay.NewBus(eventbridge.NewFromConfig(c), bus), slog.Default()).Handle), nil
+}
 
 // Jobs builds the function that does long work a page at a time.
-func Jobs(ctx context.Context, env Environment) (lambda.Handler, error) { return nil, errNotBuilt }
+func Jobs(ctx context.Context, env Environment) (lambda.Handler, error) {
+	t, _, err := open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return lambda.NewHandler(jobs.New(t, time.Now, slog.Default()).Handle), nil
+}
 
 // Connection is what an IT admin pastes into Entra, and whose it is.
 type Connection struct {
@@ -42,5 +84,53 @@ type Connection struct {
 
 // Connect creates an organization, an Entra directory in it, and a token.
 func Connect(ctx context.Context, env Environment, organization, directory string) (Connection, error) {
-	return Connection{}, errNotBuilt
+	t, _, err := open(ctx, env)
+	if err != nil {
+		return Connection{}, err
+	}
+	s := service(t)
+	o, err := s.CreateOrganization(ctx, organization)
+	if err != nil {
+		return Connection{}, err
+	}
+	d, secret, err := s.CreateDirectory(ctx, o.ID, directory)
+	return Connection{o.ID, d.ID, d.ExternalKey, secret}, err
+}
+
+func service(t *table.Table) *directory.Service {
+	return directory.New(t, time.Now, rand.Reader, slog.Default())
+}
+
+// open connects to the table.
+func open(ctx context.Context, env Environment) (*table.Table, aws.Config, error) {
+	name, err := required(env, "TABLE_NAME")
+	if err != nil {
+		return nil, aws.Config{}, err
+	}
+	// Endpoints and credentials come from the SDK's own variables.
+	c, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(5))
+	if err != nil {
+		return nil, c, fmt.Errorf("app: AWS configuration: %w", err)
+	}
+	return table.New(dynamodb.NewFromConfig(c), name), c, nil
+}
+
+func required(env Environment, name string) (string, error) {
+	if v := env(name); v != "" {
+		return v, nil
+	}
+	return "", fmt.Errorf("app: the environment variable %s is not set", name)
+}
+
+// primeTime bounds opening the connection while the function starts. The
+// first call to DynamoDB costs a TLS handshake; at start the CPU is free.
+const primeTime = 300 * time.Millisecond
+
+// prime opens the connection to DynamoDB. A function starts without it, too.
+func prime(ctx context.Context, t *table.Table) {
+	ctx, cancel := context.WithTimeout(ctx, primeTime)
+	defer cancel()
+	if err := t.Prime(ctx); err != nil {
+		slog.WarnContext(ctx, "the connection is not primed", "error", err)
+	}
 }

@@ -36,11 +36,16 @@ const (
 	// MaxMembers bounds the members that one request names: at 25 a write
 	// they take a few seconds, within a function's 10.
 	MaxMembers = 5000
+	// MaxComparisons bounds the comparisons of elements with filters and
+	// values in one PATCH: operations times elements would otherwise buy
+	// minutes of CPU with one small body.
+	MaxComparisons = 250_000
 	// MaxResource bounds a stored resource in bytes of JSON: an item is at
 	// most 400 KB in DynamoDB, and an event that carries the resource and
 	// what it was before must fit EventBridge.
 	MaxResource = 128 << 10
-	// MaxKeyValue bounds, in bytes, a value that a record's key is made of.
+	// MaxKeyValue bounds, in bytes, a value that a record's key is made of: a
+	// sort key in DynamoDB has 1,024 at most, prefix and escapes included.
 	MaxKeyValue = 512
 
 	// DefaultCount and MaxCount are the page size when the client names none,

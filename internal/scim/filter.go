@@ -10,7 +10,8 @@ import (
 
 // Expr is a filter (RFC 7644 section 3.4.2.2) or a part of one.
 type Expr interface {
-	// String prints the expression as a filter that parses to it again.
+	// String prints the expression as a filter that parses to it again, unless
+	// full names make it longer than MaxFilter.
 	String() string
 	match(m *matcher, r map[string]any) bool
 }
@@ -96,13 +97,36 @@ func conjuncts(e Expr) []Expr {
 	return []Expr{e}
 }
 
+// comparisons counts the terms of a filter.
+func comparisons(e Expr) int {
+	switch e := e.(type) {
+	case nil:
+		return 0
+	case logical:
+		return comparisons(e.left) + comparisons(e.right)
+	case not:
+		return comparisons(e.e)
+	}
+	return 1
+}
+
 type logical struct {
 	op          string // "and", "or"
 	left, right Expr
 }
 
+// String sets parentheses only where the tree needs them: what it prints nests
+// no deeper than what was parsed, so that it parses again.
 func (e logical) String() string {
-	return "(" + e.left.String() + " " + e.op + " " + e.right.String() + ")"
+	return e.operand(e.left, false) + " " + e.op + " " + e.operand(e.right, true)
+}
+
+func (e logical) operand(x Expr, right bool) string {
+	// `and` binds tighter than `or`, and both group to the left.
+	if l, ok := x.(logical); ok && (right || e.op == "and" && l.op == "or") {
+		return "(" + x.String() + ")"
+	}
+	return x.String()
 }
 
 func (e logical) match(m *matcher, r map[string]any) bool {
@@ -159,8 +183,8 @@ type compare struct {
 	underKeyed bool // the target is a sub-attribute inside its brackets
 }
 
-// newCompare checks the operator and the literal against the attribute's type.
-func newCompare(rt *ResourceType, t Target, op string, literal any) (compare, error) {
+// compare checks the operator and the literal against the attribute's type.
+func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	a := t.effective()
 	if a.Type == Complex {
 		value := a.Sub("value")
@@ -170,10 +194,10 @@ func newCompare(rt *ResourceType, t Target, op string, literal any) (compare, er
 		t.Sub, a = value, value
 	}
 	c := compare{target: t, op: op, caseExact: a.CaseExact}
-	c.keyed = rt.keyed(t.Attribute)
-	c.underKeyed = rt.Keyed != "" && find(rt.Schema.Attributes, rt.Keyed).Sub(t.Attribute.Name) == t.Attribute
-	if c.keyed && (op != "eq" || t.Filter != nil || a.Name != "value") {
-		return compare{}, errors.New(rt.Keyed + " can be compared by value with eq only")
+	c.keyed = p.parent == nil && p.rt.keyed(t.Attribute)
+	c.underKeyed = p.parent != nil && p.rt.keyed(p.parent)
+	if c.keyed && (op != "eq" || literal == nil || t.Filter != nil || a.Name != "value") {
+		return compare{}, errors.New(p.rt.Keyed + " can be compared by value with eq only")
 	}
 	if literal == nil {
 		if op != "eq" && op != "ne" {
@@ -190,15 +214,16 @@ func newCompare(rt *ResourceType, t Target, op string, literal any) (compare, er
 		c.value = b
 		return c, nil
 	case DateTime:
+		if op == "co" || op == "sw" || op == "ew" {
+			break // parts of a date compare as text
+		}
 		s, _ := literal.(string)
 		at, err := time.Parse(time.RFC3339, s)
 		if err != nil {
 			return compare{}, errors.New(a.Name + " compares to a date and time such as \"2026-01-15T12:00:00Z\"")
 		}
-		if op != "co" && op != "sw" && op != "ew" {
-			c.value, c.text = at, s
-			return c, nil
-		}
+		c.value, c.text = at, s
+		return c, nil
 	}
 	s, ok := literal.(string)
 	if !ok {
@@ -225,8 +250,11 @@ func (e compare) String() string {
 }
 
 func quote(s string) string {
-	b, _ := json.Marshal(s)
-	return string(b)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always encodes
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func (e compare) match(m *matcher, r map[string]any) bool {
@@ -308,9 +336,6 @@ func values(m *matcher, t Target, r map[string]any) []any {
 			return []any{extension}
 		}
 		r = extension
-	}
-	if t.Attribute == nil {
-		return []any{r}
 	}
 	v, ok := r[t.Attribute.Name]
 	if !ok {

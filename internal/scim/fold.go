@@ -3,13 +3,19 @@ package scim
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Fold maps s so that Fold(a) == Fold(b) exactly when strings.EqualFold(a, b).
 // Comparing and keying both use it, so a name that is found is a name that is
 // taken. ASCII letters fold to lower case.
 func Fold(s string) string {
-	return strings.Map(foldRune, s)
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return strings.Map(foldRune, s)
+		}
+	}
+	return s
 }
 
 func foldRune(r rune) rune {

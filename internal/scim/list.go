@@ -1,8 +1,8 @@
 package scim
 
 import (
-	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,43 +17,69 @@ type Query struct {
 	Projection Projection
 }
 
-// ParseQuery reads a raw query string: `+` is a blank and `%2B` a plus.
+// ParseQuery reads a raw query string: `+` is a blank and `%2B` a plus. What
+// is not encoded, such as brackets, is taken as it stands (entra.md Q36). Of a
+// parameter that comes twice, the first counts.
 func (rt *ResourceType) ParseQuery(raw string) (Query, error) {
 	q := Query{StartIndex: 1, Count: DefaultCount}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return q, badRequest(InvalidSyntax, "the query string is not URL-encoded")
-	}
-	get := func(name string) string {
-		for key, v := range values {
-			if strings.EqualFold(key, name) {
-				return v[0]
-			}
-		}
-		return ""
-	}
-	if f := get("filter"); strings.TrimSpace(f) != "" {
+	var err error
+	if f := parameter(raw, "filter"); strings.TrimSpace(f) != "" {
 		if q.Filter, err = rt.ParseFilter(f); err != nil {
 			return q, err
 		}
 	}
 	// Values below the range count as its lower end (RFC 7644 section 3.4.2.4).
-	if s := get("startIndex"); s != "" {
+	if s := parameter(raw, "startIndex"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return q, badRequest(InvalidValue, "startIndex is a number")
 		}
 		q.StartIndex = max(n, 1)
 	}
-	if s := get("count"); s != "" {
+	if s := parameter(raw, "count"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return q, badRequest(InvalidValue, "count is a number")
 		}
 		q.Count = min(max(n, 0), MaxCount)
 	}
-	q.Projection = rt.projection(get("attributes"), get("excludedAttributes"))
+	q.Projection = rt.projection(parameter(raw, "attributes"), parameter(raw, "excludedAttributes"))
 	return q, nil
+}
+
+// parameter is the first value of a query parameter, named in any letter case.
+func parameter(raw, name string) string {
+	for pair := range strings.SplitSeq(raw, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if strings.EqualFold(unescape(key), name) {
+			return unescape(value)
+		}
+	}
+	return ""
+}
+
+// unescape decodes %XX and `+`. A `%` that begins no escape stands for itself.
+func unescape(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			b.WriteByte(' ')
+		case s[i] == '%' && i+2 < len(s):
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+			fallthrough
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 // Projection says which attributes an answer holds (RFC 7644 section 3.9).
@@ -84,135 +110,101 @@ func (rt *ResourceType) projection(attributes, excluded string) Projection {
 	return p
 }
 
-// Wants reports whether the attribute is part of the answer.
+// Wants reports whether the attribute of the core schema is part of the answer.
 func (p Projection) Wants(name string) bool {
-	match := func(t Target) bool { return t.Attribute != nil && t.Attribute.Name == name }
-	for _, t := range p.without {
-		if match(t) && t.Sub == nil {
-			return false
-		}
+	if whole, _ := named(p.without, "", name); whole {
+		return false
 	}
-	if len(p.only) == 0 {
-		return true
-	}
-	for _, t := range p.only {
-		if match(t) {
-			return true
-		}
-	}
-	return false
+	whole, subs := named(p.only, "", name)
+	return len(p.only) == 0 || whole || len(subs) > 0
 }
 
-// Apply projects a rendered resource. id and schemas are always there.
+// Apply projects a rendered resource, which stays as it is. id and schemas are
+// always there.
 func (p Projection) Apply(full map[string]any) map[string]any {
-	r := full
-	if len(p.only) > 0 {
-		r = map[string]any{"id": full["id"], "schemas": full["schemas"]}
-		for _, t := range p.only {
-			pick(r, full, t)
+	r := make(map[string]any, len(full))
+	for name, v := range full {
+		extension, ok := v.(map[string]any)
+		if !ok || !strings.HasPrefix(name, "urn:") {
+			p.project(r, "", name, v)
+			continue
 		}
-	}
-	for _, t := range p.without {
-		drop(r, t)
+		object := make(map[string]any, len(extension))
+		for attribute, v := range extension {
+			p.project(object, name, attribute, v)
+		}
+		if len(object) > 0 {
+			r[name] = object
+		}
 	}
 	return r
 }
 
-// pick copies what t addresses from full to r.
-func pick(r, full map[string]any, t Target) {
-	if t.Extension != nil {
-		from, ok := full[t.Extension.ID].(map[string]any)
-		if !ok {
+// project puts into r what the answer holds of an attribute. extension is the
+// URN of its extension, or "" for the core schema.
+func (p Projection) project(r map[string]any, extension, name string, v any) {
+	if a := find(common, name); extension != "" || a == nil || a.Returned != "always" {
+		whole, subs := named(p.only, extension, name)
+		if len(p.only) > 0 && !whole {
+			v = subAttributes(v, subs, true)
+		}
+		if whole, subs = named(p.without, extension, name); whole {
 			return
 		}
-		if t.Attribute == nil {
-			r[t.Extension.ID] = from
-			return
+		if len(subs) > 0 {
+			v = subAttributes(v, subs, false)
 		}
-		to, ok := r[t.Extension.ID].(map[string]any)
-		if !ok {
-			to = map[string]any{}
-		}
-		pick(to, from, Target{Attribute: t.Attribute, Sub: t.Sub})
-		if len(to) > 0 {
-			r[t.Extension.ID] = to
-		}
-		return
 	}
-	v, ok := full[t.Attribute.Name]
-	if !ok {
-		return
-	}
-	if t.Sub == nil {
-		r[t.Attribute.Name] = v
-		return
-	}
-	r[t.Attribute.Name] = pickSub(r[t.Attribute.Name], v, t.Sub.Name)
-}
-
-// pickSub copies one sub-attribute, of each element of a list.
-func pickSub(to, from any, name string) any {
-	switch from := from.(type) {
-	case map[string]any:
-		object, ok := to.(map[string]any)
-		if !ok {
-			object = map[string]any{}
-		}
-		if v, ok := from[name]; ok {
-			object[name] = v
-		}
-		return object
-	case []any:
-		list, ok := to.([]any)
-		if !ok {
-			list = make([]any, len(from))
-		}
-		for i, element := range from {
-			list[i] = pickSub(list[i], element, name)
-		}
-		return list
-	}
-	return from
-}
-
-// drop removes what t addresses from r.
-func drop(r map[string]any, t Target) {
-	if t.Extension != nil {
-		if t.Attribute == nil {
-			delete(r, t.Extension.ID)
-		} else if object, ok := r[t.Extension.ID].(map[string]any); ok {
-			object = maps.Clone(object)
-			drop(object, Target{Attribute: t.Attribute, Sub: t.Sub})
-			r[t.Extension.ID] = object
-		}
-		return
-	}
-	if t.Attribute.Returned == "always" {
-		return
-	}
-	if t.Sub == nil {
-		delete(r, t.Attribute.Name)
-		return
-	}
-	if v, ok := r[t.Attribute.Name]; ok {
-		r[t.Attribute.Name] = dropSub(v, t.Sub.Name)
+	if v != nil {
+		r[name] = v
 	}
 }
 
-func dropSub(v any, name string) any {
+// named tells whether the targets name an attribute as a whole, and which of
+// its sub-attributes they name.
+func named(targets []Target, extension, name string) (whole bool, subs []string) {
+	for _, t := range targets {
+		urn := ""
+		if t.Extension != nil {
+			urn = t.Extension.ID
+		}
+		switch {
+		case urn != extension || t.Attribute != nil && t.Attribute.Name != name:
+		case t.Sub == nil:
+			whole = true
+		default:
+			subs = append(subs, t.Sub.Name)
+		}
+	}
+	return whole, subs
+}
+
+// subAttributes copies an object, or each of a list, with only the named
+// sub-attributes, or without them. It returns nil when nothing is left.
+func subAttributes(v any, names []string, keep bool) any {
 	switch v := v.(type) {
 	case map[string]any:
-		object := maps.Clone(v)
-		delete(object, name)
-		return object
-	case []any:
-		list := make([]any, len(v))
-		for i, element := range v {
-			list[i] = dropSub(element, name)
+		object := make(map[string]any, len(v))
+		for name, value := range v {
+			if slices.Contains(names, name) == keep {
+				object[name] = value
+			}
 		}
-		return list
+		if len(object) > 0 {
+			return object
+		}
+	case []any:
+		list := make([]any, 0, len(v))
+		for _, element := range v {
+			if element = subAttributes(element, names, keep); element != nil {
+				list = append(list, element)
+			}
+		}
+		if len(list) > 0 {
+			return list
+		}
 	}
-	return v
+	return nil
 }
 
 // ListResponse is a page of resources (RFC 7644 section 3.4.2). Resources is a

@@ -1,5 +1,7 @@
 package scim
 
+import "net/http"
+
 // Member is an element of a group's members: the id of a user, and the name
 // that the client gave with it.
 type Member struct {
@@ -85,7 +87,7 @@ func (m *Members) note(id string) error {
 	}
 	if _, added := m.added[id]; !added && !m.removed[id] {
 		if len(m.order) == MaxMembers {
-			return badRequest(TooMany, "one request may name %d members at most", MaxMembers)
+			return Errorf(http.StatusRequestEntityTooLarge, "", "one request may name %d members at most", MaxMembers)
 		}
 		m.order = append(m.order, id)
 	}
@@ -104,25 +106,30 @@ func readMembers(v any) ([]Member, error) {
 	}
 	members := make([]Member, 0, len(elements))
 	for _, element := range elements {
+		var m Member
 		switch element := element.(type) {
 		case nil:
+			continue
 		case string:
-			members = append(members, Member{ID: element})
+			m.ID = element
 		case map[string]any:
 			value, _ := member(element, "value")
-			id, ok := value.(string)
-			if !ok || id == "" {
-				return nil, badRequest(InvalidValue, "a member has no value")
-			}
+			m.ID, _ = value.(string)
 			display, _ := member(element, "display")
 			if empty(display) {
 				display, _ = member(element, "displayName")
 			}
-			name, _ := display.(string)
-			members = append(members, Member{ID: id, Display: name})
+			m.Display, _ = display.(string)
 		default:
 			return nil, badRequest(InvalidValue, "a member is an object with a value")
 		}
+		if m.ID == "" {
+			return nil, badRequest(InvalidValue, "a member has no value")
+		}
+		if max(len(m.ID), len(m.Display)) > MaxKeyValue {
+			return nil, badRequest(InvalidValue, "the value or display of a member is longer than %d bytes", MaxKeyValue)
+		}
+		members = append(members, m)
 	}
 	return members, nil
 }

@@ -224,7 +224,7 @@ func (p *parser) comparison() (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCompare(p.rt, t, op, value)
+	c, err := p.compare(t, op, value)
 	if err != nil {
 		p.pos = at
 		return nil, p.errorf("%s", err.Error())

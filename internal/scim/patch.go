@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -38,7 +37,7 @@ func ParsePatch(body []byte) ([]Operation, error) {
 		return nil, badRequest(InvalidSyntax, "Operations is a list of at least one operation")
 	}
 	if len(list) > MaxOperations {
-		return nil, Errorf(http.StatusRequestEntityTooLarge, TooMany, "a PATCH has %d operations at most", MaxOperations)
+		return nil, Errorf(http.StatusRequestEntityTooLarge, "", "a PATCH has %d operations at most", MaxOperations)
 	}
 	operations := make([]Operation, len(list))
 	for i, v := range list {
@@ -142,6 +141,7 @@ type patch struct {
 	rt      *ResourceType
 	r       map[string]any
 	members *Members
+	spent   int // comparisons of elements
 }
 
 func (p *patch) apply(o Operation) error {
@@ -216,7 +216,7 @@ func (p *patch) applyTarget(o Operation, t Target) error {
 	}
 	container := p.rt.container(p.r, t.Extension)
 	if t.Attribute.MultiValued {
-		return applyList(o, t, container)
+		return p.applyList(o, t, container)
 	}
 	if t.Filter != nil {
 		return badRequest(InvalidPath, "%s has one value only: there is nothing to filter", t.Attribute.Name)
@@ -239,28 +239,23 @@ func applySingle(o Operation, t Target, container map[string]any) error {
 		container[a.Name] = object
 		return nil
 	}
-	if a.Type == Complex && o.Op != "remove" {
-		v, err := coerceOne(a, o.Value)
-		if err != nil {
-			return err
-		}
-		if given, ok := v.(map[string]any); ok {
-			// Sub-attributes that the value does not name stay (RFC 7644 section 3.5.2.3).
-			object, _ := container[a.Name].(map[string]any)
-			if object == nil || a.Sub("value") != nil {
-				object = map[string]any{} // a reference is one thing: a new $ref belongs to a new value
-			}
-			maps.Copy(object, given)
-			clearNulls(a, object, o.Value)
-			container[a.Name] = object
-			return nil
-		}
-		if object, ok := container[a.Name].(map[string]any); ok && !unassigned(o.Value) {
-			clearNulls(a, object, o.Value)
-			return nil
-		}
+	if o.Value = only(o.Value); a.Type != Complex || o.Op == "remove" || unassigned(o.Value) {
+		return assign(o, a, container)
 	}
-	return assign(o, a, container)
+	v, err := coerceOne(a, o.Value)
+	if err != nil {
+		return err
+	}
+	// Sub-attributes that the value does not name stay (RFC 7644 section 3.5.2.3).
+	object, _ := container[a.Name].(map[string]any)
+	if object == nil {
+		object = map[string]any{}
+	}
+	clearNulls(a, object, o.Value)
+	given, _ := v.(map[string]any)
+	maps.Copy(object, given)
+	container[a.Name] = object
+	return nil
 }
 
 // clearNulls unassigns the sub-attributes that the value names as null or "".
@@ -273,9 +268,10 @@ func clearNulls(a *Attribute, object map[string]any, v any) {
 	}
 }
 
-// assign sets or clears the attribute in the object that holds it.
+// assign sets a scalar attribute in the object that holds it, or clears any.
 func assign(o Operation, a *Attribute, holder map[string]any) error {
-	if o.Op == "remove" || unassigned(o.Value) {
+	v := unwrap(o.Value)
+	if o.Op == "remove" || unassigned(v) {
 		if a.Required {
 			if o.Op == "remove" {
 				return badRequest(Mutability, "%s is required and cannot be removed", a.Name)
@@ -285,17 +281,9 @@ func assign(o Operation, a *Attribute, holder map[string]any) error {
 		delete(holder, a.Name)
 		return nil
 	}
-	v := o.Value
-	if a.Type != Complex {
-		v = unwrap(v)
-	}
-	c, err := coerce(a, v)
+	c, err := coerceOne(a, v)
 	if err != nil {
 		return err
-	}
-	if c == nil {
-		delete(holder, a.Name)
-		return nil
 	}
 	holder[a.Name] = c
 	return nil
@@ -347,11 +335,4 @@ func memberIDs(e Expr) ([]any, bool) {
 		return append(left, right...), e.op == "or" && ok && also
 	}
 	return nil, false
-}
-
-// equal compares two values as JSON.
-func equal(a, b any) bool {
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return string(x) == string(y)
 }

@@ -2,22 +2,20 @@ package scim
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 )
 
 // applyList applies an operation to a multi-valued attribute: to the list, to
 // the elements that a filter picks, or to a sub-attribute of these.
-func applyList(o Operation, t Target, container map[string]any) error {
+func (p *patch) applyList(o Operation, t Target, container map[string]any) error {
 	a := t.Attribute
 	list, _ := container[a.Name].([]any)
 	var err error
-	switch {
-	case t.Filter == nil && t.Sub == nil:
-		list, err = applyWhole(o, a, list)
-	case o.Op == "remove" || unassigned(o.Value):
-		list = removeElements(t, list, o)
-	default:
-		list, err = applyElements(o, t, list)
+	if t.Filter == nil && t.Sub == nil {
+		list, err = p.applyWhole(o, a, list)
+	} else {
+		list, err = p.applyElements(o, t, list)
 	}
 	if err != nil {
 		return err
@@ -26,10 +24,18 @@ func applyList(o Operation, t Target, container map[string]any) error {
 	return nil
 }
 
+// spend counts comparisons of elements.
+func (p *patch) spend(n int) error {
+	if p.spent += n; p.spent > MaxComparisons {
+		return badRequest(TooMany, "the operations compare more than %d elements in all", MaxComparisons)
+	}
+	return nil
+}
+
 // applyWhole adds to a list, replaces it, removes it, or removes from it the
 // elements that the value lists, as Entra does.
-func applyWhole(o Operation, a *Attribute, list []any) ([]any, error) {
-	if o.Op == "remove" && (!o.HasValue || o.Value == nil) || o.Op == "replace" && unassigned(o.Value) {
+func (p *patch) applyWhole(o Operation, a *Attribute, list []any) ([]any, error) {
+	if o.Op == "remove" && o.Value == nil || o.Op == "replace" && unassigned(o.Value) {
 		return nil, nil
 	}
 	v, err := coerce(a, o.Value)
@@ -38,155 +44,166 @@ func applyWhole(o Operation, a *Attribute, list []any) ([]any, error) {
 	}
 	given, _ := v.([]any)
 	switch o.Op {
-	case "remove":
-		return slices.DeleteFunc(list, func(element any) bool {
-			return slices.ContainsFunc(given, func(g any) bool { return sameElement(a, element, g) })
-		}), nil
 	case "replace":
 		return given, nil
+	case "remove":
+		if err := p.spend(len(list) * len(given)); err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(list, func(element any) bool {
+			return slices.ContainsFunc(given, func(g any) bool { return described(element, g) })
+		}), nil
 	}
-	for _, element := range given {
-		list = addElement(a, list, element)
+	if err := p.spend(len(list)); err != nil {
+		return nil, err
 	}
-	return list, nil
+	return addElements(list, given), nil
 }
 
-// addElement appends an element, or, if the list has it already, merges it
-// into the one that is there (RFC 7644 section 3.5.2.1).
-func addElement(a *Attribute, list []any, element any) []any {
-	given, ok := element.(map[string]any)
-	if !ok {
-		if slices.ContainsFunc(list, func(e any) bool { return equal(e, element) }) {
-			return list
-		}
-		return append(list, element)
-	}
-	if given["primary"] == true {
+// addElements appends elements. One that the list has already is merged into
+// the one that is there (RFC 7644 section 3.5.2.1).
+func addElements(list, given []any) []any {
+	if slices.ContainsFunc(given, isPrimary) {
 		clearPrimary(list)
 	}
+	there := make(map[string]any, len(list))
 	for _, e := range list {
-		if object, ok := e.(map[string]any); ok && identity(a, object) == identity(a, given) {
-			maps.Copy(object, given)
-			return list
+		there[identity(e)] = e
+	}
+	for _, g := range given {
+		known, ok := there[identity(g)]
+		if !ok {
+			list = append(list, g)
+			continue
+		}
+		if object, ok := known.(map[string]any); ok {
+			maps.Copy(object, g.(map[string]any))
 		}
 	}
-	return append(list, given)
+	return list
 }
 
-// sameElement compares elements by value where they have one: a client that
-// removes by value need not know the rest.
-func sameElement(a *Attribute, element, given any) bool {
+// described reports whether an element has all that a remove says of it: a
+// client that removes by value need not know the rest. `primary` may have
+// moved meanwhile, so it counts only where nothing else is said.
+func described(element, given any) bool {
 	x, ok := element.(map[string]any)
 	y, also := given.(map[string]any)
 	if !ok || !also {
-		return equal(element, given)
+		return reflect.DeepEqual(element, given)
 	}
 	for name, v := range y {
-		if name != "primary" && !equal(x[name], v) {
+		if (name != "primary" || len(y) == 1) && !reflect.DeepEqual(x[name], v) {
 			return false
 		}
 	}
-	return len(y) > 0
+	return true
 }
 
+func isPrimary(element any) bool {
+	object, ok := element.(map[string]any)
+	return ok && object["primary"] == true
+}
+
+// clearPrimary makes way for another primary element (RFC 7644 section 3.5.2).
 func clearPrimary(list []any) {
 	for _, e := range list {
-		if object, ok := e.(map[string]any); ok {
-			delete(object, "primary")
+		if isPrimary(e) {
+			e.(map[string]any)["primary"] = false
 		}
 	}
+}
+
+// applyElements changes the elements that match, or one sub-attribute of each.
+func (p *patch) applyElements(o Operation, t Target, list []any) ([]any, error) {
+	if err := p.spend(len(list) * (1 + comparisons(t.Filter))); err != nil {
+		return nil, err
+	}
+	if o.Value = only(o.Value); t.Sub != nil {
+		o.Value = unwrap(o.Value)
+	}
+	matches := func(e any) bool {
+		object, ok := e.(map[string]any)
+		return ok && (t.Filter == nil || t.Filter.match(&matcher{}, object))
+	}
+	if o.Op == "remove" || unassigned(o.Value) {
+		return removeElements(list, t.Sub, matches), nil
+	}
+	return setElements(o, t, list, matches)
 }
 
 // removeElements removes the elements that match, or one sub-attribute of
 // each. That nothing matches is success: it is gone already.
-func removeElements(t Target, list []any, o Operation) []any {
-	kept := make([]any, 0, len(list))
+func removeElements(list []any, sub *Attribute, matches func(any) bool) []any {
+	if sub == nil {
+		return slices.DeleteFunc(list, matches)
+	}
 	for _, e := range list {
-		object, ok := e.(map[string]any)
-		if !ok || t.Filter != nil && !t.Filter.match(&matcher{}, object) {
-			kept = append(kept, e)
-			continue
-		}
-		if t.Sub != nil {
-			delete(object, t.Sub.Name)
-			kept = append(kept, object)
+		if matches(e) {
+			delete(e.(map[string]any), sub.Name)
 		}
 	}
-	return kept
+	return list
 }
 
-// applyElements sets the elements that match, or one sub-attribute of each.
-// When none matches it makes one from the filter: always for add; for replace
-// if every compared value is canonical, as Entra relies on, and otherwise it
+// setElements sets the elements that match, or one sub-attribute of each. When
+// none matches it makes one from the filter: always for add; for replace if
+// every compared value is canonical, as Entra relies on, and otherwise it
 // fails with noTarget (entra.md section 15).
-func applyElements(o Operation, t Target, list []any) ([]any, error) {
-	matched := false
-	for _, e := range list {
-		object, ok := e.(map[string]any)
-		if !ok || t.Filter != nil && !t.Filter.match(&matcher{}, object) {
-			continue
-		}
-		matched = true
-		if err := setElement(o, t, list, object); err != nil {
-			return nil, err
-		}
-	}
-	if matched {
-		return list, nil
-	}
-	object, canonical := elementFrom(t)
-	if o.Op == "replace" && !canonical {
-		return nil, badRequest(NoTarget, "no element matches %s", t)
-	}
-	if object["primary"] == true {
-		clearPrimary(list)
-	}
-	if err := setElement(o, t, list, object); err != nil {
-		return nil, err
-	}
-	return append(list, object), nil
-}
-
-// setElement applies the value to one element of the list.
-func setElement(o Operation, t Target, list []any, object map[string]any) error {
+func setElements(o Operation, t Target, list []any, matches func(any) bool) ([]any, error) {
 	given := map[string]any{}
 	if t.Sub != nil {
 		if err := assign(o, t.Sub, given); err != nil {
-			return err
+			return nil, err
 		}
 	} else {
-		v, err := coerceOne(t.Attribute, unwrapElement(o.Value))
+		v, err := coerceOne(t.Attribute, o.Value)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		given, _ = v.(map[string]any)
-		clearNulls(t.Attribute, object, o.Value)
 	}
-	if given["primary"] == true {
+	picked, canonical := describe(t.Filter)
+	chosen := slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !matches(e) })
+	if len(chosen) == 0 {
+		if o.Op == "replace" && !canonical {
+			return nil, badRequest(NoTarget, "no element matches %s", t)
+		}
+		if isPrimary(picked) {
+			clearPrimary(list)
+		}
+		chosen = []any{picked}
+		list = append(list, picked)
+	}
+	if isPrimary(given) {
 		clearPrimary(list)
 	}
-	maps.Copy(object, given)
-	return nil
-}
-
-// unwrapElement takes the element out of a list of one.
-func unwrapElement(v any) any {
-	if list, ok := v.([]any); ok && len(list) == 1 {
-		return list[0]
+	for _, e := range chosen {
+		object := e.(map[string]any)
+		switch {
+		case t.Sub != nil:
+		case o.Op == "replace":
+			// The whole element is replaced (RFC 7644 section 3.5.2.3), but
+			// for what picked it: it stays what it is for.
+			maps.DeleteFunc(object, func(name string, _ any) bool { _, ok := picked[name]; return !ok })
+		default:
+			clearNulls(t.Attribute, object, o.Value)
+		}
+		maps.Copy(object, given)
 	}
-	return v
+	return list, nil
 }
 
-// elementFrom builds the element that a filter describes by its eq terms, and
+// describe builds the element that a filter describes by its eq terms, and
 // tells whether all of these are canonical values. Without a filter it is an
 // empty element.
-func elementFrom(t Target) (map[string]any, bool) {
+func describe(filter Expr) (map[string]any, bool) {
 	object := map[string]any{}
-	if t.Filter == nil {
+	if filter == nil {
 		return object, true
 	}
 	canonical := true
-	for _, term := range conjuncts(t.Filter) {
+	for _, term := range conjuncts(filter) {
 		c, ok := term.(compare)
 		if !ok || c.op != "eq" || c.value == nil {
 			canonical = false

@@ -47,12 +47,14 @@ func member(object map[string]any, name string) (any, bool) {
 	if v, ok := object[name]; ok {
 		return v, true
 	}
+	found, value := "", any(nil)
 	for key, v := range object {
-		if strings.EqualFold(key, name) {
-			return v, true
+		// The least of several spellings: which one counts is no matter of chance.
+		if strings.EqualFold(key, name) && (found == "" || key < found) {
+			found, value = key, v
 		}
 	}
-	return nil, false
+	return value, found != ""
 }
 
 // Parse reads the resource of a POST or PUT: what clients may write, coerced,
@@ -117,12 +119,12 @@ func (rt *ResourceType) parseExtension(r map[string]any, extension *Schema, v an
 	if !ok {
 		return badRequest(InvalidValue, "%s is an object", extension.ID)
 	}
-	for name, value := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
 		a := find(extension.Attributes, name)
 		if a == nil || a.ReadOnly() {
 			continue
 		}
-		c, err := coerce(a, value)
+		c, err := coerce(a, object[name])
 		if err != nil {
 			return err
 		}

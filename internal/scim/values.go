@@ -2,6 +2,8 @@ package scim
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,15 +97,12 @@ func coerceComplex(a *Attribute, v any) (any, error) {
 			return map[string]any{"value": value}, nil
 		}
 	case []any:
-		if !a.MultiValued && len(value) == 1 {
-			return coerceOne(a, value[0])
-		}
-		if !a.MultiValued && len(value) == 0 {
-			return nil, nil
+		if !a.MultiValued && len(value) < 2 {
+			return coerceOne(a, only(v))
 		}
 	case map[string]any:
 		object := make(map[string]any, len(value))
-		for name, member := range value {
+		for _, name := range slices.Sorted(maps.Keys(value)) { // sorted: a name may come twice, in two letter cases
 			sub := a.Sub(name)
 			if sub == nil || sub.ReadOnly() {
 				continue
@@ -111,7 +110,7 @@ func coerceComplex(a *Attribute, v any) (any, error) {
 			if _, taken := object[sub.Name]; taken && !strings.EqualFold(name, sub.Name) {
 				continue // the real name wins over its alias
 			}
-			c, err := coerce(sub, member)
+			c, err := coerce(sub, value[name])
 			if err != nil {
 				return nil, err
 			}
@@ -127,12 +126,24 @@ func coerceComplex(a *Attribute, v any) (any, error) {
 	return nil, badRequest(InvalidValue, "%s is an object", a.Name)
 }
 
+// only takes the element out of a list of one, which clients send for a single
+// value. An empty list assigns nothing (RFC 7643 section 2.5).
+func only(v any) any {
+	if list, ok := v.([]any); ok {
+		switch len(list) {
+		case 0:
+			return nil
+		case 1:
+			return list[0]
+		}
+	}
+	return v
+}
+
 // unwrap takes the scalar out of [{"value": x}], [x] and {"value": x}, which
 // clients send to a path that ends in a sub-attribute (entra.md Q14).
 func unwrap(v any) any {
-	if list, ok := v.([]any); ok && len(list) == 1 {
-		v = list[0]
-	}
+	v = only(v)
 	if object, ok := v.(map[string]any); ok && len(object) == 1 {
 		for name, value := range object {
 			if strings.EqualFold(name, "value") {
@@ -161,7 +172,7 @@ func (rt *ResourceType) tidy(r map[string]any) {
 func tidyAttributes(attributes []*Attribute, r map[string]any) {
 	for _, a := range attributes {
 		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
-			if list = tidyList(a, list); len(list) > 0 {
+			if list = tidyList(list); len(list) > 0 {
 				r[a.Name] = list
 				continue
 			}
@@ -172,27 +183,23 @@ func tidyAttributes(attributes []*Attribute, r map[string]any) {
 	}
 }
 
-func tidyList(a *Attribute, list []any) []any {
+func tidyList(list []any) []any {
 	kept := make([]any, 0, len(list))
 	seen := make(map[string]bool, len(list))
 	primary := false
 	for _, element := range list {
 		object, ok := element.(map[string]any)
-		if !ok {
-			kept = append(kept, element)
+		if ok && hollow(object) {
 			continue
 		}
-		if hollow(object) {
+		key := identity(element)
+		if seen[key] {
 			continue
 		}
-		if key := identity(a, object); seen[key] {
-			continue
-		} else {
-			seen[key] = true
-		}
+		seen[key] = true
 		if object["primary"] == true {
 			if primary {
-				delete(object, "primary")
+				object["primary"] = false
 			}
 			primary = true
 		}
@@ -213,18 +220,16 @@ func hollow(object map[string]any) bool {
 
 // identity is what makes an element the same as another: its type and value,
 // or, where it has no value, all of it but `primary`.
-func identity(a *Attribute, object map[string]any) string {
-	if a.Sub("value") != nil && !empty(object["value"]) {
-		kind, _ := object["type"].(string)
-		value, _ := object["value"].(string)
-		return strconv.Quote(Fold(kind)) + value
-	}
-	all := make(map[string]any, len(object))
-	for name, v := range object {
-		if name != "primary" {
-			all[name] = v
+func identity(element any) string {
+	if object, ok := element.(map[string]any); ok {
+		if value, _ := object["value"].(string); value != "" {
+			kind, _ := object["type"].(string)
+			return strconv.Quote(Fold(kind)) + value
 		}
+		rest := maps.Clone(object)
+		delete(rest, "primary")
+		element = rest
 	}
-	b, _ := json.Marshal(all)
+	b, _ := json.Marshal(element)
 	return string(b)
 }

@@ -1,0 +1,164 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"dsync/internal/id"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// Get reads one resource.
+func (s *Session) Get(ctx context.Context, t Type, id string) (Resource, error) {
+	_, r, err := s.load(ctx, t, id)
+	return r, err
+}
+
+// load reads a resource as the record it is and as clients know it.
+func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, Resource, error) {
+	record, err := s.table.Resource(ctx, t.kind, s.token.DirectoryID, id)
+	if errors.Is(err, table.ErrNotFound) {
+		return record, Resource{}, notFound(t)
+	} else if err != nil {
+		return record, Resource{}, err
+	}
+	r, err := read(record)
+	return record, r, err
+}
+
+// Create creates a resource, and for a group its first members.
+func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *scim.Members) (Resource, error) {
+	complete(t, doc)
+	at := s.clock()
+	kind := id.User
+	if t.kind == table.Group {
+		kind = id.Group
+	}
+	name, err := id.New(kind, at, s.entropy)
+	if err != nil {
+		return Resource{}, fmt.Errorf("directory: %w", err)
+	}
+	record := table.Resource{
+		Kind: t.kind, ID: name, DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID,
+		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Cause: s.by,
+	}
+	var first, rest []table.Membership
+	if members != nil {
+		change, err := s.plan(ctx, name, members)
+		if err != nil {
+			return Resource{}, err
+		}
+		first = change
+		if len(first) > table.MaxCreateMembers {
+			first, rest = change[:table.MaxCreateMembers], change[table.MaxCreateMembers:]
+		}
+	}
+	if err := s.table.Create(ctx, record, t.names(doc), first); err != nil {
+		return Resource{}, s.taken(t, err)
+	}
+	if err := s.table.PutMemberships(ctx, rest); err != nil {
+		return Resource{}, err
+	}
+	return read(record)
+}
+
+// complete fills in what a new or replaced resource must say.
+func complete(t Type, doc map[string]any) {
+	if _, ok := doc["active"]; !ok && t.kind == table.User {
+		doc["active"] = true
+	}
+}
+
+// taken turns a claimed name into the answer that Entra acts on: it queries
+// and matches (entra.md section 8).
+func (s *Session) taken(t Type, err error) error {
+	if errors.Is(err, table.ErrTaken) {
+		return scim.Errorf(http.StatusConflict, scim.Uniqueness, "another %s of this directory has this %s", t.Name, t.name)
+	}
+	return busy(err)
+}
+
+// Replace writes a whole resource (PUT). members is nil when the request does
+// not mention them: then they stay.
+func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *scim.Members, c Condition) (Resource, error) {
+	complete(t, doc)
+	return s.change(ctx, t, id, c, func(Resource) (map[string]any, *scim.Members, error) { return doc, members, nil })
+}
+
+// Patch applies operations to a resource, all or none. Operations on nothing
+// but a group's members do not read the group: then the result is empty.
+func (s *Session) Patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
+	members, only, err := t.MembersOnly(operations)
+	if err != nil {
+		return Resource{}, err
+	}
+	if only && c == "" {
+		return Resource{}, s.changeMembers(ctx, t, id, 0, members)
+	}
+	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+		return t.Patch(r.Document, operations)
+	})
+}
+
+// change reads a resource, lets edit make a new one of it, and writes that if
+// it differs. It begins anew when another change came in between.
+func (s *Session) change(ctx context.Context, t Type, id string, c Condition, edit func(Resource) (map[string]any, *scim.Members, error)) (changed Resource, err error) {
+	err = race(func() error {
+		old, r, err := s.load(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if err := c.check(r.Meta); err != nil {
+			return err
+		}
+		doc, members, err := edit(r)
+		if err != nil {
+			return err
+		}
+		version := old.Version
+		next := old
+		if next.Document = scim.Encode(doc); next.Document != old.Document {
+			next.Version++
+			next.Modified, next.Cause = s.clock(), s.by
+			if err := s.table.Replace(ctx, old, next, t.names(r.Document), t.names(doc)); err != nil {
+				return s.taken(t, err)
+			}
+			version = 0 // the condition held when this was written
+		}
+		if members == nil || members.Empty() {
+			changed, err = read(next)
+			return err
+		}
+		if c == "" {
+			version = 0
+		}
+		if err := s.changeMembers(ctx, t, id, version, members); err != nil {
+			return err
+		}
+		changed, err = s.Get(ctx, t, id)
+		return err
+	})
+	return changed, err
+}
+
+// Delete deletes a resource. Its memberships follow, without events.
+func (s *Session) Delete(ctx context.Context, t Type, name string, c Condition) error {
+	return race(func() error {
+		old, r, err := s.load(ctx, t, name)
+		if err != nil {
+			return err
+		}
+		if err := c.check(r.Meta); err != nil {
+			return err
+		}
+		at := s.clock()
+		job := table.Job{DirectoryID: s.token.DirectoryID, Kind: t.kind, Subject: name, State: table.JobRunning, Created: at, Modified: at}
+		if job.ID, err = id.New(id.Job, at, s.entropy); err != nil {
+			return fmt.Errorf("directory: %w", err)
+		}
+		return s.table.Delete(ctx, old, t.names(r.Document), job, at, s.by)
+	})
+}

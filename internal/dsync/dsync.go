@@ -1,0 +1,126 @@
+// Package dsync derives dsync events: what a change of a user, group or
+// membership means to the application that consumes it, in the wire format of
+// WorkOS Directory Sync (workos.md section 2).
+//
+// Everything here is a pure function: the same change gives the same event,
+// with the same id, however often it is derived.
+package dsync
+
+import (
+	"fmt"
+	"math/big"
+	"time"
+
+	"dsync/internal/id"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// The names of the events (workos.md section 2.2).
+const (
+	UserCreated      = "dsync.user.created"
+	UserUpdated      = "dsync.user.updated"
+	UserDeleted      = "dsync.user.deleted"
+	GroupCreated     = "dsync.group.created"
+	GroupUpdated     = "dsync.group.updated"
+	GroupDeleted     = "dsync.group.deleted"
+	GroupUserAdded   = "dsync.group.user_added"
+	GroupUserRemoved = "dsync.group.user_removed"
+)
+
+// Event is the envelope of an event (workos.md section 2.1).
+type Event struct {
+	Object    string         `json:"object"` // "event"
+	ID        string         `json:"id"`     // event_<ULID>
+	Name      string         `json:"event"`
+	Data      map[string]any `json:"data"`
+	CreatedAt string         `json:"created_at"` // RFC 3339, milliseconds, UTC
+	Context   Context        `json:"context"`
+}
+
+// Context is what caused the change.
+type Context struct {
+	RequestID string `json:"request_id,omitempty"`
+	TokenID   string `json:"token_id,omitempty"` // directory_token_<ULID>
+}
+
+// Resource is a user or a group at one moment.
+type Resource struct {
+	ID             string
+	DirectoryID    string
+	OrganizationID string
+	Document       map[string]any // the SCIM resource, under canonical names
+	Created        time.Time
+	Updated        time.Time
+	Gone           bool // deleted
+}
+
+// EventID is the id of the event at a place in the stream: a ULID whose time
+// is that of the stream record and whose 80 random bits are its sequence
+// number modulo 2^80. Ids of one shard sort as the shard does.
+func EventID(at time.Time, sequenceNumber string) (string, error) {
+	n, ok := new(big.Int).SetString(sequenceNumber, 10)
+	if !ok || n.Sign() < 0 {
+		return "", fmt.Errorf("dsync: sequence number %q", sequenceNumber)
+	}
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
+		return "", fmt.Errorf("dsync: stream time: %w", err)
+	}
+	n.Mod(n, new(big.Int).Lsh(big.NewInt(1), 80))
+	n.FillBytes(u[6:])
+	return id.Event.Of(u.String()), nil
+}
+
+// Change is the name and data of an event that a change means.
+type Change struct {
+	Name string
+	Data map[string]any
+}
+
+// UserChange is what the step from old to new of a user means, or nil when no
+// consumer can see it. old is nil for a new user.
+func UserChange(old, new *Resource) *Change {
+	return change(old, new, User, UserCreated, UserUpdated, UserDeleted)
+}
+
+// GroupChange is UserChange for a group. A change of its members is none.
+func GroupChange(old, new *Resource) *Change {
+	return change(old, new, Group, GroupCreated, GroupUpdated, GroupDeleted)
+}
+
+func change(old, new *Resource, payload func(Resource) map[string]any, created, updated, deleted string) *Change {
+	was, is := old != nil && !old.Gone, !new.Gone
+	switch {
+	case !was && is:
+		return &Change{created, payload(*new)}
+	case was && !is:
+		return &Change{deleted, payload(*old)} // as it was last known
+	case !was:
+		return nil
+	}
+	data := payload(*new)
+	previous, changed := previousAttributes(payload(*old), data)
+	if !changed {
+		return nil
+	}
+	data["previous_attributes"] = previous
+	return &Change{updated, data}
+}
+
+// MembershipChange is what the step of a membership from was to is means, or
+// nil. user and group are as they are now.
+func MembershipChange(was, is bool, user, group Resource) *Change {
+	if was == is {
+		return nil
+	}
+	name := GroupUserAdded
+	if was {
+		name = GroupUserRemoved
+	}
+	return &Change{name, map[string]any{
+		"directory_id": group.DirectoryID,
+		"user":         User(user),
+		"group":        Group(group),
+	}}
+}

@@ -1,0 +1,97 @@
+package table
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"dsync/internal/scim"
+)
+
+// Names of the key attributes, the index and the TTL attribute.
+const (
+	partitionKey      = "pk"
+	sortKey           = "sk"
+	indexName         = "gsi1"
+	indexPartitionKey = "gsi1pk"
+	indexSortKey      = "gsi1sk"
+	ttlAttribute      = "ttl"
+)
+
+// Kind is a kind of resource: the first letter of its sort key.
+type Kind string
+
+// The kinds of resources.
+const (
+	User  Kind = "U"
+	Group Kind = "G"
+)
+
+// key is a primary key.
+type key struct {
+	PK string `dynamodbav:"pk"`
+	SK string `dynamodbav:"sk"`
+}
+
+// indexKey is a key of the index.
+type indexKey struct {
+	PK string `dynamodbav:"gsi1pk,omitempty"`
+	SK string `dynamodbav:"gsi1sk,omitempty"`
+}
+
+// All records of a directory share one partition key: one domain of order in
+// the stream. To spread a directory over more keys, change this function.
+func directoryPartition(directory string) string { return "D#" + ulidOf(directory) }
+
+func organizationKey(id string) key    { return key{"O#" + ulidOf(id), "O"} }
+func organizationsIndex() string       { return "ORGANIZATIONS" }
+func directoryKey(id string) key       { return key{directoryPartition(id), "D"} }
+func directoriesIndex() string         { return "DIRECTORIES" }
+func tokenKey(hash string) key         { return key{"T#" + hash, "T"} }
+func tokensIndex(dir string) string    { return directoryPartition(dir) + "#T" }
+func jobKey(id string) key             { return key{"J#" + ulidOf(id), "J"} }
+func (k Kind) index(dir string) string { return directoryPartition(dir) + "#" + string(k) }
+
+func resourceKey(k Kind, dir, id string) key {
+	return key{directoryPartition(dir), string(k) + "#" + ulidOf(id)}
+}
+
+// nameKey is the claim of a unique name.
+func nameKey(k Kind, dir, name string) key {
+	return key{directoryPartition(dir), string(k) + "N#" + segment(scim.Fold(name))}
+}
+
+// A look-up by a value that is not unique ends with the resource's id, after a
+// prefix that only equal values share.
+func externalIDPrefix(k Kind, externalID string) string {
+	return string(k) + "X#" + segment(externalID) + "#"
+}
+
+func emailPrefix(email string) string { return "UE#" + segment(scim.Fold(email)) + "#" }
+
+func membershipPrefix(group string) string { return "M#" + ulidOf(group) + "#" }
+
+func membershipKey(dir, group, user string) key {
+	return key{directoryPartition(dir), membershipPrefix(group) + ulidOf(user)}
+}
+
+// membershipIndex lists the groups of a user.
+func membershipIndex(dir, user string) string { return User.index(dir) + "#" + ulidOf(user) }
+
+// maxSegment keeps a sort key below DynamoDB's 1,024 bytes.
+const maxSegment = 512
+
+// segment makes any string a part of a key: without the separator, and short.
+// Different strings give different segments.
+func segment(s string) string {
+	s = strings.NewReplacer("%", "%25", "#", "%23", "~", "%7E").Replace(s)
+	if len(s) > maxSegment {
+		sum := sha256.Sum256([]byte(s))
+		return "~" + hex.EncodeToString(sum[:])
+	}
+	return s
+}
+
+// ulidOf is the part of an id after its prefix. Keys hold no prefixes: they
+// are in every record, and the letter before says the same.
+func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
