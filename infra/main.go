@@ -1,0 +1,48 @@
+// Command infra is the CDK app of dsync: `npx cdk synth`, `npx cdk deploy`.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"dsync/infra/stack"
+	"dsync/infra/topology"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	code := synthesize()
+	jsii.Close()
+	os.Exit(code)
+}
+
+func synthesize() int {
+	app := awscdk.NewApp(nil)
+	_, err := stack.New(app, "DsyncStack", stack.Props{
+		StackProps: awscdk.StackProps{
+			Description: jsii.String("Directory Sync for Microsoft Entra ID"),
+			Env:         environment(),
+		},
+		System: topology.Dsync(),
+		Dist:   "dist",
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dsync:", err)
+		return 1
+	}
+	app.Synth(nil)
+	return 0
+}
+
+// environment is the account and region that the CDK CLI found credentials
+// for. Without credentials the template is drawn for any account: an Env with
+// an empty account in it would be refused.
+func environment() *awscdk.Environment {
+	account, region := os.Getenv("CDK_DEFAULT_ACCOUNT"), os.Getenv("CDK_DEFAULT_REGION")
+	if account == "" {
+		return nil
+	}
+	return &awscdk.Environment{Account: &account, Region: &region}
+}

@@ -1,0 +1,101 @@
+package stack
+
+import (
+	"encoding/json"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// accessLog is one line of the access log. It has neither the query, whose
+// filters name people, nor anything of the body.
+var accessLog = map[string]string{
+	"requestId":          "$context.requestId",
+	"time":               "$context.requestTime",
+	"method":             "$context.httpMethod",
+	"path":               "$context.path",
+	"route":              "$context.routeKey",
+	"protocol":           "$context.protocol",
+	"status":             "$context.status",
+	"responseLength":     "$context.responseLength",
+	"responseLatency":    "$context.responseLatency",
+	"integrationLatency": "$context.integrationLatency",
+	"integrationStatus":  "$context.integration.status",
+	"integrationRequest": "$context.integration.requestId",
+	"error":              "$context.error.responseType",
+}
+
+// drawAPI draws the HTTP API. It has no authorizer: an authorizer can answer
+// neither 401 nor SCIM JSON, so each function authenticates for itself.
+func (d *drawing) drawAPI() awsapigatewayv2.CfnApi {
+	api := awsapigatewayv2.NewCfnApi(d.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
+		Name:         d.stack.StackName(),
+		Description:  jsii.String("SCIM endpoints of dsync"),
+		ProtocolType: jsii.String("HTTP"),
+	})
+	logs := awslogs.NewLogGroup(d.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
+		// API Gateway writes a policy for each log group that is not below
+		// this prefix, into a document that an account can fill up.
+		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *d.stack.StackName()),
+		Retention:    logRetention,
+		// Under a fixed name: kept, it would stand in the way of the next
+		// stack of this name.
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	format, err := json.Marshal(accessLog)
+	if err != nil {
+		panic(err) // a map of strings marshals
+	}
+	// The stage named $default is the only one without its name in the path.
+	awsapigatewayv2.NewCfnStage(d.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+		ApiId:      api.Ref(),
+		StageName:  jsii.String("$default"),
+		AutoDeploy: true,
+		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
+			DestinationArn: logs.LogGroupArn(),
+			Format:         jsii.String(string(format)),
+		},
+	})
+	return api
+}
+
+// drawRoutes leads the routes to the function and lets this API, and nobody
+// else, call it.
+func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, function awslambda.Function, api awsapigatewayv2.CfnApi) {
+	integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
+		ApiId:           api.Ref(),
+		IntegrationType: jsii.String("AWS_PROXY"),
+		// The function's ARN alone would do for AWS; this longer form is the
+		// one that every version of sam local understands.
+		IntegrationUri: d.stack.FormatArn(&awscdk.ArnComponents{
+			Service:      jsii.String("apigateway"),
+			Account:      jsii.String("lambda"),
+			Resource:     jsii.String("path/2015-03-31/functions"),
+			ResourceName: jsii.String(*function.FunctionArn() + "/invocations"),
+		}),
+		PayloadFormatVersion: jsii.String("2.0"),
+	})
+	for _, key := range routes {
+		awsapigatewayv2.NewCfnRoute(scope, jsii.String("Route "+key), &awsapigatewayv2.CfnRouteProps{
+			ApiId:             api.Ref(),
+			RouteKey:          jsii.String(key),
+			AuthorizationType: jsii.String("NONE"),
+			Target:            jsii.String("integrations/" + *integration.Ref()),
+		})
+	}
+	awslambda.NewCfnPermission(scope, jsii.String("Invoker"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: function.FunctionArn(),
+		Principal:    jsii.String("apigateway.amazonaws.com"),
+		// Any stage and route: which ones there are is decided above.
+		SourceArn: d.stack.FormatArn(&awscdk.ArnComponents{
+			Service:      jsii.String("execute-api"),
+			Resource:     api.Ref(),
+			ResourceName: jsii.String("*/*"),
+		}),
+	})
+}

@@ -1,0 +1,122 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// breaches are what breaks the rules of the house, whatever the topology
+// says: they look at every resource of a type and know none by name.
+func breaches(t template) []string {
+	var found []string
+	breach := func(format string, arguments ...any) { found = append(found, fmt.Sprintf(format, arguments...)) }
+
+	for _, name := range slices.Sorted(maps.Keys(t.Resources)) {
+		resource := t.Resources[name]
+		for _, policy := range documents(resource.Properties) {
+			all, err := statements(policy)
+			if err != nil {
+				breach("%s: %v", name, err)
+			}
+			for _, s := range all {
+				if s.Effect != "Allow" {
+					continue
+				}
+				// An index is granted by its name, and the streams of a log
+				// group by its ARN: nothing needs to spell out a wildcard.
+				for _, text := range slices.Concat(s.Actions, s.Resources, s.Principals) {
+					if strings.Contains(text, "*") {
+						breach("%s: wildcard %q in %+v", name, text, s)
+					}
+				}
+			}
+		}
+
+		switch resource.Type {
+		case "AWS::Lambda::EventSourceMapping":
+			if idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
+				breach("%s has no failure destination", name)
+			}
+		case "AWS::Events::Rule":
+			for _, target := range list(resource.get("Targets")) {
+				if idIn(resolve(walk(target, "DeadLetterConfig", "Arn")), "Arn") == "" {
+					breach("%s has no failure destination", name)
+				}
+			}
+		case "AWS::Logs::LogGroup":
+			if resource.number("RetentionInDays") < 1 {
+				breach("%s is kept for ever", name)
+			}
+		case "AWS::SQS::Queue":
+			if resource.get("SqsManagedSseEnabled") != true {
+				breach("%s is not encrypted", name)
+			}
+			if resource.number("MessageRetentionPeriod") != 14*24*60*60 {
+				breach("%s does not keep messages for 14 days", name)
+			}
+			if !refusesPlainHTTP(t, name) {
+				breach("%s can be used without TLS", name)
+			}
+		case "AWS::DynamoDB::Table":
+			if resource.get("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
+				breach("%s has no point-in-time recovery", name)
+			}
+			if resource.text("BillingMode") != "PAY_PER_REQUEST" {
+				breach("%s is not on demand", name)
+			}
+		case "AWS::ApiGatewayV2::Stage":
+			var line map[string]string
+			format := resource.text("AccessLogSettings", "Format")
+			if err := json.Unmarshal([]byte(format), &line); err != nil {
+				breach("%s: the access log is not JSON: %v", name, err)
+			}
+			// They hold names, addresses and tokens.
+			for _, private := range []string{"query", "authorizer", "header", "body", "identity"} {
+				if strings.Contains(strings.ToLower(format), private) {
+					breach("%s: the access log has the %s", name, private)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// documents finds the policy documents in properties, however deep.
+func documents(value any) []any {
+	var found []any
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			found = append(found, documents(element)...)
+		}
+	case map[string]any:
+		for name, element := range v {
+			if strings.HasSuffix(name, "PolicyDocument") || name == "ResourcePolicy" {
+				found = append(found, element)
+			} else {
+				found = append(found, documents(element)...)
+			}
+		}
+	}
+	return found
+}
+
+func refusesPlainHTTP(t template, queue string) bool {
+	for _, policy := range t.of("AWS::SQS::QueuePolicy") {
+		all, err := statements(t.Resources[policy].get("PolicyDocument"))
+		if err != nil {
+			continue
+		}
+		for _, s := range all {
+			if s.Effect == "Deny" && slices.Equal(s.Actions, []string{"sqs:*"}) && slices.Equal(s.Principals, []string{"*"}) &&
+				slices.Equal(s.Resources, []string{"${" + queue + ".Arn}"}) &&
+				maps.Equal(s.Conditions, map[string]string{"Bool aws:SecureTransport": "false"}) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,252 @@
+package stack
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"dsync/infra/topology"
+)
+
+// A check that cannot fail holds nothing. Each row changes the template in
+// one way that would be wrong on AWS, and says what must be complained about.
+func TestDriftIsNoticed(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		drift func(d draft)
+		want  string
+	}{
+		{"function gone", func(d draft) { d.remove("UsersFunction") }, "leads to no function"},
+		{"function more", func(d draft) { d.copy("UsersFunction", "Other") }, `Name:`},
+		{"binary of another function", func(d draft) {
+			d.set("GroupsFunction", d.get("UsersFunction").get("Code"), "Code")
+		}, `"users"`},
+		{"memory", func(d draft) { d.set("UsersFunction", 128, "MemorySize") }, "MemoryMiB"},
+		{"timeout", func(d draft) { d.set("UsersFunction", 30, "Timeout") }, "Timeout"},
+		{"architecture", func(d draft) { d.set("UsersFunction", list("x86_64"), "Architectures") }, "x86_64"},
+		{"log format", func(d draft) { d.set("UsersFunction", "Text", "LoggingConfig", "LogFormat") }, "Text"},
+		{"tracing", func(d draft) { d.set("UsersFunction", map[string]any{"Mode": "Active"}, "TracingConfig") }, "TracingConfig"},
+		{"shared log group", func(d draft) {
+			d.set("UsersFunction", d.get("GroupsFunction").get("LoggingConfig", "LogGroup"), "LoggingConfig", "LogGroup")
+		}, "belongs to"},
+		{"variable gone", func(d draft) { d.set("RelayFunction", nil, "Environment", "Variables", "EVENT_BUS_NAME") }, "EVENT_BUS_NAME"},
+		{"variable more", func(d draft) { d.set("UsersFunction", "1", "Environment", "Variables", "DEBUG") }, "DEBUG holds 1"},
+		{"variable with another value", func(d draft) {
+			d.set("UsersFunction", d.get("RelayFunction").get("Environment", "Variables", "EVENT_BUS_NAME"), "Environment", "Variables", "TABLE_NAME")
+		}, "TABLE_NAME"},
+
+		{"grant gone", func(d draft) { d.set("UsersRole", nil, "Policies") }, "Grants"},
+		{"action more", func(d draft) { d.statement("RelayRole", 1)["Action"] = list("dynamodb:PutItem") }, "dynamodb:PutItem"},
+		{"wild action", func(d draft) { d.statement("UsersRole", 1)["Action"] = "dynamodb:*" }, "wildcard"},
+		{"wild resource", func(d draft) { d.statement("UsersRole", 1)["Resource"] = "*" }, "wildcard"},
+		{"every index", func(d draft) {
+			d.statement("UsersRole", 2)["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/index/*"
+		}, "wildcard"},
+		{"permission in reverse", func(d draft) {
+			delete(d.statement("UsersRole", 1), "Action")
+			d.statement("UsersRole", 1)["NotAction"] = "s3:*"
+		}, "NotAction"},
+		{"conditional grant", func(d draft) {
+			d.statement("UsersRole", 1)["Condition"] = map[string]any{"Bool": map[string]any{"aws:SecureTransport": "true"}}
+		}, "no grant is drawn as"},
+		{"every log group", func(d draft) { d.statement("UsersRole", 0)["Resource"] = "arn:aws:logs:::*" }, "beyond its grants"},
+		{"every stream", func(d draft) {
+			d.statement("RelayRole", 3)["Action"] = append(list(d.statement("RelayRole", 3)["Action"]), "dynamodb:ListStreams")
+		}, "dynamodb:ListStreams"},
+		{"managed policy", func(d draft) { d.set("UsersRole", list("arn:aws:iam::aws:policy/Admin"), "ManagedPolicyArns") }, "ManagedPolicyArns"},
+		{"policy beside the role", func(d draft) { d.add("Extra", "AWS::IAM::Policy") }, "not in the topology"},
+		{"role for everyone", func(d draft) {
+			walk(list(d.get("UsersRole").get("AssumeRolePolicyDocument", "Statement"))[0]).(map[string]any)["Principal"] = "*"
+		}, "who may take the role"},
+		{"borrowed role", func(d draft) { d.set("UsersFunction", d.get("GroupsFunction").get("Role"), "Role") }, "belongs to"},
+
+		{"route gone", func(d draft) { d.remove("UsersRouteANYscimv20externalkeyUsersproxy") }, "{proxy+}"},
+		{"route more", func(d draft) { d.copy("DiscoveryRoute", "Other") }, "$default"},
+		{"route key", func(d draft) { d.set("DiscoveryRoute", "GET /", "RouteKey") }, "GET /"},
+		{"route to another function", func(d draft) {
+			d.set("DiscoveryRoute", d.get("UsersRoute").get("Target"), "Target")
+		}, "Routes"},
+		{"route to nowhere", func(d draft) { d.set("DiscoveryRoute", "integrations/none", "Target") }, "leads to no integration"},
+		{"route with an authorizer", func(d draft) { d.set("DiscoveryRoute", "AWS_IAM", "AuthorizationType") }, "AWS_IAM"},
+		{"authorizer", func(d draft) { d.add("Extra", "AWS::ApiGatewayV2::Authorizer") }, "not in the topology"},
+		{"payload", func(d draft) { d.set("UsersIntegration", "1.0", "PayloadFormatVersion") }, "1.0"},
+		{"invoker gone", func(d draft) { d.remove("UsersInvoker") }, "may call it: false"},
+		{"invoker is everyone", func(d draft) { d.set("UsersInvoker", "*", "Principal") }, "Principal"},
+		{"invoker of the relay", func(d draft) {
+			d.set("UsersInvoker", d.get("RelayStream").get("FunctionName"), "FunctionName")
+		}, "relay has 0 routes"},
+		{"stage", func(d draft) { d.set("Stage", "prod", "StageName") }, "StageName"},
+		{"access log with the query", func(d draft) {
+			d.set("Stage", `{"q":"$context.queryString"}`, "AccessLogSettings", "Format")
+		}, "has the query"},
+		{"access log in text", func(d draft) { d.set("Stage", "$context.path", "AccessLogSettings", "Format") }, "not JSON"},
+
+		{"consumer gone", func(d draft) { d.remove("RelayStream") }, "Stream:"},
+		{"consumer more", func(d draft) { d.copy("RelayStream", "Other") }, "is its second"},
+		{"batch size", func(d draft) { d.set("RelayStream", 1000, "BatchSize") }, "BatchSize"},
+		{"retries", func(d draft) { d.set("RelayStream", -1, "MaximumRetryAttempts") }, "RetryAttempts"},
+		{"age", func(d draft) { d.set("RelayStream", 60, "MaximumRecordAgeInSeconds") }, "MaximumAge"},
+		{"bisect", func(d draft) { d.set("RelayStream", false, "BisectBatchOnFunctionError") }, "BisectBatch"},
+		{"position", func(d draft) { d.set("RelayStream", "LATEST", "StartingPosition") }, "LATEST"},
+		{"parallel", func(d draft) { d.set("RelayStream", 4, "ParallelizationFactor") }, "ParallelizationFactor"},
+		{"whole batches", func(d draft) { d.set("RelayStream", nil, "FunctionResponseTypes") }, "ReportBatchItemFailures"},
+		{"window", func(d draft) { d.set("RelayStream", 5, "MaximumBatchingWindowInSeconds") }, "BatchingWindow"},
+		{"prefix gone", func(d draft) { d.filter("RelayStream", strings.NewReplacer(`,{"prefix":"M#"}`, "")) }, "M#"},
+		{"prefix more", func(d draft) {
+			d.filter("RelayStream", strings.NewReplacer(`{"prefix":"M#"}`, `{"prefix":"M#"},{"prefix":"L#"}`))
+		}, "L#"},
+		{"event name", func(d draft) { d.filter("RelayStream", strings.NewReplacer(`"INSERT",`, "")) }, "INSERT"},
+		{"key of the filter", func(d draft) { d.filter("RelayStream", strings.NewReplacer(`"sk"`, `"pk"`)) }, "Key:"},
+		{"filter on more", func(d draft) {
+			d.filter("RelayStream", strings.NewReplacer(`{"dynamodb"`, `{"userIdentity":[null],"dynamodb"`))
+		}, "userIdentity"},
+		{"filter gone", func(d draft) { d.set("RelayStream", nil, "FilterCriteria") }, "0 filters"},
+		{"failures lost", func(d draft) { d.set("RelayStream", nil, "DestinationConfig") }, "no failure destination"},
+		{"shared dead letters", func(d draft) {
+			d.set("RelayStream", d.get("JobsStream").get("DestinationConfig"), "DestinationConfig")
+		}, "belongs to"},
+
+		{"partition key", func(d draft) { d.key("Table", 0, "other") }, "PartitionKey"},
+		{"key that is a number", func(d draft) {
+			list(d.get("Table").get("AttributeDefinitions"))[0].(map[string]any)["AttributeType"] = "N"
+		}, "not a string"},
+		{"index key", func(d draft) { d.index()["KeySchema"] = list(d.index()["KeySchema"])[:1] }, "SortKey"},
+		{"index with all attributes", func(d draft) { d.index()["Projection"] = map[string]any{"ProjectionType": "ALL"} }, "keys-only"},
+		{"index gone", func(d draft) { d.set("Table", nil, "GlobalSecondaryIndexes") }, "Index"},
+		{"index more", func(d draft) {
+			d.set("Table", append(list(d.get("Table").get("GlobalSecondaryIndexes")), d.index()), "GlobalSecondaryIndexes")
+		}, "more than one"},
+		{"stream view", func(d draft) { d.set("Table", "NEW_IMAGE", "StreamSpecification", "StreamViewType") }, "NEW_IMAGE"},
+		{"expiry off", func(d draft) { d.set("Table", false, "TimeToLiveSpecification", "Enabled") }, "TTLAttribute"},
+		{"recovery off", func(d draft) { d.set("Table", nil, "PointInTimeRecoverySpecification") }, "point-in-time"},
+		{"provisioned", func(d draft) { d.set("Table", "PROVISIONED", "BillingMode") }, "on demand"},
+		{"table more", func(d draft) { d.copy("Table", "Other") }, "2 of AWS::DynamoDB::Table"},
+
+		{"bus name", func(d draft) { d.set("Bus", "default", "Name") }, "default"},
+		{"bus more", func(d draft) { d.copy("Bus", "Other") }, "2 of AWS::Events::EventBus"},
+		{"rule gone", func(d draft) { d.remove("EveryEventRule") }, "Rules"},
+		{"rule more", func(d draft) { d.copy("EveryEventRule", "Other") }, "Rules"},
+		{"rule pattern", func(d draft) { d.set("EveryEventRule", list("other"), "EventPattern", "source") }, "other"},
+		{"rule on another bus", func(d draft) { d.set("EveryEventRule", "default", "EventBusName") }, "EventBusName"},
+		{"rule switched off", func(d draft) { d.set("EveryEventRule", "DISABLED", "State") }, "DISABLED"},
+		{"deliveries lost", func(d draft) {
+			delete(list(d.get("EveryEventRule").get("Targets"))[0].(map[string]any), "DeadLetterConfig")
+		}, "no failure destination"},
+		{"rule may not log", func(d draft) { d.remove("EveryEventLogPolicy") }, "may not write"},
+		{"log group out of reach", func(d draft) { d.set("EveryEventLog", "/dsync", "LogGroupName") }, "does not deliver"},
+
+		{"queue in the clear", func(d draft) { d.set("RelayDeadLetters", nil, "SqsManagedSseEnabled") }, "not encrypted"},
+		{"queue without TLS", func(d draft) { d.remove("RelayDeadLettersPolicy") }, "without TLS"},
+		{"queue that forgets", func(d draft) { d.set("RelayDeadLetters", 345600, "MessageRetentionPeriod") }, "14 days"},
+		{"queue for everyone", func(d draft) { d.allowAll("RelayDeadLettersPolicy") }, "take messages from others"},
+		{"rule's queue for everyone", func(d draft) { d.allowAll("EveryEventDeadLettersPolicy") }, "who may send"},
+		{"queue more", func(d draft) { d.copy("RelayDeadLetters", "Other") }, "not in the topology"},
+		{"logs for ever", func(d draft) { d.set("UsersLogs", nil, "RetentionInDays") }, "kept for ever"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			drifted := read(t, synthesized.dev)
+			row.drift(draft{t, drifted})
+			found := strings.Join(complaints(drifted, topology.Dsync(), synthesized.binary), "\n")
+			if !strings.Contains(found, row.want) {
+				t.Errorf("complaints do not say %q:\n%s", row.want, found)
+			}
+		})
+	}
+}
+
+// The other direction: what only the topology has is noticed as well.
+func TestTopologyAheadIsNoticed(t *testing.T) {
+	ahead := topology.Dsync()
+	ahead.Functions = append(ahead.Functions, topology.Function{Name: "another"})
+	ahead.Rules = append(ahead.Rules, topology.Rule{Name: "unheard"})
+	found := strings.Join(complaints(read(t, synthesized.dev), ahead, synthesized.binary), "\n")
+	for _, want := range []string{"another", "unheard"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("complaints do not say %q:\n%s", want, found)
+		}
+	}
+}
+
+// draft is a template to be changed. Resources are found by the beginning of
+// their logical id, the rest of which is a hash.
+type draft struct {
+	t *testing.T
+	template
+}
+
+func (d draft) find(prefix string) string {
+	d.t.Helper()
+	found := ""
+	for id := range d.Resources {
+		// The shortest is the resource itself, not one that belongs to it.
+		if strings.HasPrefix(id, prefix) && (found == "" || len(id) < len(found)) {
+			found = id
+		}
+	}
+	if found == "" {
+		d.t.Fatalf("no resource %s", prefix)
+	}
+	return found
+}
+
+func (d draft) get(prefix string) *resource { return d.Resources[d.find(prefix)] }
+
+func (d draft) remove(prefix string) { delete(d.Resources, d.find(prefix)) }
+
+func (d draft) add(id, kind string) { d.Resources[id] = &resource{Type: kind} }
+
+func (d draft) copy(prefix, id string) {
+	twin := *d.get(prefix)
+	d.Resources[id] = &twin
+}
+
+// set changes a property, or removes it when the value is nil.
+func (d draft) set(prefix string, value any, path ...string) {
+	d.t.Helper()
+	last := len(path) - 1
+	object, ok := walk(d.get(prefix).Properties, path[:last]...).(map[string]any)
+	if !ok {
+		d.t.Fatalf("%s has no %v", prefix, path)
+	}
+	if value == nil {
+		delete(object, path[last])
+		return
+	}
+	// As JSON has it, so that a number is what a parsed template holds.
+	written, err := json.Marshal(value)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var parsed any
+	if err := json.Unmarshal(written, &parsed); err != nil {
+		d.t.Fatal(err)
+	}
+	object[path[last]] = parsed
+}
+
+func (d draft) statement(role string, n int) map[string]any {
+	policy := list(d.get(role).get("Policies"))[0]
+	return list(walk(policy, "PolicyDocument", "Statement"))[n].(map[string]any)
+}
+
+func (d draft) filter(mapping string, change *strings.Replacer) {
+	filter := list(d.get(mapping).get("FilterCriteria", "Filters"))[0].(map[string]any)
+	changed := change.Replace(filter["Pattern"].(string))
+	if changed == filter["Pattern"] {
+		d.t.Fatal("the filter did not change")
+	}
+	filter["Pattern"] = changed
+}
+
+func (d draft) key(table string, n int, name string) {
+	list(d.get(table).get("KeySchema"))[n].(map[string]any)["AttributeName"] = name
+}
+
+func (d draft) index() map[string]any {
+	return list(d.get("Table").get("GlobalSecondaryIndexes"))[0].(map[string]any)
+}
+
+// allowAll turns the first statement of a queue's policy around.
+func (d draft) allowAll(policy string) {
+	walk(list(d.get(policy).get("PolicyDocument", "Statement"))[0]).(map[string]any)["Effect"] = "Allow"
+}

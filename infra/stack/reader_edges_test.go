@@ -1,0 +1,221 @@
+package stack
+
+import (
+	"fmt"
+	"strings"
+
+	"dsync/infra/topology"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func (r *reader) readAPI() {
+	var api, stage *resource
+	r.api, api = r.only("AWS::ApiGatewayV2::Api")
+	r.expect("the API", api, map[string]any{"ProtocolType": "HTTP"}, "Name", "Description")
+	_, stage = r.only("AWS::ApiGatewayV2::Stage")
+	r.expect("the stage", stage, map[string]any{
+		"ApiId":      "${" + r.api + "}",
+		"StageName":  "$default",
+		"AutoDeploy": "true",
+	}, "AccessLogSettings")
+	r.claim(idIn(stage.text("AccessLogSettings", "DestinationArn"), "Arn"), "AWS::Logs::LogGroup", "the stage")
+}
+
+// readRoutes reads routes through their integrations to functions. A
+// function with routes may be called by this API, any other by nobody.
+func (r *reader) readRoutes() {
+	served := map[string]*topology.Function{} // by integration
+	for _, integration := range r.of("AWS::ApiGatewayV2::Integration") {
+		resource := r.claim(integration, "AWS::ApiGatewayV2::Integration", "the API")
+		uri := resource.text("IntegrationUri")
+		uri = strings.TrimPrefix(uri, "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/")
+		uri = strings.TrimSuffix(uri, "/invocations")
+		f := r.functions[idIn(uri, "Arn")]
+		if f == nil {
+			r.complain("%s leads to no function", integration)
+			continue
+		}
+		served[integration] = f
+		r.expect(f.Name, resource, map[string]any{
+			"ApiId":                "${" + r.api + "}",
+			"IntegrationType":      "AWS_PROXY",
+			"PayloadFormatVersion": "2.0",
+		}, "IntegrationUri")
+	}
+	for _, route := range r.of("AWS::ApiGatewayV2::Route") {
+		resource := r.claim(route, "AWS::ApiGatewayV2::Route", "the API")
+		f := served[idIn(strings.TrimPrefix(resource.text("Target"), "integrations/"), "")]
+		if f == nil {
+			r.complain("%s leads to no integration", route)
+			continue
+		}
+		f.Routes = append(f.Routes, resource.text("RouteKey"))
+		r.expect(f.Name, resource, map[string]any{"ApiId": "${" + r.api + "}", "AuthorizationType": "NONE"}, "RouteKey", "Target")
+	}
+
+	callable := map[string]bool{}
+	for _, permission := range r.of("AWS::Lambda::Permission") {
+		resource := r.claim(permission, "AWS::Lambda::Permission", "the API")
+		function := idIn(resource.text("FunctionName"), "Arn")
+		if callable[function] {
+			r.complain("%s may be called twice over", function)
+		}
+		callable[function] = true
+		r.expect(permission, resource, map[string]any{
+			"Action":    "lambda:InvokeFunction",
+			"Principal": "apigateway.amazonaws.com",
+			"SourceArn": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${" + r.api + "}/*/*",
+		}, "FunctionName")
+	}
+	for function, f := range r.functions {
+		if callable[function] != (len(f.Routes) > 0) {
+			r.complain("%s has %d routes; API Gateway may call it: %v", f.Name, len(f.Routes), callable[function])
+		}
+	}
+}
+
+// readRole reads a function's grants off its role. What is left over must be
+// exactly what every function needs: its log group, and for a consumer the
+// stream and its dead-letter queue.
+func (r *reader) readRole(function string) {
+	f, resource := r.functions[function], r.Resources[function]
+	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
+	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies")
+
+	trust, err := statements(role.get("AssumeRolePolicyDocument"))
+	if diff := cmp.Diff([]statement{{
+		Effect: "Allow", Actions: []string{"sts:AssumeRole"}, Principals: []string{"lambda.amazonaws.com"},
+	}}, trust, inAnyOrder); err != nil || diff != "" {
+		r.complain("%s: who may take the role: %v\n%s", f.Name, err, diff)
+	}
+
+	resources := map[string]topology.Resource{"${" + r.bus + ".Arn}": topology.TheBus, "${" + r.table + ".Arn}": topology.TheTable}
+	for _, index := range list(r.at(r.table).get("GlobalSecondaryIndexes")) {
+		resources["${"+r.table+".Arn}/index/"+resolve(walk(index, "IndexName"))] = topology.TheIndex
+	}
+	rest := map[string][]string{}
+	for _, policy := range list(role.get("Policies")) {
+		all, err := statements(walk(policy, "PolicyDocument"))
+		if err != nil {
+			r.complain("%s: %v", f.Name, err)
+		}
+		for _, s := range all {
+			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
+				r.complain("%s: a statement that no grant is drawn as: %+v", f.Name, s)
+				continue
+			}
+			if granted, ok := resources[s.Resources[0]]; ok {
+				f.Grants = append(f.Grants, topology.Grant{Resource: granted, Actions: s.Actions})
+			} else {
+				rest[s.Resources[0]] = append(rest[s.Resources[0]], s.Actions...)
+			}
+		}
+	}
+	needs := map[string][]string{
+		fmt.Sprintf("${%s.Arn}", idIn(resource.text("LoggingConfig", "LogGroup"), "")): {"logs:CreateLogStream", "logs:PutLogEvents"},
+	}
+	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
+		if mapping := r.Resources[mapping]; idIn(mapping.text("FunctionName"), "Arn") == function {
+			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+			needs["${"+r.deadLettersOf(mapping)+".Arn}"] = []string{"sqs:SendMessage"}
+		}
+	}
+	if diff := cmp.Diff(needs, rest, inAnyOrder); diff != "" {
+		r.complain("%s: permissions beyond its grants (-needs +has):\n%s", f.Name, diff)
+	}
+}
+
+func (r *reader) readRule(rule string) topology.Rule {
+	resource := r.claim(rule, "AWS::Events::Rule", "the system")
+	out := topology.Rule{Name: resource.text("Name"), Description: resource.text("Description")}
+	out.Pattern, _ = resource.get("EventPattern").(map[string]any)
+	r.expect(out.Name, resource, map[string]any{"EventBusName": "${" + r.bus + "}"}, "Name", "Description", "EventPattern", "Targets")
+
+	targets := list(resource.get("Targets"))
+	if len(targets) != 1 {
+		r.complain("%s has %d targets, not one", out.Name, len(targets))
+		return out
+	}
+	queue := idIn(resolve(walk(targets[0], "DeadLetterConfig", "Arn")), "Arn")
+	r.claim(queue, "AWS::SQS::Queue", out.Name)
+	group, ok := strings.CutPrefix(resolve(walk(targets[0], "Arn")), "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:")
+	if !ok {
+		r.complain("%s delivers to %s", out.Name, resolve(walk(targets[0], "Arn")))
+		return out
+	}
+	out.Target = topology.EventLog
+	logs := r.claim(idIn(group, ""), "AWS::Logs::LogGroup", out.Name)
+	if !strings.HasPrefix(logs.text("LogGroupName"), "/aws/events/") {
+		r.complain("%s: EventBridge does not deliver to log group %s", out.Name, logs.text("LogGroupName"))
+	}
+	r.expectDelivery(out.Name, rule, idIn(group, ""), queue)
+	return out
+}
+
+// expectDelivery complains unless EventBridge may write to the rule's log
+// group and queue, for that rule only. EventBridge never says that it may not.
+func (r *reader) expectDelivery(rule, ruleID, logs, queue string) {
+	fromRule := map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"}
+	writers := []string{"events.amazonaws.com", "delivery.logs.amazonaws.com"}
+	group := []string{"${" + logs + ".Arn}"}
+	want := []statement{
+		{Effect: "Allow", Principals: writers, Actions: []string{"logs:CreateLogStream"}, Resources: group},
+		{Effect: "Allow", Principals: writers, Actions: []string{"logs:PutLogEvents"}, Resources: group, Conditions: fromRule},
+	}
+	found := false
+	for _, policy := range r.of("AWS::Logs::ResourcePolicy") {
+		got, err := statements(r.Resources[policy].get("PolicyDocument"))
+		if err == nil && cmp.Equal(want, got, inAnyOrder) {
+			r.claim(policy, "AWS::Logs::ResourcePolicy", rule)
+			found = true
+		}
+	}
+	if !found {
+		r.complain("%s may not write to its log group", rule)
+	}
+	want = []statement{{
+		Effect: "Allow", Principals: writers[:1], Actions: []string{"sqs:SendMessage"},
+		Resources: []string{"${" + queue + ".Arn}"}, Conditions: fromRule,
+	}}
+	if diff := cmp.Diff(want, r.allowedOn(queue), inAnyOrder); diff != "" {
+		r.complain("%s: who may send to its dead-letter queue (-want +template):\n%s", rule, diff)
+	}
+}
+
+// allowedOn lists what the policies of a queue allow.
+func (r *reader) allowedOn(queue string) []statement {
+	var allowed []statement
+	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
+		if resolve(r.Resources[policy].get("Queues")) != `[{"Ref":"`+queue+`"}]` {
+			continue
+		}
+		all, err := statements(r.Resources[policy].get("PolicyDocument"))
+		if err != nil {
+			r.complain("%s: %v", policy, err)
+		}
+		for _, s := range all {
+			if s.Effect == "Allow" {
+				allowed = append(allowed, s)
+			}
+		}
+	}
+	return allowed
+}
+
+// readPolicies claims the policies of queues that are claimed themselves. A
+// consumer's queue needs no policy: its function's role may send to it.
+func (r *reader) readPolicies() {
+	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
+		for _, queue := range list(r.Resources[policy].get("Queues")) {
+			if r.claimed[idIn(resolve(queue), "")] != "" {
+				r.claim(policy, "AWS::SQS::QueuePolicy", r.claimed[idIn(resolve(queue), "")])
+			}
+		}
+	}
+	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
+		if allowed := r.allowedOn(r.deadLettersOf(r.Resources[mapping])); len(allowed) > 0 {
+			r.complain("the dead letters of %s take messages from others: %+v", mapping, allowed)
+		}
+	}
+}

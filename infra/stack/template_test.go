@@ -1,0 +1,180 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// template is a CloudFormation template, as far as the tests read it.
+type template struct {
+	Resources map[string]*resource
+	Outputs   map[string]struct{ Value any }
+}
+
+type resource struct {
+	Type                string
+	Properties          map[string]any
+	DeletionPolicy      string
+	UpdateReplacePolicy string
+}
+
+func parse(document []byte) (template, error) {
+	var t template
+	err := json.Unmarshal(document, &t)
+	return t, err
+}
+
+// of lists the logical ids of a type, in order.
+func (t template) of(kind string) []string {
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		if t.Resources[id].Type == kind {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// get walks properties by name; nil when there is nothing at the end.
+func (r *resource) get(path ...string) any { return walk(r.Properties, path...) }
+
+// text is the string that a property resolves to.
+func (r *resource) text(path ...string) string { return resolve(r.get(path...)) }
+
+// number is -1 for a property that is not there.
+func (r *resource) number(path ...string) int {
+	if n, ok := r.get(path...).(float64); ok {
+		return int(n)
+	}
+	return -1
+}
+
+func walk(value any, path ...string) any {
+	for _, name := range path {
+		object, _ := value.(map[string]any)
+		value = object[name]
+	}
+	return value
+}
+
+// resolve writes an expression as one string, with ${Id} for a Ref and
+// ${Id.Attribute} for a Fn::GetAtt. Numbers and booleans come out as JSON
+// has them, nothing as "".
+func resolve(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case map[string]any:
+		if id, ok := v["Ref"].(string); ok {
+			return "${" + id + "}"
+		}
+		if parts, ok := v["Fn::GetAtt"].([]any); ok && len(parts) == 2 {
+			return fmt.Sprintf("${%s.%s}", parts...)
+		}
+		if arguments, ok := v["Fn::Join"].([]any); ok && len(arguments) == 2 {
+			parts, _ := arguments[1].([]any)
+			texts := make([]string, len(parts))
+			for i, part := range parts {
+				texts[i] = resolve(part)
+			}
+			return strings.Join(texts, resolve(arguments[0]))
+		}
+	}
+	written, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it came from JSON
+	}
+	return string(written)
+}
+
+// idIn is the logical id in "${id}" or, with an attribute, "${id.attribute}".
+func idIn(expression, attribute string) string {
+	suffix := "}"
+	if attribute != "" {
+		suffix = "." + attribute + "}"
+	}
+	inner, ok := strings.CutPrefix(expression, "${")
+	if !ok {
+		return ""
+	}
+	inner, ok = strings.CutSuffix(inner, suffix)
+	if !ok || strings.Contains(inner, ".") {
+		return ""
+	}
+	return inner
+}
+
+// list is a value that may be one or many, as many.
+func list(value any) []any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	return []any{value}
+}
+
+func texts(value any) []string {
+	var all []string
+	for _, v := range list(value) {
+		all = append(all, resolve(v))
+	}
+	return all
+}
+
+// statement is one statement of any kind of policy.
+type statement struct {
+	Effect     string
+	Actions    []string
+	Resources  []string
+	Principals []string
+	Conditions map[string]string // operator and key → value
+}
+
+// statements reads a policy document, which some types hold as an object and
+// some as a string of JSON.
+func statements(document any) ([]statement, error) {
+	object, ok := document.(map[string]any)
+	if _, joined := object["Fn::Join"]; !ok || joined {
+		object = nil
+		if err := json.Unmarshal([]byte(resolve(document)), &object); err != nil {
+			return nil, err
+		}
+	}
+	var all []statement
+	for _, entry := range list(object["Statement"]) {
+		s := statement{
+			Effect:     resolve(walk(entry, "Effect")),
+			Actions:    texts(walk(entry, "Action")),
+			Resources:  texts(walk(entry, "Resource")),
+			Conditions: map[string]string{},
+		}
+		for _, name := range []string{"NotAction", "NotResource", "NotPrincipal"} {
+			if walk(entry, name) != nil {
+				return nil, fmt.Errorf("%s allows what it does not name", name)
+			}
+		}
+		switch principal := walk(entry, "Principal").(type) {
+		case string:
+			s.Principals = []string{principal}
+		case map[string]any:
+			for _, kind := range slices.Sorted(maps.Keys(principal)) {
+				s.Principals = append(s.Principals, texts(principal[kind])...)
+			}
+		}
+		conditions, _ := walk(entry, "Condition").(map[string]any)
+		for operator, keys := range conditions {
+			for key, value := range keys.(map[string]any) {
+				s.Conditions[operator+" "+key] = resolve(value)
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
