@@ -20,6 +20,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -107,8 +108,11 @@ func open(ctx context.Context, env Environment) (*table.Table, aws.Config, error
 	if err != nil {
 		return nil, aws.Config{}, err
 	}
-	// Endpoints and credentials come from the SDK's own variables.
-	c, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(5))
+	// Endpoints and credentials come from the SDK's own variables. A function
+	// has seconds: a retry that waits longer than one is of no use to it.
+	c, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
+	}))
 	if err != nil {
 		return nil, c, fmt.Errorf("app: AWS configuration: %w", err)
 	}

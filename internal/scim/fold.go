@@ -11,11 +11,11 @@ import (
 // taken. ASCII letters fold to lower case.
 func Fold(s string) string {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+		if s[i] >= utf8.RuneSelf {
 			return strings.Map(foldRune, s)
 		}
 	}
-	return s
+	return strings.ToLower(s) // the fast way, for ASCII alone
 }
 
 func foldRune(r rune) rune {

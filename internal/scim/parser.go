@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // parser reads filters and paths: one recursive descent over the grammar of
@@ -269,12 +270,18 @@ func (p *parser) literal() (any, error) {
 }
 
 func (p *parser) quoted() (any, error) {
-	start := p.pos
+	start, plain := p.pos, true
 	for i := start + 1; i < len(p.in); i++ {
-		switch p.in[i] {
-		case '\\':
+		switch c := p.in[i]; {
+		case c == '\\':
+			plain = false
 			i++
-		case '"':
+		case c < ' ' || c >= utf8.RuneSelf:
+			plain = false
+		case c == '"' && plain:
+			p.pos = i + 1
+			return p.in[start+1 : i], nil
+		case c == '"':
 			var s string
 			if err := json.Unmarshal([]byte(p.in[start:i+1]), &s); err != nil {
 				return nil, p.errorf("the string is not a JSON string")

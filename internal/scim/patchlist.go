@@ -71,8 +71,10 @@ func addElements(list, given []any) []any {
 		there[identity(e)] = e
 	}
 	for _, g := range given {
-		known, ok := there[identity(g)]
+		id := identity(g)
+		known, ok := there[id]
 		if !ok {
+			there[id] = g
 			list = append(list, g)
 			continue
 		}

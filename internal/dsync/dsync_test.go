@@ -1,0 +1,215 @@
+package dsync_test
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"dsync/internal/dsync"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const document = `{"userName":"lela.block@example.com","externalId":"8931","active":true,"title":"Software Engineer",
+	"name":{"givenName":"Lela","familyName":"Block"},
+	"emails":[{"type":"home","value":"home@example.com"},{"type":"work","primary":true,"value":"lela.block@example.com"}],
+	"addresses":[{"type":"work","formatted":"1 Main St","streetAddress":"Main St","postalCode":"1"}],
+	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering","manager":{"value":"m1"}}}`
+
+var (
+	created = time.Date(2021, 6, 25, 19, 7, 33, 155e6, time.UTC)
+	updated = created.Add(time.Hour)
+)
+
+func user(t testing.TB, changes string) *dsync.Resource {
+	t.Helper()
+	r := &dsync.Resource{ID: "directory_user_1", DirectoryID: "directory_1", OrganizationID: "org_1", Created: created, Updated: updated, Document: map[string]any{}}
+	for _, doc := range []string{document, changes} {
+		if err := json.Unmarshal([]byte(doc), &r.Document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func asJSON(t testing.TB, v any) any {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain any
+	if err := json.Unmarshal(b, &plain); err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+// The payload is that of workos.md section 2.3.
+func TestUserPayload(t *testing.T) {
+	r := user(t, `{}`)
+	want := map[string]any{
+		"object": "directory_user", "id": "directory_user_1", "directory_id": "directory_1", "organization_id": "org_1",
+		"idp_id": "8931", "email": "lela.block@example.com", "first_name": "Lela", "last_name": "Block", "name": "Lela Block",
+		"state": "active", "raw_attributes": asJSON(t, r.Document),
+		"custom_attributes": map[string]any{
+			"username": "lela.block@example.com", "job_title": "Software Engineer", "department_name": "Engineering",
+			"emails": []any{
+				map[string]any{"type": "home", "value": "home@example.com"},
+				map[string]any{"type": "work", "value": "lela.block@example.com", "primary": true},
+			},
+			"addresses": []any{map[string]any{"type": "work", "raw_address": "1 Main St", "street_address": "Main St", "postal_code": "1"}},
+		},
+		"created_at": "2021-06-25T19:07:33.155Z", "updated_at": "2021-06-25T20:07:33.155Z",
+	}
+	if diff := cmp.Diff(want, asJSON(t, dsync.User(*r))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUserFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes, field string
+		want           any
+	}{
+		"primary e-mail wins":           {`{}`, "email", "lela.block@example.com"},
+		"then work":                     {`{"emails":[{"type":"home","value":"h@x.io"},{"type":"work","value":"w@x.io"}]}`, "email", "w@x.io"},
+		"then home":                     {`{"emails":[{"type":"other","value":"o@x.io"},{"type":"home","value":"h@x.io"}]}`, "email", "h@x.io"},
+		"then a userName that looks so": {`{"emails":[]}`, "email", "lela.block@example.com"},
+		"else none":                     {`{"emails":[],"userName":"lela"}`, "email", nil},
+		"no name":                       {`{"name":null}`, "first_name", nil},
+		"display name":                  {`{"displayName":"LB"}`, "name", "LB"},
+		"formatted name":                {`{"displayName":"LB","name":{"formatted":"Dr. Block"}}`, "name", "Dr. Block"},
+		"disabled":                      {`{"active":false}`, "state", "inactive"},
+		"no externalId":                 {`{"externalId":null}`, "idp_id", "lela.block@example.com"},
+	} {
+		if got := dsync.User(*user(t, c.changes))[c.field]; got != c.want {
+			t.Errorf("%s: %s = %v, want %v", name, c.field, got, c.want)
+		}
+	}
+}
+
+// What changes mean, by workos.md section 2.4.
+func TestUserChange(t *testing.T) {
+	gone := user(t, `{}`)
+	gone.Gone = true
+	later := user(t, `{}`)
+	later.Updated = updated.Add(time.Hour)
+	for name, c := range map[string]struct {
+		old, new *dsync.Resource
+		event    string
+		previous string
+	}{
+		"new":               {nil, user(t, `{}`), dsync.UserCreated, ""},
+		"deleted":           {user(t, `{}`), gone, dsync.UserDeleted, ""},
+		"deleted already":   {gone, gone, "", ""},
+		"only touched":      {user(t, `{}`), later, "", ""},
+		"disabled":          {user(t, `{}`), user(t, `{"active":false}`), dsync.UserUpdated, `{"state":"active"}`},
+		"restored":          {user(t, `{"active":false}`), user(t, `{}`), dsync.UserUpdated, `{"state":"inactive"}`},
+		"renamed":           {user(t, `{}`), user(t, `{"name":{"givenName":"Lea","familyName":"Block"}}`), dsync.UserUpdated, `{"first_name":"Lela","name":"Lela Block"}`},
+		"custom attribute":  {user(t, `{}`), user(t, `{"title":"CTO"}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"}}`},
+		"new attribute":     {user(t, `{"title":null}`), user(t, `{}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":null}}`},
+		"removed attribute": {user(t, `{}`), user(t, `{"title":null}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"}}`},
+		"raw only":          {user(t, `{"nickName":"L"}`), user(t, `{"nickName":"B"}`), dsync.UserUpdated, `{"raw_attributes":{"nickName":"L"}}`},
+	} {
+		change := dsync.UserChange(c.old, c.new)
+		if c.event == "" {
+			if change != nil {
+				t.Errorf("%s: %s, want none", name, change.Name)
+			}
+			continue
+		}
+		if change == nil || change.Name != c.event {
+			t.Errorf("%s: %+v, want %s", name, change, c.event)
+			continue
+		}
+		if c.previous != "" {
+			var want any
+			if err := json.Unmarshal([]byte(c.previous), &want); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, asJSON(t, change.Data["previous_attributes"])); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		} else if _, ok := change.Data["previous_attributes"]; ok {
+			t.Errorf("%s has previous_attributes", name)
+		}
+	}
+}
+
+func TestGroupChange(t *testing.T) {
+	group := func(name string) *dsync.Resource {
+		return &dsync.Resource{ID: "directory_group_1", DirectoryID: "directory_1", OrganizationID: "org_1",
+			Document: map[string]any{"displayName": name, "externalId": "g1"}, Created: created, Updated: updated}
+	}
+	change := dsync.GroupChange(group("Software Engineers"), group("Developers"))
+	want := map[string]any{
+		"object": "directory_group", "id": "directory_group_1", "idp_id": "g1", "directory_id": "directory_1", "organization_id": "org_1",
+		"name": "Developers", "raw_attributes": map[string]any{"displayName": "Developers", "externalId": "g1"},
+		"previous_attributes": map[string]any{"name": "Software Engineers"},
+		"created_at":          "2021-06-25T19:07:33.155Z", "updated_at": "2021-06-25T20:07:33.155Z",
+	}
+	if diff := cmp.Diff(&dsync.Change{Name: dsync.GroupUpdated, Data: want}, change); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMembershipChange(t *testing.T) {
+	u, g := *user(t, `{}`), dsync.Resource{ID: "directory_group_1", DirectoryID: "directory_1"}
+	for _, c := range []struct {
+		was, is bool
+		want    string
+	}{{false, true, dsync.GroupUserAdded}, {true, false, dsync.GroupUserRemoved}, {true, true, ""}, {false, false, ""}} {
+		change := dsync.MembershipChange(c.was, c.is, u, g)
+		if (change == nil) != (c.want == "") || change != nil && change.Name != c.want {
+			t.Errorf("%v to %v: %+v, want %q", c.was, c.is, change, c.want)
+		}
+		if change != nil {
+			if len(change.Data) != 3 || change.Data["directory_id"] != "directory_1" || change.Data["user"].(map[string]any)["id"] != u.ID {
+				t.Errorf("data %v", change.Data)
+			}
+		}
+	}
+}
+
+// Ids sort as places in the stream do, and the same place has the same id.
+func TestEventID(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seconds := rapid.Int64Range(0, 1<<33)
+		digits := rapid.StringMatching(`[1-9][0-9]{0,23}`)
+		draw := func(label string) (at time.Time, n *big.Int, id string) {
+			at = time.Unix(seconds.Draw(t, label+" time"), 0)
+			n, _ = new(big.Int).SetString(digits.Draw(t, label+" sequence"), 10)
+			id, err := dsync.EventID(at, n.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, _ := dsync.EventID(at, "000"+n.String()); again != id {
+				t.Fatalf("%s and %s", id, again)
+			}
+			return at, n, id
+		}
+		a, x, first := draw("first")
+		b, y, second := draw("second")
+		want := a.Compare(b)
+		if want == 0 {
+			want = x.Cmp(y)
+		}
+		if got := strings.Compare(first, second); got != want {
+			t.Fatalf("%s and %s compare %d, want %d", first, second, got, want)
+		}
+	})
+	for _, bad := range []string{"", "x", "-1", "1.5"} {
+		if _, err := dsync.EventID(created, bad); err == nil {
+			t.Errorf("%q is taken for a sequence number", bad)
+		}
+	}
+	// 2^80 + 5: only the last 80 bits count.
+	large := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 80), big.NewInt(5))
+	if a, _ := dsync.EventID(created, large.String()); !strings.HasSuffix(a, "0000000005") {
+		t.Error(a)
+	}
+}

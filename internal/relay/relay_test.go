@@ -1,0 +1,315 @@
+package relay_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"dsync/infra/local/bus"
+	"dsync/infra/local/enginetest"
+	"dsync/infra/local/invoke"
+	"dsync/infra/local/mapping"
+	"dsync/infra/topology"
+	"dsync/internal/directory"
+	"dsync/internal/dsync"
+	"dsync/internal/relay"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// machine is the pipeline from the table to a target, with a bus that may fail.
+type machine struct {
+	session *directory.Session
+	mu      sync.Mutex
+	got     []dsync.Event // in the order of delivery
+	arrived chan struct{}
+}
+
+// start runs the relay behind the real stream. faults wraps the bus.
+func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
+	t.Helper()
+	m := &machine{arrived: make(chan struct{}, 1)}
+	api, name := enginetest.Table(t)
+	system := topology.Dsync()
+	b, err := bus.New(bus.Options{Name: "dsync", Region: "us-east-1", Rules: system.Rules, Log: quiet,
+		Targets: map[topology.Target]bus.Target{topology.EventLog: m.deliver}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(faults(b))
+	t.Cleanup(server.Close)
+
+	records := table.New(api, name)
+	events := eventbridge.New(eventbridge.Options{
+		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: api.Options().Credentials,
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
+	})
+	stream, err := api.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer := *system.Function("relay").Stream
+	consumer.RetryAttempts = 1000 // the faults of these tests are many, and pass
+	source, err := mapping.New(mapping.Options{
+		Streams:   dynamodbstreams.New(dynamodbstreams.Options{Region: "us-east-1", BaseEndpoint: api.Options().BaseEndpoint, Credentials: api.Options().Credentials}),
+		StreamARN: aws.ToString(stream.Table.LatestStreamArn),
+		Region:    "us-east-1",
+		Consumer:  consumer,
+		Function:  invoke.Function{Name: "relay", Timeout: time.Minute, Handler: lambda.NewHandler(relay.New(records, relay.NewBus(events, "dsync"), quiet).Handle)},
+		Idle:      5 * time.Millisecond,
+		Log:       quiet,
+		DeadLetters: func(l mapping.DeadLetter) error {
+			t.Errorf("given up: %+v", l)
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- source.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+
+	service := directory.New(records, time.Now, rand.Reader, quiet)
+	o, err := service.CreateOrganization(t.Context(), "Acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, secret, err := service.CreateDirectory(t.Context(), o.ID, "Entra")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.session, err = service.Authenticate(t.Context(), d.ExternalKey, secret, "request-1"); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *machine) deliver(event json.RawMessage) error {
+	var e struct{ Detail dsync.Event }
+	if err := json.Unmarshal(event, &e); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.got = append(m.got, e.Detail)
+	select {
+	case m.arrived <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// await waits until an event of that name about that resource was delivered,
+// and returns all events so far.
+func (m *machine) await(t *testing.T, name, id string) []dsync.Event {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	for {
+		m.mu.Lock()
+		all := append([]dsync.Event{}, m.got...)
+		m.mu.Unlock()
+		for _, e := range all {
+			if e.Name == name && e.Data["id"] == id {
+				return all
+			}
+		}
+		select {
+		case <-m.arrived:
+		case <-deadline:
+			t.Fatalf("no %s of %s among %d events", name, id, len(all))
+		}
+	}
+}
+
+func (m *machine) create(t *testing.T, kind directory.Type, doc map[string]any) string {
+	t.Helper()
+	r, err := m.session.Create(t.Context(), kind, doc, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Meta.ID
+}
+
+func (m *machine) patch(t *testing.T, kind directory.Type, id, operation string) {
+	t.Helper()
+	operations, err := scim.ParsePatch([]byte(`{"Operations":[` + operation + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.session.Patch(t.Context(), kind, id, operations, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A short life of users and a group, and the events that it must give.
+func (m *machine) live(t *testing.T, rounds int) (want []string, last string) {
+	t.Helper()
+	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
+	want = append(want, dsync.GroupCreated)
+	for i := range rounds {
+		user := m.create(t, directory.Users, map[string]any{"userName": fmt.Sprint("u", i), "active": true})
+		m.patch(t, directory.Users, user, `{"op":"Replace","path":"title","value":"x"}`)
+		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
+		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`) // nothing
+		m.patch(t, directory.Groups, group, `{"op":"Remove","path":"members","value":[{"value":"`+user+`"}]}`)
+		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
+		if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, dsync.UserCreated, dsync.UserUpdated, dsync.GroupUserAdded, dsync.GroupUserRemoved, dsync.GroupUserAdded, dsync.UserDeleted)
+	}
+	if err := m.session.Delete(t.Context(), directory.Groups, group, ""); err != nil {
+		t.Fatal(err)
+	}
+	return append(want, dsync.GroupDeleted), group
+}
+
+// Every change has its event, in order, with its cause, and nothing else does.
+func TestEventsInOrder(t *testing.T) {
+	m := start(t, func(h http.Handler) http.Handler { return h })
+	want, last := m.live(t, 3)
+	got := m.await(t, dsync.GroupDeleted, last)
+	if len(got) != len(want) {
+		t.Fatalf("%d events, want %d", len(got), len(want))
+	}
+	for i, e := range got {
+		if e.Name != want[i] {
+			t.Errorf("event %d is %s, want %s", i, e.Name, want[i])
+		}
+		if i > 0 && e.ID <= got[i-1].ID {
+			t.Errorf("%s does not come after %s", e.ID, got[i-1].ID)
+		}
+		if e.Object != "event" || e.Context.RequestID != "request-1" || e.Context.TokenID != m.session.TokenID() {
+			t.Errorf("envelope %+v", e)
+		}
+	}
+}
+
+// faulty fails calls and single entries at random, and accepts some calls but
+// does not say so.
+func faulty(h http.Handler) http.Handler {
+	var mu sync.Mutex
+	random := mathrand.New(mathrand.NewPCG(1, 2))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		dice, entryDice := random.IntN(10), random.IntN(3)
+		mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		var in struct{ Entries []json.RawMessage }
+		if err := json.Unmarshal(body, &in); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		switch {
+		case dice == 0: // the call fails
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		case dice == 1: // throttled
+			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		case dice == 2: // accepted, but the answer is lost
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusGatewayTimeout)
+			return
+		}
+		// One entry fails, the others are accepted.
+		failed := -1
+		if entryDice == 0 {
+			failed = dice % len(in.Entries)
+		}
+		kept := in
+		kept.Entries = nil
+		for i, e := range in.Entries {
+			if i != failed {
+				kept.Entries = append(kept.Entries, e)
+			}
+		}
+		results := make([]json.RawMessage, 0, len(in.Entries))
+		if len(kept.Entries) > 0 {
+			body, _ := json.Marshal(kept)
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			var out struct{ Entries []json.RawMessage }
+			if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+			results = out.Entries
+		}
+		if failed >= 0 {
+			refused := json.RawMessage(`{"ErrorCode":"InternalFailure","ErrorMessage":"injected"}`)
+			results = append(results[:failed:failed], append([]json.RawMessage{refused}, results[failed:]...)...)
+		}
+		answer, _ := json.Marshal(map[string]any{"FailedEntryCount": min(failed+1, 1), "Entries": results})
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = w.Write(answer)
+	})
+}
+
+// Whatever the bus does, no event is lost, duplicates have one id, and the
+// first deliveries about each resource come in the order of the changes.
+func TestFaultyBus(t *testing.T) {
+	m := start(t, faulty)
+	want, last := m.live(t, 20)
+	m.await(t, dsync.GroupDeleted, last)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[string]string{}
+	about := map[string]string{} // resource → newest id
+	for _, e := range m.got {
+		about1 := []string{}
+		if id, ok := e.Data["id"].(string); ok {
+			about1 = append(about1, id)
+		} else {
+			about1 = append(about1, e.Data["user"].(map[string]any)["id"].(string))
+		}
+		if name, again := seen[e.ID]; again {
+			if name != e.Name {
+				t.Errorf("%s is %s and %s", e.ID, name, e.Name)
+			}
+			continue
+		}
+		seen[e.ID] = e.Name
+		for _, id := range about1 {
+			if e.ID < about[id] {
+				t.Errorf("%s of %s comes after %s", e.Name, id, about[id])
+			}
+			about[id] = e.ID
+		}
+	}
+	if len(seen) != len(want) {
+		t.Errorf("%d different events, want %d", len(seen), len(want))
+	}
+	t.Logf("%d events, delivered %d times", len(seen), len(m.got))
+}

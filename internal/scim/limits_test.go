@@ -1,0 +1,138 @@
+package scim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Each limit at the limit, where all is well, and one above it.
+func TestLimits(t *testing.T) {
+	filter := func(s string) error { _, err := Users.ParseFilter(s); return err }
+	path := func(s string) error { _, err := Users.ParsePath(s); return err }
+	post := func(rt *ResourceType, r map[string]any) error { _, _, err := rt.Parse(r); return err }
+	patch := func(r map[string]any, path string, v any) error {
+		_, _, err := Users.Patch(r, []Operation{{Op: "add", Path: path, Value: v, HasValue: true}})
+		return err
+	}
+	text := func(n int) string { return strings.Repeat("x", n) }
+	nested := func(open, close string) func(int) error {
+		return func(n int) error { return filter(strings.Repeat(open, n) + "title pr" + strings.Repeat(close, n)) }
+	}
+	for _, row := range []struct {
+		name    string
+		limit   int
+		problem string
+		try     func(n int) error
+	}{
+		{"MaxFilter", MaxFilter, "400 invalidFilter", func(n int) error { return filter(`title eq "` + text(n-11) + `"`) }},
+		{"MaxFilter of a path", MaxFilter, "400 invalidPath", func(n int) error { return path(`emails[value eq "` + text(n-19) + `"]`) }},
+		{"MaxFilterDepth", MaxFilterDepth, "400 invalidFilter", nested("(", ")")},
+		{"MaxFilterDepth of not", MaxFilterDepth, "400 invalidFilter", nested("not (", ")")},
+		{"MaxFilterDepth in brackets", MaxFilterDepth, "400 invalidFilter", func(n int) error {
+			return path("emails[" + strings.Repeat("(", n) + "value pr" + strings.Repeat(")", n) + "]")
+		}},
+		{"MaxFilterTerms", MaxFilterTerms, "400 invalidFilter", func(n int) error { return filter(strings.Repeat("title pr or ", n-1) + "title pr") }},
+		{"MaxFilterTerms in brackets", MaxFilterTerms, "400 invalidFilter", func(n int) error { return path("emails[" + strings.Repeat("value pr and ", n-1) + "value pr]") }},
+		{"MaxOperations", MaxOperations, "413", func(n int) error {
+			_, err := ParsePatch(patchBody("[" + strings.Repeat(`{"op":"remove","path":"title"},`, n-1) + `{"op":"remove","path":"title"}]`))
+			return err
+		}},
+		{"MaxComparisons of filters", MaxComparisons, "400 tooMany", func(n int) error {
+			// Two for each of 500 elements: the filter and the element itself.
+			operations := make([]Operation, (n+999)/1000)
+			for i := range operations {
+				operations[i] = Operation{Op: "remove", Path: "entitlements[value eq x]"}
+			}
+			_, _, err := Users.Patch(entitled(500), operations)
+			return err
+		}},
+		{"MaxComparisons of values", MaxComparisons, "400 tooMany", func(n int) error {
+			given := make([]any, (n+499)/500)
+			for i := range given {
+				given[i] = "x"
+			}
+			_, _, err := Users.Patch(entitled(500), []Operation{{Op: "remove", Path: "entitlements", Value: given, HasValue: true}})
+			return err
+		}},
+		{"MaxComparisons of adds", MaxComparisons, "400 tooMany", func(n int) error {
+			operations := make([]Operation, (n+499)/500)
+			for i := range operations {
+				operations[i] = Operation{Op: "add", Path: "entitlements", Value: "0", HasValue: true}
+			}
+			_, _, err := Users.Patch(entitled(500), operations)
+			return err
+		}},
+		{"MaxKeyValue of userName", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Users, map[string]any{"userName": text(n)}) }},
+		{"MaxKeyValue of displayName", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Groups, map[string]any{"displayName": text(n)}) }},
+		{"MaxKeyValue of externalId", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Users, map[string]any{"userName": "u", "externalId": text(n)}) }},
+		{"MaxKeyValue in a PATCH", MaxKeyValue, "400 invalidValue", func(n int) error { return patch(resource(t, babs), "userName", text(n)) }},
+		{"MaxKeyValue of a member", MaxKeyValue, "400 invalidValue", func(n int) error {
+			return post(Groups, map[string]any{"displayName": "G", "members": []any{text(n)}})
+		}},
+		{"MaxKeyValue of a member's display", MaxKeyValue, "400 invalidValue", func(n int) error {
+			return post(Groups, map[string]any{"displayName": "G", "members": []any{map[string]any{"value": "a", "display": text(n)}}})
+		}},
+		{"MaxResource", MaxResource, "413", func(n int) error {
+			return post(Users, map[string]any{"userName": "u", "title": text(n - len(`{"title":"","userName":"u"}`))})
+		}},
+		{"MaxResource in a PATCH", MaxResource, "413", func(n int) error {
+			return patch(resource(t, `{"userName":"u"}`), "title", text(n-len(`{"title":"","userName":"u"}`)))
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if err := row.try(row.limit); err != nil {
+				t.Errorf("at the limit: %v", err)
+			}
+			if p := problem(t, row.try(row.limit+1)); p != row.problem {
+				t.Errorf("above the limit: got %q, want %q", p, row.problem)
+			}
+		})
+	}
+}
+
+// entitled is a user with n entitlements.
+func entitled(n int) map[string]any {
+	list := make([]any, n)
+	for i := range list {
+		list[i] = map[string]any{"value": fmt.Sprint(i)}
+	}
+	return map[string]any{"userName": "u", "entitlements": list}
+}
+
+// A small body must not buy much CPU. The bounds are generous: without the
+// limits each of these takes from many seconds to minutes.
+func TestHostileWork(t *testing.T) {
+	repeat := func(s string, n int) string { return strings.TrimSuffix(strings.Repeat(s+",", n), ",") }
+	numbers := make([]string, 50_000)
+	for i := range numbers {
+		numbers[i] = fmt.Sprintf(`{"value":"%d","primary":true}`, i)
+	}
+	all := strings.Join(numbers, ",")
+	long := strings.Repeat("A", MaxResource-1000)
+	for _, row := range []struct{ name, before, operations string }{
+		{"parentheses", babs, `[{"op":"remove","path":"emails[` + strings.Repeat("(", 100_000) + `"}]`},
+		{"many elements in one add", babs, `[{"op":"add","path":"entitlements","value":[` + all + `]}]`},
+		{"many elements, added again and again", Encode(entitled(5000)), `[{"op":"add","path":"entitlements","value":[` + repeat(`"x"`, 50_000) + `]},` + repeat(`{"op":"add","path":"entitlements","value":"a"}`, 2000) + `]`},
+		{"many elements, filtered again and again", Encode(entitled(5000)), `[` + repeat(`{"op":"remove","path":"entitlements[value co \"x\" or value co \"y\"]"}`, MaxOperations) + `]`},
+		{"many elements, removed by value", Encode(entitled(5000)), `[{"op":"remove","path":"entitlements","value":[` + strings.ReplaceAll(all, `"value":"`, `"value":"x`) + `]}]`},
+		{"a long value, searched again and again", `{"userName":"u","entitlements":[{"value":"` + long + `"}]}`, `[` + repeat(`{"op":"remove","path":"entitlements[value co \"b\"]"}`, MaxOperations) + `]`},
+		{"a long value, added again and again", babs, `[` + repeat(`{"op":"add","path":"entitlements","value":"`+long[:1000]+`"}`, 1000) + `]`},
+		{"the same key in many letter cases", babs, `[` + repeat(`{"op":"add","value":{"title":"a","Title":"b","tItle":"c","tiTle":"d","titLe":"e"}}`, MaxOperations) + `]`},
+	} {
+		t.Run("hostile: "+row.name, func(t *testing.T) {
+			r := resource(t, row.before)
+			start := time.Now()
+			list, err := ParsePatch(patchBody(row.operations))
+			if err == nil {
+				_, _, err = Users.Patch(r, list)
+			}
+			took := time.Since(start)
+			t.Logf("%v, %s", took, problem(t, err))
+			if took > 10*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}

@@ -1,0 +1,420 @@
+package scim
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// An independent reading of PATCH: a plain user with one single attribute, one
+// complex one, one list and one attribute of an extension. "" is unassigned.
+type account struct {
+	Title, Given, Family, Department, Manager string
+	Phones                                    []phone
+}
+
+type phone struct{ Type, Value, Display, Primary string }
+
+func (a account) clone() account {
+	a.Phones = slices.Clone(a.Phones)
+	return a
+}
+
+// resource is the stored form: no empty element, none twice, one primary.
+func (a account) resource() map[string]any {
+	r := map[string]any{"userName": "u"}
+	put := func(holder map[string]any, name, value string) {
+		if value != "" {
+			holder[name] = value
+		}
+	}
+	put(r, "title", a.Title)
+	name, extension, manager := map[string]any{}, map[string]any{}, map[string]any{}
+	put(name, "givenName", a.Given)
+	put(name, "familyName", a.Family)
+	put(extension, "department", a.Department)
+	put(manager, "value", a.Manager)
+	if len(manager) > 0 {
+		extension["manager"] = manager
+	}
+	var phones []any
+	seen, primary := map[string]bool{}, false
+	for _, p := range a.Phones {
+		key := strings.ToLower(p.Type) + "|" + p.Value
+		if p.Value == "" {
+			key += "|" + p.Type + "|" + p.Display
+		}
+		if p.Value == "" && p.Display == "" || seen[key] {
+			continue
+		}
+		seen[key] = true
+		object := map[string]any{}
+		put(object, "type", p.Type)
+		put(object, "value", p.Value)
+		put(object, "display", p.Display)
+		if p.Primary != "" {
+			object["primary"] = p.Primary == "true" && !primary
+			primary = primary || p.Primary == "true"
+		}
+		phones = append(phones, object)
+	}
+	if phones != nil {
+		r["phoneNumbers"] = phones
+	}
+	if len(name) > 0 {
+		r["name"] = name
+	}
+	if len(extension) > 0 {
+		r[EnterpriseURN] = extension
+	}
+	return r
+}
+
+// demote makes way for a new primary phone.
+func (a *account) demote() {
+	for i := range a.Phones {
+		if a.Phones[i].Primary == "true" {
+			a.Phones[i].Primary = "false"
+		}
+	}
+}
+
+// step is one operation: as JSON, and what it does. It reports the scimType
+// with which it fails, or "". stable tells that doing it twice is doing it once.
+type step struct {
+	json   map[string]any
+	do     func(*account) Type
+	stable bool
+}
+
+// scalars are the attributes of one text, with the names that clients use.
+var scalars = []struct {
+	paths []string
+	of    func(*account) *string
+}{
+	{[]string{"title", "TITLE", UserURN + ":title"}, func(a *account) *string { return &a.Title }},
+	{[]string{"name.givenName", "Name.GivenName", UserURN + ":name.givenName"}, func(a *account) *string { return &a.Given }},
+	{[]string{"name.familyName"}, func(a *account) *string { return &a.Family }},
+	{[]string{"department", EnterpriseURN + ":department"}, func(a *account) *string { return &a.Department }},
+	{[]string{"manager.value", EnterpriseURN + ":manager.value"}, func(a *account) *string { return &a.Manager }},
+}
+
+var (
+	verbs      = rapid.SampledFrom([]string{"add", "replace", "Add", "Replace"})
+	phoneTypes = rapid.SampledFrom([]string{"work", "mobile", "fax", "WORK", "custom"})
+	numbers    = rapid.SampledFrom([]string{"1", "2", "3"})
+)
+
+func drawStep(t *rapid.T) step {
+	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	case 0, 1, 2:
+		return scalarStep(t)
+	case 3:
+		return nameStep(t)
+	case 4, 5:
+		return partStep(t)
+	case 6:
+		return wholeStep(t)
+	case 7:
+		return primaryStep(t)
+	case 8:
+		return removeStep(t)
+	}
+	return listStep(t)
+}
+
+func scalarStep(t *rapid.T) step {
+	s := rapid.SampledFrom(scalars).Draw(t, "scalar")
+	path := rapid.SampledFrom(s.paths).Draw(t, "path")
+	clear := func(a *account) Type { *s.of(a) = ""; return "" }
+	if rapid.IntRange(0, 3).Draw(t, "how") == 0 {
+		return step{map[string]any{"op": "Remove", "path": path}, clear, true}
+	}
+	value := rapid.SampledFrom([]any{"x", "y", "", nil}).Draw(t, "value")
+	o := map[string]any{"op": verbs.Draw(t, "op")}
+	if rapid.Bool().Draw(t, "pathless") {
+		o["value"] = map[string]any{path: value}
+	} else {
+		o["path"], o["value"] = path, value
+	}
+	text, _ := value.(string)
+	return step{o, func(a *account) Type { *s.of(a) = text; return "" }, true}
+}
+
+func nameStep(t *rapid.T) step {
+	given := rapid.SampledFrom([]any{"x", nil}).Draw(t, "given")
+	value := map[string]any{"givenName": given}
+	return step{map[string]any{"op": verbs.Draw(t, "op"), "path": "name", "value": value}, func(a *account) Type {
+		a.Given, _ = given.(string)
+		return ""
+	}, true}
+}
+
+// partStep sets or clears a part of the phones of one type.
+func partStep(t *rapid.T) step {
+	kind, op := phoneTypes.Draw(t, "type"), verbs.Draw(t, "op")
+	part := rapid.SampledFrom([]string{"value", "display"}).Draw(t, "part")
+	value := rapid.SampledFrom([]string{"1", "2", ""}).Draw(t, "value")
+	o := map[string]any{"op": op, "path": `phoneNumbers[type eq "` + kind + `"].` + part, "value": value}
+	return step{o, func(a *account) Type {
+		set := func(p *phone) {
+			if part == "value" {
+				p.Value = value
+			} else {
+				p.Display = value
+			}
+		}
+		matched := false
+		for i := range a.Phones {
+			if strings.EqualFold(a.Phones[i].Type, kind) {
+				matched = true
+				set(&a.Phones[i])
+			}
+		}
+		switch {
+		case matched || value == "":
+			return ""
+		case kind == "custom" && strings.EqualFold(op, "replace"):
+			return NoTarget
+		}
+		p := phone{Type: kind}
+		set(&p)
+		a.Phones = append(a.Phones, p)
+		return ""
+	}, true}
+}
+
+// wholeStep sets the phones of one type as a whole.
+func wholeStep(t *rapid.T) step {
+	kind, op, number := phoneTypes.Draw(t, "type"), verbs.Draw(t, "op"), numbers.Draw(t, "number")
+	o := map[string]any{"op": op, "path": `phoneNumbers[type eq "` + kind + `"]`, "value": map[string]any{"value": number}}
+	return step{o, func(a *account) Type {
+		replace := strings.EqualFold(op, "replace")
+		matched := false
+		for i, p := range a.Phones {
+			if !strings.EqualFold(p.Type, kind) {
+				continue
+			}
+			matched = true
+			if replace {
+				p = phone{Type: p.Type}
+			}
+			p.Value = number
+			a.Phones[i] = p
+		}
+		if !matched && replace && kind == "custom" {
+			return NoTarget
+		}
+		if !matched {
+			a.Phones = append(a.Phones, phone{Type: kind, Value: number})
+		}
+		return ""
+	}, true}
+}
+
+func primaryStep(t *rapid.T) step {
+	number := numbers.Draw(t, "number")
+	value := rapid.SampledFrom([]any{true, false, "True", "False"}).Draw(t, "primary")
+	o := map[string]any{"op": "replace", "path": `phoneNumbers[value eq "` + number + `"].primary`, "value": value}
+	return step{o, func(a *account) Type {
+		yes := value == true || value == "True"
+		if !slices.ContainsFunc(a.Phones, func(p phone) bool { return p.Value == number }) {
+			return NoTarget
+		}
+		if yes {
+			a.demote()
+		}
+		for i := range a.Phones {
+			if a.Phones[i].Value == number {
+				a.Phones[i].Primary = map[bool]string{true: "true", false: "false"}[yes]
+			}
+		}
+		return ""
+	}, true}
+}
+
+func removeStep(t *rapid.T) step {
+	kind, number := phoneTypes.Draw(t, "type"), numbers.Draw(t, "number")
+	o := map[string]any{"op": "remove"}
+	gone := func(phone) bool { return true }
+	switch rapid.IntRange(0, 3).Draw(t, "how") {
+	case 0:
+		o["path"] = "phoneNumbers"
+	case 1:
+		o["path"], o["value"] = "phoneNumbers", []any{map[string]any{"value": number}}
+		gone = func(p phone) bool { return p.Value == number }
+	case 2:
+		o["path"] = `phoneNumbers[type eq "` + kind + `"]`
+		gone = func(p phone) bool { return strings.EqualFold(p.Type, kind) }
+	default:
+		o["path"] = `phoneNumbers[type ne "` + kind + `" and value eq "` + number + `"]`
+		gone = func(p phone) bool { return !strings.EqualFold(p.Type, kind) && p.Value == number }
+	}
+	return step{o, func(a *account) Type { a.Phones = slices.DeleteFunc(a.Phones, gone); return "" }, true}
+}
+
+// listStep adds phones to the list, or replaces it.
+func listStep(t *rapid.T) step {
+	op := verbs.Draw(t, "op")
+	given := []phone{}
+	value := []any{}
+	for range rapid.IntRange(0, 2).Draw(t, "phones") {
+		p := phone{Type: phoneTypes.Draw(t, "type"), Value: numbers.Draw(t, "number"), Primary: rapid.SampledFrom([]string{"", "true", "false"}).Draw(t, "primary")}
+		given = append(given, p)
+		object := map[string]any{"type": p.Type, "value": p.Value}
+		if p.Primary != "" {
+			object["primary"] = p.Primary
+		}
+		value = append(value, object)
+	}
+	return step{map[string]any{"op": op, "path": "phoneNumbers", "value": value}, func(a *account) Type {
+		if strings.EqualFold(op, "replace") {
+			a.Phones = slices.Clone(given)
+			return ""
+		}
+		if slices.ContainsFunc(given, func(p phone) bool { return p.Primary == "true" }) {
+			a.demote()
+		}
+		for _, p := range given {
+			// The last of several that are the same: an earlier operation may
+			// have made them so.
+			there := -1
+			for i, q := range a.Phones {
+				if strings.EqualFold(p.Type, q.Type) && p.Value == q.Value {
+					there = i
+				}
+			}
+			if there < 0 {
+				a.Phones = append(a.Phones, p)
+				continue
+			}
+			a.Phones[there].Type = p.Type
+			if p.Primary != "" {
+				a.Phones[there].Primary = p.Primary
+			}
+		}
+		return ""
+	}, strings.EqualFold(op, "replace")}
+}
+
+func TestPatchAgainstModel(t *testing.T) {
+	outcomes := map[Type]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		a := account{}
+		r := a.resource()
+		for range rapid.IntRange(1, 4).Draw(t, "requests") {
+			next, list, failure := a.clone(), []any{}, Type("")
+			for range rapid.IntRange(1, 4).Draw(t, "operations") {
+				s := drawStep(t)
+				list = append(list, s.json)
+				if failure == "" {
+					failure = s.do(&next)
+				}
+			}
+			body, _ := json.Marshal(map[string]any{"Operations": list})
+			operations, err := ParsePatch(body)
+			if err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			before := Encode(r)
+			got, _, err := Users.Patch(r, operations)
+			outcomes[failure]++
+			if Encode(r) != before {
+				t.Fatalf("%s changes what went in", body)
+			}
+			if failure != "" {
+				if e, ok := err.(*Error); !ok || e.Type != failure {
+					t.Fatalf("%s of %s gives %v, want %s", body, before, err, failure)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatalf("%s of %s gives %v", body, before, err)
+			}
+			if want := Encode(next.resource()); Encode(got) != want {
+				t.Fatalf("%s of %s gives\n%s, want\n%s", body, before, Encode(got), want)
+			}
+			r, a = got, read(got)
+		}
+	})
+	if outcomes[""] == 0 || outcomes[NoTarget] == 0 {
+		t.Errorf("one-sided: %v", outcomes)
+	}
+}
+
+// read is the account that a stored resource describes.
+func read(r map[string]any) account {
+	text := func(v any, name string) string {
+		object, _ := v.(map[string]any)
+		switch v := object[name].(type) {
+		case string:
+			return v
+		case bool:
+			return map[bool]string{true: "true", false: "false"}[v]
+		}
+		return ""
+	}
+	extension, _ := r[EnterpriseURN].(map[string]any)
+	a := account{Title: text(r, "title"), Given: text(r["name"], "givenName"), Family: text(r["name"], "familyName"),
+		Department: text(extension, "department"), Manager: text(extension["manager"], "value")}
+	list, _ := r["phoneNumbers"].([]any)
+	for _, e := range list {
+		a.Phones = append(a.Phones, phone{text(e, "type"), text(e, "value"), text(e, "display"), text(e, "primary")})
+	}
+	return a
+}
+
+// Entra repeats a request that timed out: twice must be once.
+func TestPatchIsIdempotent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := account{}.resource()
+		for range rapid.IntRange(1, 8).Draw(t, "operations") {
+			s := drawStep(t)
+			body, _ := json.Marshal(map[string]any{"Operations": []any{s.json}})
+			operations, err := ParsePatch(body)
+			if err != nil {
+				t.Fatalf("%s: %v", body, err)
+			}
+			once, _, err := Users.Patch(r, operations)
+			if err != nil {
+				continue
+			}
+			twice, _, err := Users.Patch(once, operations)
+			if err != nil || Encode(twice) != Encode(once) {
+				t.Fatalf("%s of %s gives\n%s, then\n%v (%v)", body, Encode(r), Encode(once), twice, err)
+			}
+			r = once
+		}
+	})
+}
+
+// What is stored reads back as it is: from its JSON, as a PUT of itself, and
+// after a PATCH that says what is so already.
+func TestStoredFormIsStable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := account{}
+		for range rapid.IntRange(0, 6).Draw(t, "operations") {
+			drawStep(t).do(&a)
+		}
+		stable(t, Users, a.resource())
+	})
+}
+
+func stable(t interface{ Fatalf(string, ...any) }, rt *ResourceType, r map[string]any) {
+	stored := Encode(r)
+	decoded, err := Decode(stored)
+	if err != nil || Encode(decoded) != stored {
+		t.Fatalf("%s decodes to %v (%v)", stored, decoded, err)
+	}
+	put, _, err := rt.Parse(decoded)
+	if err != nil || Encode(put) != stored {
+		t.Fatalf("%s as a PUT gives %v (%v)", stored, put, err)
+	}
+	patched, members, err := rt.Patch(r, []Operation{{Op: "replace", Value: map[string]any(decoded), HasValue: true}})
+	if err != nil || Encode(patched) != stored || !members.Empty() {
+		t.Fatalf("%s as a PATCH gives %v (%v)", stored, patched, err)
+	}
+}
