@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Environment looks up a variable, as os.Getenv does.
@@ -110,9 +111,13 @@ func open(ctx context.Context, env Environment) (*table.Table, aws.Config, error
 	}
 	// Endpoints and credentials come from the SDK's own variables. A function
 	// has seconds: a retry that waits longer than one is of no use to it.
-	c, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
-	}))
+	c, err := config.LoadDefaultConfig(ctx,
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
+		}),
+		config.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
+			slog.DebugContext(ctx, fmt.Sprintf(format, v...)) // a client that hung up, mostly
+		})))
 	if err != nil {
 		return nil, c, fmt.Errorf("app: AWS configuration: %w", err)
 	}

@@ -209,6 +209,25 @@ func TestConcurrentPatches(t *testing.T) {
 	}
 }
 
+// A rename that arrives twice at once, as after a timeout, is done once.
+func TestRepeatedRename(t *testing.T) {
+	w := open(t)
+	user := w.user(t, "ada")
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			o := operations(t, `{"op":"Replace","path":"userName","value":"eve"}`)
+			if _, err := w.session.Patch(t.Context(), directory.Users, user.Meta.ID, o, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if r, err := w.session.Get(t.Context(), directory.Users, user.Meta.ID); err != nil || r.Meta.Version != 2 {
+		t.Errorf("version %d, %v", r.Meta.Version, err)
+	}
+}
+
 func TestMemberChanges(t *testing.T) {
 	w := open(t)
 	a, b, c := w.user(t, "a").Meta.ID, w.user(t, "b").Meta.ID, w.user(t, "c").Meta.ID

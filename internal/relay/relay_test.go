@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -17,8 +16,6 @@ import (
 
 	"dsync/infra/local/bus"
 	"dsync/infra/local/enginetest"
-	"dsync/infra/local/invoke"
-	"dsync/infra/local/mapping"
 	"dsync/infra/topology"
 	"dsync/internal/directory"
 	"dsync/internal/dsync"
@@ -27,10 +24,7 @@ import (
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
@@ -65,37 +59,8 @@ func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: api.Options().Credentials,
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
-	stream, err := api.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	consumer := *system.Function("relay").Stream
-	consumer.RetryAttempts = 1000 // the faults of these tests are many, and pass
-	source, err := mapping.New(mapping.Options{
-		Streams:   dynamodbstreams.New(dynamodbstreams.Options{Region: "us-east-1", BaseEndpoint: api.Options().BaseEndpoint, Credentials: api.Options().Credentials}),
-		StreamARN: aws.ToString(stream.Table.LatestStreamArn),
-		Region:    "us-east-1",
-		Consumer:  consumer,
-		Function:  invoke.Function{Name: "relay", Timeout: time.Minute, Handler: lambda.NewHandler(relay.New(records, relay.NewBus(events, "dsync"), quiet).Handle)},
-		Idle:      5 * time.Millisecond,
-		Log:       quiet,
-		DeadLetters: func(l mapping.DeadLetter) error {
-			t.Errorf("given up: %+v", l)
-			return nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- source.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	handler := relay.New(records, relay.NewBus(events, "dsync"), quiet).Handle
+	enginetest.Consume(t, api, name, "relay", lambda.NewHandler(handler))
 
 	service := directory.New(records, time.Now, rand.Reader, quiet)
 	o, err := service.CreateOrganization(t.Context(), "Acme")

@@ -8,14 +8,10 @@ import (
 	"dsync/internal/scim"
 )
 
-// Names of the key attributes, the index and the TTL attribute.
+// Names that are not in struct tags.
 const (
-	partitionKey      = "pk"
-	sortKey           = "sk"
-	indexName         = "gsi1"
-	indexPartitionKey = "gsi1pk"
-	indexSortKey      = "gsi1sk"
-	ttlAttribute      = "ttl"
+	sortKey   = "sk"
+	indexName = "gsi1"
 )
 
 // Kind is a kind of resource: the first letter of its sort key.

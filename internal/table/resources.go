@@ -60,6 +60,18 @@ func (t *Table) putNew(i item) types.TransactWriteItem {
 	}}
 }
 
+// claim takes a unique name, unless another resource has it. That the resource
+// itself has it already is a sign of the same request running twice: then its
+// version decides.
+func (t *Table) claim(k key, id string) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName:                 &t.name,
+		Item:                      marshal(k, reference{id}),
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR id = :id"),
+		ExpressionAttributeValues: marshal(map[string]string{":id": id}),
+	}}
+}
+
 func (t *Table) putAny(i item) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{TableName: &t.name, Item: i}}
 }
@@ -78,7 +90,7 @@ const MaxCreateMembers = maxTransact - 4
 func (t *Table) Create(ctx context.Context, r Resource, n Names, members []Membership) error {
 	claim, lookups := r.keys(n)
 	to := reference{r.ID}
-	parts := []types.TransactWriteItem{t.putNew(marshal(claim, to)), t.putNew(r.item())}
+	parts := []types.TransactWriteItem{t.claim(claim, r.ID), t.putNew(r.item())}
 	for _, k := range lookups {
 		parts = append(parts, t.putAny(marshal(k, to)))
 	}
@@ -112,7 +124,7 @@ func (t *Table) Replace(ctx context.Context, old, next Resource, was, is Names) 
 	to := reference{next.ID}
 	var parts []types.TransactWriteItem
 	if oldClaim != newClaim {
-		parts = append(parts, t.putNew(marshal(newClaim, to)), t.remove(oldClaim))
+		parts = append(parts, t.claim(newClaim, next.ID), t.remove(oldClaim))
 	}
 	for _, k := range without(newLookups, oldLookups) {
 		parts = append(parts, t.putAny(marshal(k, to)))

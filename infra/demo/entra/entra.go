@@ -1,0 +1,165 @@
+// Package entra plays Microsoft Entra's provisioning service against a SCIM
+// base URL and checks the dsync events that come out.
+//
+// Run goes through the life of a tenant as Entra does: Test Connection, an
+// initial cycle, an incremental cycle in both PATCH dialects, concurrent
+// membership changes, retries after a timeout, disable, restore and hard
+// delete. It keeps a model of what it changed, derives from it the events
+// that each change must give, and holds answers, resources and events against
+// it. Names are unique to a run, and what a run creates it deletes, so it can
+// be repeated against one system any number of times, also at the same time.
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	defaultUsers  = 24
+	defaultGroups = 6
+	// Each edit of the incremental cycle and each ending takes its own user, in
+	// both dialects.
+	minUsers  = 8
+	minGroups = 4
+
+	defaultTimeout = 30 * time.Second
+	defaultSettle  = time.Second
+	// cleanupTimeout bounds the deletion of what an interrupted run left.
+	cleanupTimeout = time.Minute
+)
+
+// Config says whom to provision, how much, and where to watch the events.
+type Config struct {
+	TenantURL string // SCIM base URL; a query string and a trailing slash are dropped
+	Token     string // Secret Token
+
+	// DirectoryID, when set, must be the directory_id of every event.
+	DirectoryID string
+
+	Users  int // 0: 24; at least 8
+	Groups int // 0: 6; at least 4
+
+	// Out gets progress and the report; nil discards them.
+	Out io.Writer
+
+	// Events delivers what a target of the bus gets, from a moment before Run
+	// is called on. Events of other runs and directories may be among them.
+	// Nil: events are not checked.
+	Events <-chan Event
+
+	// Seed decides names, departments and the moment of a cut; 0: random.
+	// Identifiers are random always, so equal seeds do not collide.
+	Seed uint64
+
+	// Timeout bounds the wait for outstanding events after the last request;
+	// 0: 30 s.
+	Timeout time.Duration
+	// Settle is how long to look for surplus events once all expected ones have
+	// come; 0: 1 s.
+	Settle time.Duration
+}
+
+// Run provisions, checks, deletes what it created, and writes the report to
+// c.Out. The error is non-nil when the scenario could not be carried to its
+// end: a wrong Config, a server that does not answer, a canceled ctx. A check
+// that fails is no error; Report.Passed tells it.
+func Run(ctx context.Context, c Config) (Report, error) {
+	r, err := newRun(ctx, c)
+	if err != nil {
+		return Report{}, err
+	}
+	started := time.Now()
+	events := collect(r.config.Events)
+	progress := newProgress(r.config.Out, r.client, events)
+
+	for _, p := range r.phases() {
+		if r.err != nil || r.halted {
+			break
+		}
+		progress.begin(p.name)
+		p.play()
+		progress.end()
+	}
+	r.cleanUp(context.WithoutCancel(ctx))
+	if r.err == nil && !r.halted && r.config.Events != nil {
+		progress.begin("Waiting for events")
+		r.await(ctx, events)
+		progress.end()
+	}
+	arrivals := events.stop()
+
+	report := r.report(started, arrivals)
+	report.write(r.config.Out)
+	return report, r.err
+}
+
+func newRun(ctx context.Context, c Config) (*run, error) {
+	base, err := url.Parse(c.TenantURL)
+	if err != nil {
+		return nil, fmt.Errorf("tenant URL: %w", err)
+	}
+	if base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, fmt.Errorf("tenant URL %q is not an http or https URL", c.TenantURL)
+	}
+	if c.Token == "" {
+		return nil, errors.New("no secret token")
+	}
+	base.RawQuery, base.Fragment = "", ""
+	c.TenantURL = strings.TrimRight(base.String(), "/")
+
+	if c.Users == 0 {
+		c.Users = defaultUsers
+	}
+	if c.Groups == 0 {
+		c.Groups = defaultGroups
+	}
+	c.Users, c.Groups = max(c.Users, minUsers), max(c.Groups, minGroups)
+	if c.Out == nil {
+		c.Out = io.Discard
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Settle == 0 {
+		c.Settle = defaultSettle
+	}
+	return &run{
+		ctx:    ctx,
+		config: c,
+		client: newClient(c.TenantURL, c.Token),
+		people: newPeople(c.Seed),
+		owned:  map[string]bool{},
+	}, nil
+}
+
+// await returns when every expected event has come and no more have for
+// Settle, at the latest after Timeout.
+func (r *run) await(ctx context.Context, events *collector) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(r.config.Timeout)
+	complete, seen := time.Time{}, -1
+	for now := time.Now(); now.Before(deadline); now = time.Now() {
+		if arrivals := events.snapshot(); len(arrivals) != seen {
+			seen = len(arrivals)
+			complete = time.Time{}
+			if len(r.judge(arrivals).missing) == 0 {
+				complete = now
+			}
+		}
+		if !complete.IsZero() && now.Sub(complete) >= r.config.Settle {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
