@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"dsync/internal/id"
@@ -91,9 +92,12 @@ var (
 	Groups = Type{scim.Groups, table.Group, "displayName"}
 )
 
+// MaxWorkEmails is how many work e-mail addresses a user may have: each has a
+// look-up record, and all records of a change must fit one transaction.
+const MaxWorkEmails = 30
+
 // names are the values that a resource is found by.
-func (t Type) names(doc map[string]any) table.Names {
-	var n table.Names
+func (t Type) names(doc map[string]any) (n table.Names, err error) {
 	n.Name, _ = doc[t.name].(string)
 	n.ExternalID, _ = doc["externalId"].(string)
 	emails, _ := doc["emails"].([]any)
@@ -104,7 +108,10 @@ func (t Type) names(doc map[string]any) table.Names {
 			n.Emails = append(n.Emails, value)
 		}
 	}
-	return n
+	if len(n.Emails) > MaxWorkEmails {
+		err = scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "a user has %d work e-mail addresses at most", MaxWorkEmails)
+	}
+	return n, err
 }
 
 // Resource is a user or a group as clients know it, but for its location.

@@ -409,6 +409,27 @@ func TestDeletedIsGone(t *testing.T) {
 	}
 }
 
+// The records of a change fit one transaction at the limit.
+func TestMaxWorkEmails(t *testing.T) {
+	w := open(t)
+	body := func(prefix string, n int) string {
+		emails := ""
+		for i := range n {
+			emails += fmt.Sprintf(`,{"type":"work","value":"%s%d@x.io"}`, prefix, i)
+		}
+		return `{"userName":"` + prefix + `","externalId":"` + prefix + `","emails":[` + emails[1:] + `]}`
+	}
+	user := w.create(t, directory.Users, body("a", directory.MaxWorkEmails))
+	doc, _ := parse(t, directory.Users, body("b", directory.MaxWorkEmails))
+	if _, err := w.session.Replace(t.Context(), directory.Users, user.Meta.ID, doc, nil, ""); err != nil {
+		t.Error(err)
+	}
+	doc, _ = parse(t, directory.Users, body("c", directory.MaxWorkEmails+1))
+	if _, err := w.session.Create(t.Context(), directory.Users, doc, nil); status(err) != 400 {
+		t.Errorf("one more: %v", err)
+	}
+}
+
 // A cancelled request writes nothing and says so.
 func TestCancelled(t *testing.T) {
 	w := open(t)

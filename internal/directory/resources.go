@@ -32,6 +32,10 @@ func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, 
 // Create creates a resource, and for a group its first members.
 func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *scim.Members) (Resource, error) {
 	complete(t, doc)
+	names, err := t.names(doc)
+	if err != nil {
+		return Resource{}, err
+	}
 	at := s.clock()
 	kind := id.User
 	if t.kind == table.Group {
@@ -56,7 +60,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 			first, rest = change[:table.MaxCreateMembers], change[table.MaxCreateMembers:]
 		}
 	}
-	if err := s.table.Create(ctx, record, t.names(doc), first); err != nil {
+	if err := s.table.Create(ctx, record, names, first); err != nil {
 		return Resource{}, s.taken(t, err)
 	}
 	if err := s.table.PutMemberships(ctx, rest); err != nil {
@@ -123,7 +127,12 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		if next.Document = scim.Encode(doc); next.Document != old.Document {
 			next.Version++
 			next.Modified, next.Cause = s.clock(), s.by
-			if err := s.table.Replace(ctx, old, next, t.names(r.Document), t.names(doc)); err != nil {
+			is, err := t.names(doc)
+			if err != nil {
+				return err
+			}
+			was, _ := t.names(r.Document) // it was accepted once
+			if err := s.table.Replace(ctx, old, next, was, is); err != nil {
 				return s.taken(t, err)
 			}
 			version = 0 // the condition held when this was written
@@ -159,6 +168,7 @@ func (s *Session) Delete(ctx context.Context, t Type, name string, c Condition) 
 		if job.ID, err = id.New(id.Job, at, s.entropy); err != nil {
 			return fmt.Errorf("directory: %w", err)
 		}
-		return s.table.Delete(ctx, old, t.names(r.Document), job, at, s.by)
+		names, _ := t.names(r.Document) // they were accepted once
+		return s.table.Delete(ctx, old, names, job, at, s.by)
 	})
 }

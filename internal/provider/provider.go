@@ -67,9 +67,15 @@ func Groups(d *directory.Service, log *slog.Logger) http.Handler {
 	return &provider{d, log, resources{directory.Groups}.routes()}
 }
 
-// Discovery serves the discovery endpoints, and answers every other path.
+// Discovery serves the discovery endpoints and answers every path that no
+// route names. Among these may be /Users and /Groups: behind a Tenant URL that
+// was pasted with a slash at its end they come as //Users, which API Gateway
+// takes for another path.
 func Discovery(d *directory.Service, log *slog.Logger) http.Handler {
-	return &provider{d, log, discovery}
+	all := maps.Clone(discovery)
+	maps.Copy(all, resources{directory.Users}.routes())
+	maps.Copy(all, resources{directory.Groups}.routes())
+	return &provider{d, log, all}
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -36,6 +36,9 @@ const (
 	// MaxMembers bounds the members that one request names: at 25 a write
 	// they take a few seconds, within a function's 10.
 	MaxMembers = 5000
+	// MaxDisplay bounds the name that comes with a member, in bytes: it is
+	// stored once for each group of a user.
+	MaxDisplay = 512
 	// MaxComparisons bounds the comparisons of elements with filters and
 	// values in one PATCH: operations times elements would otherwise buy
 	// minutes of CPU with one small body.

@@ -19,19 +19,15 @@ type Expr interface {
 // ParseFilter reads a filter over resources of the type. It fails with
 // invalidFilter and names the position of the fault.
 func (rt *ResourceType) ParseFilter(s string) (Expr, error) {
-	if len(s) > MaxFilter {
-		return nil, badRequest(InvalidFilter, "the filter is longer than %d bytes", MaxFilter)
+	p, err := rt.parser(s, InvalidFilter)
+	if err != nil {
+		return nil, err
 	}
-	p := &parser{rt: rt, in: s, failure: InvalidFilter}
 	e, err := p.or()
 	if err != nil {
 		return nil, err
 	}
-	p.space()
-	if p.pos < len(p.in) {
-		return nil, p.errorf("unexpected %q", p.in[p.pos:])
-	}
-	return e, nil
+	return e, p.end()
 }
 
 // Match evaluates the filter on a rendered resource. For an attribute whose

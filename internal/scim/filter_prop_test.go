@@ -204,8 +204,7 @@ func drawFlagTerm(t *rapid.T, name string, of func(person) string) term {
 	return term{text, func(p person) bool { return (of(p) == literal) == (op == "eq") }}
 }
 
-// drawTerm draws a filter. one reads the only e-mail of a person, for what
-// stands in brackets.
+// drawTerm draws a filter. In brackets it speaks of the only e-mail of a person.
 func drawTerm(t *rapid.T, depth int, brackets bool) term {
 	kind := rapid.IntRange(0, 9).Draw(t, "kind")
 	if depth == 0 {

@@ -101,6 +101,7 @@ func TestFilterUsers(t *testing.T) {
 		{"hostile: text that folds", `name.familyName eq "JENſEN"`, &yes},
 
 		{"hostile: empty", ``, nil},
+		{"hostile: not UTF-8", "title eq \xff", nil},
 		{"hostile: blank", `  `, nil},
 		{"hostile: no operator", `title`, nil},
 		{"hostile: no value", `title eq`, nil},

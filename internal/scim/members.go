@@ -126,8 +126,8 @@ func readMembers(v any) ([]Member, error) {
 		if m.ID == "" {
 			return nil, badRequest(InvalidValue, "a member has no value")
 		}
-		if max(len(m.ID), len(m.Display)) > MaxKeyValue {
-			return nil, badRequest(InvalidValue, "the value or display of a member is longer than %d bytes", MaxKeyValue)
+		if len(m.Display) > MaxDisplay {
+			return nil, badRequest(InvalidValue, "the display of a member is longer than %d bytes", MaxDisplay)
 		}
 		members = append(members, m)
 	}

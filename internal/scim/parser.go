@@ -20,6 +20,26 @@ type parser struct {
 	failure Type // the scimType outside brackets
 }
 
+// parser makes one that fails with the given scimType.
+func (rt *ResourceType) parser(s string, failure Type) (*parser, error) {
+	if len(s) > MaxFilter {
+		return nil, badRequest(failure, "longer than %d bytes", MaxFilter)
+	}
+	if !utf8.ValidString(s) {
+		return nil, badRequest(failure, "not UTF-8")
+	}
+	return &parser{rt: rt, in: s, failure: failure}, nil
+}
+
+// end fails if something is left.
+func (p *parser) end() error {
+	p.space()
+	if p.pos < len(p.in) {
+		return p.errorf("unexpected %q", p.in[p.pos:])
+	}
+	return nil
+}
+
 func (p *parser) errorf(format string, args ...any) *Error {
 	e := badRequest(p.failure, format, args...)
 	e.Detail = "at position " + strconv.Itoa(p.pos+1) + ": " + e.Detail

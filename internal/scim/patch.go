@@ -175,7 +175,6 @@ func (p *patch) applyObject(o Operation, extension *Schema) error {
 		if extension != nil {
 			path = extension.ID + ":" + key
 		} else if s := p.rt.schema(key); s == p.rt.Schema {
-			member.Path = key
 			if err := p.applyObject(member, s); err != nil {
 				return err
 			}

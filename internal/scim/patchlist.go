@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // applyList applies an operation to a multi-valued attribute: to the list, to
@@ -51,7 +52,7 @@ func (p *patch) applyWhole(o Operation, a *Attribute, list []any) ([]any, error)
 			return nil, err
 		}
 		return slices.DeleteFunc(list, func(element any) bool {
-			return slices.ContainsFunc(given, func(g any) bool { return described(element, g) })
+			return slices.ContainsFunc(given, func(g any) bool { return described(a, element, g) })
 		}), nil
 	}
 	if err := p.spend(len(list)); err != nil {
@@ -88,18 +89,28 @@ func addElements(list, given []any) []any {
 // described reports whether an element has all that a remove says of it: a
 // client that removes by value need not know the rest. `primary` may have
 // moved meanwhile, so it counts only where nothing else is said.
-func described(element, given any) bool {
+func described(a *Attribute, element, given any) bool {
 	x, ok := element.(map[string]any)
 	y, also := given.(map[string]any)
 	if !ok || !also {
-		return reflect.DeepEqual(element, given)
+		return alike(a, element, given)
 	}
 	for name, v := range y {
-		if (name != "primary" || len(y) == 1) && !reflect.DeepEqual(x[name], v) {
+		if (name != "primary" || len(y) == 1) && !alike(a.Sub(name), x[name], v) {
 			return false
 		}
 	}
 	return true
+}
+
+// alike compares two values of an attribute as a filter does.
+func alike(a *Attribute, x, y any) bool {
+	s, ok := x.(string)
+	t, also := y.(string)
+	if ok && also && !a.CaseExact {
+		return strings.EqualFold(s, t)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 func isPrimary(element any) bool {

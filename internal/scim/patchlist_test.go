@@ -104,6 +104,7 @@ func TestPatchList(t *testing.T) {
 		{name: "rfc: remove removes all", operations: `[{"op":"remove","path":"emails"}]`, want: `{"emails":null}`},
 		{name: "rfc: remove of what is absent", operations: `[{"op":"remove","path":"ims"}]`},
 		{name: "entra Q4: remove with a value removes only that", operations: `[{"op":"Remove","path":"emails","value":[{"value":"babs@example.org"}]}]`, want: `{"emails":[` + workMail + `]}`},
+		{name: "rfc: remove with a value compares as a filter does", operations: `[{"op":"remove","path":"emails","value":[{"type":"HOME","value":"Babs@Example.org"}]}]`, want: `{"emails":[` + workMail + `]}`},
 		{name: "entra Q4: remove of an empty list removes nothing", operations: `[{"op":"Remove","path":"emails","value":[]}]`},
 		{name: "hostile: remove by type and value, one of them wrong", operations: `[{"op":"remove","path":"emails","value":[{"type":"work","value":"babs@example.org"}]}]`},
 		{name: "hostile: remove by primary alone takes the primary one only", operations: `[{"op":"remove","path":"emails","value":[{"primary":true}]}]`, want: `{"emails":[` + homeMail + `]}`},
@@ -197,4 +198,48 @@ func TestPatchRoles(t *testing.T) {
 		{name: "entra: AssertiveAppRoleAssignmentsComplex replaces all", operations: `[{"op":"replace","path":"roles","value":[{"primary":false,"type":"WindowsAzureActiveDirectoryRole","display":"User","value":"User"},{"primary":false,"type":"WindowsAzureActiveDirectoryRole","display":"Guest","value":"Guest"}]}]`,
 			want: `{"roles":[{"primary":false,"type":"WindowsAzureActiveDirectoryRole","display":"User","value":"User"},{"primary":false,"type":"WindowsAzureActiveDirectoryRole","display":"Guest","value":"Guest"}]}`},
 	})
+}
+
+// Every attribute that /Schemas publishes takes add, replace and remove
+// (entra.md section 15), under its full name too.
+func TestPatchEveryAttribute(t *testing.T) {
+	try := func(a *Attribute, path string) {
+		value := map[string]any{String: "x", Reference: "https://x", Boolean: "True", Complex: map[string]any{}}[a.Type]
+		for _, sub := range a.SubAttributes {
+			if sub.Type == String && !sub.ReadOnly() {
+				value.(map[string]any)[sub.Name] = "x"
+			}
+		}
+		before := resource(t, `{"userName":"u"}`)
+		after := before
+		for _, op := range []string{"add", "replace"} {
+			var err error
+			if after, _, err = Users.Patch(after, []Operation{{Op: op, Path: path, Value: value, HasValue: true}}); err != nil {
+				t.Errorf("%s %s: %v", op, path, err)
+				return
+			}
+			if hollow := a.Name == "type" || a.Name == "primary"; Encode(after) == Encode(before) != hollow {
+				t.Errorf("%s %s gives %s", op, path, Encode(after))
+			}
+		}
+		after, _, err := Users.Patch(after, []Operation{{Op: "remove", Path: path}})
+		if a.Required {
+			if p := problem(t, err); p != "400 mutability" {
+				t.Errorf("remove %s: got %q", path, p)
+			}
+		} else if err != nil || Encode(after) != Encode(before) {
+			t.Errorf("remove %s: %v, %v", path, after, err)
+		}
+	}
+	for _, s := range []*Schema{Users.Schema, Users.Extensions[0]} {
+		for _, a := range s.Attributes {
+			try(a, a.Name)
+			try(a, s.ID+":"+a.Name)
+			for _, sub := range a.SubAttributes {
+				if !sub.ReadOnly() {
+					try(sub, s.ID+":"+a.Name+"."+sub.Name)
+				}
+			}
+		}
+	}
 }

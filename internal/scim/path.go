@@ -44,19 +44,15 @@ func (t Target) effective() *Attribute {
 // in any letter case, with or without the URN of their schema. It fails with
 // invalidPath, or with invalidFilter for what stands in brackets.
 func (rt *ResourceType) ParsePath(s string) (Target, error) {
-	p := &parser{rt: rt, in: s, failure: InvalidPath}
-	if len(s) > MaxFilter {
-		return Target{}, badRequest(InvalidPath, "the path is longer than %d bytes", MaxFilter)
+	p, err := rt.parser(s, InvalidPath)
+	if err != nil {
+		return Target{}, err
 	}
 	t, err := p.target()
 	if err != nil {
 		return Target{}, err
 	}
-	p.space()
-	if p.pos < len(p.in) {
-		return Target{}, p.errorf("unexpected %q", p.in[p.pos:])
-	}
-	return t, nil
+	return t, p.end()
 }
 
 // resolve finds what a name without brackets stands for. Known URNs are

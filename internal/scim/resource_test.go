@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 func TestParseUser(t *testing.T) {
@@ -151,5 +152,33 @@ func TestErrorBody(t *testing.T) {
 				t.Error(row.err)
 			}
 		})
+	}
+}
+
+// What is stored reads back as it is: from its JSON, as a PUT of itself, and
+// after a PATCH that says what is so already.
+func TestStoredFormIsStable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := account{}
+		for range rapid.IntRange(0, 6).Draw(t, "operations") {
+			drawStep(t).do(&a)
+		}
+		stable(t, Users, a.resource())
+	})
+}
+
+func stable(t interface{ Fatalf(string, ...any) }, rt *ResourceType, r map[string]any) {
+	stored := Encode(r)
+	decoded, err := Decode(stored)
+	if err != nil || Encode(decoded) != stored {
+		t.Fatalf("%s decodes to %v (%v)", stored, decoded, err)
+	}
+	put, _, err := rt.Parse(decoded)
+	if err != nil || Encode(put) != stored {
+		t.Fatalf("%s as a PUT gives %v (%v)", stored, put, err)
+	}
+	patched, members, err := rt.Patch(r, []Operation{{Op: "replace", Value: map[string]any(decoded), HasValue: true}})
+	if err != nil || Encode(patched) != stored || !members.Empty() {
+		t.Fatalf("%s as a PATCH gives %v (%v)", stored, patched, err)
 	}
 }

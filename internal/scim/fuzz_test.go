@@ -1,0 +1,189 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+)
+
+var types = []Type{"", InvalidFilter, TooMany, Uniqueness, Mutability, InvalidSyntax, InvalidPath, NoTarget, InvalidValue}
+
+// refused checks that an error is one that a client may see.
+func refused(t *testing.T, err error) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Status < 400 || e.Status > 499 || e.Detail == "" || !slices.Contains(types, e.Type) {
+		t.Fatalf("%#v is nothing to tell a client", err)
+	}
+	if b, err := json.Marshal(e.Body()); err != nil || len(b) == 0 {
+		t.Fatal(err)
+	}
+}
+
+func FuzzParseFilter(f *testing.F) {
+	for _, s := range []string{
+		`userName eq "guid"`, `externalId eq jyoung`, `emails[type eq "work"].value eq "a"`, `roles[primary eq "True"].value eq "x"`,
+		`id eq "X" and urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "Y"`, `id eq "G" and members eq "U"`,
+		`members[value eq "a"]`, `not (title pr) or (active ne false and meta.created gt "2026-01-15T12:00:00Z")`,
+		`emails[not (type eq "work") and (display pr or value co "\u00e9\\")]`, `title eq null`, "title\tsw \xff", `schemas eq "x"`, `((((`,
+	} {
+		f.Add(s)
+	}
+	user, group := rendered(f), Groups.Render(resource(f, guides), Meta{ID: "G"})
+	keyed := func(id string) bool { return id == "U" }
+	f.Fuzz(func(t *testing.T, s string) {
+		for rt, r := range map[*ResourceType]map[string]any{Users: user, Groups: group} {
+			e, err := rt.ParseFilter(s)
+			if err != nil {
+				refused(t, err)
+				continue
+			}
+			got, printed := Match(e, r, keyed), e.String()
+			if got {
+				equalitiesHold(t, rt, e, r)
+			}
+			if len(printed) > MaxFilter {
+				continue // full names are longer than what was sent
+			}
+			again, err := rt.ParseFilter(printed)
+			if err != nil {
+				t.Fatalf("%q is printed as %q: %v", s, printed, err)
+			}
+			if again.String() != printed || Match(again, r, keyed) != got {
+				t.Fatalf("%q is printed as %q, and then as %q", s, printed, again)
+			}
+		}
+	})
+}
+
+func FuzzParsePath(f *testing.F) {
+	for _, s := range []string{
+		`userName`, `name.familyName`, `emails[type eq "work"].value`, `roles[primary eq "True"].display`, `members[value eq "a"]`, UserURN + `:name.givenName`,
+		enterprise, enterprise + `:manager.value`, `addresses[type eq "other"].Formatted`, `emails[type eq "a" or not (value pr)]`, `URN:`, `urn:a:b.c`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, rt := range ResourceTypes {
+			target, err := rt.ParsePath(s)
+			if err != nil {
+				refused(t, err)
+				continue
+			}
+			printed := target.String()
+			if len(printed) > MaxFilter {
+				continue
+			}
+			again, err := rt.ParsePath(printed)
+			if err != nil || again.String() != printed {
+				t.Fatalf("%q is printed as %q, and then as %q (%v)", s, printed, again, err)
+			}
+		}
+	})
+}
+
+func FuzzPatch(f *testing.F) {
+	for _, s := range []string{
+		`[{"op":"Replace","path":"active","value":"False"}]`,
+		`[{"op":"Replace","path":"emails[type eq \"work\"].value","value":"n@x"},{"op":"Add","path":"name.familyName","value":"F"}]`,
+		`[{"op":"replace","value":{"displayName":"B","name.givenName":"K","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber":"7"}}]`,
+		`[{"op":"Add","path":"manager","value":[{"$ref":"http://x/Users/1","value":"1"}]}]`,
+		`[{"op":"Remove","path":"members","value":[{"$ref":null,"value":"u"}]},{"op":"remove","path":"members[value eq \"v\"]"},{"op":"add","path":"members","value":["a"]}]`,
+		`[{"op":"replace","path":"roles","value":[{"primary":"true","displayName":"A","value":"A"},{"primary":true,"value":"B"}]}]`,
+		`[{"op":"Add","path":"roles","value":[{"value":"{\"id\":\"06b0\",\"value\":\"25\"}"}]}]`,
+		`[{"op":"add","path":"addresses[primary eq \"True\" and type eq other].country","value":[{"value":""}]}]`,
+		`[{"op":"replace","value":{"urn:ietf:params:scim:schemas:core:2.0:User":{"emails":{"value":"x","primary":true}},"name":null}}]`,
+		`[{"op":"replace","path":"emails.primary","value":true},{"op":"remove","path":"emails","value":[{"primary":true}]}]`,
+		`[{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"},{"op":"remove"}]`,
+	} {
+		f.Add(patchBody(s))
+	}
+	f.Add([]byte(`{"operations":[{"OP":"ADD","value":{"members":null,"emails[type eq work]":{"display":null}}}]}`))
+	stored := map[*ResourceType]string{Users: Encode(resource(f, babs)), Groups: Encode(resource(f, guides))}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		operations, err := ParsePatch(body)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		for rt, before := range stored {
+			r, err := Decode(before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, members, err := rt.Patch(r, operations)
+			if Encode(r) != before {
+				t.Fatalf("what went in has become %s", Encode(r))
+			}
+			alone, only, aloneErr := rt.MembersOnly(operations)
+			if err != nil {
+				refused(t, err)
+				if only {
+					t.Fatalf("Patch fails with %v, MembersOnly does not", err)
+				}
+				continue
+			}
+			if aloneErr != nil {
+				t.Fatalf("MembersOnly fails with %v, Patch does not", aloneErr)
+			}
+			if only && (Encode(got) != before || Encode(change(alone)) != Encode(change(members))) {
+				t.Fatalf("MembersOnly gives %v, Patch %v", change(alone), change(members))
+			}
+			stable(t, rt, got)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{
+		babs, guides, `{"displayName":"G","userName":"u","members":[{"$ref":null,"value":"a"},"b"]}`,
+		`{"userName":"u","emails":[{"type":"work","value":null},{"primary":"True","value":"a"},"b",null],"roles":[],"name":{},"manager":[{"value":"m"}],"schemas":[]}`,
+		`{"USERNAME":"u","urn:ietf:params:scim:schemas:extension:enterprise:2.0:USER":{"Manager":"1","department":null},"active":"false"}`, `[`, `null`, `{"userName":1}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		object, err := DecodeObject(body)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		for _, rt := range ResourceTypes {
+			r, _, err := rt.Parse(object)
+			if err != nil {
+				refused(t, err)
+				continue
+			}
+			stable(t, rt, r)
+		}
+	})
+}
+
+func FuzzParseQuery(f *testing.F) {
+	for _, s := range []string{
+		``, `aadOptscim062020&filter=userName+eq+%22guid%22`, `excludedAttributes=members&filter=displayName%20eq%20"X"`, `filter=emails[type eq "work"].value eq "100%"`,
+		`startIndex=2&count=5`, `attributes=name.givenName,emails.value,` + enterprise + `&excludedAttributes=manager.value,emails.type,id`, `count=-1&startIndex=99999999999`, `%=%&;`,
+	} {
+		f.Add(s)
+	}
+	full := rendered(f)
+	before := Encode(full)
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, err := Users.ParseQuery(raw)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		if q.StartIndex < 1 || q.Count < 0 || q.Count > MaxCount {
+			t.Fatalf("startIndex %d, count %d", q.StartIndex, q.Count)
+		}
+		got := q.Projection.Apply(full)
+		if Encode(full) != before || got["id"] != full["id"] || got["schemas"] == nil {
+			t.Fatalf("%s of %s", Encode(got), Encode(full))
+		}
+		if again := q.Projection.Apply(got); Encode(again) != Encode(got) {
+			t.Fatalf("%s, and then %s", Encode(got), Encode(again))
+		}
+	})
+}
