@@ -9,15 +9,15 @@ const (
 	apiTimeout = 10 * time.Second
 )
 
-// Actions on the table, by what the code calls.
-var (
-	read  = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-	write = []string{
-		// TransactWriteItems is authorized by the actions of its parts.
-		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-		"dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem",
-	}
-)
+// resources is what reading and writing users and groups takes.
+// TransactWriteItems is authorized by the actions of its parts.
+var resources = []Grant{
+	{TheTable, []string{
+		"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+	}},
+	{TheIndex, []string{"dynamodb:Query"}},
+}
 
 // Dsync is the system.
 func Dsync() System {
@@ -40,10 +40,7 @@ func Dsync() System {
 				Timeout:     apiTimeout,
 				Routes:      resource("Users"),
 				Environment: table,
-				Grants: []Grant{
-					{TheTable, append(append([]string{}, read...), write...)},
-					{TheIndex, []string{"dynamodb:Query"}},
-				},
+				Grants:      resources,
 			},
 			{
 				Name:        "groups",
@@ -52,19 +49,18 @@ func Dsync() System {
 				Timeout:     apiTimeout,
 				Routes:      resource("Groups"),
 				Environment: table,
-				Grants: []Grant{
-					{TheTable, append(append([]string{}, read...), write...)},
-					{TheIndex, []string{"dynamodb:Query"}},
-				},
+				Grants:      resources,
 			},
 			{
 				Name:        "discovery",
-				Description: "SCIM discovery endpoints, and the SCIM-shaped answer to every other path",
+				Description: "SCIM discovery, and every path that no route names",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
+				// A Tenant URL pasted with a slash at its end makes //Users of
+				// /Users, which matches no route: so it serves resources, too.
 				Routes:      []string{"$default"},
 				Environment: table,
-				Grants:      []Grant{{TheTable, []string{"dynamodb:GetItem"}}},
+				Grants:      resources,
 			},
 			{
 				Name:        "relay",
@@ -101,7 +97,7 @@ func Dsync() System {
 				},
 				Environment: table,
 				Grants: []Grant{
-					{TheTable, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"}},
+					{TheTable, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:PutItem"}},
 					{TheIndex, []string{"dynamodb:Query"}},
 				},
 			},

@@ -1,0 +1,194 @@
+// Package system is dsync on one machine: it puts the parts together as the
+// topology says, with no AWS account.
+//
+// The functions are the ones that are deployed, built in this process by the
+// same code, with the same SDK clients; only the endpoints differ. An event
+// is delivered at least once, also when the machine is ended by kill -9
+// between the answer to a request and its event, if there is a data folder.
+//
+// The SDK's environment variables and the default loggers belong to the
+// System while it runs, so a process runs one at a time.
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"sync"
+	"time"
+
+	"dsync/infra/topology"
+	"dsync/internal/app"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+const (
+	region = "us-east-1"
+
+	// What a first start creates.
+	organizationName = "Demo organization"
+	directoryName    = "Entra ID"
+)
+
+// Options say how to run a machine.
+type Options struct {
+	Port    int       // 0 is any free port
+	DataDir string    // "" keeps everything in memory
+	Log     io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
+	// OnEvent sees each event as it is handed to a target, in the order of
+	// delivery, one at a time; may be nil.
+	OnEvent func(json.RawMessage)
+}
+
+// System is a machine that runs.
+type System struct {
+	APIURL         string // http://localhost:port
+	TenantURL      string // for Entra
+	Token          string // the Secret Token
+	DirectoryID    string
+	OrganizationID string
+
+	folder folder
+	values map[topology.Reference]string
+	db     *dynamodb.Client
+	undo   []func() error // the last one first
+	stop   func() error
+}
+
+// Start brings a machine up: when it returns, requests are answered and events
+// are delivered.
+func Start(ctx context.Context, o Options) (_ *System, err error) {
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	s := &System{folder: folder(o.DataDir)}
+	s.stop = sync.OnceValue(s.takeDown)
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("starting dsync: %w", err), s.stop())
+		}
+	}()
+
+	unlock, err := s.folder.lock()
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(unlock)
+	listeners, port, err := listenLocal(o.Port) // early, for a quick "in use"
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listeners {
+		s.onStop(func() error { _ = l.Close(); return nil }) // in case it is never served
+	}
+	functionLog, err := s.openLog(o.Log)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{topology: topology.Dsync(), system: s, log: ownLogger(functionLog, o.Log)}
+	for _, step := range []func(context.Context, Options) error{
+		p.startEngine, p.startBus, p.createTable, p.buildFunctions,
+	} {
+		if err := step(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.connect(ctx, port); err != nil {
+		return nil, err
+	}
+	if err := p.startMappings(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.startFront(listeners); err != nil {
+		return nil, err
+	}
+	if err := s.folder.keep(s.connection(os.Getpid())); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Stop takes the machine down in order: no more requests, then no more
+// batches, then the bus and the engine. It returns when everything that Start
+// started has ended.
+func (s *System) Stop() error { return s.stop() }
+
+func (s *System) takeDown() error {
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		errs = append(errs, s.undo[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *System) onStop(f func() error) { s.undo = append(s.undo, f) }
+
+// Environment is what functions see of their environment, all taken together.
+func (s *System) Environment() func(name string) string {
+	all := map[string]topology.Reference{}
+	for _, f := range topology.Dsync().Functions {
+		for name, reference := range f.Environment {
+			all[name] = reference
+		}
+	}
+	return s.environment(all)
+}
+
+func (s *System) environment(variables map[string]topology.Reference) app.Environment {
+	return func(name string) string { return s.values[variables[name]] }
+}
+
+// DynamoDB is a client of the engine, as the functions' are.
+func (s *System) DynamoDB() *dynamodb.Client { return s.db }
+
+// connect takes up the connection of the last run, or creates one. A first
+// start that ends before the connection is kept leaves an unused directory
+// behind, and the next start creates another.
+func (s *System) connect(ctx context.Context, port int) error {
+	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
+	kept, err := s.folder.connection()
+	if err != nil {
+		return err
+	}
+	var externalKey string
+	if kept != nil {
+		s.Token, s.DirectoryID, s.OrganizationID = kept.Token, kept.DirectoryID, kept.OrganizationID
+		externalKey = path.Base(kept.TenantURL)
+	} else {
+		c, err := app.Connect(ctx, s.Environment(), organizationName, directoryName)
+		if err != nil {
+			return fmt.Errorf("connecting the first directory: %w", err)
+		}
+		s.Token, s.DirectoryID, s.OrganizationID = c.Token, c.DirectoryID, c.OrganizationID
+		externalKey = c.ExternalKey
+	}
+	s.TenantURL = s.APIURL + "/scim/v2.0/" + externalKey
+	return nil
+}
+
+func (s *System) connection(pid int) connection {
+	return connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, pid}
+}
+
+// openLog decides where functions log to.
+func (s *System) openLog(user io.Writer) (io.Writer, error) {
+	w := user
+	if s.folder.kept() {
+		f, err := os.OpenFile(s.folder.path("functions.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		s.onStop(f.Close)
+		w = f
+	}
+	s.onStop(useLog(w))
+	return w, nil
+}
+
+// patience bounds each part of a stop: longer than any function may take.
+const patience = 70 * time.Second
