@@ -54,3 +54,10 @@ require (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+// Build output and the CDK CLI, which ships Go templates.
+ignore (
+	./cdk.out
+	./dist
+	./node_modules
+)

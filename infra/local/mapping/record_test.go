@@ -174,6 +174,7 @@ func TestFirstFailure(t *testing.T) {
 		"": 3, "null": 3, "{}": 3, `{"batchItemFailures":null}`: 3, `{"batchItemFailures":[]}`: 3,
 		`{"batchItemFailures":[{"itemIdentifier":"3"}]}`:                        2,
 		`{"batchItemFailures":[{"itemIdentifier":"3"},{"itemIdentifier":"2"}]}`: 1,
+		`{"batchItemFailures":[{"itemIdentifier":"2"},{"itemIdentifier":"3"}]}`: 1,
 		`{"batchItemFailures":[{"itemIdentifier":"1"}]}`:                        0,
 		`{"batchItemFailures":[{"itemIdentifier":""}]}`:                         0,
 		`{"batchItemFailures":[{"itemIdentifier":null}]}`:                       0,
