@@ -70,7 +70,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	s.stop = sync.OnceValue(s.takeDown)
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("starting dsync: %w", err), s.stop())
+			err = errors.Join(err, s.stop())
 		}
 	}()
 
