@@ -1,6 +1,7 @@
 // Command local runs the whole of dsync on one machine, with no AWS account:
 //
-//	go run ./infra/local         until Ctrl-C; PORT is 8080 unless set
+//	go run ./infra/local         until Ctrl-C; PORT is 8080 unless set,
+//	                             EXTENSIONS names a file of custom schemas
 //	go run ./infra/local reset   delete the data, which is in .local/
 package main
 
@@ -52,6 +53,10 @@ func run(out, user io.Writer) error {
 	if err != nil {
 		return err
 	}
+	extensions, err := extensions(os.Getenv("EXTENSIONS"))
+	if err != nil {
+		return err
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -65,7 +70,7 @@ func run(out, user io.Writer) error {
 
 	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, the event bus.")
 	events := &printer{out: out}
-	s, err := system.Start(ctx, system.Options{Port: port, DataDir: dataDir, Log: user, OnEvent: events.event})
+	s, err := system.Start(ctx, system.Options{Port: port, DataDir: dataDir, Extensions: extensions, Log: user, OnEvent: events.event})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -87,6 +92,22 @@ func port(value string) (int, error) {
 		return 0, fmt.Errorf("PORT must be a number from 1 to 65535, or 0 for any free port, not %q", value)
 	}
 	return n, nil
+}
+
+// extensions reads a JSON list of custom schemas, which the directory of a
+// first start declares.
+func extensions(file string) (list []json.RawMessage, err error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("EXTENSIONS must name a file with a JSON list of schemas: %w", err)
+	}
+	return list, nil
 }
 
 func greet(out io.Writer, s *system.System) {

@@ -80,7 +80,7 @@ func Dsync() System {
 				},
 				Environment: map[string]Reference{"TABLE_NAME": TableName, "EVENT_BUS_NAME": EventBusName},
 				Grants: []Grant{
-					{TheTable, []string{"dynamodb:BatchGetItem"}},
+					{TheTable, []string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}},
 					{TheBus, []string{"events:PutEvents"}},
 				},
 			},

@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -84,8 +85,9 @@ type Connection struct {
 	Token          string // the Secret Token; it cannot be read again
 }
 
-// Connect creates an organization, an Entra directory in it, and a token.
-func Connect(ctx context.Context, env Environment, organization, directory string) (Connection, error) {
+// Connect creates an organization, an Entra directory in it whose users have
+// these custom schemas, and a token.
+func Connect(ctx context.Context, env Environment, organization, name string, extensions ...json.RawMessage) (Connection, error) {
 	t, _, err := open(ctx, env)
 	if err != nil {
 		return Connection{}, err
@@ -95,7 +97,7 @@ func Connect(ctx context.Context, env Environment, organization, directory strin
 	if err != nil {
 		return Connection{}, err
 	}
-	d, secret, err := s.CreateDirectory(ctx, o.ID, directory)
+	d, secret, err := s.CreateDirectory(ctx, directory.NewDirectory{OrganizationID: o.ID, Name: name, Extensions: extensions})
 	return Connection{o.ID, d.ID, d.ExternalKey, secret}, err
 }
 

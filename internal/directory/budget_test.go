@@ -58,7 +58,7 @@ func TestBudget(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = w.session.List(ctx, directory.Users, scim.Query{Filter: parsed, StartIndex: 1, Count: 1})
+			_, err = w.session.List(ctx, directory.Users, scim.Query{Filter: parsed, StartIndex: 1, Count: 1})
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ package directory
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,18 +58,35 @@ func (s *Service) CreateOrganization(ctx context.Context, name string) (table.Or
 	return o, s.table.CreateOrganization(ctx, o)
 }
 
+// NewDirectory describes a directory to be created.
+type NewDirectory struct {
+	OrganizationID string
+	Name           string
+	// Extensions are custom schemas of the directory's users, in the JSON form
+	// of RFC 7643 section 7.
+	Extensions []json.RawMessage
+}
+
 // CreateDirectory creates an Entra directory of an organization with its first
-// token. The secret is shown here and never again.
-func (s *Service) CreateDirectory(ctx context.Context, organization, name string) (d table.Directory, secret string, err error) {
+// token. The secret is shown here and never again. It fails with a *scim.Error
+// for an extension that is not valid.
+func (s *Service) CreateDirectory(ctx context.Context, n NewDirectory) (d table.Directory, secret string, err error) {
 	at := s.clock()
-	d = table.Directory{OrganizationID: organization, Name: name, Type: Entra, State: linked, Created: at, Modified: at}
+	d = table.Directory{OrganizationID: n.OrganizationID, Name: n.Name, Type: Entra, State: linked, Created: at, Modified: at}
+	if d.Extensions, err = encodeExtensions(n.Extensions); err != nil {
+		return d, "", err
+	}
+	d.CursorKey = make([]byte, cursorKeyBytes)
+	if _, err := io.ReadFull(s.entropy, d.CursorKey); err != nil {
+		return d, "", fmt.Errorf("directory: cursor key: %w", err)
+	}
 	if d.ID, err = id.New(id.Directory, at, s.entropy); err != nil {
 		return d, "", fmt.Errorf("directory: %w", err)
 	}
 	if d.ExternalKey, err = newExternalKey(s.entropy); err != nil {
 		return d, "", err
 	}
-	token := table.Token{DirectoryID: d.ID, OrganizationID: organization, ExternalKey: d.ExternalKey, Created: at}
+	token := table.Token{DirectoryID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, Protocol: d.Protocol, Created: at}
 	if token.ID, err = id.New(id.Token, at, s.entropy); err != nil {
 		return d, "", fmt.Errorf("directory: %w", err)
 	}
@@ -79,6 +97,49 @@ func (s *Service) CreateDirectory(ctx context.Context, organization, name string
 	return d, secret, s.table.CreateDirectory(ctx, d, token)
 }
 
+// cursorKeyBytes is the size of the key that signs a directory's cursors.
+const cursorKeyBytes = 32
+
+// encodeExtensions checks custom schemas and brings them into stored form.
+func encodeExtensions(extensions []json.RawMessage) (string, error) {
+	if len(extensions) == 0 {
+		return "", nil
+	}
+	seen := map[string]bool{}
+	for _, e := range extensions {
+		schema, err := scim.ParseExtension(e)
+		if err != nil {
+			return "", err
+		}
+		if urn := scim.Fold(schema.ID); seen[urn] {
+			return "", scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "the extension %s is declared twice", schema.ID)
+		} else {
+			seen[urn] = true
+		}
+	}
+	b, err := json.Marshal(extensions)
+	return string(b), err
+}
+
+// extended is the user type of a directory with custom extensions.
+func extended(p table.Protocol) (*scim.ResourceType, error) {
+	if p.Extensions == "" {
+		return scim.Users, nil
+	}
+	var declared []json.RawMessage
+	if err := json.Unmarshal([]byte(p.Extensions), &declared); err != nil {
+		return nil, fmt.Errorf("directory: extensions: %w", err)
+	}
+	schemas := make([]*scim.Schema, len(declared))
+	for i, e := range declared {
+		var err error
+		if schemas[i], err = scim.ParseExtension(e); err != nil {
+			return nil, fmt.Errorf("directory: extensions: %w", err)
+		}
+	}
+	return scim.Users.Extend(schemas...), nil
+}
+
 // Type is a kind of resource with its schema.
 type Type struct {
 	*scim.ResourceType
@@ -86,7 +147,7 @@ type Type struct {
 	name string // the attribute whose value is unique in a directory
 }
 
-// The types of resources.
+// The types of resources. A session knows its directory's own (Session.Type).
 var (
 	Users  = Type{scim.Users, table.User, "userName"}
 	Groups = Type{scim.Groups, table.Group, "displayName"}
@@ -118,9 +179,10 @@ func (t Type) names(doc map[string]any) (n table.Names, err error) {
 type Resource struct {
 	Document map[string]any
 	Meta     scim.Meta
+	size     int // bytes of JSON
 }
 
 func read(r table.Resource) (Resource, error) {
 	doc, err := scim.Decode(r.Document)
-	return Resource{doc, scim.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}}, err
+	return Resource{doc, scim.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
 }

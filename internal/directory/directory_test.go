@@ -43,7 +43,7 @@ func (w world) connect(t testing.TB) (table.Directory, string, *directory.Sessio
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, secret, err := w.CreateDirectory(t.Context(), o.ID, "Entra")
+	d, secret, err := w.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func add(ids ...string) string {
 
 func (w world) members(t testing.TB, group string) map[string]bool {
 	t.Helper()
-	list, err := w.session.Members(t.Context(), group, directory.MaxInlineMembers)
+	list, err := w.session.Members(t.Context(), group, directory.NewRoom())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,14 +323,14 @@ func TestList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page, total, err := w.session.List(t.Context(), directory.Users, q)
+		page, err := w.session.List(t.Context(), directory.Users, q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range page {
+		for _, r := range page.Resources {
 			names = append(names, r.Document["userName"].(string))
 		}
-		return names, total
+		return names, page.Total
 	}
 	for query, want := range map[string]struct{ page, total int }{
 		"":                                    {13, 13},
@@ -386,8 +386,8 @@ func TestMembershipFilter(t *testing.T) {
 		if err != nil {
 			t.Fatal(filter, err)
 		}
-		if _, total, err := w.session.List(t.Context(), directory.Groups, scim.Query{Filter: f, StartIndex: 1, Count: 10}); err != nil || total != want {
-			t.Errorf("%s: %d, %v", filter, total, err)
+		if page, err := w.session.List(t.Context(), directory.Groups, scim.Query{Filter: f, StartIndex: 1, Count: 10}); err != nil || page.Total != want {
+			t.Errorf("%s: %d, %v", filter, page.Total, err)
 		}
 	}
 }

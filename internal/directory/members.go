@@ -9,27 +9,57 @@ import (
 	"dsync/internal/table"
 )
 
-// MaxInlineMembers is how many members one answer holds: well within the 6 MB
-// that a function may answer.
-const MaxInlineMembers = 10_000
+// MaxInlineMembers is how many members one answer holds, and maxInlineBytes
+// how large they may be: a function answers 6 MB at most, and their names may
+// be escaped.
+const (
+	MaxInlineMembers = 10_000
+	maxInlineBytes   = 4 << 20
+	memberBytes      = 80 // of a member without its name
+	escapedBytes     = 6  // of a byte in JSON, at most
+)
 
-// Members lists the members of a group as clients see them, up to limit; one
-// more than that fails with tooMany.
-func (s *Session) Members(ctx context.Context, group string, limit int) ([]any, error) {
+// Room is how many members still fit an answer.
+type Room struct{ members, bytes int }
+
+// NewRoom is the room of an answer that holds none yet.
+func NewRoom() *Room { return &Room{MaxInlineMembers, maxInlineBytes} }
+
+// Members lists the members of a group as clients see them. What does not fit
+// the room fails with tooMany, which tells how to read them.
+func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any, error) {
 	members := []any{}
-	err := s.table.Members(ctx, s.token.DirectoryID, group, func(m table.Membership) bool {
+	err := s.table.Members(ctx, s.token.DirectoryID, group, "", func(m table.Membership) bool {
 		member := map[string]any{"value": m.UserID, "type": scim.Users.Name}
 		if m.Display != "" {
 			member["display"] = m.Display
 		}
 		members = append(members, member)
-		return len(members) <= limit
+		room.members--
+		room.bytes -= memberBytes + escapedBytes*len(m.Display)
+		return room.members >= 0 && room.bytes >= 0
 	})
-	if err == nil && len(members) > limit {
+	if err == nil && (room.members < 0 || room.bytes < 0) {
 		err = scim.Errorf(http.StatusBadRequest, scim.TooMany,
-			"there are more than %d members to show: ask with excludedAttributes=members", MaxInlineMembers)
+			"the answer would hold more than %d members: ask with excludedAttributes=members, and read them page by page with /Users?filter=groups eq \"%s\"&attributes=id&cursor",
+			MaxInlineMembers, group)
 	}
 	return members, err
+}
+
+// Groups lists the groups of a user as clients see them (RFC 7643 section 4.1.2).
+func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
+	ids, err := s.table.GroupsOf(ctx, s.token.DirectoryID, user)
+	if err != nil {
+		return nil, err
+	}
+	groups := []any{}
+	err = s.readAll(ctx, Groups, ids, func(record table.Resource) (bool, error) {
+		r, err := read(record)
+		groups = append(groups, map[string]any{"value": r.Meta.ID, "display": r.Document["displayName"], "type": "direct"})
+		return true, err
+	})
+	return groups, err
 }
 
 // changeMembers applies a change of members to a group: it writes the
@@ -81,7 +111,7 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 		for _, member := range added {
 			keep[member.ID] = true
 		}
-		err := s.table.Members(ctx, s.token.DirectoryID, group, func(current table.Membership) bool {
+		err := s.table.Members(ctx, s.token.DirectoryID, group, "", func(current table.Membership) bool {
 			if !keep[current.UserID] && !in[current.UserID] {
 				removed = append(removed, current.UserID)
 			}

@@ -14,8 +14,16 @@ import (
 // Session is what one request may do: everything in one directory.
 type Session struct {
 	*Service
-	token table.Token
+	token grant
 	by    table.Cause
+}
+
+// Type is the type with what the directory declared of its own.
+func (s *Session) Type(t Type) Type {
+	if t.kind == table.User {
+		t.ResourceType = s.token.users
+	}
+	return t
 }
 
 // errUnauthorized says nothing about what was wrong: an unknown directory, an
@@ -32,12 +40,16 @@ func (s *Service) Authenticate(ctx context.Context, externalKey, secret, request
 	token, ok := s.tokens.get(hash, now)
 	if !ok {
 		var err error
-		if token, err = s.table.Token(ctx, hash); errors.Is(err, table.ErrNotFound) {
+		if token.Token, err = s.table.Token(ctx, hash); errors.Is(err, table.ErrNotFound) {
 			return nil, errUnauthorized
 		} else if err != nil {
 			return nil, err
 		}
-		s.tokens.put(token, now)
+		if token.users, err = extended(token.Protocol); err != nil {
+			return nil, err
+		}
+		token.until = now.Add(tokenLife)
+		s.tokens.put(token)
 	}
 	if subtle.ConstantTimeCompare([]byte(token.Hash), []byte(hash)) != 1 ||
 		subtle.ConstantTimeCompare([]byte(token.ExternalKey), []byte(externalKey)) != 1 ||

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"dsync/internal/scim"
 	"dsync/internal/table"
 )
 
@@ -84,29 +85,31 @@ const tokenLife = 5 * time.Second
 // a time; when the cache is full it starts anew.
 const tokenCacheSize = 1000
 
+// grant is a token with the schema of the users that it opens.
+type grant struct {
+	table.Token
+	users *scim.ResourceType
+	until time.Time // trusted without another read
+}
+
 // tokenCache remembers tokens that were read lately, by hash.
 type tokenCache struct {
 	mu sync.Mutex
-	m  map[string]cachedToken
+	m  map[string]grant
 }
 
-type cachedToken struct {
-	token table.Token
-	until time.Time
-}
-
-func (c *tokenCache) get(hash string, now time.Time) (table.Token, bool) {
+func (c *tokenCache) get(hash string, now time.Time) (grant, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cached, ok := c.m[hash]
-	return cached.token, ok && now.Before(cached.until)
+	g, ok := c.m[hash]
+	return g, ok && now.Before(g.until)
 }
 
-func (c *tokenCache) put(token table.Token, now time.Time) {
+func (c *tokenCache) put(g grant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.m == nil || len(c.m) >= tokenCacheSize {
-		c.m = make(map[string]cachedToken)
+		c.m = make(map[string]grant)
 	}
-	c.m[token.Hash] = cachedToken{token, now.Add(tokenLife)}
+	c.m[g.Hash] = g
 }

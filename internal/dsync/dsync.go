@@ -109,7 +109,8 @@ func change(old, new *Resource, payload func(Resource) map[string]any, created, 
 }
 
 // MembershipChange is what the step of a membership from was to is means, or
-// nil. user and group are as they are now.
+// nil. user and group are as they are now: a user that was deleted since is
+// inactive, so that nobody takes it in again.
 func MembershipChange(was, is bool, user, group Resource) *Change {
 	if was == is {
 		return nil
@@ -118,9 +119,13 @@ func MembershipChange(was, is bool, user, group Resource) *Change {
 	if was {
 		name = GroupUserRemoved
 	}
+	member := User(user)
+	if user.Gone {
+		member["state"] = inactive
+	}
 	return &Change{name, map[string]any{
 		"directory_id": group.DirectoryID,
-		"user":         User(user),
+		"user":         member,
 		"group":        Group(group),
 	}}
 }

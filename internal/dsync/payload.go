@@ -109,12 +109,18 @@ func fullName(doc map[string]any) string {
 	return first(text(doc, "name", "formatted"), text(doc, "displayName"), parts)
 }
 
-// state is active unless the provider said otherwise (workos.md section 1.5).
+// The states of a user (workos.md section 1.5).
+const (
+	active   = "active"
+	inactive = "inactive"
+)
+
+// state is active unless the provider said otherwise.
 func state(doc map[string]any) string {
 	if doc["active"] == false {
-		return "inactive"
+		return inactive
 	}
-	return "active"
+	return active
 }
 
 // predefined are the attributes that WorkOS maps by itself (workos.md section

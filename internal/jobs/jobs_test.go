@@ -92,7 +92,7 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 		return job
 	}
 	left := func(group string) (n int) {
-		if err := records.Members(ctx, dir, group, func(table.Membership) bool { n++; return true }); err != nil {
+		if err := records.Members(ctx, dir, group, "", func(table.Membership) bool { n++; return true }); err != nil {
 			t.Fatal(err)
 		}
 		return n

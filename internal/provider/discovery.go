@@ -2,7 +2,9 @@ package provider
 
 import (
 	"net/http"
+	"strings"
 
+	"dsync/internal/directory"
 	"dsync/internal/scim"
 )
 
@@ -14,30 +16,39 @@ var discovery = routes{
 	}},
 	"/ResourceTypes": {http.MethodGet: func(r *request) (answer, error) {
 		var all []map[string]any
-		for _, rt := range scim.ResourceTypes {
+		for _, rt := range types(r) {
 			all = append(all, rt.Discovery(r.base))
 		}
 		return answer{status: http.StatusOK, body: scim.ListResponse(all, len(all), 1)}, nil
 	}},
 	"/ResourceTypes/{id}": {http.MethodGet: func(r *request) (answer, error) {
-		rt := scim.FindResourceType(r.id)
-		if rt == nil {
-			return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such resource type")
+		for _, rt := range types(r) {
+			if strings.EqualFold(rt.Name, r.id) {
+				return answer{status: http.StatusOK, body: rt.Discovery(r.base)}, nil
+			}
 		}
-		return answer{status: http.StatusOK, body: rt.Discovery(r.base)}, nil
+		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such resource type")
 	}},
 	"/Schemas": {http.MethodGet: func(r *request) (answer, error) {
 		var all []map[string]any
-		for _, s := range scim.Schemas() {
+		for _, s := range schemas(r) {
 			all = append(all, s.Discovery(r.base))
 		}
 		return answer{status: http.StatusOK, body: scim.ListResponse(all, len(all), 1)}, nil
 	}},
 	"/Schemas/{id}": {http.MethodGet: func(r *request) (answer, error) {
-		s := scim.FindSchema(r.id)
-		if s == nil {
-			return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such schema")
+		for _, s := range schemas(r) {
+			if strings.EqualFold(s.ID, r.id) {
+				return answer{status: http.StatusOK, body: s.Discovery(r.base)}, nil
+			}
 		}
-		return answer{status: http.StatusOK, body: s.Discovery(r.base)}, nil
+		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such schema")
 	}},
 }
+
+// types are the resource types of the request's directory.
+func types(r *request) []*scim.ResourceType {
+	return []*scim.ResourceType{r.session.Type(directory.Users).ResourceType, r.session.Type(directory.Groups).ResourceType}
+}
+
+func schemas(r *request) []*scim.Schema { return scim.SchemasOf(types(r)...) }

@@ -35,6 +35,7 @@ type request struct {
 	session *directory.Session
 	base    string // URL of the directory's SCIM endpoint
 	id      string // the path segment after the endpoint, "" for none
+	log     *slog.Logger
 }
 
 // answer is what an endpoint says.
@@ -67,12 +68,13 @@ func Groups(d *directory.Service, log *slog.Logger) http.Handler {
 	return &provider{d, log, resources{directory.Groups}.routes()}
 }
 
-// Discovery serves the discovery endpoints and answers every path that no
-// route names. Among these may be /Users and /Groups: behind a Tenant URL that
+// Discovery serves the discovery endpoints, Bulk and the search of all types,
+// and answers every path that no route names. Among these may be /Users and /Groups: behind a Tenant URL that
 // was pasted with a slash at its end they come as //Users, which API Gateway
 // takes for another path.
 func Discovery(d *directory.Service, log *slog.Logger) http.Handler {
 	all := maps.Clone(discovery)
+	maps.Copy(all, root)
 	maps.Copy(all, resources{directory.Users}.routes())
 	maps.Copy(all, resources{directory.Groups}.routes())
 	return &provider{d, log, all}
@@ -136,7 +138,7 @@ func (p *provider) serve(r *http.Request, entry *[]slog.Attr) (a answer, err err
 		return answer{header: map[string]string{"Allow": allow}},
 			scim.Errorf(http.StatusMethodNotAllowed, "", "%s allows %s", pattern, allow)
 	}
-	return serve(&request{r, session, r.URL.Scheme + "://" + r.Host + Base + key, id})
+	return serve(&request{r, session, r.URL.Scheme + "://" + r.Host + Base + key, id, p.log})
 }
 
 // split takes a path apart: the external key and the segments behind it. Empty
@@ -173,14 +175,14 @@ func challenge(given bool) string {
 	return `Bearer realm="dsync"`
 }
 
+// find picks the routes of a path. A literal segment wins over {id}.
 func (rs routes) find(segments []string) (pattern string, methods map[string]endpoint, id string) {
-	switch len(segments) {
-	case 1:
-		pattern = "/" + segments[0]
-	case 2:
+	pattern = "/" + strings.Join(segments, "/")
+	if methods = rs[pattern]; methods == nil && len(segments) == 2 {
 		pattern, id = "/"+segments[0]+"/{id}", segments[1]
+		methods = rs[pattern]
 	}
-	return pattern, rs[pattern], id
+	return pattern, methods, id
 }
 
 // body reads the request's body, whose media type must be SCIM's or JSON's.
@@ -199,6 +201,15 @@ func (r *request) body() ([]byte, error) {
 		return nil, scim.Errorf(http.StatusRequestEntityTooLarge, "", "the body is larger than %d bytes", scim.MaxBody)
 	}
 	return body, nil
+}
+
+// object reads the request's body as a JSON object.
+func (r *request) object() (map[string]any, error) {
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	return scim.DecodeObject(body)
 }
 
 func write(w http.ResponseWriter, a answer) {

@@ -51,7 +51,7 @@ func (v tenant) connect(t testing.TB) (key, secret string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, secret, err := v.service.CreateDirectory(t.Context(), o.ID, "Entra")
+	d, secret, err := v.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
 	if err != nil {
 		t.Fatal(err)
 	}

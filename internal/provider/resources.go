@@ -13,16 +13,24 @@ type resources struct{ directory.Type }
 func (t resources) routes() routes {
 	return routes{
 		t.Endpoint: {
-			http.MethodGet:  t.list,
-			http.MethodPost: t.create,
+			http.MethodGet:  on(t, resources.list),
+			http.MethodPost: on(t, resources.create),
+		},
+		t.Endpoint + searchPath: {
+			http.MethodPost: on(t, resources.search),
 		},
 		t.Endpoint + "/{id}": {
-			http.MethodGet:    t.get,
-			http.MethodPut:    t.replace,
-			http.MethodPatch:  t.patch,
-			http.MethodDelete: t.delete,
+			http.MethodGet:    on(t, resources.get),
+			http.MethodPut:    on(t, resources.replace),
+			http.MethodPatch:  on(t, resources.patch),
+			http.MethodDelete: on(t, resources.delete),
 		},
 	}
+}
+
+// on serves with the type as the request's directory has it.
+func on(t resources, serve func(resources, *request) (answer, error)) endpoint {
+	return func(r *request) (answer, error) { return serve(resources{r.session.Type(t.Type)}, r) }
 }
 
 func (t resources) list(r *request) (answer, error) {
@@ -30,18 +38,35 @@ func (t resources) list(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	found, total, err := r.session.List(r.Context(), t.Type, q)
+	return t.page(r, q)
+}
+
+// search is list with the query in the body (RFC 7644 section 3.4.3).
+func (t resources) search(r *request) (answer, error) {
+	object, err := r.object()
 	if err != nil {
 		return answer{}, err
 	}
-	page := make([]map[string]any, len(found))
-	room := directory.MaxInlineMembers
-	for i, resource := range found {
-		if page[i], err = t.show(r, resource, q.Projection, &room); err != nil {
-			return answer{}, err
-		}
+	q, err := t.ParseSearch(object)
+	if err != nil {
+		return answer{}, err
 	}
-	return answer{status: http.StatusOK, body: scim.ListResponse(page, total, q.StartIndex)}, nil
+	return t.page(r, q)
+}
+
+func (t resources) page(r *request, q scim.Query) (answer, error) {
+	found, err := r.session.List(r.Context(), t.Type, q)
+	if err != nil {
+		return answer{}, err
+	}
+	shown, err := t.showAll(r, found.Resources, q.Projection, directory.NewRoom())
+	if err != nil {
+		return answer{}, err
+	}
+	if q.Cursor != nil {
+		return answer{status: http.StatusOK, body: scim.CursorResponse(shown, found.Total, found.Next)}, nil
+	}
+	return answer{status: http.StatusOK, body: scim.ListResponse(shown, found.Total, q.StartIndex)}, nil
 }
 
 func (t resources) get(r *request) (answer, error) {
@@ -56,8 +81,7 @@ func (t resources) get(r *request) (answer, error) {
 	if tags := r.Header.Get("If-None-Match"); tags != "" && directory.ETags(tags).Match(found.Meta) {
 		return answer{status: http.StatusNotModified, header: map[string]string{"ETag": found.Meta.ETag()}}, nil
 	}
-	room := directory.MaxInlineMembers
-	body, err := t.show(r, found, q.Projection, &room)
+	body, err := t.show(r, found, q.Projection, directory.NewRoom())
 	if err != nil {
 		return answer{}, err
 	}
@@ -73,7 +97,7 @@ func (t resources) create(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return t.written(r, http.StatusCreated, created, q, members != nil)
+	return t.written(r, http.StatusCreated, created, q, members != nil), nil
 }
 
 func (t resources) replace(r *request) (answer, error) {
@@ -85,7 +109,7 @@ func (t resources) replace(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return t.written(r, http.StatusOK, replaced, q, true)
+	return t.written(r, http.StatusOK, replaced, q, true), nil
 }
 
 // patch answers a user as it is now, and nothing for a group: Entra wants no
@@ -107,10 +131,10 @@ func (t resources) patch(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if t.Keyed != "" {
+	if t.Name == scim.Groups.Name {
 		return answer{status: http.StatusNoContent}, nil
 	}
-	return t.written(r, http.StatusOK, patched, q, false)
+	return t.written(r, http.StatusOK, patched, q, false), nil
 }
 
 func (t resources) delete(r *request) (answer, error) {
@@ -129,11 +153,7 @@ func (t resources) parse(r *request) (doc map[string]any, members *scim.Members,
 	if q, err = t.ParseQuery(r.URL.RawQuery); err != nil {
 		return
 	}
-	body, err := r.body()
-	if err != nil {
-		return
-	}
-	object, err := scim.DecodeObject(body)
+	object, err := r.object()
 	if err != nil {
 		return
 	}
@@ -141,41 +161,61 @@ func (t resources) parse(r *request) (doc map[string]any, members *scim.Members,
 	return
 }
 
-// written answers a write with the resource. A group's members are among it
-// only if they fit: the write is done, and must not look as if it failed.
-func (t resources) written(r *request, status int, resource directory.Resource, q scim.Query, members bool) (answer, error) {
+// written answers a write with the resource. Its memberships are among it only
+// if they can be shown: the write is done, and must not look as if it failed.
+func (t resources) written(r *request, status int, resource directory.Resource, q scim.Query, memberships bool) answer {
 	full := t.render(r, resource)
-	if members && t.Keyed != "" && q.Projection.Wants(t.Keyed) {
-		if list, err := r.session.Members(r.Context(), resource.Meta.ID, directory.MaxInlineMembers); err == nil {
+	if memberships && q.Projection.Wants(t.Keyed) {
+		if list, err := t.memberships(r, resource, directory.NewRoom()); err == nil {
 			full[t.Keyed] = list
 		}
 	}
-	return t.answer(r, status, resource, q.Projection.Apply(full)), nil
+	return t.answer(r, status, resource, q.Projection.Apply(full))
 }
 
-// show is a resource as the client asked to see it. room is how many members
-// still fit the answer.
-func (t resources) show(r *request, resource directory.Resource, p scim.Projection, room *int) (map[string]any, error) {
+func (t resources) showAll(r *request, found []directory.Resource, p scim.Projection, room *directory.Room) ([]map[string]any, error) {
+	shown := make([]map[string]any, len(found))
+	for i, resource := range found {
+		var err error
+		if shown[i], err = t.show(r, resource, p, room); err != nil {
+			return nil, err
+		}
+	}
+	return shown, nil
+}
+
+// show is a resource as the client asked to see it, with what fits of its
+// memberships.
+func (t resources) show(r *request, resource directory.Resource, p scim.Projection, room *directory.Room) (map[string]any, error) {
 	full := t.render(r, resource)
-	if t.Keyed != "" && p.Wants(t.Keyed) {
-		members, err := r.session.Members(r.Context(), resource.Meta.ID, *room)
+	if p.Wants(t.Keyed) {
+		list, err := t.memberships(r, resource, room)
 		if err != nil {
 			return nil, err
 		}
-		full[t.Keyed] = members
-		*room -= len(members)
+		full[t.Keyed] = list
 	}
 	return p.Apply(full), nil
 }
 
+// memberships are the elements of the attribute that is not stored in the
+// resource: the members of a group, the groups of a user.
+func (t resources) memberships(r *request, resource directory.Resource, room *directory.Room) ([]any, error) {
+	if t.Name == scim.Groups.Name {
+		return r.session.Members(r.Context(), resource.Meta.ID, room)
+	}
+	return r.session.Groups(r.Context(), resource.Meta.ID)
+}
+
 func (t resources) render(r *request, resource directory.Resource) map[string]any {
-	resource.Meta.Location = r.base + t.Endpoint + "/" + resource.Meta.ID
+	resource.Meta.Location = t.location(r, resource)
 	return t.Render(resource.Document, resource.Meta)
 }
 
+func (t resources) location(r *request, resource directory.Resource) string {
+	return r.base + t.Endpoint + "/" + resource.Meta.ID
+}
+
 func (t resources) answer(r *request, status int, resource directory.Resource, body map[string]any) answer {
-	return answer{status, map[string]string{
-		"Location": r.base + t.Endpoint + "/" + resource.Meta.ID,
-		"ETag":     resource.Meta.ETag(),
-	}, body}
+	return answer{status, map[string]string{"Location": t.location(r, resource), "ETag": resource.Meta.ETag()}, body}
 }

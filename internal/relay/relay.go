@@ -70,6 +70,9 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 	if err != nil {
 		return nil, "", err
 	}
+	if err := r.sweep(ctx, members, subjects); err != nil {
+		return nil, "", err
+	}
 	for i, c := range changes {
 		e, err := eventOf(c, records[i].Change, subjects)
 		if err != nil {
@@ -80,6 +83,19 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 		}
 	}
 	return list, failed, nil
+}
+
+// sweep removes memberships of users and groups that are deleted. The job of
+// the deletion removes those it finds; one that was written just behind its
+// back is found here, because every membership comes by.
+func (r *Relay) sweep(ctx context.Context, members []table.Membership, subjects map[string]table.Resource) error {
+	var left []table.Membership
+	for _, m := range members {
+		if !m.Gone() && (subjects[m.UserID].Gone() || subjects[m.GroupID].Gone()) {
+			left = append(left, m)
+		}
+	}
+	return r.table.RemoveMemberships(ctx, left)
 }
 
 func (r *Relay) refuse(ctx context.Context, record events.DynamoDBEventRecord, err error) (sequenceNumber string) {

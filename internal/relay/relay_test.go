@@ -35,6 +35,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // machine is the pipeline from the table to a target, with a bus that may fail.
 type machine struct {
 	session *directory.Session
+	table   *table.Table
 	mu      sync.Mutex
 	got     []dsync.Event // in the order of delivery
 	arrived chan struct{}
@@ -55,6 +56,7 @@ func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	t.Cleanup(server.Close)
 
 	records := table.New(api, name)
+	m.table = records
 	events := eventbridge.New(eventbridge.Options{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: api.Options().Credentials,
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
@@ -67,7 +69,7 @@ func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, secret, err := service.CreateDirectory(t.Context(), o.ID, "Entra")
+	d, secret, err := service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +177,31 @@ func TestEventsInOrder(t *testing.T) {
 		if e.Object != "event" || e.Context.RequestID != "request-1" || e.Context.TokenID != m.session.TokenID() {
 			t.Errorf("envelope %+v", e)
 		}
+	}
+}
+
+// A membership that was written just behind the deletion of its user does not
+// stay, and its event does not bring the user back.
+func TestLateMembership(t *testing.T) {
+	m := start(t, func(h http.Handler) http.Handler { return h })
+	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
+	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
+	if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
+		t.Fatal(err)
+	}
+	late := table.Membership{DirectoryID: m.session.DirectoryID(), GroupID: group, UserID: user, At: time.Now().UTC()}
+	if err := m.table.PutMemberships(t.Context(), []table.Membership{late}); err != nil {
+		t.Fatal(err)
+	}
+	marker := m.create(t, directory.Users, map[string]any{"userName": "marker"})
+	all := m.await(t, dsync.UserCreated, marker)
+	for _, e := range all {
+		if e.Name == dsync.GroupUserAdded && e.Data["user"].(map[string]any)["state"] != "inactive" {
+			t.Errorf("the event shows the user as %v", e.Data["user"])
+		}
+	}
+	if in, err := m.table.IsMember(t.Context(), late.DirectoryID, group, user); in || err != nil {
+		t.Errorf("the membership is left: %v, %v", in, err)
 	}
 }
 

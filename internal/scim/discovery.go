@@ -12,15 +12,22 @@ const (
 // ServiceProviderConfig says what this provider can do (RFC 7643 section 5).
 // base is the URL of the SCIM endpoint, without a slash at the end.
 func ServiceProviderConfig(base string) map[string]any {
-	no := map[string]any{"supported": false}
 	return map[string]any{
 		"schemas":        []string{serviceProviderConfigURN},
 		"patch":          map[string]any{"supported": true},
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": MaxBulkOperations, "maxPayloadSize": MaxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": MaxCount},
-		"changePassword": no,
-		"sort":           no,
+		"changePassword": map[string]any{"supported": false},
+		"sort":           map[string]any{"supported": true},
 		"etag":           map[string]any{"supported": true},
+		"pagination": map[string]any{ // RFC 9865 section 4
+			"cursor":                  true,
+			"index":                   true,
+			"defaultPaginationMethod": "index",
+			"defaultPageSize":         DefaultCount,
+			"maxPageSize":             MaxCount,
+			"cursorTimeout":           int(CursorLife.Seconds()),
+		},
 		"authenticationSchemes": []any{map[string]any{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",
@@ -65,18 +72,30 @@ func (s *Schema) Discovery(base string) map[string]any {
 	}
 }
 
-// Schemas are all schemas, each once.
-func Schemas() []*Schema {
+// Schemas are all built-in schemas, each once.
+func Schemas() []*Schema { return SchemasOf(ResourceTypes...) }
+
+// SchemasOf are the schemas of the resource types, each once: with those that
+// a directory has declared.
+func SchemasOf(types ...*ResourceType) []*Schema {
 	var all []*Schema
-	for _, rt := range ResourceTypes {
-		all = append(append(all, rt.Schema), rt.Extensions...)
+	for _, rt := range types {
+		for _, s := range append([]*Schema{rt.Schema}, rt.Extensions...) {
+			if FindSchemaIn(all, s.ID) == nil {
+				all = append(all, s)
+			}
+		}
 	}
 	return all
 }
 
-// FindSchema returns the schema with that URN in any letter case, or nil.
-func FindSchema(urn string) *Schema {
-	for _, s := range Schemas() {
+// FindSchema returns the built-in schema with that URN in any letter case, or
+// nil.
+func FindSchema(urn string) *Schema { return FindSchemaIn(Schemas(), urn) }
+
+// FindSchemaIn is FindSchema in a list.
+func FindSchemaIn(schemas []*Schema, urn string) *Schema {
+	for _, s := range schemas {
 		if strings.EqualFold(s.ID, urn) {
 			return s
 		}

@@ -15,10 +15,17 @@ func TestServiceProviderConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := resource(t, string(b))
-	for name, want := range map[string]bool{"patch": true, "filter": true, "etag": true, "bulk": false, "sort": false, "changePassword": false} {
+	for name, want := range map[string]bool{"patch": true, "filter": true, "etag": true, "bulk": true, "sort": true, "changePassword": false} {
 		if got := c[name].(map[string]any)["supported"]; got != want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+	for name, want := range map[string]string{ // RFC 9865 section 4, RFC 7643 section 5
+		"pagination": `{"cursor":true,"index":true,"defaultPaginationMethod":"index","defaultPageSize":100,"maxPageSize":200,"cursorTimeout":600}`,
+		"bulk":       `{"supported":true,"maxOperations":100,"maxPayloadSize":1048576}`,
+		"filter":     `{"supported":true,"maxResults":200}`,
+	} {
+		same(t, c[name].(map[string]any), resource(t, want))
 	}
 	if strings.Contains(string(b), `""`) || strings.Contains(string(b), "null") {
 		t.Errorf("an empty value in %s", b)
@@ -64,7 +71,7 @@ func checkAttribute(t *testing.T, where string, a *Attribute) {
 		name, value string
 		of          []string
 	}{
-		{"type", a.Type, []string{String, Boolean, DateTime, Reference, Complex}},
+		{"type", a.Type, []string{String, Boolean, Decimal, Integer, DateTime, Reference, Complex}},
 		{"mutability", a.Mutability, []string{"readOnly", "readWrite", "immutable", "writeOnly"}},
 		{"returned", a.Returned, []string{"always", "never", "default", "request"}},
 		{"uniqueness", a.Uniqueness, []string{"none", "server", "global"}},

@@ -1,4 +1,4 @@
-// Package scim is the SCIM 2.0 protocol (RFC 7643, RFC 7644) as pure code: no
+// Package scim is the SCIM 2.0 protocol (RFC 7643, RFC 7644, RFC 9865) as pure code: no
 // I/O, no clock, no AWS. It holds the schemas, reads resources, filters, paths
 // and PATCH requests as clients really send them, and renders answers.
 //
@@ -14,6 +14,7 @@ const (
 
 	ListResponseURN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchOpURN      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+	SearchURN       = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 	ErrorURN        = "urn:ietf:params:scim:api:messages:2.0:Error"
 )
 
@@ -40,9 +41,17 @@ const (
 	// stored once for each group of a user.
 	MaxDisplay = 512
 	// MaxComparisons bounds the comparisons of elements with filters and
-	// values in one PATCH: operations times elements would otherwise buy
-	// minutes of CPU with one small body.
+	// values in one PATCH, a long element counted once more for each KiB:
+	// operations times elements would otherwise buy minutes of CPU with one
+	// small body.
 	MaxComparisons = 250_000
+	// MaxValue bounds one text in a resource, in bytes: far above any name,
+	// address or token of Entra's, and low enough that a filter with many `co`
+	// stays cheap.
+	MaxValue = 16 << 10
+	// MaxElements bounds the elements of a multi-valued attribute: Entra sends
+	// a handful, and each element is looked at for each of a PATCH's operations.
+	MaxElements = 500
 	// MaxResource bounds a stored resource in bytes of JSON: an item is at
 	// most 400 KB in DynamoDB, and an event that carries the resource and
 	// what it was before must fit EventBridge.

@@ -23,6 +23,13 @@ const (
 	Sensitive     Type = "sensitive"   // never returned: nothing sensitive can be asked for
 )
 
+// The error types of cursors (RFC 9865 section 2.1).
+const (
+	InvalidCursor Type = "invalidCursor"
+	ExpiredCursor Type = "expiredCursor"
+	InvalidCount  Type = "invalidCount"
+)
+
 // Error is what a client gets to see when its request fails.
 type Error struct {
 	Status int

@@ -172,7 +172,7 @@ func keyedTerm(t Target) (string, bool) {
 type compare struct {
 	target     Target
 	op         string
-	value      any // string, bool, time.Time or nil
+	value      any // string, bool, json.Number, time.Time or nil
 	text       string
 	caseExact  bool
 	keyed      bool // the target is the type's keyed attribute
@@ -209,6 +209,17 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		}
 		c.value = b
 		return c, nil
+	case Integer, Decimal:
+		s, _ := literal.(string)
+		n, ok := decimal(s) // a whole number compares with a fraction too
+		if !ok || op == "co" || op == "sw" || op == "ew" {
+			return compare{}, errors.New(a.Name + " is a number: it compares with eq, ne, gt, ge, lt and le to a number")
+		}
+		if a.Type == Integer {
+			n = json.Number(strings.TrimSuffix(n.String(), ".0"))
+		}
+		c.value = n
+		return c, nil
 	case DateTime:
 		if op == "co" || op == "sw" || op == "ew" {
 			break // parts of a date compare as text
@@ -239,6 +250,8 @@ func (e compare) String() string {
 		value = strconv.FormatBool(v)
 	case string:
 		value = quote(v)
+	case json.Number:
+		value = v.String()
 	case time.Time:
 		value = quote(e.text)
 	}
@@ -286,6 +299,9 @@ func (e compare) holds(v any) bool {
 	case bool:
 		b, ok := v.(bool)
 		return ok && b == literal
+	case json.Number:
+		n, ok := v.(json.Number)
+		return ok && ordered(e.op, compareNumbers(n, literal))
 	case time.Time:
 		s, _ := v.(string)
 		at, err := time.Parse(time.RFC3339, s)

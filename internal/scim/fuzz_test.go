@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var types = []Type{"", InvalidFilter, TooMany, Uniqueness, Mutability, InvalidSyntax, InvalidPath, NoTarget, InvalidValue}
+var types = []Type{"", InvalidFilter, TooMany, Uniqueness, Mutability, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, InvalidCursor, ExpiredCursor, InvalidCount}
 
 // refused checks that an error is one that a client may see.
 func refused(t *testing.T, err error) {

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,11 +50,15 @@ func TestLimits(t *testing.T) {
 			return err
 		}},
 		{"MaxComparisons of values", MaxComparisons, "400 tooMany", func(n int) error {
-			given := make([]any, (n+499)/500)
+			given := make([]any, 250)
 			for i := range given {
 				given[i] = "x"
 			}
-			_, _, err := Users.Patch(entitled(500), []Operation{{Op: "remove", Path: "entitlements", Value: given, HasValue: true}})
+			operations := make([]Operation, (n+124_999)/125_000)
+			for i := range operations {
+				operations[i] = Operation{Op: "remove", Path: "entitlements", Value: given, HasValue: true}
+			}
+			_, _, err := Users.Patch(entitled(500), operations)
 			return err
 		}},
 		{"MaxComparisons of adds", MaxComparisons, "400 tooMany", func(n int) error {
@@ -64,6 +69,37 @@ func TestLimits(t *testing.T) {
 			_, _, err := Users.Patch(entitled(500), operations)
 			return err
 		}},
+		{"MaxComparisons of a long value", MaxComparisons, "400 tooMany", func(n int) error {
+			// One element, and one for each whole KiB of it: 10 with the filter.
+			r := map[string]any{"userName": "u", "entitlements": []any{map[string]any{"value": text(4 << 10)}}}
+			operations := make([]Operation, (n+9)/10)
+			for i := range operations {
+				operations[i] = Operation{Op: "remove", Path: "entitlements[value co y]"}
+			}
+			_, _, err := Users.Patch(r, operations)
+			return err
+		}},
+		{"MaxValue", MaxValue, "400 invalidValue", func(n int) error { return post(Users, map[string]any{"userName": "u", "title": text(n)}) }},
+		{"MaxValue in a list", MaxValue, "400 invalidValue", func(n int) error { return patch(resource(t, babs), "emails", []any{map[string]any{"value": text(n)}}) }},
+		{"MaxValue in a PATCH", MaxValue, "400 invalidValue", func(n int) error { return patch(resource(t, babs), `emails[type eq "work"].value`, text(n)) }},
+		{"MaxElements", MaxElements, "400 invalidValue", func(n int) error { return post(Users, entitled(n)) }},
+		{"MaxElements in a PATCH", MaxElements, "400 invalidValue", func(n int) error { return patch(entitled(n-1), "entitlements", "one more") }},
+		{"MaxElements before doubles are dropped", MaxElements, "400 invalidValue", func(n int) error {
+			return patch(resource(t, babs), "entitlements", slices.Repeat([]any{"x"}, n))
+		}},
+		{"MaxElements in an extension", MaxElements, "400 invalidValue", func(n int) error {
+			extension, err := ParseExtension([]byte(`{"id":"urn:example:User","attributes":[{"name":"tags","multiValued":true}]}`))
+			if err != nil {
+				return err
+			}
+			list := make([]any, n-1)
+			for i := range list {
+				list[i] = fmt.Sprint(i)
+			}
+			r := map[string]any{"userName": "u", "urn:example:User": map[string]any{"tags": list}}
+			_, _, err = Users.Extend(extension).Patch(r, []Operation{{Op: "add", Path: "urn:example:User:tags", Value: "x", HasValue: true}})
+			return err
+		}},
 		{"MaxKeyValue of userName", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Users, map[string]any{"userName": text(n)}) }},
 		{"MaxKeyValue of displayName", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Groups, map[string]any{"displayName": text(n)}) }},
 		{"MaxKeyValue of externalId", MaxKeyValue, "400 invalidValue", func(n int) error { return post(Users, map[string]any{"userName": "u", "externalId": text(n)}) }},
@@ -72,10 +108,13 @@ func TestLimits(t *testing.T) {
 			return post(Groups, map[string]any{"displayName": "G", "members": []any{map[string]any{"value": "a", "display": text(n)}}})
 		}},
 		{"MaxResource", MaxResource, "413", func(n int) error {
-			return post(Users, map[string]any{"userName": "u", "title": text(n - len(`{"title":"","userName":"u"}`))})
+			return post(Users, large(n))
 		}},
 		{"MaxResource in a PATCH", MaxResource, "413", func(n int) error {
-			return patch(resource(t, `{"userName":"u"}`), "title", text(n-len(`{"title":"","userName":"u"}`)))
+			r := large(n)
+			title := r["title"]
+			delete(r, "title")
+			return patch(r, "title", title)
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -87,6 +126,19 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// large is a user of n bytes.
+func large(n int) map[string]any {
+	r := map[string]any{"userName": "u"}
+	n -= len(`{"userName":"u"}`)
+	for _, name := range []string{"displayName", "locale", "nickName", "preferredLanguage", "profileUrl", "timezone", "userType", "title"} {
+		n -= len(`,"":""`) + len(name)
+		size := min(n, MaxValue)
+		r[name] = strings.Repeat("x", size)
+		n -= size
+	}
+	return r
 }
 
 // entitled is a user with n entitlements.

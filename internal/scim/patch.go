@@ -23,13 +23,14 @@ func ParsePatch(body []byte) ([]Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if schemas, ok := member(object, "schemas"); ok {
-		if err := checkSchemas(schemas); err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(schemas.([]any), func(urn any) bool { return strings.EqualFold(urn.(string), PatchOpURN) }) {
-			return nil, badRequest(InvalidSyntax, "schemas does not name %s", PatchOpURN)
-		}
+	return PatchOperations(object)
+}
+
+// PatchOperations is ParsePatch for a message that is decoded already, as in a
+// bulk request.
+func PatchOperations(object map[string]any) ([]Operation, error) {
+	if err := checkMessage(object, PatchOpURN); err != nil {
+		return nil, err
 	}
 	v, _ := member(object, "Operations")
 	list, ok := v.([]any)
@@ -41,6 +42,7 @@ func ParsePatch(body []byte) ([]Operation, error) {
 	}
 	operations := make([]Operation, len(list))
 	for i, v := range list {
+		var err error
 		if operations[i], err = parseOperation(v); err != nil {
 			return nil, inOperation(i, err)
 		}
@@ -98,7 +100,8 @@ func (rt *ResourceType) Patch(r map[string]any, operations []Operation) (map[str
 }
 
 // MembersOnly reports whether the operations touch nothing but the elements of
-// the keyed attribute, so that the resource itself need not be read.
+// a keyed attribute that clients may write, so that the resource itself need
+// not be read.
 func (rt *ResourceType) MembersOnly(operations []Operation) (*Members, bool, error) {
 	p := &patch{rt: rt, members: &Members{}}
 	for i, o := range operations {
@@ -109,7 +112,7 @@ func (rt *ResourceType) MembersOnly(operations []Operation) (*Members, bool, err
 		if err != nil {
 			return nil, false, inOperation(i, err)
 		}
-		if t.Attribute == nil || !rt.keyed(t.Attribute) {
+		if t.Attribute == nil || !rt.keyed(t.Attribute) || t.readOnly() {
 			return nil, false, nil
 		}
 		if err := p.applyMembers(o, t); err != nil {
@@ -186,7 +189,7 @@ func (p *patch) applyObject(o Operation, extension *Schema) error {
 			continue
 		case t.Attribute == nil:
 			err = p.applyExtension(member, t.Extension)
-		case !t.effective().ReadOnly() && !t.Attribute.ReadOnly():
+		case !t.readOnly():
 			err = p.applyTarget(member, t)
 		}
 		if err != nil {
@@ -207,11 +210,11 @@ func (p *patch) applyExtension(o Operation, extension *Schema) error {
 }
 
 func (p *patch) applyTarget(o Operation, t Target) error {
+	if t.readOnly() {
+		return badRequest(Mutability, "%s is read-only", t)
+	}
 	if p.rt.keyed(t.Attribute) {
 		return p.applyMembers(o, t)
-	}
-	if t.Attribute.ReadOnly() || t.effective().ReadOnly() {
-		return badRequest(Mutability, "%s is read-only", t)
 	}
 	container := p.rt.container(p.r, t.Extension)
 	if t.Attribute.MultiValued {
@@ -288,7 +291,8 @@ func assign(o Operation, a *Attribute, holder map[string]any) error {
 	return nil
 }
 
-// applyMembers notes a change of the keyed attribute's elements.
+// applyMembers notes a change of the keyed attribute's elements. Elements that
+// clients cannot write (groups of a user) never get here.
 func (p *patch) applyMembers(o Operation, t Target) error {
 	if t.Sub != nil {
 		return badRequest(Mutability, "the parts of a member cannot be changed: remove it and add another")

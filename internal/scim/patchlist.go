@@ -1,10 +1,12 @@
 package scim
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // applyList applies an operation to a multi-valued attribute: to the list, to
@@ -23,6 +25,25 @@ func (p *patch) applyList(o Operation, t Target, container map[string]any) error
 	}
 	container[a.Name] = list
 	return nil
+}
+
+// weight is what comparing each element of a list once costs: one for each,
+// and one more for each KiB of it.
+func weight(list []any) int {
+	n := len(list)
+	for _, element := range list {
+		if object, ok := element.(map[string]any); ok {
+			size := 0
+			for _, v := range object {
+				s, _ := v.(string)
+				size += len(s)
+			}
+			n += size >> 10
+		} else if s, ok := element.(string); ok {
+			n += len(s) >> 10
+		}
+	}
+	return n
 }
 
 // spend counts comparisons of elements.
@@ -48,14 +69,14 @@ func (p *patch) applyWhole(o Operation, a *Attribute, list []any) ([]any, error)
 	case "replace":
 		return given, nil
 	case "remove":
-		if err := p.spend(len(list) * len(given)); err != nil {
+		if err := p.spend(weight(list) * len(given)); err != nil {
 			return nil, err
 		}
 		return slices.DeleteFunc(list, func(element any) bool {
 			return slices.ContainsFunc(given, func(g any) bool { return described(a, element, g) })
 		}), nil
 	}
-	if err := p.spend(len(list)); err != nil {
+	if err := p.spend(weight(list)); err != nil {
 		return nil, err
 	}
 	return addElements(list, given), nil
@@ -129,7 +150,7 @@ func clearPrimary(list []any) {
 
 // applyElements changes the elements that match, or one sub-attribute of each.
 func (p *patch) applyElements(o Operation, t Target, list []any) ([]any, error) {
-	if err := p.spend(len(list) * (1 + comparisons(t.Filter))); err != nil {
+	if err := p.spend(weight(list) * (1 + comparisons(t.Filter))); err != nil {
 		return nil, err
 	}
 	if o.Value = only(o.Value); t.Sub != nil {
@@ -225,6 +246,13 @@ func describe(filter Expr) (map[string]any, bool) {
 		a := c.target.effective()
 		object[a.Name] = c.value
 		switch v := c.value.(type) {
+		case time.Time:
+			object[a.Name], canonical = c.text, false // a date is stored as it is written
+		case json.Number:
+			canonical = false
+			if object[a.Name], ok = a.number(v); !ok { // a fraction, compared with an integer
+				delete(object, a.Name)
+			}
 		case bool:
 			canonical = canonical && v
 		case string:

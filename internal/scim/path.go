@@ -40,6 +40,9 @@ func (t Target) effective() *Attribute {
 	return t.Attribute
 }
 
+// readOnly reports whether clients cannot write what the target addresses.
+func (t Target) readOnly() bool { return t.Attribute.ReadOnly() || t.effective().ReadOnly() }
+
 // ParsePath reads a PATCH path (RFC 7644 section 3.5.2, figure 7). Names match
 // in any letter case, with or without the URN of their schema. It fails with
 // invalidPath, or with invalidFilter for what stands in brackets.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // invalidSyntax.
 func DecodeObject(body []byte) (map[string]any, error) {
 	var object map[string]any
-	if err := json.Unmarshal(body, &object); err != nil {
+	if err := decode(body, &object); err != nil {
 		// Where it is broken helps; what stands there is not for a log.
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
@@ -28,6 +29,19 @@ func DecodeObject(body []byte) (map[string]any, error) {
 		return nil, badRequest(InvalidSyntax, "the body is null, not a JSON object")
 	}
 	return object, nil
+}
+
+// decode reads one JSON value. Numbers stay as they are written.
+func decode(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows")
+	}
+	return nil
 }
 
 // member finds a key of a message in any letter case (RFC 7643 section 2.1).
@@ -139,7 +153,9 @@ func (rt *ResourceType) container(r map[string]any, extension *Schema) map[strin
 
 // finish tidies a resource and checks what must hold of every stored one.
 func (rt *ResourceType) finish(r map[string]any) error {
-	rt.tidy(r)
+	if err := rt.tidy(r); err != nil {
+		return err
+	}
 	for _, a := range rt.Schema.Attributes {
 		if !a.Required {
 			continue
@@ -176,7 +192,7 @@ func Encode(r map[string]any) string {
 // Decode is the inverse of Encode.
 func Decode(s string) (map[string]any, error) {
 	var r map[string]any
-	if err := json.Unmarshal([]byte(s), &r); err != nil {
+	if err := decode([]byte(s), &r); err != nil {
 		return nil, fmt.Errorf("scim: stored resource: %w", err)
 	}
 	return r, nil

@@ -13,6 +13,8 @@ const (
 const (
 	String    = "string"
 	Boolean   = "boolean"
+	Decimal   = "decimal"
+	Integer   = "integer"
 	DateTime  = "dateTime"
 	Reference = "reference"
 	Complex   = "complex"
@@ -70,6 +72,27 @@ func find(attributes []*Attribute, name string) *Attribute {
 	return nil
 }
 
+// exactly is find by the name as the schema writes it, which is how resources
+// hold it.
+func exactly(attributes []*Attribute, name string) *Attribute {
+	for _, a := range attributes {
+		if a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// plain reports whether every sub-attribute is returned with the attribute.
+func (a *Attribute) plain() bool {
+	for _, sub := range a.SubAttributes {
+		if sub.Returned != "default" && sub.Returned != "always" {
+			return false
+		}
+	}
+	return true
+}
+
 // Schema is a set of attributes under a URN.
 type Schema struct {
 	ID          string
@@ -85,8 +108,9 @@ type ResourceType struct {
 	Description string
 	Schema      *Schema
 	Extensions  []*Schema
-	// Keyed names the multi-valued attribute whose elements are records of
-	// their own and never part of a stored resource ("members"), or "".
+	// Keyed names the multi-valued attribute of the core schema whose elements
+	// are records of their own and never part of a stored resource ("members",
+	// "groups"), or "".
 	Keyed string
 }
 
@@ -118,9 +142,10 @@ func (rt *ResourceType) schema(urn string) *Schema {
 	return nil
 }
 
-// keyed reports whether the elements of a are records of their own.
+// keyed reports whether the elements of a are records of their own. An
+// extension may have an attribute of the same name, which is stored.
 func (rt *ResourceType) keyed(a *Attribute) bool {
-	return rt.Keyed != "" && a.Name == rt.Keyed
+	return rt.Keyed != "" && a.Name == rt.Keyed && a == exactly(rt.Schema.Attributes, a.Name)
 }
 
 // attribute finds an attribute by its bare name: in the core schema first,

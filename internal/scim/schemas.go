@@ -1,12 +1,14 @@
 package scim
 
 // Users is the User resource type with the enterprise extension (RFC 7643
-// sections 4.1 and 4.3). What is not stored (password, photos, certificates)
-// or not computed (groups) is not published.
+// sections 4.1 and 4.3). What is not stored (password, photos, certificates) is
+// not published. groups are the user's memberships: they are read on request
+// only, because they are records of their own.
 var Users = &ResourceType{
 	Name:        "User",
 	Endpoint:    "/Users",
 	Description: "User Account",
+	Keyed:       "groups",
 	Schema: &Schema{
 		ID:          UserURN,
 		Name:        "User",
@@ -45,6 +47,11 @@ var Users = &ResourceType{
 			}},
 			list("entitlements", "What the user is entitled to"),
 			list("roles", "What the user is in the application, as sent", "WindowsAzureActiveDirectoryRole"),
+			{Name: "groups", Type: Complex, MultiValued: true, Description: "The groups that the user is in", Mutability: "readOnly", Returned: "request", Uniqueness: "none", SubAttributes: []*Attribute{
+				{Name: "value", Type: String, Description: "The id of the group", CaseExact: true, Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
+				{Name: "display", Type: String, Description: "The name of the group", Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
+				{Name: "type", Type: String, Description: "How the user is in the group", CanonicalValues: []string{"direct"}, Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
+			}},
 		},
 	},
 	Extensions: []*Schema{{

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Values of a resource are string, bool, map[string]any and []any: there is no
-// numeric attribute in the schemas. Unassigned values are absent.
+// Values of a resource are string, bool, json.Number (in its plain form),
+// map[string]any and []any. Unassigned values are absent.
 
 // toBool reads a boolean: a JSON one, or the strings "True" and "False" in any
 // letter case, which Entra sends (entra.md section 4).
@@ -45,6 +45,9 @@ func coerce(a *Attribute, v any) (any, error) {
 	if !ok {
 		elements = []any{v} // a single value for a list (entra.md Q39)
 	}
+	if err := a.crowded(elements); err != nil {
+		return nil, err
+	}
 	list := make([]any, 0, len(elements))
 	for _, element := range elements {
 		c, err := coerceOne(a, element)
@@ -61,6 +64,14 @@ func coerce(a *Attribute, v any) (any, error) {
 	return list, nil
 }
 
+// crowded fails when a list holds more elements than the attribute can have.
+func (a *Attribute) crowded(list []any) error {
+	if len(list) > MaxElements {
+		return badRequest(InvalidValue, "%s has more than %d elements", a.Name, MaxElements)
+	}
+	return nil
+}
+
 // coerceOne is coerce for a single value, or an element of a list.
 func coerceOne(a *Attribute, v any) (any, error) {
 	if unassigned(v) {
@@ -72,12 +83,23 @@ func coerceOne(a *Attribute, v any) (any, error) {
 			return b, nil
 		}
 		return nil, badRequest(InvalidValue, "%s is a boolean", a.Name)
+	case Integer, Decimal:
+		if n, ok := a.number(v); ok {
+			return n, nil
+		}
+		if a.Type == Integer {
+			return nil, badRequest(InvalidValue, "%s is a whole number", a.Name)
+		}
+		return nil, badRequest(InvalidValue, "%s is a number", a.Name)
 	case Complex:
 		return coerceComplex(a, v)
 	}
 	s, ok := v.(string)
 	if !ok {
 		return nil, badRequest(InvalidValue, "%s is a string", a.Name)
+	}
+	if len(s) > MaxValue {
+		return nil, badRequest(InvalidValue, "%s is longer than %d bytes", a.Name, MaxValue)
 	}
 	if a.Type == DateTime {
 		if _, err := time.Parse(time.RFC3339, s); err != nil {
@@ -155,25 +177,33 @@ func unwrap(v any) any {
 }
 
 // tidy brings a resource into its stored form: in each list no element twice,
-// at most one primary, and no element of which only type and primary are left.
-// It returns the resource without what became empty.
-func (rt *ResourceType) tidy(r map[string]any) {
-	tidyAttributes(rt.Schema.Attributes, r)
+// at most one primary, no element of which only type and primary are left, and
+// nothing that became empty. It fails when a list is too long.
+func (rt *ResourceType) tidy(r map[string]any) error {
+	if err := tidyAttributes(rt.Schema.Attributes, r); err != nil {
+		return err
+	}
 	for _, e := range rt.Extensions {
 		if extension, ok := r[e.ID].(map[string]any); ok {
-			tidyAttributes(e.Attributes, extension)
+			if err := tidyAttributes(e.Attributes, extension); err != nil {
+				return err
+			}
 			if len(extension) == 0 {
 				delete(r, e.ID)
 			}
 		}
 	}
+	return nil
 }
 
-func tidyAttributes(attributes []*Attribute, r map[string]any) {
+func tidyAttributes(attributes []*Attribute, r map[string]any) error {
 	for _, a := range attributes {
 		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
 			if list = tidyList(list); len(list) > 0 {
 				r[a.Name] = list
+				if err := a.crowded(list); err != nil {
+					return err
+				}
 				continue
 			}
 			delete(r, a.Name)
@@ -181,6 +211,7 @@ func tidyAttributes(attributes []*Attribute, r map[string]any) {
 			delete(r, a.Name)
 		}
 	}
+	return nil
 }
 
 func tidyList(list []any) []any {
@@ -203,7 +234,7 @@ func tidyList(list []any) []any {
 			}
 			primary = true
 		}
-		kept = append(kept, object)
+		kept = append(kept, element)
 	}
 	return kept
 }

@@ -2,9 +2,9 @@ package table
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -80,13 +80,10 @@ func (t *Table) IsMember(ctx context.Context, dir, group, user string) (bool, er
 }
 
 // Members reads the memberships of a group, by user id, and hands each to
-// visit until it returns false.
-func (t *Table) Members(ctx context.Context, dir, group string, visit func(Membership) bool) error {
-	return t.memberships(ctx, prefix(directoryPartition(dir), membershipPrefix(group)), visit)
-}
-
-func (t *Table) memberships(ctx context.Context, in dynamodb.QueryInput, visit func(Membership) bool) error {
-	return t.query(ctx, in, func(items []item) (bool, error) {
+// visit until it returns false. It begins behind the user last, or with the
+// first for "".
+func (t *Table) Members(ctx context.Context, dir, group, last string, visit func(Membership) bool) error {
+	return t.query(ctx, after(directoryPartition(dir), membershipPrefix(group), ulidOf(last)), func(items []item) (bool, error) {
 		for _, i := range items {
 			var m Membership
 			if err := unmarshal(i, &m); err != nil {
@@ -109,21 +106,41 @@ func (t *Table) ClearMemberships(ctx context.Context, k Kind, dir, id string, li
 		in = listIndex(membershipIndex(dir, id))
 	}
 	in.Limit = aws.Int32(limit)
-	var requests []types.WriteRequest
+	var keys []key
 	err := t.query(ctx, in, func(items []item) (bool, error) {
 		for _, i := range items {
 			var k key
 			if err := unmarshal(i, &k); err != nil {
 				return false, err
 			}
-			requests = append(requests, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: marshal(k)}})
+			keys = append(keys, k)
 		}
 		return false, nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	return len(requests), t.batchWrite(ctx, requests)
+	return len(keys), t.removeAll(ctx, keys)
+}
+
+// RemoveMemberships removes memberships for good, which is silent. The same
+// one may be named twice.
+func (t *Table) RemoveMemberships(ctx context.Context, members []Membership) error {
+	var keys []key
+	for _, m := range members {
+		if k := m.key(); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return t.removeAll(ctx, keys)
+}
+
+func (t *Table) removeAll(ctx context.Context, keys []key) error {
+	requests := make([]types.WriteRequest, len(keys))
+	for i, k := range keys {
+		requests[i].DeleteRequest = &types.DeleteRequest{Key: marshal(k)}
+	}
+	return t.batchWrite(ctx, requests)
 }
 
 // GroupsOf lists the ids of the groups that a user is in. It reads the index,

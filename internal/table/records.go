@@ -37,16 +37,24 @@ type Organization struct {
 	Modified time.Time `dynamodbav:"at"`
 }
 
+// Protocol is what answering a directory's requests takes. Its tokens hold a
+// copy.
+type Protocol struct {
+	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs cursors
+	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON list
+}
+
 // Directory is one Entra application's SCIM connection.
 type Directory struct {
-	ID             string    `dynamodbav:"id"`
-	OrganizationID string    `dynamodbav:"org"`
-	Name           string    `dynamodbav:"name"`
-	Type           string    `dynamodbav:"type"`
-	ExternalKey    string    `dynamodbav:"external_key"`
-	State          string    `dynamodbav:"state"`
-	Created        time.Time `dynamodbav:"created"`
-	Modified       time.Time `dynamodbav:"at"`
+	ID             string `dynamodbav:"id"`
+	OrganizationID string `dynamodbav:"org"`
+	Name           string `dynamodbav:"name"`
+	Type           string `dynamodbav:"type"`
+	ExternalKey    string `dynamodbav:"external_key"`
+	State          string `dynamodbav:"state"`
+	Protocol
+	Created  time.Time `dynamodbav:"created"`
+	Modified time.Time `dynamodbav:"at"`
 }
 
 // Token is a SCIM bearer token. It says all that a request needs to be let in,
@@ -58,6 +66,7 @@ type Token struct {
 	OrganizationID string    `dynamodbav:"org"`
 	ExternalKey    string    `dynamodbav:"external_key"`
 	Suffix         string    `dynamodbav:"suffix"` // the last 4 characters of the secret
+	Protocol                 // the directory's
 	Created        time.Time `dynamodbav:"created"`
 	Expires        time.Time `dynamodbav:"expires,omitempty,omitzero"`
 	Revoked        bool      `dynamodbav:"revoked,omitempty"`

@@ -263,10 +263,11 @@ func (t *Table) lookup(ctx context.Context, dir, sk string) ([]string, error) {
 	return ids, err
 }
 
-// All reads every resource of a kind in a directory, oldest first, and hands
-// each to visit until it returns false.
-func (t *Table) All(ctx context.Context, k Kind, dir string, visit func(Resource) bool) error {
-	return t.query(ctx, prefix(directoryPartition(dir), string(k)+"#"), func(items []item) (bool, error) {
+// All reads the resources of a kind in a directory, oldest first, and hands
+// each to visit until it returns false. It begins behind the id last, or with
+// the first for "".
+func (t *Table) All(ctx context.Context, k Kind, dir, last string, visit func(Resource) bool) error {
+	return t.query(ctx, after(directoryPartition(dir), string(k)+"#", ulidOf(last)), func(items []item) (bool, error) {
 		for _, i := range items {
 			r := Resource{Kind: k}
 			if err := unmarshal(i, &r); err != nil {
@@ -280,11 +281,20 @@ func (t *Table) All(ctx context.Context, k Kind, dir string, visit func(Resource
 	})
 }
 
-// IDs lists the ids of all resources of a kind in a directory, oldest first.
-// It reads the index, which follows writes within moments.
-func (t *Table) IDs(ctx context.Context, k Kind, dir string) ([]string, error) {
+// IDs lists the ids of the resources of a kind in a directory, oldest first:
+// at most limit of them behind the id last; 0 is all, "" from the first. It
+// reads the index, which follows writes within moments.
+func (t *Table) IDs(ctx context.Context, k Kind, dir, last string, limit int) ([]string, error) {
+	in := listIndex(k.index(dir))
+	if last != "" {
+		in.KeyConditionExpression = aws.String("gsi1pk = :pk AND gsi1sk > :last")
+		in.ExpressionAttributeValues = marshal(map[string]string{":pk": k.index(dir), ":last": ulidOf(last)})
+	}
+	if limit > 0 {
+		in.Limit = aws.Int32(int32(limit))
+	}
 	var ids []string
-	err := t.query(ctx, listIndex(k.index(dir)), func(items []item) (bool, error) {
+	err := t.query(ctx, in, func(items []item) (bool, error) {
 		for _, i := range items {
 			var at key
 			if err := unmarshal(i, &at); err != nil {
@@ -293,7 +303,7 @@ func (t *Table) IDs(ctx context.Context, k Kind, dir string) ([]string, error) {
 			_, u, _ := strings.Cut(at.SK, "#")
 			ids = append(ids, k.idKind().Of(u))
 		}
-		return true, nil
+		return limit == 0 || len(ids) < limit, nil
 	})
 	return ids, err
 }

@@ -145,6 +145,20 @@ func prefix(pk, sk string) dynamodb.QueryInput {
 	}
 }
 
+// after is a strongly consistent query for the sort keys that begin with sk
+// and go on with a ULID behind last; "" is from the first.
+func after(pk, sk, last string) dynamodb.QueryInput {
+	if last == "" {
+		return prefix(pk, sk)
+	}
+	return dynamodb.QueryInput{
+		ConsistentRead:         aws.Bool(true),
+		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
+		// NUL is the least that can follow, and no ULID is behind a tilde.
+		ExpressionAttributeValues: marshal(map[string]string{":pk": pk, ":from": sk + last + "\x00", ":to": sk + "~"}),
+	}
+}
+
 // listIndex is a query for a whole partition of the index.
 func listIndex(pk string) dynamodb.QueryInput {
 	return dynamodb.QueryInput{

@@ -98,7 +98,7 @@ func TestResourceRoundTrip(t *testing.T) {
 	if ids, err := f.ByEmail(ctx, f.dir, "Ada@example.COM"); err != nil || len(ids) != 1 {
 		t.Errorf("ByEmail = %v, %v", ids, err)
 	}
-	if ids, err := f.IDs(ctx, table.User, f.dir); err != nil || len(ids) != 1 || ids[0] != want.ID {
+	if ids, err := f.IDs(ctx, table.User, f.dir, "", 0); err != nil || len(ids) != 1 || ids[0] != want.ID {
 		t.Errorf("IDs = %v, %v", ids, err)
 	}
 }
@@ -113,7 +113,7 @@ func TestNamesAreUniquePerDirectoryAndKind(t *testing.T) {
 	other := f
 	other.dir = newID(t, id.Directory)
 	other.create(table.User, table.Names{Name: "ada"})
-	if ids, _ := f.IDs(ctx, table.User, f.dir); len(ids) != 1 {
+	if ids, _ := f.IDs(ctx, table.User, f.dir, "", 0); len(ids) != 1 {
 		t.Errorf("the refused create left a record: %v", ids)
 	}
 }
@@ -182,7 +182,7 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 	if _, err := f.Resource(ctx, table.User, f.dir, user.ID); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("read of a deleted user: %v", err)
 	}
-	if ids := must(f.IDs(ctx, table.User, f.dir)); len(ids) != 0 {
+	if ids := must(f.IDs(ctx, table.User, f.dir, "", 0)); len(ids) != 0 {
 		t.Errorf("a deleted user is listed: %v", ids)
 	}
 	if all := must(f.Resources(ctx, table.User, f.dir, []string{user.ID})); len(all) != 1 || !all[0].Gone() {
@@ -218,7 +218,7 @@ func TestMemberships(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := 0
-	if err := f.Members(ctx, f.dir, group.ID, func(table.Membership) bool { count++; return true }); err != nil || count != 59 {
+	if err := f.Members(ctx, f.dir, group.ID, "", func(table.Membership) bool { count++; return true }); err != nil || count != 59 {
 		t.Errorf("%d members, %v", count, err)
 	}
 	stranger := newID(t, id.User)

@@ -37,9 +37,12 @@ const (
 
 // Options say how to run a machine.
 type Options struct {
-	Port    int       // 0 is any free port
-	DataDir string    // "" keeps everything in memory
-	Log     io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
+	Port    int    // 0 is any free port
+	DataDir string // "" keeps everything in memory
+	// Extensions are custom schemas that the users of the directory of a first
+	// start have, in the JSON form of RFC 7643 section 7.
+	Extensions []json.RawMessage
+	Log        io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
 	// OnEvent sees each event as it is handed to a target, in the order of
 	// delivery, one at a time; may be nil.
 	OnEvent func(json.RawMessage)
@@ -98,7 +101,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 			return nil, err
 		}
 	}
-	if err := s.connect(ctx, port); err != nil {
+	if err := s.connect(ctx, port, o.Extensions); err != nil {
 		return nil, err
 	}
 	if err := p.startMappings(ctx); err != nil {
@@ -149,7 +152,7 @@ func (s *System) DynamoDB() *dynamodb.Client { return s.db }
 // connect takes up the connection of the last run, or creates one. A first
 // start that ends before the connection is kept leaves an unused directory
 // behind, and the next start creates another.
-func (s *System) connect(ctx context.Context, port int) error {
+func (s *System) connect(ctx context.Context, port int, extensions []json.RawMessage) error {
 	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
 	kept, err := s.folder.connection()
 	if err != nil {
@@ -160,7 +163,7 @@ func (s *System) connect(ctx context.Context, port int) error {
 		s.Token, s.DirectoryID, s.OrganizationID = kept.Token, kept.DirectoryID, kept.OrganizationID
 		externalKey = path.Base(kept.TenantURL)
 	} else {
-		c, err := app.Connect(ctx, s.Environment(), organizationName, directoryName)
+		c, err := app.Connect(ctx, s.Environment(), organizationName, directoryName, extensions...)
 		if err != nil {
 			return fmt.Errorf("connecting the first directory: %w", err)
 		}

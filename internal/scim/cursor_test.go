@@ -1,0 +1,134 @@
+package scim
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var (
+	cursorKey = []byte("the key of a directory, 32 bytes")
+	sealed    = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+)
+
+func TestOpenCursor(t *testing.T) {
+	expires := sealed.Add(CursorLife)
+	c := SealCursor(cursorKey, "bound", "position", expires)
+	swapped := []byte(c)
+	swapped[20], swapped[21] = swapped[21], swapped[20]
+	for _, row := range []struct {
+		name, bound, cursor string
+		key                 []byte
+		now                 time.Time
+		problem             string
+	}{
+		{"rfc: at once", "bound", c, cursorKey, sealed, ""},
+		{"rfc: at the end of its life", "bound", c, cursorKey, expires, ""},
+		{"rfc: after its life", "bound", c, cursorKey, expires.Add(time.Millisecond), "400 expiredCursor"},
+		{"rfc: long after its life", "bound", c, cursorKey, expires.AddDate(100, 0, 0), "400 expiredCursor"},
+		{"rfc: a clock that is behind", "bound", c, cursorKey, sealed.Add(-time.Hour), ""},
+		{"hostile: for another filter", "bound2", c, cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: for another filter, expired", "bound2", c, cursorKey, expires.Add(time.Hour), "400 invalidCursor"},
+		{"hostile: of another directory", "bound", c, []byte("the key of another directory"), sealed, "400 invalidCursor"},
+		{"hostile: empty", "bound", "", cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: cut off", "bound", c[:len(c)-1], cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: only a seal", "bound", c[len(c)-44:], cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: longer", "bound", c + "A", cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: padded", "bound", c + "=", cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: line end inside", "bound", c[:9] + "\n" + c[9:], cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: two letters swapped", "bound", string(swapped), cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: an id", "bound", "directory_user_01E1X56GH84T3FB41SD6PZGDBX", cursorKey, sealed, "400 invalidCursor"},
+		{"hostile: enormous", "bound", strings.Repeat("A", 1<<20), cursorKey, sealed, "400 invalidCursor"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			position, err := OpenCursor(row.key, row.bound, row.cursor, row.now)
+			if p := problem(t, err); p != row.problem {
+				t.Fatalf("got %q (%v), want %q", p, err, row.problem)
+			}
+			if err == nil && position != "position" || err != nil && position != "" {
+				t.Errorf("got %q", position)
+			}
+		})
+	}
+}
+
+// No bit of a cursor can change, and what a boundary shift would make of
+// position and bound does not open.
+func TestCursorIsTamperProof(t *testing.T) {
+	c := SealCursor(cursorKey, "filter", "position", sealed.Add(time.Hour))
+	for i := range c {
+		for bit := range 7 {
+			b := []byte(c)
+			b[i] ^= 1 << bit
+			if _, err := OpenCursor(cursorKey, "filter", string(b), sealed); problem(t, err) != "400 invalidCursor" {
+				t.Fatalf("bit %d of byte %d may change: %v", bit, i, err)
+			}
+		}
+	}
+	if SealCursor(cursorKey, "bc", "a", sealed)[12:] == SealCursor(cursorKey, "c", "ab", sealed)[12:] {
+		t.Error("position and bound run into each other")
+	}
+}
+
+func TestMaxPosition(t *testing.T) {
+	for n, want := range map[int]string{0: "", MaxPosition: "", MaxPosition + 1: "400 invalidCursor"} {
+		position := strings.Repeat("x", n)
+		c := SealCursor(cursorKey, "", position, sealed)
+		got, err := OpenCursor(cursorKey, "", c, sealed)
+		if p := problem(t, err); p != want || err == nil && got != position {
+			t.Errorf("%d bytes: got %q", n, p)
+		}
+		if len(c) > MaxCursor != (want != "") {
+			t.Errorf("%d bytes make a cursor of %d", n, len(c))
+		}
+	}
+}
+
+// What is sealed opens to itself, with nothing else than its own key and bound.
+func TestCursorRoundTrip(t *testing.T) {
+	unreserved := regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+	rapid.Check(t, func(t *rapid.T) {
+		key, other := rapid.SliceOf(rapid.Byte()).Draw(t, "key"), rapid.SliceOf(rapid.Byte()).Draw(t, "other key")
+		bound, otherBound := rapid.String().Draw(t, "bound"), rapid.String().Draw(t, "other bound")
+		position := rapid.StringN(-1, -1, MaxPosition).Draw(t, "position")
+		c := SealCursor(key, bound, position, sealed)
+		if !unreserved.MatchString(c) {
+			t.Fatalf("%q needs escapes", c)
+		}
+		if got, err := OpenCursor(key, bound, c, sealed); err != nil || got != position {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		// HMAC fills a short key up with zeros.
+		if !bytes.Equal(bytes.TrimRight(key, "\x00"), bytes.TrimRight(other, "\x00")) {
+			if _, err := OpenCursor(other, bound, c, sealed); err == nil {
+				t.Fatal("opens with another key")
+			}
+		}
+		if bound != otherBound {
+			if _, err := OpenCursor(key, otherBound, c, sealed); err == nil {
+				t.Fatal("opens for another list")
+			}
+		}
+	})
+}
+
+func FuzzOpenCursor(f *testing.F) {
+	c := SealCursor(cursorKey, "bound", "position", sealed)
+	for _, s := range []string{c, c[1:], c + "A", "", "AQ", strings.Repeat("A", 100), c + "\n", "%", "\xff"} {
+		f.Add("bound", s)
+	}
+	f.Fuzz(func(t *testing.T, bound, cursor string) {
+		position, err := OpenCursor(cursorKey, bound, cursor, sealed)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		if again := SealCursor(cursorKey, bound, position, sealed); again != cursor {
+			t.Fatalf("%q opens to %q, which is %q", cursor, position, again)
+		}
+	})
+}

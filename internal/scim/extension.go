@@ -1,0 +1,201 @@
+package scim
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// Limits of an extension that a directory declares.
+const (
+	// MaxExtension bounds its declaration in bytes.
+	MaxExtension = 64 << 10
+	// MaxExtensionAttributes bounds its attributes, sub-attributes counted:
+	// each is looked at for each attribute of a request.
+	MaxExtensionAttributes = 50
+	// MaxName bounds its URN and each name in it, in bytes: they are repeated
+	// in every path, filter and resource.
+	MaxName = 128
+)
+
+// reserved are the URNs that no extension may have or go on from: the path of
+// an attribute would mean two things.
+var reserved = []string{
+	"urn:ietf:params:scim:schemas:core",
+	"urn:ietf:params:scim:api",
+	EnterpriseURN,
+}
+
+// ParseExtension reads a schema extension that a directory declares, in the
+// JSON form of RFC 7643 section 7, and fills in what it leaves out. What it
+// cannot hold to is refused: nothing is published that does not work. Entra
+// creates users without custom attributes, so none can be required.
+func ParseExtension(b []byte) (*Schema, error) {
+	if len(b) > MaxExtension {
+		return nil, badRequest(InvalidValue, "the schema is larger than %d bytes", MaxExtension)
+	}
+	var s struct {
+		ID, Name, Description string
+		Attributes            []*Attribute
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return nil, badRequest(InvalidValue, "%s cannot be a %s", wrong.Field, wrong.Value)
+		}
+		return nil, badRequest(InvalidSyntax, "the schema is not a JSON object")
+	}
+	if err := checkURN(s.ID); err != nil {
+		return nil, err
+	}
+	n := 0
+	if err := declare(s.Attributes, "", &n); err != nil {
+		return nil, err
+	}
+	return &Schema{
+		ID: s.ID, Name: or(s.Name, s.ID), Description: or(s.Description, or(s.Name, s.ID)), Attributes: s.Attributes,
+	}, nil
+}
+
+// checkURN checks the id of an extension. It has the letters that a path has.
+func checkURN(id string) error {
+	parts := strings.Split(id, ":")
+	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !nameByte(byte(r)) }) {
+		return badRequest(InvalidValue, "id is a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
+	}
+	if len(id) > MaxName {
+		return badRequest(InvalidValue, "id is longer than %d bytes", MaxName)
+	}
+	for _, urn := range reserved {
+		if len(id) >= len(urn) && strings.EqualFold(id[:len(urn)], urn) && (len(id) == len(urn) || id[len(urn)] == ':') {
+			return badRequest(InvalidValue, "id: %s is taken", urn)
+		}
+	}
+	return nil
+}
+
+// declare checks attributes and fills in their defaults (RFC 7643 section
+// 2.2). under is the name of the attribute that they are parts of, or "".
+func declare(attributes []*Attribute, under string, n *int) error {
+	if len(attributes) == 0 {
+		return badRequest(InvalidValue, "%sattributes are missing", under)
+	}
+	for i, a := range attributes {
+		if *n++; *n > MaxExtensionAttributes {
+			return badRequest(InvalidValue, "an extension has %d attributes at most, sub-attributes counted", MaxExtensionAttributes)
+		}
+		if a == nil {
+			return badRequest(InvalidValue, "%sattribute %d is null", under, i+1)
+		}
+		if !attributeName(a.Name) {
+			return badRequest(InvalidValue, "%sattribute %d: name is a letter, followed by letters, digits, $, - and _", under, i+1)
+		}
+		if find(attributes[:i], a.Name) != nil {
+			return badRequest(InvalidValue, "%s%s is declared twice", under, a.Name)
+		}
+		if err := a.declare(under, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attributeName tells an ATTRNAME (RFC 7643 section 2.1).
+func attributeName(s string) bool {
+	if s == "" || len(s) > MaxName || !('a' <= s[0]|0x20 && s[0]|0x20 <= 'z') {
+		return false
+	}
+	for i := range len(s) {
+		if !nameByte(s[i]) || s[i] == '.' || s[i] == ':' {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *Attribute) declare(under string, n *int) error {
+	name := under + a.Name
+	refuse := func(format string, args ...any) error {
+		return badRequest(InvalidValue, name+": "+format, args...)
+	}
+	types := []string{String, Boolean, Decimal, Integer, DateTime, Reference}
+	if under == "" {
+		types = append(types, Complex)
+	}
+	a.Type = or(a.Type, String)
+	a.Mutability = or(a.Mutability, "readWrite")
+	a.Returned = or(a.Returned, "default")
+	a.Uniqueness = or(a.Uniqueness, "none")
+	a.Description = or(a.Description, a.Name)
+	switch {
+	case !slices.Contains(types, a.Type):
+		return refuse("type is one of %s", strings.Join(types, ", "))
+	case a.Required:
+		return refuse("required cannot be true: Entra creates users without custom attributes")
+	case a.Mutability != "readWrite":
+		return refuse("mutability is readWrite")
+	case !slices.Contains([]string{"always", "default", "request", "never"}, a.Returned):
+		return refuse("returned is always, default, request or never")
+	case a.Uniqueness != "none":
+		return refuse("uniqueness is none")
+	case len(a.CanonicalValues) > 0 && a.Type != String && a.Type != Reference:
+		return refuse("only text has canonicalValues")
+	case slices.Contains(a.CanonicalValues, ""):
+		return refuse("a canonical value is empty")
+	case len(a.ReferenceTypes) > 0 && a.Type != Reference:
+		return refuse("only a reference has referenceTypes")
+	case len(a.SubAttributes) > 0 && a.Type != Complex:
+		return refuse("only a complex attribute has subAttributes")
+	}
+	switch a.Type {
+	case Reference:
+		a.CaseExact = true // RFC 7643 section 2.3.7
+		if len(a.ReferenceTypes) == 0 {
+			a.ReferenceTypes = []string{"external"}
+		}
+	case Complex:
+		return a.declareParts(name, n, refuse)
+	}
+	return nil
+}
+
+// declareParts checks the sub-attributes of a complex attribute.
+func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any) error) error {
+	if err := declare(a.SubAttributes, name+".", n); err != nil {
+		return err
+	}
+	said := false
+	for _, sub := range a.SubAttributes {
+		switch {
+		case sub.MultiValued:
+			return badRequest(InvalidValue, "%s.%s: a sub-attribute has one value", name, sub.Name)
+		case sub.Name == "primary" && sub.Type != Boolean:
+			return badRequest(InvalidValue, "%s.primary is a boolean", name)
+		case sub.Name == "type" && sub.Type != String:
+			return badRequest(InvalidValue, "%s.type is a string", name)
+		}
+		said = said || sub.Name != "type" && sub.Name != "primary"
+	}
+	if a.MultiValued && !said {
+		// An element that says nothing but what it is for is dropped.
+		return refuse("subAttributes are more than type and primary")
+	}
+	return nil
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// Extend returns a copy of the resource type with more extensions. Of two URNs
+// that a path may mean, one being the beginning of the other, the longer is
+// meant.
+func (rt *ResourceType) Extend(more ...*Schema) *ResourceType {
+	extended := *rt
+	extended.Extensions = slices.Concat(rt.Extensions, more)
+	return &extended
+}

@@ -1,0 +1,98 @@
+package scim
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// ParseSearch reads the body of a POST to /.search (RFC 7644 section 3.4.3):
+// the parameters of a query as a message. What has the wrong JSON type is
+// invalidSyntax; null is as good as absent.
+func (rt *ResourceType) ParseSearch(object map[string]any) (Query, error) {
+	if err := checkMessage(object, SearchURN); err != nil {
+		return Query{}, err
+	}
+	m := search{object: object}
+	given := parameters{
+		filter: m.text("filter"), sortBy: m.text("sortBy"), sortOrder: m.text("sortOrder"),
+		startIndex: m.number("startIndex"), count: m.number("count"),
+		attributes: m.names("attributes"), excluded: m.names("excludedAttributes"),
+	}
+	if v, _ := member(object, "cursor"); v != nil {
+		cursor := m.text("cursor")
+		given.cursor = &cursor
+	}
+	if m.err != nil {
+		return Query{}, m.err
+	}
+	return rt.query(given)
+}
+
+// search reads the members of a search request, and keeps the first fault.
+type search struct {
+	object map[string]any
+	err    error
+}
+
+func (m *search) fail(name, what string) {
+	if m.err == nil {
+		m.err = badRequest(InvalidSyntax, "%s is %s", name, what)
+	}
+}
+
+func (m *search) text(name string) string {
+	v, _ := member(m.object, name)
+	s, ok := v.(string)
+	if !ok && v != nil {
+		m.fail(name, "a string")
+	}
+	return s
+}
+
+func (m *search) number(name string) string {
+	v, _ := member(m.object, name)
+	if v == nil {
+		return ""
+	}
+	n, ok := v.(json.Number)
+	if _, err := strconv.Atoi(n.String()); !ok || err != nil {
+		m.fail(name, "a whole number")
+	}
+	return n.String()
+}
+
+func (m *search) names(name string) []string {
+	v, _ := member(m.object, name)
+	if v == nil {
+		return nil
+	}
+	list, ok := v.([]any)
+	names := make([]string, len(list))
+	for i, element := range list {
+		s, isText := element.(string)
+		names[i], ok = s, ok && isText
+	}
+	if !ok {
+		m.fail(name, "a list of names")
+	}
+	return names
+}
+
+// checkMessage checks that a message says by its schemas that it is what it is
+// taken for. A message without schemas is taken at the endpoint's word.
+func checkMessage(object map[string]any, urn string) error {
+	schemas, ok := member(object, "schemas")
+	if !ok {
+		return nil
+	}
+	if err := checkSchemas(schemas); err != nil {
+		return err
+	}
+	for _, s := range schemas.([]any) {
+		if strings.EqualFold(s.(string), urn) {
+			return nil
+		}
+	}
+	return badRequest(InvalidSyntax, "schemas does not name %s", urn)
+}
