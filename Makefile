@@ -1,11 +1,12 @@
 # dsync: every task, here and in CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo reset build test lint synth deploy bench clean
+.PHONY: help run demo reset build test lint synth deploy bench fuzz clean
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
 STAGE     ?= dev
 PORT      ?= 8080
+FUZZTIME  ?= 10m
 
 # Reproducible arm64 binaries: no paths, no build id, no RPC mode.
 LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -tags lambda.norpc -ldflags '-s -w -buildid='
@@ -59,8 +60,16 @@ deploy: build node_modules/.package-lock.json ## Deploy to your AWS account (STA
 	$(CDK) deploy -c stage=$(STAGE)
 
 bench: ## Print CPU, allocations, round trips and capacity units
-	go test -run '^TestBudget' -v ./internal/directory
+	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory
 	go test -run '^$$' -bench . -benchmem ./internal/...
+
+fuzz: ## Run each fuzz target for FUZZTIME (10m)
+	@for package in ./internal/scim ./internal/provider; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
 
 clean: ## Remove what was built
 	rm -rf dist cdk.out node_modules

@@ -2,22 +2,9 @@
 package main
 
 import (
-	"context"
-	"log"
-	"log/slog"
 	"os"
 
 	"dsync/internal/app"
-
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-func main() {
-	slog.SetDefault(lambdacontext.NewLogger())
-	handler, err := app.Groups(context.Background(), os.Getenv)
-	if err != nil {
-		log.Fatal(err)
-	}
-	lambda.Start(handler)
-}
+func main() { app.Start(os.Getenv, app.Groups) }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -30,6 +32,16 @@ import (
 
 // Environment looks up a variable, as os.Getenv does.
 type Environment func(name string) string
+
+// Start runs a function in Lambda. It does not return.
+func Start(env Environment, build func(context.Context, Environment) (lambda.Handler, error)) {
+	slog.SetDefault(lambdacontext.NewLogger())
+	handler, err := build(context.Background(), env)
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(handler)
+}
 
 // Users builds the function that serves SCIM /Users.
 func Users(ctx context.Context, env Environment) (lambda.Handler, error) {

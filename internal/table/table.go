@@ -193,27 +193,24 @@ func (t *Table) transact(ctx context.Context, parts []types.TransactWriteItem) e
 
 // put writes one item if the condition holds. It fails with conditionFailed.
 func (t *Table) put(ctx context.Context, p types.Put) error {
-	return t.contend(ctx, func() error {
+	return t.single(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
 		out, err := t.api.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName:                 &t.name,
 			Item:                      p.Item,
 			ConditionExpression:       p.ConditionExpression,
-			ExpressionAttributeNames:  p.ExpressionAttributeNames,
 			ExpressionAttributeValues: p.ExpressionAttributeValues,
-			ReturnConsumedCapacity:    metered(ctx),
+			ReturnConsumedCapacity:    capacity,
 		})
 		if err != nil {
-			countWrite(ctx)
-			return err
+			return nil, err
 		}
-		countWrite(ctx, one(out.ConsumedCapacity)...)
-		return nil
+		return out.ConsumedCapacity, nil
 	})
 }
 
 // update changes one item if the condition holds. It fails with conditionFailed.
 func (t *Table) update(ctx context.Context, u types.Update) error {
-	return t.contend(ctx, func() error {
+	return t.single(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
 		out, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 &t.name,
 			Key:                       u.Key,
@@ -221,14 +218,21 @@ func (t *Table) update(ctx context.Context, u types.Update) error {
 			ConditionExpression:       u.ConditionExpression,
 			ExpressionAttributeNames:  u.ExpressionAttributeNames,
 			ExpressionAttributeValues: u.ExpressionAttributeValues,
-			ReturnConsumedCapacity:    metered(ctx),
+			ReturnConsumedCapacity:    capacity,
 		})
 		if err != nil {
-			countWrite(ctx)
-			return err
+			return nil, err
 		}
-		countWrite(ctx, one(out.ConsumedCapacity)...)
-		return nil
+		return out.ConsumedCapacity, nil
+	})
+}
+
+// single writes one item, repeats conflicts and counts the cost.
+func (t *Table) single(ctx context.Context, write func(types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error)) error {
+	return t.contend(ctx, func() error {
+		consumed, err := write(metered(ctx))
+		countWrite(ctx, one(consumed)...)
+		return err
 	})
 }
 
