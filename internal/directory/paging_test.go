@@ -177,6 +177,29 @@ func TestGroupsOfAUser(t *testing.T) {
 	}
 }
 
+// A filter that asks of each resource whether it is a member is bounded.
+func TestMembershipReads(t *testing.T) {
+	w := open(t)
+	group := w.group(t, "g").Meta.ID
+	list := func(users int) error {
+		for i := range users {
+			w.user(t, fmt.Sprint(users, "-", i))
+		}
+		f, err := scim.Users.ParseFilter(`not (groups eq "` + group + `")`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.session.List(t.Context(), directory.Users, scim.Query{Filter: f, StartIndex: 1, Count: 1})
+		return err
+	}
+	if err := list(directory.MaxMembershipReads); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	if err := list(1); status(err) != 400 || err.(*scim.Error).Type != scim.TooMany {
+		t.Errorf("above the limit: %v", err)
+	}
+}
+
 // The members of a group fit an answer, or the answer says how to read them.
 func TestInlineMembers(t *testing.T) {
 	w := open(t)

@@ -31,7 +31,9 @@ func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, 
 
 // Create creates a resource, and for a group its first members.
 func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *scim.Members) (Resource, error) {
-	complete(t, doc)
+	if _, ok := doc["active"]; !ok && t.kind == table.User {
+		doc["active"] = true
+	}
 	names, err := t.names(doc)
 	if err != nil {
 		return Resource{}, err
@@ -69,13 +71,6 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	return read(record)
 }
 
-// complete fills in what a new or replaced resource must say.
-func complete(t Type, doc map[string]any) {
-	if _, ok := doc["active"]; !ok && t.kind == table.User {
-		doc["active"] = true
-	}
-}
-
 // taken turns a claimed name into the answer that Entra acts on: it queries
 // and matches (entra.md section 8).
 func (s *Session) taken(t Type, err error) error {
@@ -85,11 +80,17 @@ func (s *Session) taken(t Type, err error) error {
 	return busy(err)
 }
 
-// Replace writes a whole resource (PUT). members is nil when the request does
-// not mention them: then they stay.
+// Replace writes a whole resource (PUT). What the request does not mention of
+// a user's state and of a group's members stays: members is nil then. Nobody
+// is let in again, and no group emptied, by an omission.
 func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *scim.Members, c Condition) (Resource, error) {
-	complete(t, doc)
-	return s.change(ctx, t, id, c, func(Resource) (map[string]any, *scim.Members, error) { return doc, members, nil })
+	_, stated := doc["active"]
+	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+		if was, ok := r.Document["active"]; ok && !stated {
+			doc["active"] = was
+		}
+		return doc, members, nil
+	})
 }
 
 // Patch applies operations to a resource, all or none. Operations on nothing

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ func (s *Session) walk(ctx context.Context, t Type, f scim.Expr, last string, wa
 	if err != nil {
 		return err
 	}
+	reads := 0
 	return from.records(last, func(record table.Resource) (bool, error) {
 		if record.Gone() {
 			return true, nil
@@ -28,7 +30,7 @@ func (s *Session) walk(ctx context.Context, t Type, f scim.Expr, last string, wa
 		}
 		ok := true
 		if f != nil {
-			ok, err = s.matches(ctx, t, f, r, from.group)
+			ok, err = s.matches(ctx, t, f, r, from.group, &reads)
 		}
 		if err != nil {
 			return false, err
@@ -185,9 +187,13 @@ func (s *Session) readAll(ctx context.Context, t Type, ids []string, visit func(
 	return nil
 }
 
-// matches evaluates a filter on a resource. Memberships are read by key, but
-// for the group that the resource is known to be in.
-func (s *Session) matches(ctx context.Context, t Type, f scim.Expr, r Resource, group string) (bool, error) {
+// MaxMembershipReads is how many memberships one request may read to evaluate
+// a filter, one key after the other: some seconds.
+const MaxMembershipReads = 1_000
+
+// matches evaluates a filter on a resource. Memberships are read by key, and
+// counted, but for the group that the resource is known to be in.
+func (s *Session) matches(ctx context.Context, t Type, f scim.Expr, r Resource, group string, reads *int) (bool, error) {
 	var failure error
 	ok := scim.Match(f, t.Render(r.Document, r.Meta), func(other string) bool {
 		user := r.Meta.ID
@@ -195,6 +201,11 @@ func (s *Session) matches(ctx context.Context, t Type, f scim.Expr, r Resource, 
 			user, other = other, user
 		} else if other == group {
 			return true
+		}
+		if *reads++; *reads > MaxMembershipReads {
+			failure = scim.Errorf(http.StatusBadRequest, scim.TooMany,
+				"the filter asks for more than %d memberships: join the membership with `and`, or page by cursor with a smaller count", MaxMembershipReads)
+			return false
 		}
 		in, err := s.table.IsMember(ctx, s.token.DirectoryID, other, user)
 		if err != nil {

@@ -49,7 +49,7 @@ func bulk(r *request) (answer, error) {
 		if len(later) == len(waiting) {
 			// Nothing moved: they wait for each other, or for what failed.
 			for _, i := range later {
-				results[i] = refusal(operations[i], scim.Errorf(http.StatusConflict, "", "a bulkId that it refers to stands for no resource"))
+				results[i] = run.refusal(operations[i], scim.Errorf(http.StatusConflict, "", "a bulkId that it refers to stands for no resource"))
 			}
 			break
 		}
@@ -99,7 +99,7 @@ func (b *bulkRun) do(o scim.BulkOperation) (result map[string]any, failed bool) 
 	_, methods, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
 	serve := methods[o.Method]
 	if serve == nil {
-		return refusal(o, scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not allowed here", o.Method)), true
+		return b.refusal(o, scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not allowed here", o.Method)), true
 	}
 	header := http.Header{}
 	if o.Version != "" {
@@ -120,33 +120,36 @@ func (b *bulkRun) do(o scim.BulkOperation) (result map[string]any, failed bool) 
 			b.log.LogAttrs(b.Context(), slog.LevelError, "bulk operation", slog.String("error", err.Error()))
 			e = scim.Errorf(http.StatusInternalServerError, "", "internal error")
 		}
-		return refusal(o, e), true
+		return b.refusal(o, e), true
 	}
-	result = outline(o, a.status)
-	location := a.header["Location"]
-	if location == "" && id != "" {
-		location = b.base + "/" + strings.Trim(o.Path, "/")
+	result = b.outline(o, a.status)
+	if location := a.header["Location"]; location != "" {
+		result["location"] = location
 	}
-	result["location"] = location
 	if tag := a.header["ETag"]; tag != "" {
 		result["version"] = tag
 	}
-	if o.BulkID != "" {
+	if location, ok := result["location"].(string); ok && o.BulkID != "" {
 		b.ids[o.BulkID] = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	return result, false
 }
 
-func outline(o scim.BulkOperation, status int) map[string]any {
+// outline is a result without its details. All but a POST know the location of
+// their resource, also when they fail.
+func (b *bulkRun) outline(o scim.BulkOperation, status int) map[string]any {
 	result := map[string]any{"method": o.Method, "status": strconv.Itoa(status)}
+	if o.Method != http.MethodPost {
+		result["location"] = b.base + "/" + strings.Trim(o.Path, "/")
+	}
 	if o.BulkID != "" {
 		result["bulkId"] = o.BulkID
 	}
 	return result
 }
 
-func refusal(o scim.BulkOperation, e *scim.Error) map[string]any {
-	result := outline(o, e.Status)
+func (b *bulkRun) refusal(o scim.BulkOperation, e *scim.Error) map[string]any {
+	result := b.outline(o, e.Status)
 	result["response"] = e.Body()
 	return result
 }

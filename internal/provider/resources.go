@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"net/http"
 
 	"dsync/internal/directory"
@@ -59,9 +60,17 @@ func (t resources) page(r *request, q scim.Query) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	shown, err := t.showAll(r, found.Resources, q.Projection, directory.NewRoom())
-	if err != nil {
-		return answer{}, err
+	room := directory.NewRoom()
+	shown := make([]map[string]any, 0, len(found.Resources))
+	for _, resource := range found.Resources {
+		one, err := t.show(r, resource, q.Projection, room)
+		var tooMany *scim.Error
+		if errors.As(err, &tooMany) && len(shown) > 0 && q.Cursor == nil {
+			break // what fits is a shorter page
+		} else if err != nil {
+			return answer{}, err
+		}
+		shown = append(shown, one)
 	}
 	if q.Cursor != nil {
 		return answer{status: http.StatusOK, body: scim.CursorResponse(shown, found.Total, found.Next)}, nil
@@ -97,7 +106,7 @@ func (t resources) create(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return t.written(r, http.StatusCreated, created, q, members != nil), nil
+	return t.written(r, http.StatusCreated, created, q, members != nil || q.Projection.Named()), nil
 }
 
 func (t resources) replace(r *request) (answer, error) {
@@ -112,8 +121,9 @@ func (t resources) replace(r *request) (answer, error) {
 	return t.written(r, http.StatusOK, replaced, q, true), nil
 }
 
-// patch answers a user as it is now, and nothing for a group: Entra wants no
-// list of members back (entra.md section 15).
+// patch answers a user as it is now. Of a group it answers nothing, because
+// Entra wants no list of members back (entra.md section 15), unless the client
+// names what it wants to see (RFC 7644 section 3.5.2).
 func (t resources) patch(r *request) (answer, error) {
 	q, err := t.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -132,9 +142,14 @@ func (t resources) patch(r *request) (answer, error) {
 		return answer{}, err
 	}
 	if t.Name == scim.Groups.Name {
-		return answer{status: http.StatusNoContent}, nil
+		if !q.Projection.Named() {
+			return answer{status: http.StatusNoContent}, nil
+		}
+		if patched, err = r.session.Get(r.Context(), t.Type, r.id); err != nil {
+			return answer{}, err
+		}
 	}
-	return t.written(r, http.StatusOK, patched, q, false), nil
+	return t.written(r, http.StatusOK, patched, q, true), nil
 }
 
 func (t resources) delete(r *request) (answer, error) {
@@ -171,17 +186,6 @@ func (t resources) written(r *request, status int, resource directory.Resource, 
 		}
 	}
 	return t.answer(r, status, resource, q.Projection.Apply(full))
-}
-
-func (t resources) showAll(r *request, found []directory.Resource, p scim.Projection, room *directory.Room) ([]map[string]any, error) {
-	shown := make([]map[string]any, len(found))
-	for i, resource := range found {
-		var err error
-		if shown[i], err = t.show(r, resource, p, room); err != nil {
-			return nil, err
-		}
-	}
-	return shown, nil
 }
 
 // show is a resource as the client asked to see it, with what fits of its

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,6 +34,63 @@ func BenchmarkMatch(b *testing.B) {
 	for b.Loop() {
 		if !Match(e, r, nil) {
 			b.Fatal("no match")
+		}
+	}
+}
+
+// The dearest filter over the longest text: what one resource costs a list at
+// most for a single-valued attribute.
+func BenchmarkMatchHostile(b *testing.B) {
+	r := map[string]any{"title": strings.Repeat("A", MaxValue)}
+	e, err := Users.ParseFilter(strings.Repeat(`title co "`+strings.Repeat("a", 50)+`b" or `, MaxFilterTerms-1) + `title co "b"`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if Match(e, r, nil) {
+			b.Fatal("matches")
+		}
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	r, other := rendered(b), rendered(b)
+	other["title"] = "Guido"
+	q, err := Users.ParseQuery("sortBy=title")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if q.Compare(r, other) >= 0 {
+			b.Fatal("no order")
+		}
+	}
+}
+
+func BenchmarkApply(b *testing.B) {
+	full := rendered(b)
+	for name, query := range map[string]string{"everything": "", "some": "attributes=userName,emails.value", "without": "excludedAttributes=roles"} {
+		q, err := Users.ParseQuery(query)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				q.Projection.Apply(full)
+			}
+		})
+	}
+}
+
+func BenchmarkCursor(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		c := SealCursor(cursorKey, "User\nfilter \nsort ", "directory_user_01E1X56GH84T3FB41SD6PZGDBX", sealed)
+		if _, err := OpenCursor(cursorKey, "User\nfilter \nsort ", c, sealed); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
@@ -113,4 +171,36 @@ func BenchmarkHostileNesting(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The way of a user of 2 KB in and out: body → document → record, and record →
+// document → answer.
+func BenchmarkJSON(b *testing.B) {
+	body := strings.Replace(babs, "{", `{"nickName":"`+strings.Repeat("x", 1000)+`",`, 1)
+	b.Run("in", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			object, err := DecodeObject([]byte(body))
+			if err != nil {
+				b.Fatal(err)
+			}
+			doc, _, err := Users.Parse(object)
+			if err != nil || Encode(doc) == "" {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("out", func(b *testing.B) {
+		record := Encode(resource(b, body))
+		b.ReportAllocs()
+		for b.Loop() {
+			doc, err := Decode(record)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := json.Marshal(Users.Render(doc, Meta{ID: "x", Version: 1})); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -36,8 +36,10 @@ func ParseExtension(b []byte) (*Schema, error) {
 		return nil, badRequest(InvalidValue, "the schema is larger than %d bytes", MaxExtension)
 	}
 	var s struct {
-		ID, Name, Description string
-		Attributes            []*Attribute
+		ID          string       `json:"id"`
+		Name        string       `json:"name"`
+		Description string       `json:"description"`
+		Attributes  []*Attribute `json:"attributes"`
 	}
 	if err := json.Unmarshal(b, &s); err != nil {
 		var wrong *json.UnmarshalTypeError
@@ -49,9 +51,17 @@ func ParseExtension(b []byte) (*Schema, error) {
 	if err := checkURN(s.ID); err != nil {
 		return nil, err
 	}
+	if len(s.ID) > MaxName {
+		return nil, badRequest(InvalidValue, "id is longer than %d bytes", MaxName)
+	}
 	n := 0
 	if err := declare(s.Attributes, "", &n); err != nil {
 		return nil, err
+	}
+	for _, a := range s.Attributes {
+		if err := checkURN(s.ID + ":" + a.Name); err != nil {
+			return nil, badRequest(InvalidValue, "%s: its path is the URN of another schema", a.Name)
+		}
 	}
 	return &Schema{
 		ID: s.ID, Name: or(s.Name, s.ID), Description: or(s.Description, or(s.Name, s.ID)), Attributes: s.Attributes,
@@ -63,9 +73,6 @@ func checkURN(id string) error {
 	parts := strings.Split(id, ":")
 	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !nameByte(byte(r)) }) {
 		return badRequest(InvalidValue, "id is a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
-	}
-	if len(id) > MaxName {
-		return badRequest(InvalidValue, "id is longer than %d bytes", MaxName)
 	}
 	for _, urn := range reserved {
 		if len(id) >= len(urn) && strings.EqualFold(id[:len(urn)], urn) && (len(id) == len(urn) || id[len(urn)] == ':') {
@@ -79,7 +86,10 @@ func checkURN(id string) error {
 // 2.2). under is the name of the attribute that they are parts of, or "".
 func declare(attributes []*Attribute, under string, n *int) error {
 	if len(attributes) == 0 {
-		return badRequest(InvalidValue, "%sattributes are missing", under)
+		if under != "" {
+			return badRequest(InvalidValue, "%s: subAttributes are missing", strings.TrimSuffix(under, "."))
+		}
+		return badRequest(InvalidValue, "attributes are missing")
 	}
 	for i, a := range attributes {
 		if *n++; *n > MaxExtensionAttributes {

@@ -1,13 +1,5 @@
 package scim
 
-import (
-	"encoding/json"
-	"errors"
-	"strconv"
-	"strings"
-	"time"
-)
-
 // Expr is a filter (RFC 7644 section 3.4.2.2) or a part of one.
 type Expr interface {
 	// String prints the expression as a filter that parses to it again, unless
@@ -34,10 +26,21 @@ func (rt *ResourceType) ParseFilter(s string) (Expr, error) {
 // elements are not part of the resource (ResourceType.Keyed) it asks keyed
 // whether there is an element with that value.
 func Match(e Expr, r map[string]any, keyed func(value string) bool) bool {
-	return e.match(&matcher{keyed}, r)
+	return e.match(&matcher{keyed: keyed}, r)
 }
 
-type matcher struct{ keyed func(string) bool }
+type matcher struct {
+	keyed func(string) bool
+	// The text folded last: the terms of a hostile filter all look at one.
+	text, folded string
+}
+
+func (m *matcher) fold(s string) string {
+	if s != m.text {
+		m.text, m.folded = s, Fold(s)
+	}
+	return m.folded
+}
 
 // Equality is a term that a match needs: the value at the target equals Value.
 type Equality struct {
@@ -167,177 +170,6 @@ func keyedTerm(t Target) (string, bool) {
 	}
 	s, ok := c.value.(string)
 	return s, ok
-}
-
-type compare struct {
-	target     Target
-	op         string
-	value      any // string, bool, json.Number, time.Time or nil
-	text       string
-	caseExact  bool
-	keyed      bool // the target is the type's keyed attribute
-	underKeyed bool // the target is a sub-attribute inside its brackets
-}
-
-// compare checks the operator and the literal against the attribute's type.
-func (p *parser) compare(t Target, op string, literal any) (compare, error) {
-	a := t.effective()
-	if a.Type == Complex {
-		value := a.Sub("value")
-		if value == nil {
-			return compare{}, errors.New(a.Name + " is complex: name one of its sub-attributes")
-		}
-		t.Sub, a = value, value
-	}
-	c := compare{target: t, op: op, caseExact: a.CaseExact}
-	c.keyed = p.parent == nil && p.rt.keyed(t.Attribute)
-	c.underKeyed = p.parent != nil && p.rt.keyed(p.parent)
-	if c.keyed && (op != "eq" || literal == nil || t.Filter != nil || a.Name != "value") {
-		return compare{}, errors.New(p.rt.Keyed + " can be compared by value with eq only")
-	}
-	if literal == nil {
-		if op != "eq" && op != "ne" {
-			return compare{}, errors.New("null compares with eq and ne only")
-		}
-		return c, nil
-	}
-	switch a.Type {
-	case Boolean:
-		b, ok := toBool(literal)
-		if !ok || (op != "eq" && op != "ne") {
-			return compare{}, errors.New(a.Name + " is a boolean: it compares with eq and ne to true or false")
-		}
-		c.value = b
-		return c, nil
-	case Integer, Decimal:
-		s, _ := literal.(string)
-		n, ok := decimal(s) // a whole number compares with a fraction too
-		if !ok || op == "co" || op == "sw" || op == "ew" {
-			return compare{}, errors.New(a.Name + " is a number: it compares with eq, ne, gt, ge, lt and le to a number")
-		}
-		if a.Type == Integer {
-			n = json.Number(strings.TrimSuffix(n.String(), ".0"))
-		}
-		c.value = n
-		return c, nil
-	case DateTime:
-		if op == "co" || op == "sw" || op == "ew" {
-			break // parts of a date compare as text
-		}
-		s, _ := literal.(string)
-		at, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return compare{}, errors.New(a.Name + " compares to a date and time such as \"2026-01-15T12:00:00Z\"")
-		}
-		c.value, c.text = at, s
-		return c, nil
-	}
-	s, ok := literal.(string)
-	if !ok {
-		s = strconv.FormatBool(literal == true)
-	}
-	c.value, c.text = s, s
-	if !c.caseExact {
-		c.text = Fold(s)
-	}
-	return c, nil
-}
-
-func (e compare) String() string {
-	value := "null"
-	switch v := e.value.(type) {
-	case bool:
-		value = strconv.FormatBool(v)
-	case string:
-		value = quote(v)
-	case json.Number:
-		value = v.String()
-	case time.Time:
-		value = quote(e.text)
-	}
-	return e.target.String() + " " + e.op + " " + value
-}
-
-func quote(s string) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always encodes
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-func (e compare) match(m *matcher, r map[string]any) bool {
-	if e.keyed {
-		s, ok := e.value.(string)
-		return ok && m.keyed != nil && m.keyed(s)
-	}
-	if e.op == "ne" {
-		same := e
-		same.op = "eq"
-		return !same.match(m, r)
-	}
-	found := values(m, e.target, r)
-	if e.value == nil { // eq null: unassigned
-		for _, v := range found {
-			if !empty(v) {
-				return false
-			}
-		}
-		return true
-	}
-	for _, v := range found {
-		if e.holds(v) {
-			return true
-		}
-	}
-	return false
-}
-
-// holds compares one value with the literal.
-func (e compare) holds(v any) bool {
-	switch literal := e.value.(type) {
-	case bool:
-		b, ok := v.(bool)
-		return ok && b == literal
-	case json.Number:
-		n, ok := v.(json.Number)
-		return ok && ordered(e.op, compareNumbers(n, literal))
-	case time.Time:
-		s, _ := v.(string)
-		at, err := time.Parse(time.RFC3339, s)
-		return err == nil && ordered(e.op, at.Compare(literal))
-	}
-	s, ok := v.(string)
-	if !ok {
-		return false
-	}
-	if !e.caseExact {
-		s = Fold(s)
-	}
-	switch e.op {
-	case "co":
-		return strings.Contains(s, e.text)
-	case "sw":
-		return strings.HasPrefix(s, e.text)
-	case "ew":
-		return strings.HasSuffix(s, e.text)
-	}
-	return ordered(e.op, strings.Compare(s, e.text))
-}
-
-func ordered(op string, sign int) bool {
-	switch op {
-	case "eq":
-		return sign == 0
-	case "gt":
-		return sign > 0
-	case "ge":
-		return sign >= 0
-	case "lt":
-		return sign < 0
-	default: // le
-		return sign <= 0
-	}
 }
 
 // values are the values at a target: of each element, of each match.

@@ -171,6 +171,8 @@ func TestFilterNamesThePosition(t *testing.T) {
 	for filter, want := range map[string]string{
 		`title pr and shoeSize pr`:      "at position 14: ",
 		`title like "x"`:                "at position 7: ",
+		"title eq \"\ufffd\xff\"":       "at position 14: ",
+		"\xff":                          "at position 1: ",
 		`emails[nope eq "x"]`:           "at position 8: ",
 		`active gt true`:                "at position 11: ",
 		`emails[type eq "work"].nope`:   "at position 24: ",

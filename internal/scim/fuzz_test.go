@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -27,16 +28,21 @@ func FuzzParseFilter(f *testing.F) {
 		`id eq "X" and urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "Y"`, `id eq "G" and members eq "U"`,
 		`members[value eq "a"]`, `not (title pr) or (active ne false and meta.created gt "2026-01-15T12:00:00Z")`,
 		`emails[not (type eq "work") and (display pr or value co "\u00e9\\")]`, `title eq null`, "title\tsw \xff", `schemas eq "x"`, `((((`,
+		`groups eq "G" and groups[value eq "U"]`, sizesURN + `:rank ge 4.20e1 or steps[value lt "-0.5" and at gt "2026-01-15T12:00:00Z"]`, `marks eq 9007199254740993 and size ne 1e-9`,
 	} {
 		f.Add(s)
 	}
 	user, group := rendered(f), Groups.Render(resource(f, guides), Meta{ID: "G"})
+	extended, sized := Users.Extend(sizes(f)), sized(f)
 	keyed := func(id string) bool { return id == "U" }
 	f.Fuzz(func(t *testing.T, s string) {
-		for rt, r := range map[*ResourceType]map[string]any{Users: user, Groups: group} {
+		for rt, r := range map[*ResourceType]map[string]any{Users: user, Groups: group, extended: sized} {
 			e, err := rt.ParseFilter(s)
 			if err != nil {
 				refused(t, err)
+				if len(s) <= MaxFilter && !strings.HasPrefix(err.(*Error).Detail, "at position ") {
+					t.Fatalf("%v names no position", err)
+				}
 				continue
 			}
 			got, printed := Match(e, r, keyed), e.String()
@@ -55,6 +61,17 @@ func FuzzParseFilter(f *testing.F) {
 			}
 		}
 	})
+}
+
+// sized is a user with every kind of value, as clients see it.
+func sized(t testing.TB) map[string]any {
+	rt := Users.Extend(sizes(t))
+	r, _, err := rt.Parse(resource(t, `{"userName":"u","`+sizesURN+`":{"rank":42,"size":1.5,"big":true,"since":"2026-01-15T12:00:00Z","page":"https://x","label":"l","code":"C","marks":[3,4],"tags":["a","b"],
+		"badge":{"value":"b","level":5},"steps":[{"value":1,"primary":true},{"value":2,"type":"up","at":"2026-01-15T12:00:00Z"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rt.Render(r, Meta{ID: "u-2", Version: 1})
 }
 
 func FuzzParsePath(f *testing.F) {
@@ -99,8 +116,20 @@ func FuzzPatch(f *testing.F) {
 	} {
 		f.Add(patchBody(s))
 	}
+	for _, s := range []string{
+		`[{"op":"add","path":"` + sizesURN + `:steps[value eq 4.0 and at eq \"2026-01-15T12:00:00+01:00\"].type","value":"up"},{"op":"remove","path":"` + sizesURN + `:marks","value":[3,"4"]}]`,
+		`[{"op":"replace","value":{"` + sizesURN + `":{"rank":"-0","size":1E+2,"tags":["a","a",{"value":"b"}],"badge":[{"level":"7"}],"steps":{"value":9,"primary":"True"}},"` + sizesURN + `:marks":[1,2.0]}}]`,
+		`[{"op":"remove","path":"` + sizesURN + `"},{"op":"add","path":"` + sizesURN + `:steps.value","value":"12"},{"op":"add","path":"groups","value":"x"}]`,
+	} {
+		f.Add(patchBody(s))
+	}
 	f.Add([]byte(`{"operations":[{"OP":"ADD","value":{"members":null,"emails[type eq work]":{"display":null}}}]}`))
-	stored := map[*ResourceType]string{Users: Encode(resource(f, babs)), Groups: Encode(resource(f, guides))}
+	extended := Users.Extend(sizes(f))
+	user, _, err := extended.Parse(sized(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	stored := map[*ResourceType]string{Users: Encode(resource(f, babs)), Groups: Encode(resource(f, guides)), extended: Encode(user)}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		operations, err := ParsePatch(body)
 		if err != nil {
@@ -140,16 +169,18 @@ func FuzzParse(f *testing.F) {
 		babs, guides, `{"displayName":"G","userName":"u","members":[{"$ref":null,"value":"a"},"b"]}`,
 		`{"userName":"u","emails":[{"type":"work","value":null},{"primary":"True","value":"a"},"b",null],"roles":[],"name":{},"manager":[{"value":"m"}],"schemas":[]}`,
 		`{"USERNAME":"u","urn:ietf:params:scim:schemas:extension:enterprise:2.0:USER":{"Manager":"1","department":null},"active":"false"}`, `[`, `null`, `{"userName":1}`,
+		`{"userName":"u","` + sizesURN + `":{"rank":"42","size":1.50e0,"marks":["1",2],"tags":["a",""],"steps":[1,{"value":"2","at":"2026-01-15T12:00:00Z"}],"since":"x"}}`,
 	} {
 		f.Add([]byte(s))
 	}
+	all := []*ResourceType{Users, Groups, Users.Extend(sizes(f))}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		object, err := DecodeObject(body)
 		if err != nil {
 			refused(t, err)
 			return
 		}
-		for _, rt := range ResourceTypes {
+		for _, rt := range all {
 			r, _, err := rt.Parse(object)
 			if err != nil {
 				refused(t, err)
@@ -164,19 +195,23 @@ func FuzzParseQuery(f *testing.F) {
 	for _, s := range []string{
 		``, `aadOptscim062020&filter=userName+eq+%22guid%22`, `excludedAttributes=members&filter=displayName%20eq%20"X"`, `filter=emails[type eq "work"].value eq "100%"`,
 		`startIndex=2&count=5`, `attributes=name.givenName,emails.value,` + enterprise + `&excludedAttributes=manager.value,emails.type,id`, `count=-1&startIndex=99999999999`, `%=%&;`,
+		`cursor&count=2&sortBy=emails&sortOrder=descending`, `cursor=x&startIndex=2&sortBy=meta.created`, `sortBy=` + sizesURN + `:size&attributes=groups.value`,
 	} {
 		f.Add(s)
 	}
-	full := rendered(f)
+	rt, full, other := Users.Extend(sizes(f)), rendered(f), sized(f)
 	before := Encode(full)
 	f.Fuzz(func(t *testing.T, raw string) {
-		q, err := Users.ParseQuery(raw)
+		q, err := rt.ParseQuery(raw)
 		if err != nil {
 			refused(t, err)
 			return
 		}
-		if q.StartIndex < 1 || q.Count < 0 || q.Count > MaxCount {
+		if q.StartIndex < 1 || q.Count < 0 || q.Count > MaxCount || q.Cursor != nil && q.Count < 1 {
 			t.Fatalf("startIndex %d, count %d", q.StartIndex, q.Count)
+		}
+		if q.Compare(full, full) != 0 || q.Compare(full, other) != -q.Compare(other, full) {
+			t.Fatalf("no order by %v", q.SortBy)
 		}
 		got := q.Projection.Apply(full)
 		if Encode(full) != before || got["id"] != full["id"] || got["schemas"] == nil {
@@ -184,6 +219,30 @@ func FuzzParseQuery(f *testing.F) {
 		}
 		if again := q.Projection.Apply(got); Encode(again) != Encode(got) {
 			t.Fatalf("%s, and then %s", Encode(got), Encode(again))
+		}
+	})
+}
+
+func FuzzParseSearch(f *testing.F) {
+	for _, s := range []string{
+		`{"schemas":["` + SearchURN + `"],"attributes":["displayName"],"excludedAttributes":[],"filter":"title pr","sortBy":"title","sortOrder":"descending","startIndex":1,"count":10}`,
+		`{"cursor":"","count":0}`, `{"COUNT":1e2,"Filter":null}`, `{"attributes":[1]}`, `{}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		object, err := DecodeObject(body)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		q, err := Users.ParseSearch(object)
+		if err != nil {
+			refused(t, err)
+			return
+		}
+		if q.StartIndex < 1 || q.Count < 0 || q.Count > MaxCount || q.Cursor != nil && q.Count < 1 || q.Bound() == "" {
+			t.Fatalf("startIndex %d, count %d, bound to %q", q.StartIndex, q.Count, q.Bound())
 		}
 	})
 }

@@ -167,6 +167,9 @@ func TestHostileWork(t *testing.T) {
 		{"many elements, filtered again and again", Encode(entitled(5000)), `[` + repeat(`{"op":"remove","path":"entitlements[value co \"x\" or value co \"y\"]"}`, MaxOperations) + `]`},
 		{"many elements, removed by value", Encode(entitled(5000)), `[{"op":"remove","path":"entitlements","value":[` + strings.ReplaceAll(all, `"value":"`, `"value":"x`) + `]}]`},
 		{"a long value, searched again and again", `{"userName":"u","entitlements":[{"value":"` + long + `"}]}`, `[` + repeat(`{"op":"remove","path":"entitlements[value co \"b\"]"}`, 500) + `]`},
+		{"long values, searched for many things", Encode(map[string]any{"userName": "u", "entitlements": []any{
+			map[string]any{"value": long[:MaxValue]}, map[string]any{"display": long[:MaxValue]}, map[string]any{"value": long[1:MaxValue]}, map[string]any{"display": long[1:MaxValue]}, map[string]any{"value": long[2:MaxValue]}}}),
+			`[` + repeat(`{"op":"remove","path":"entitlements[`+strings.Repeat(`value co \"`+long[:50]+`b\" or `, MaxFilterTerms-1)+`value co \"b\"]"}`, 100) + `]`},
 		{"a long value, added again and again", babs, `[` + repeat(`{"op":"add","path":"entitlements","value":"`+long[:1000]+`"}`, 1000) + `]`},
 		{"the same key in many letter cases", babs, `[` + repeat(`{"op":"add","value":{"title":"a","Title":"b","tItle":"c","tiTle":"d","titLe":"e"}}`, MaxOperations) + `]`},
 	} {

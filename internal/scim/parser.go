@@ -25,10 +25,15 @@ func (rt *ResourceType) parser(s string, failure Type) (*parser, error) {
 	if len(s) > MaxFilter {
 		return nil, badRequest(failure, "longer than %d bytes", MaxFilter)
 	}
+	p := &parser{rt: rt, in: s, failure: failure}
 	if !utf8.ValidString(s) {
-		return nil, badRequest(failure, "not UTF-8")
+		for r, n := rune(0), 0; r != utf8.RuneError || n > 1; p.pos += n {
+			r, n = utf8.DecodeRuneInString(s[p.pos:])
+		}
+		p.pos--
+		return nil, p.errorf("not UTF-8")
 	}
-	return &parser{rt: rt, in: s, failure: failure}, nil
+	return p, nil
 }
 
 // end fails if something is left.

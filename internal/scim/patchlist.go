@@ -156,9 +156,10 @@ func (p *patch) applyElements(o Operation, t Target, list []any) ([]any, error) 
 	if o.Value = only(o.Value); t.Sub != nil {
 		o.Value = unwrap(o.Value)
 	}
+	m := &matcher{}
 	matches := func(e any) bool {
 		object, ok := e.(map[string]any)
-		return ok && (t.Filter == nil || t.Filter.match(&matcher{}, object))
+		return ok && (t.Filter == nil || t.Filter.match(m, object))
 	}
 	if o.Op == "remove" || unassigned(o.Value) {
 		return removeElements(list, t.Sub, matches), nil

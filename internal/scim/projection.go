@@ -35,6 +35,9 @@ func (rt *ResourceType) targets(names []string) []Target {
 	return list
 }
 
+// Named reports whether the client named attributes to return.
+func (p Projection) Named() bool { return len(p.only) > 0 }
+
 // Wants reports whether the attribute of the core schema is part of the answer.
 func (p Projection) Wants(name string) bool {
 	wanted, _, _, _ := p.choose(p.attribute("", name), "", name)

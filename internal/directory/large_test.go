@@ -1,0 +1,158 @@
+package directory_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/table"
+)
+
+// many is how many members a large PATCH names.
+const many = 1_000
+
+// sizes are the sizes of groups under test. The largest takes half a minute to
+// fill, so it is for `make bench`, which sets DSYNC_BENCH=1.
+func sizes() []int {
+	if os.Getenv("DSYNC_BENCH") == "1" {
+		return []int{0, 1_000, 10_000, 100_000}
+	}
+	return []int{0, 1_000, 10_000}
+}
+
+// costs says what each step cost: name → cost → at which sizes of the group.
+type costs map[string]map[budget][]int
+
+func (c costs) note(name string, size int, cost budget) {
+	if c[name] == nil {
+		c[name] = map[budget][]int{}
+	}
+	c[name][cost] = append(c[name][cost], size)
+}
+
+// GET with members reads the members' records, and no user.
+func TestBudgetOfGetWithMembers(t *testing.T) {
+	w := open(t)
+	for _, size := range []int{0, 1_000} {
+		group := w.group(t, fmt.Sprint("group of ", size)).Meta.ID
+		w.fill(t, group, size)
+		// A membership is at most 400 bytes, and 4 KB are one unit.
+		spend(t, fmt.Sprintf("GET group with %d members", size), budget{2, 0, 2 + float64(size)/10}, func(ctx context.Context) error {
+			if _, err := w.session.Get(ctx, directory.Groups, group); err != nil {
+				return err
+			}
+			list, err := w.session.Members(ctx, group, directory.NewRoom())
+			if len(list) != size {
+				t.Errorf("%d members of %d", len(list), size)
+			}
+			return err
+		})
+	}
+}
+
+// A change of members costs the same in a group of any size.
+func TestBudgetOfMembers(t *testing.T) {
+	w := open(t)
+	one := w.create(t, directory.Users, profile("ada@example.com")).Meta.ID
+	all := w.users(t, many)
+	seen := costs{}
+	for _, size := range sizes() {
+		group := w.group(t, fmt.Sprint("group of ", size)).Meta.ID
+		w.fill(t, group, size)
+		single := func(name string, limit budget, do func(context.Context) error) {
+			seen.note(name, size, spend(t, fmt.Sprintf("%s, group of %d", name, size), limit, do))
+		}
+		within := budget{3, 5, 2}
+		single("add a member", within, w.patch(t, directory.Groups, group, add(one)))
+		single("add a present member", budget{2, 0, 3}, w.patch(t, directory.Groups, group, add(one)))
+		single("remove a member", within, w.patch(t, directory.Groups, group, remove(one)))
+		single("remove an absent member", budget{2, 0, 3}, w.patch(t, directory.Groups, group, remove(one)))
+		single("GET group without members", budget{1, 0, 1}, func(ctx context.Context) error {
+			_, err := w.session.Get(ctx, directory.Groups, group)
+			return err
+		})
+		single("PATCH displayName", budget{2, 4, 1}, w.patch(t, directory.Groups, group,
+			fmt.Sprintf(`{"op":"Replace","path":"displayName","value":"renamed, of %d"}`, size)))
+
+		large := func(name string, limit budget, do func(context.Context) error) {
+			cost := measure(t, name, do)
+			seen.note(name, size, cost)
+			t.Logf("%-46s %3d round trips %10.3f write units a member %7.3f read units a member",
+				fmt.Sprintf("%s, group of %d", name, size), cost.trips, cost.write/many, cost.read/many)
+			if cost != limit {
+				t.Errorf("%s costs %v, not %v", name, cost, limit)
+			}
+		}
+		// 20 reads of 100 records, 40 writes of 25, and one for the version.
+		large("add 1,000 members", budget{61, 2*many + 1, many}, w.patch(t, directory.Groups, group, add(all...)))
+		large("add 1,000 present members", budget{21, 0, 2*many + 1}, w.patch(t, directory.Groups, group, add(all...)))
+		large("remove 1,000 members", budget{61, 2*many + 1, 2 * many}, w.patch(t, directory.Groups, group, remove(all...)))
+	}
+	for name, byCost := range seen {
+		if len(byCost) != 1 {
+			t.Errorf("%s does not cost the same in all groups: %v", name, byCost)
+		}
+	}
+	t.Log("the design's budget for adding 1,000 members: 45 round trips, 2.2 write units and 1 read unit a member.")
+	t.Log("Ours is over it in round trips, and in read units on DynamoDB, which bills one for a membership that is not there:")
+	t.Log("user and membership are read before writing, so that an id that is no user's is ignored and a member that")
+	t.Log("is present costs no write and no event. 40 writes of 25 and 10 reads of 100 users alone would be 50.")
+}
+
+// fill makes a group have that many members. Only the memberships are there:
+// nothing under test reads the users behind them.
+func (w world) fill(t testing.TB, group string, size int) {
+	t.Helper()
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	members := make([]table.Membership, size)
+	for i := range members {
+		members[i] = table.Membership{
+			DirectoryID: w.directory.ID, OrganizationID: w.directory.OrganizationID, GroupID: group,
+			UserID: fmt.Sprintf("directory_user_01%024d", i), At: at,
+		}
+	}
+	if err := w.table.PutMemberships(t.Context(), members); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// users creates that many users and returns their ids.
+func (w world) users(t testing.TB, n int) []string {
+	t.Helper()
+	ids := make([]string, n)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range next {
+				doc, _ := parse(t, directory.Users, fmt.Sprintf(`{"userName":"user-%d"}`, i))
+				r, err := w.session.Create(t.Context(), directory.Users, doc, nil)
+				if err != nil {
+					t.Error(err)
+				}
+				ids[i] = r.Meta.ID
+			}
+		})
+	}
+	for i := range ids {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return ids
+}
+
+// remove is an operation that removes members, as Entra writes it.
+func remove(ids ...string) string {
+	var members []map[string]string
+	for _, id := range ids {
+		members = append(members, map[string]string{"value": id})
+	}
+	b, _ := json.Marshal(map[string]any{"op": "Remove", "path": "members", "value": members})
+	return string(b)
+}
