@@ -68,12 +68,7 @@ func (s *Session) source(ctx context.Context, t Type, f scim.Expr, chunk int) (s
 		}}, nil
 	}
 	return source{records: func(last string, visit func(table.Resource) (bool, error)) error {
-		var failure error
-		err := s.table.All(ctx, t.kind, dir, last, func(record table.Resource) (more bool) {
-			more, failure = visit(record)
-			return more && failure == nil
-		})
-		return errors.Join(err, failure)
+		return s.table.All(ctx, t.kind, dir, last, visit)
 	}}, nil
 }
 

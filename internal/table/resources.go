@@ -266,15 +266,18 @@ func (t *Table) lookup(ctx context.Context, dir, sk string) ([]string, error) {
 // All reads the resources of a kind in a directory, oldest first, and hands
 // each to visit until it returns false. It begins behind the id last, or with
 // the first for "".
-func (t *Table) All(ctx context.Context, k Kind, dir, last string, visit func(Resource) bool) error {
+func (t *Table) All(ctx context.Context, k Kind, dir, last string, visit func(Resource) (bool, error)) error {
 	return t.query(ctx, after(directoryPartition(dir), string(k)+"#", ulidOf(last)), func(items []item) (bool, error) {
 		for _, i := range items {
 			r := Resource{Kind: k}
 			if err := unmarshal(i, &r); err != nil {
 				return false, err
 			}
-			if !r.Gone() && !visit(r) {
-				return false, nil
+			if r.Gone() {
+				continue
+			}
+			if more, err := visit(r); err != nil || !more {
+				return false, err
 			}
 		}
 		return true, nil
