@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"dsync/internal/scim"
 	"dsync/internal/table"
@@ -81,9 +82,9 @@ func (s *Session) all(ctx context.Context, t Type, f scim.Expr) ([]Resource, err
 	var found []Resource
 	seen := 0
 	err := s.walk(ctx, t, f, "", maxChunk, func(r Resource, ok bool) (bool, error) {
-		if seen++; seen > MaxScan {
+		if seen++; seen > MaxScan || late(ctx) {
 			return false, scim.Errorf(http.StatusBadRequest, scim.TooMany,
-				"this looks at more than %d resources: filter by id, %s or externalId, or page by cursor without sorting", MaxScan, t.name)
+				"this looks at more resources than the %d or so that one request may: filter by id, %s or externalId, or page by cursor without sorting", MaxScan, t.name)
 		}
 		if ok {
 			found = append(found, r)
@@ -91,6 +92,16 @@ func (s *Session) all(ctx context.Context, t Type, f scim.Expr) ([]Resource, err
 		return true, nil
 	})
 	return found, err
+}
+
+// answerTime is what a function keeps of its time for writing its answer.
+const answerTime = 2 * time.Second
+
+// late reports whether it is time to answer with what was found: a function
+// that is stopped cannot even say that there was too much to look at.
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < answerTime
 }
 
 // follow reads the page behind a cursor, whose position is the id of the last
@@ -112,7 +123,7 @@ func (s *Session) follow(ctx context.Context, t Type, q scim.Query) (Page, error
 			size += r.size
 		}
 		last = r.Meta.ID
-		if seen++; seen == MaxScan {
+		if seen++; seen == MaxScan || late(ctx) {
 			more = true // perhaps: the next page tells
 		}
 		return !more, nil

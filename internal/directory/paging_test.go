@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -174,6 +175,33 @@ func TestGroupsOfAUser(t *testing.T) {
 		if err != nil || page.Total != len(want) || len(want) == 1 && page.Resources[0].Meta.ID != want[0] {
 			t.Errorf("%s: %+v, %v", filter, page, err)
 		}
+	}
+}
+
+// When the function's time runs out, a list ends early and says so, and a
+// cursor goes on from there.
+func TestOutOfTime(t *testing.T) {
+	w := open(t)
+	for i := range 3 {
+		w.user(t, fmt.Sprint("u", i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	f, err := scim.Users.ParseFilter("title pr or userName pr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.session.List(ctx, directory.Users, scim.Query{Filter: f, StartIndex: 1, Count: 9}); status(err) != 400 {
+		t.Errorf("by index: %v", err)
+	}
+	first := ""
+	page, err := w.session.List(ctx, directory.Users, scim.Query{Filter: f, Count: 9, Cursor: &first})
+	if err != nil || len(page.Resources) != 1 || page.Next == "" {
+		t.Fatalf("by cursor: %+v, %v", page, err)
+	}
+	page, err = w.session.List(t.Context(), directory.Users, scim.Query{Filter: f, Count: 9, Cursor: &page.Next})
+	if err != nil || len(page.Resources) != 2 || page.Next != "" {
+		t.Errorf("the rest: %+v, %v", page, err)
 	}
 }
 
