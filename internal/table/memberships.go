@@ -3,8 +3,10 @@ package table
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -36,34 +38,97 @@ func (t *Table) PutMemberships(ctx context.Context, members []Membership) error 
 	return t.batchWrite(ctx, requests)
 }
 
-// Present reads, in one go, which of the ids are users of the directory and
-// which of them are in the group. Ids that differ in letter case are others.
+// Present reads which of the ids are users of the directory and which of them
+// are in the group. Ids that differ in letter case are others. Few ids are read
+// in one go, by key; many that lie close together, as after an import, by range.
 func (t *Table) Present(ctx context.Context, dir, group string, users []string) (exist, in map[string]bool, err error) {
 	exist, in = make(map[string]bool, len(users)), make(map[string]bool, len(users))
-	var keys []key
+	var wanted []string
 	for _, u := range users {
 		if _, asked := exist[u]; !asked && User.ValidID(u) {
 			exist[u] = false
-			keys = append(keys, resourceKey(User, dir, u), membershipKey(dir, group, u))
+			wanted = append(wanted, u)
 		}
 	}
-	err = t.batchGet(ctx, keys, func(i item) error {
-		var at key
-		if err := unmarshal(i, &at); err != nil {
-			return err
+	slices.Sort(wanted)
+	found := func(i item) error {
+		var at struct {
+			key
+			ID   string `dynamodbav:"id"`
+			User string `dynamodbav:"user"`
+			tombstone
 		}
-		if at.SK[:2] == "U#" {
-			var r Resource
-			err := unmarshal(i, &r)
-			exist[r.ID] = !r.Gone()
-			return err
+		err := unmarshal(i, &at)
+		if strings.HasPrefix(at.SK, "U#") {
+			exist[at.ID] = !at.Deleted
+		} else {
+			in[at.User] = !at.Deleted
 		}
-		var m Membership
-		err := unmarshal(i, &m)
-		in[m.UserID] = !m.Gone()
 		return err
+	}
+	var keys []key
+	for _, prefix := range []string{string(User) + "#", membershipPrefix(group)} {
+		rest, err := t.sieve(ctx, directoryPartition(dir), prefix, wanted, found)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, id := range rest {
+			keys = append(keys, key{directoryPartition(dir), prefix + ulidOf(id)})
+		}
+	}
+	return exist, in, t.batchGet(ctx, keys, found)
+}
+
+const (
+	// worthRange is how many ids make reading their range worth a try, and
+	// worthPage how many of them a page of 1 MB must hold to read another: it
+	// costs 256 units, and each id read by key costs one.
+	worthRange = 500
+	worthPage  = 256
+)
+
+// sieve reads the range of sort keys that ids span, as long as that is cheaper
+// than reading by key, and hands what is there to found. It returns the ids
+// that are left to be read.
+func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, found func(item) error) (rest []string, err error) {
+	if len(ids) < worthRange {
+		return ids, nil
+	}
+	in := dynamodb.QueryInput{
+		ConsistentRead:         aws.Bool(true),
+		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: marshal(map[string]string{
+			":pk": pk, ":from": prefix + ulidOf(ids[0]), ":to": prefix + ulidOf(ids[len(ids)-1]),
+		}),
+		ProjectionExpression:     aws.String("sk, id, #user, deleted"),
+		ExpressionAttributeNames: map[string]string{"#user": "user"},
+	}
+	stopped := false
+	err = t.query(ctx, in, func(items []item) (bool, error) {
+		hits := 0
+		for _, i := range items {
+			var at key
+			if err := unmarshal(i, &at); err != nil {
+				return false, err
+			}
+			for len(ids) > 0 && prefix+ulidOf(ids[0]) < at.SK {
+				ids = ids[1:] // not there
+			}
+			if len(ids) > 0 && prefix+ulidOf(ids[0]) == at.SK {
+				hits++
+				ids = ids[1:]
+				if err := found(i); err != nil {
+					return false, err
+				}
+			}
+		}
+		stopped = hits < worthPage && len(ids) > 0
+		return !stopped, nil
 	})
-	return exist, in, err
+	if !stopped {
+		ids = nil // the range was read to its end
+	}
+	return ids, err
 }
 
 // IsMember reports whether the user is in the group.

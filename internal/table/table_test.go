@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,66 @@ func TestMemberships(t *testing.T) {
 	}
 	if ids := must(f.GroupsOf(ctx, f.dir, members[0].UserID)); len(ids) != 1 || ids[0] != group.ID {
 		t.Errorf("GroupsOf: %v", ids)
+	}
+}
+
+// Many ids are found among their neighbours, whether they lie close together
+// or far apart, and whatever is between them.
+func TestPresentOfMany(t *testing.T) {
+	f, ctx := open(t), t.Context()
+	group := f.create(table.Group, table.Names{Name: "g"})
+	var everybody []string
+	var members []table.Membership
+	for i := range 1300 {
+		r := f.resource(table.User, `{"x":"`+strings.Repeat("x", 900)+`"}`)
+		r.ID = fmt.Sprintf("directory_user_01%024d", i)
+		n := table.Names{Name: fmt.Sprint("u", i)}
+		if err := f.Create(ctx, r, n, nil); err != nil {
+			t.Fatal(err)
+		}
+		if i%7 == 0 {
+			if err := f.Delete(ctx, r, n, f.job(r), now, by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		everybody = append(everybody, r.ID)
+		m := f.member(group, r)
+		if i%3 == 0 {
+			members = append(members, m)
+		} else if i%5 == 0 {
+			members = append(members, m.Bury())
+		}
+	}
+	if err := f.PutMemberships(ctx, members); err != nil {
+		t.Fatal(err)
+	}
+	for name, pick := range map[string]func(i int) bool{
+		"few":         func(i int) bool { return i%100 == 1 },
+		"all":         func(int) bool { return true },
+		"every other": func(i int) bool { return i%2 == 0 },
+		"the rest":    func(i int) bool { return i >= 790 },
+	} {
+		var asked []string
+		for i, id := range everybody {
+			if pick(i) {
+				asked = append(asked, id)
+			}
+		}
+		asked = append(asked, "directory_user_00000000000000000000000000", "directory_user_7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "nonsense")
+		exist, in, err := f.Present(ctx, f.dir, group.ID, asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, id := range everybody {
+			if wantUser, wantMember := pick(i) && i%7 != 0, pick(i) && i%3 == 0; exist[id] != wantUser || in[id] != wantMember {
+				t.Fatalf("%s: user %d exists %v, is in %v", name, i, exist[id], in[id])
+			}
+		}
+		for _, id := range asked[len(asked)-3:] {
+			if exist[id] || in[id] {
+				t.Errorf("%s: %s is there", name, id)
+			}
+		}
 	}
 }
 
