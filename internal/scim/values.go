@@ -115,8 +115,9 @@ func coerceOne(a *Attribute, v any) (any, error) {
 func coerceComplex(a *Attribute, v any) (any, error) {
 	switch value := v.(type) {
 	case string:
-		if a.Sub("value") != nil {
-			return map[string]any{"value": value}, nil
+		if sub := a.Sub("value"); sub != nil {
+			c, err := coerceOne(sub, value)
+			return map[string]any{sub.Name: c}, err
 		}
 	case []any:
 		if !a.MultiValued && len(value) < 2 {
