@@ -84,14 +84,15 @@ func TestBudgetOfMembers(t *testing.T) {
 			seen.note(name, size, cost)
 			t.Logf("%-46s %3d round trips %10.3f write units a member %7.3f read units a member",
 				fmt.Sprintf("%s, group of %d", name, size), cost.trips, cost.write/many, cost.read/many)
-			if cost != limit {
-				t.Errorf("%s costs %v, not %v", name, cost, limit)
+			if cost.trips > limit.trips || cost.write > limit.write || cost.read > limit.read {
+				t.Errorf("%s costs %v, over %v", name, cost, limit)
 			}
 		}
-		// 20 reads of 100 records, 40 writes of 25, and one for the version.
-		large("add 1,000 members", budget{61, 2*many + 1, many}, w.patch(t, directory.Groups, group, add(all...)))
-		large("add 1,000 present members", budget{21, 0, 2*many + 1}, w.patch(t, directory.Groups, group, add(all...)))
-		large("remove 1,000 members", budget{61, 2*many + 1, 2 * many}, w.patch(t, directory.Groups, group, remove(all...)))
+		// Reads by range (500 users of 2 KB a page), 40 writes of 25, and one
+		// for the version.
+		large("add 1,000 members", budget{45, 2.2 * many, many}, w.patch(t, directory.Groups, group, add(all...)))
+		large("add 1,000 present members", budget{5, 0, many}, w.patch(t, directory.Groups, group, add(all...)))
+		large("remove 1,000 members", budget{45, 2.2 * many, many}, w.patch(t, directory.Groups, group, remove(all...)))
 	}
 	for name, byCost := range seen {
 		if len(byCost) != 1 {
@@ -99,9 +100,8 @@ func TestBudgetOfMembers(t *testing.T) {
 		}
 	}
 	t.Log("the design's budget for adding 1,000 members: 45 round trips, 2.2 write units and 1 read unit a member.")
-	t.Log("Ours is over it in round trips, and in read units on DynamoDB, which bills one for a membership that is not there:")
-	t.Log("user and membership are read before writing, so that an id that is no user's is ignored and a member that")
-	t.Log("is present costs no write and no event. 40 writes of 25 and 10 reads of 100 users alone would be 50.")
+	t.Log("These users lie close together, as after an import: they are read by range. Users far apart in a large")
+	t.Log("directory are read by key: at most 20 reads of 100 and 2 units a member, after one page that was not worth it.")
 }
 
 // fill makes a group have that many members. Only the memberships are there:
@@ -121,7 +121,7 @@ func (w world) fill(t testing.TB, group string, size int) {
 	}
 }
 
-// users creates that many users and returns their ids.
+// users creates that many users of 2 KB and returns their ids.
 func (w world) users(t testing.TB, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
@@ -130,7 +130,7 @@ func (w world) users(t testing.TB, n int) []string {
 	for range 4 {
 		wg.Go(func() {
 			for i := range next {
-				doc, _ := parse(t, directory.Users, fmt.Sprintf(`{"userName":"user-%d"}`, i))
+				doc, _ := parse(t, directory.Users, profile(fmt.Sprintf("user-%d@example.com", i)))
 				r, err := w.session.Create(t.Context(), directory.Users, doc, nil)
 				if err != nil {
 					t.Error(err)

@@ -103,13 +103,16 @@ func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, foun
 		ProjectionExpression:     aws.String("sk, id, #user, deleted"),
 		ExpressionAttributeNames: map[string]string{"#user": "user"},
 	}
-	stopped := false
-	err = t.query(ctx, in, func(items []item) (bool, error) {
+	for {
+		out, err := t.page(ctx, in)
+		if err != nil {
+			return nil, err
+		}
 		hits := 0
-		for _, i := range items {
+		for _, i := range out.Items {
 			var at key
 			if err := unmarshal(i, &at); err != nil {
-				return false, err
+				return nil, err
 			}
 			for len(ids) > 0 && prefix+ulidOf(ids[0]) < at.SK {
 				ids = ids[1:] // not there
@@ -118,17 +121,18 @@ func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, foun
 				hits++
 				ids = ids[1:]
 				if err := found(i); err != nil {
-					return false, err
+					return nil, err
 				}
 			}
 		}
-		stopped = hits < worthPage && len(ids) > 0
-		return !stopped, nil
-	})
-	if !stopped {
-		ids = nil // the range was read to its end
+		switch {
+		case out.LastEvaluatedKey == nil:
+			return nil, nil
+		case hits < worthPage:
+			return ids, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
-	return ids, err
 }
 
 // IsMember reports whether the user is in the group.

@@ -118,22 +118,31 @@ func (t *Table) batchGet(ctx context.Context, keys []key, found func(item) error
 }
 
 // query reads a range in key order, a page at a time, until page returns
-// false. limit bounds the items of a page; 0 leaves it to DynamoDB (1 MB).
+// false.
 func (t *Table) query(ctx context.Context, in dynamodb.QueryInput, page func([]item) (bool, error)) error {
-	in.TableName = &t.name
-	in.ReturnConsumedCapacity = metered(ctx)
 	for {
-		out, err := t.api.Query(ctx, &in)
+		out, err := t.page(ctx, in)
 		if err != nil {
-			return fmt.Errorf("table: query: %w", err)
+			return err
 		}
-		countRead(ctx, one(out.ConsumedCapacity)...)
 		more, err := page(out.Items)
 		if err != nil || !more || out.LastEvaluatedKey == nil {
 			return err
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// page reads one page of a range: 1 MB, unless the query has a limit.
+func (t *Table) page(ctx context.Context, in dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+	in.TableName = &t.name
+	in.ReturnConsumedCapacity = metered(ctx)
+	out, err := t.api.Query(ctx, &in)
+	if err != nil {
+		return nil, fmt.Errorf("table: query: %w", err)
+	}
+	countRead(ctx, one(out.ConsumedCapacity)...)
+	return out, nil
 }
 
 // prefix is a strongly consistent query for sort keys that begin with sk.
