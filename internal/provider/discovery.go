@@ -37,12 +37,11 @@ var discovery = routes{
 		return answer{status: http.StatusOK, body: scim.ListResponse(all, len(all), 1)}, nil
 	}},
 	"/Schemas/{id}": {http.MethodGet: func(r *request) (answer, error) {
-		for _, s := range schemas(r) {
-			if strings.EqualFold(s.ID, r.id) {
-				return answer{status: http.StatusOK, body: s.Discovery(r.base)}, nil
-			}
+		s := scim.FindSchema(schemas(r), r.id)
+		if s == nil {
+			return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such schema")
 		}
-		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such schema")
+		return answer{status: http.StatusOK, body: s.Discovery(r.base)}, nil
 	}},
 }
 

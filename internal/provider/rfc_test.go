@@ -331,7 +331,7 @@ func TestRFCHTTP(t *testing.T) {
 			equal(t, c[1], a.header.Get("Allow"), c[2])
 		}
 	})
-	t.Run("3.11: /Me is not implemented", func(t *testing.T) {
+	t.Run("3.11: /Me answers 501", func(t *testing.T) {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 			v.refused(t, 501, "", method, "/Me", "{}")
 		}

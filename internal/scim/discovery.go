@@ -72,16 +72,13 @@ func (s *Schema) Discovery(base string) map[string]any {
 	}
 }
 
-// Schemas are all built-in schemas, each once.
-func Schemas() []*Schema { return SchemasOf(ResourceTypes...) }
-
-// SchemasOf are the schemas of the resource types, each once: with those that
+// SchemasOf are the schemas of the resource types, each once, with those that
 // a directory has declared.
 func SchemasOf(types ...*ResourceType) []*Schema {
 	var all []*Schema
 	for _, rt := range types {
 		for _, s := range append([]*Schema{rt.Schema}, rt.Extensions...) {
-			if FindSchemaIn(all, s.ID) == nil {
+			if FindSchema(all, s.ID) == nil {
 				all = append(all, s)
 			}
 		}
@@ -89,25 +86,11 @@ func SchemasOf(types ...*ResourceType) []*Schema {
 	return all
 }
 
-// FindSchema returns the built-in schema with that URN in any letter case, or
-// nil.
-func FindSchema(urn string) *Schema { return FindSchemaIn(Schemas(), urn) }
-
-// FindSchemaIn is FindSchema in a list.
-func FindSchemaIn(schemas []*Schema, urn string) *Schema {
+// FindSchema returns the schema with that URN in any letter case, or nil.
+func FindSchema(schemas []*Schema, urn string) *Schema {
 	for _, s := range schemas {
 		if strings.EqualFold(s.ID, urn) {
 			return s
-		}
-	}
-	return nil
-}
-
-// FindResourceType returns the resource type of that name, or nil.
-func FindResourceType(name string) *ResourceType {
-	for _, rt := range ResourceTypes {
-		if strings.EqualFold(rt.Name, name) {
-			return rt
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestServiceProviderConfig(t *testing.T) {
 
 func TestSchemas(t *testing.T) {
 	var names []string
-	for _, s := range Schemas() {
+	for _, s := range SchemasOf(ResourceTypes...) {
 		names = append(names, s.ID)
 		b, err := json.Marshal(s.Discovery(base))
 		if err != nil {
@@ -99,10 +99,7 @@ func TestResourceTypes(t *testing.T) {
 	if _, ok := Groups.Discovery(base)["schemaExtensions"]; ok {
 		t.Error("groups have no extension")
 	}
-	if FindResourceType("group") != Groups || FindResourceType("Groups") != nil {
-		t.Error("FindResourceType")
-	}
-	if FindSchema(strings.ToUpper(EnterpriseURN)) != Users.Extensions[0] || FindSchema("urn:x") != nil {
+	if FindSchema(SchemasOf(Users), strings.ToUpper(EnterpriseURN)) != Users.Extensions[0] || FindSchema(SchemasOf(Users), "urn:x") != nil {
 		t.Error("FindSchema")
 	}
 }

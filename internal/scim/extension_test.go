@@ -247,8 +247,8 @@ func TestExtend(t *testing.T) {
 	if len(Users.Extensions) != 1 || len(Users.Extend().Extensions) != 1 || second.Extensions[1].ID != sizesURN || first.Extensions[1].ID != customURN {
 		t.Error("extensions run into each other")
 	}
-	if FindSchemaIn(SchemasOf(first), strings.ToUpper(customURN)) != custom || FindSchema(customURN) != nil {
-		t.Error("FindSchemaIn")
+	if FindSchema(SchemasOf(first), strings.ToUpper(customURN)) != custom || FindSchema(SchemasOf(Users), customURN) != nil {
+		t.Error("FindSchema")
 	}
 	if _, err := Users.ParsePath(customURN + ":tag"); problem(t, err) != "400 invalidPath" {
 		t.Error("the built-in type has learned of an extension")
