@@ -36,6 +36,7 @@ type Service struct {
 	entropy io.Reader
 	log     *slog.Logger
 	tokens  tokenCache
+	names   nameCache
 }
 
 // New returns a service. now is the clock, entropy the source of ids and

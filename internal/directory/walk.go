@@ -89,13 +89,7 @@ func (s *Session) lookups(ctx context.Context, t Type, chunk int) []lookup {
 	}
 	all := []lookup{
 		{"id", byID(func(id string) ([]string, error) { return []string{id}, nil })},
-		{t.name, byID(func(name string) ([]string, error) {
-			id, err := s.table.ByName(ctx, t.kind, dir, name)
-			if errors.Is(err, table.ErrNotFound) {
-				return nil, nil
-			}
-			return []string{id}, err
-		})},
+		{t.name, func(name string) (source, error) { return s.named(ctx, t, name) }},
 		{"externalId", byID(func(id string) ([]string, error) { return s.table.ByExternalID(ctx, t.kind, dir, id) })},
 	}
 	if t.kind == table.Group {

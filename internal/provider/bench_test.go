@@ -36,10 +36,21 @@ type rig struct {
 }
 
 func newRig(b *testing.B) rig {
-	v, now, log := open(b), time.Now(), slog.New(slog.NewJSONHandler(io.Discard, nil))
+	v, now, log := open(b).still(b), time.Now(), slog.New(slog.NewJSONHandler(io.Discard, nil))
 	v.service = directory.New(table.New(v.api, v.table), func() time.Time { return now }, rand.Reader, log)
 	v.users, v.groups, v.discovery = provider.Users(v.service, log), provider.Groups(v.service, log), provider.Discovery(v.service, log)
 	return rig{v, b}
+}
+
+// still turns the table's stream off: the engine keeps what a stream held, and
+// slows down for every table that is created after it.
+func (v tenant) still(t testing.TB) tenant {
+	t.Helper()
+	off := &types.StreamSpecification{StreamEnabled: aws.Bool(false)}
+	if _, err := v.api.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &v.table, StreamSpecification: off}); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 // request is a request to a function, as API Gateway hands it over.

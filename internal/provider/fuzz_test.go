@@ -84,7 +84,7 @@ func fresh(t testing.TB, used *target) *target {
 				t.Fatal(err)
 			}
 		}
-		g.tenant = open(t)
+		g.tenant = open(t).still(t)
 	}
 	user, _ := g.made(t, "/Users", `{"userName":"ada@example.com","externalId":"a-1","title":"Countess","active":true,
 		"emails":[{"type":"work","value":"ada@example.com","primary":true}],"name":{"givenName":"Ada"}}`)
