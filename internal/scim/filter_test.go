@@ -218,25 +218,7 @@ func TestFilterGroups(t *testing.T) {
 		{"hostile: a part is there", `members[value eq "U"].display pr`, "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			e, err := Groups.ParseFilter(row.filter)
-			if row.want == "" {
-				if p := problem(t, err); p != "400 invalidFilter" {
-					t.Fatalf("got %q (%v)", p, err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			asked := ""
-			keyed := func(id string) bool { asked = id; return id == "U" }
-			if got := Match(e, r, keyed); got != (row.want == "true") || asked != row.asked {
-				t.Errorf("got %v after asking for %q", got, asked)
-			}
-			again, err := Groups.ParseFilter(e.String())
-			if err != nil || again.String() != e.String() || Match(again, r, keyed) != (row.want == "true") {
-				t.Errorf("printed as %s, then as %v (%v)", e, again, err)
-			}
+			matchKeyed(t, Groups, r, row.filter, "U", row.want, row.asked)
 		})
 	}
 }
@@ -345,5 +327,31 @@ func TestEveryAttributeIsKnown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// matchKeyed matches a filter on a resource whose keyed attribute has the one
+// element `has`, and tells which element it must ask for; want "" is a filter
+// that is refused. Printed and read again it matches the same.
+func matchKeyed(t *testing.T, rt *ResourceType, r map[string]any, filter, has, want, wantAsked string) {
+	t.Helper()
+	e, err := rt.ParseFilter(filter)
+	if want == "" {
+		if p := problem(t, err); p != "400 invalidFilter" {
+			t.Fatalf("got %q (%v)", p, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := ""
+	keyed := func(id string) bool { asked = id; return id == has }
+	if got := Match(e, r, keyed); got != (want == "true") || asked != wantAsked {
+		t.Errorf("got %v after asking for %q", got, asked)
+	}
+	again, err := rt.ParseFilter(e.String())
+	if err != nil || again.String() != e.String() || Match(again, r, keyed) != (want == "true") {
+		t.Errorf("printed as %s, then as %v (%v)", e, again, err)
 	}
 }

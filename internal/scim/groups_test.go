@@ -31,21 +31,7 @@ func TestFilterGroupsOfUsers(t *testing.T) {
 		{"hostile: users have no members", `members eq "u-1"`, "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			e, err := Users.ParseFilter(row.filter)
-			if row.want == "" {
-				if p := problem(t, err); p != "400 invalidFilter" {
-					t.Fatalf("got %q (%v)", p, err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			asked := ""
-			keyed := func(id string) bool { asked = id; return id == "G" }
-			if got := Match(e, r, keyed); got != (row.want == "true") || asked != row.asked {
-				t.Errorf("got %v after asking for %q", got, asked)
-			}
+			matchKeyed(t, Users, r, row.filter, "G", row.want, row.asked)
 		})
 	}
 }
