@@ -18,15 +18,26 @@ import (
 
 // The names of the events (workos.md section 2.2).
 const (
-	UserCreated      = "dsync.user.created"
-	UserUpdated      = "dsync.user.updated"
-	UserDeleted      = "dsync.user.deleted"
-	GroupCreated     = "dsync.group.created"
-	GroupUpdated     = "dsync.group.updated"
-	GroupDeleted     = "dsync.group.deleted"
-	GroupUserAdded   = "dsync.group.user_added"
-	GroupUserRemoved = "dsync.group.user_removed"
+	DirectoryActivated = "dsync.activated"
+	DirectoryDeleted   = "dsync.deleted"
+	TokenCreated       = "dsync.token.created"
+	TokenRevoked       = "dsync.token.revoked"
+	UserCreated        = "dsync.user.created"
+	UserUpdated        = "dsync.user.updated"
+	UserDeleted        = "dsync.user.deleted"
+	GroupCreated       = "dsync.group.created"
+	GroupUpdated       = "dsync.group.updated"
+	GroupDeleted       = "dsync.group.deleted"
+	GroupUserAdded     = "dsync.group.user_added"
+	GroupUserRemoved   = "dsync.group.user_removed"
 )
+
+// Names are the names of all events.
+var Names = []string{
+	DirectoryActivated, DirectoryDeleted, TokenCreated, TokenRevoked,
+	UserCreated, UserUpdated, UserDeleted,
+	GroupCreated, GroupUpdated, GroupDeleted, GroupUserAdded, GroupUserRemoved,
+}
 
 // Event is the envelope of an event (workos.md section 2.1).
 type Event struct {
@@ -42,6 +53,9 @@ type Event struct {
 type Context struct {
 	RequestID string `json:"request_id,omitempty"`
 	TokenID   string `json:"token_id,omitempty"` // directory_token_<ULID>
+	// Truncated names what was left out of data to keep the event below the
+	// bus's limit.
+	Truncated []string `json:"truncated,omitempty"`
 }
 
 // Resource is a user or a group at one moment.
@@ -53,7 +67,10 @@ type Resource struct {
 	Created        time.Time
 	Updated        time.Time
 	Gone           bool // deleted
+	View           View // of a user; the directory's for a group
 }
+
+func (r *Resource) shown() bool { return r != nil && !r.Gone && !r.View.Hides(r.Document) }
 
 // EventID is the id of the event at a place in the stream: a ULID whose time
 // is that of the stream record and whose 80 random bits are its sequence
@@ -90,12 +107,14 @@ func GroupChange(old, new *Resource) *Change {
 }
 
 func change(old, new *Resource, payload func(Resource) map[string]any, created, updated, deleted string) *Change {
-	was, is := old != nil && !old.Gone, !new.Gone
+	was, is := old.shown(), new.shown()
 	switch {
 	case !was && is:
 		return &Change{created, payload(*new)}
-	case was && !is:
+	case was && new.Gone:
 		return &Change{deleted, payload(*old)} // as it was last known
+	case was && !is:
+		return &Change{deleted, payload(*new)} // its state says why
 	case !was:
 		return nil
 	}
@@ -108,16 +127,26 @@ func change(old, new *Resource, payload func(Resource) map[string]any, created, 
 	return &Change{updated, data}
 }
 
-// MembershipChange is what the step of a membership from was to is means, or
-// nil. user and group are as they are now: a user that was deleted since is
-// inactive, so that nobody takes it in again.
-func MembershipChange(was, is bool, user, group Resource) *Change {
-	if was == is {
-		return nil
-	}
-	name := GroupUserAdded
-	if was {
+// Membership is a membership at one moment.
+type Membership struct {
+	Gone   bool
+	Hidden bool  // consumers were not told, because they were not shown the user
+	Life   int64 // of the user, in which consumers were told
+}
+
+// MembershipChange is what the step from old to new of a membership means, or
+// nil. old is nil for a new one. user and group are as they are now: a user
+// that was deleted since is inactive, so that nobody takes it in again.
+func MembershipChange(old *Membership, new Membership, user, group Resource) *Change {
+	told := old != nil && !old.Gone && !old.Hidden
+	var name string
+	switch {
+	case !new.Gone && !new.Hidden && (!told || new.Life > old.Life):
+		name = GroupUserAdded
+	case told && new.Gone && !new.Hidden:
 		name = GroupUserRemoved
+	default:
+		return nil
 	}
 	member := User(user)
 	if user.Gone {

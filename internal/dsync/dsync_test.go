@@ -159,13 +159,31 @@ func TestGroupChange(t *testing.T) {
 
 func TestMembershipChange(t *testing.T) {
 	u, g := *user(t, `{}`), dsync.Resource{ID: "directory_group_1", DirectoryID: "directory_1"}
-	for _, c := range []struct {
-		was, is bool
-		want    string
-	}{{false, true, dsync.GroupUserAdded}, {true, false, dsync.GroupUserRemoved}, {true, true, ""}, {false, false, ""}} {
-		change := dsync.MembershipChange(c.was, c.is, u, g)
+	type edge = dsync.Membership
+	there, hidden, gone := edge{}, edge{Hidden: true}, edge{Gone: true}
+	for name, c := range map[string]struct {
+		old  *edge
+		new  edge
+		want string
+	}{
+		"added":                              {nil, there, dsync.GroupUserAdded},
+		"added again":                        {&gone, there, dsync.GroupUserAdded},
+		"removed":                            {&there, gone, dsync.GroupUserRemoved},
+		"the same":                           {&there, there, ""},
+		"never there":                        {nil, gone, ""},
+		"removed twice":                      {&gone, gone, ""},
+		"added to a hidden user":             {nil, hidden, ""},
+		"removed before anybody was told":    {&hidden, gone, ""},
+		"removed from a hidden user":         {&there, edge{Gone: true, Hidden: true}, ""},
+		"told when the user returns":         {&hidden, edge{Life: 1}, dsync.GroupUserAdded},
+		"told again when the user returns":   {&there, edge{Life: 1}, dsync.GroupUserAdded},
+		"told once in a life":                {&edge{Life: 1}, edge{Life: 1}, ""},
+		"removed in the second life":         {&edge{Life: 1}, edge{Life: 1, Gone: true}, dsync.GroupUserRemoved},
+		"removed with the life not told yet": {&there, edge{Life: 1, Gone: true}, dsync.GroupUserRemoved},
+	} {
+		change := dsync.MembershipChange(c.old, c.new, u, g)
 		if (change == nil) != (c.want == "") || change != nil && change.Name != c.want {
-			t.Errorf("%v to %v: %+v, want %q", c.was, c.is, change, c.want)
+			t.Errorf("%s: %+v, want %q", name, change, c.want)
 		}
 		if change != nil {
 			if len(change.Data) != 3 || change.Data["directory_id"] != "directory_1" || change.Data["user"].(map[string]any)["id"] != u.ID {

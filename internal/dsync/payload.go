@@ -17,13 +17,13 @@ func User(r Resource) map[string]any {
 		"directory_id":      r.DirectoryID,
 		"organization_id":   r.OrganizationID,
 		"idp_id":            first(text(r.Document, "externalId"), text(r.Document, "userName")),
-		"email":             nullable(email(r.Document)),
+		"email":             nullable(r.View.email(r.Document)),
 		"first_name":        nullable(text(r.Document, "name", "givenName")),
 		"last_name":         nullable(text(r.Document, "name", "familyName")),
 		"name":              nullable(fullName(r.Document)),
 		"state":             state(r.Document),
-		"raw_attributes":    r.Document,
-		"custom_attributes": customAttributes(r.Document),
+		"raw_attributes":    r.View.raw(r.Document),
+		"custom_attributes": r.View.customAttributes(r.Document),
 		"created_at":        scim.Timestamp(r.Created),
 		"updated_at":        scim.Timestamp(r.Updated),
 	}
@@ -38,7 +38,7 @@ func Group(r Resource) map[string]any {
 		"organization_id": r.OrganizationID,
 		"idp_id":          first(text(r.Document, "externalId"), text(r.Document, "displayName")),
 		"name":            text(r.Document, "displayName"),
-		"raw_attributes":  r.Document,
+		"raw_attributes":  r.View.raw(r.Document),
 		"created_at":      scim.Timestamp(r.Created),
 		"updated_at":      scim.Timestamp(r.Updated),
 	}
@@ -84,7 +84,7 @@ func elements(doc map[string]any, name string) []map[string]any {
 // email picks a user's address: the primary one, else the first for work, else
 // the first for home (workos.md section 4.2), else the userName if it looks
 // like one, because cloud users without a mailbox have no `mail` in Entra.
-func email(doc map[string]any) string {
+func (v View) email(doc map[string]any) string {
 	all := elements(doc, "emails")
 	for _, fits := range []func(map[string]any) bool{
 		func(e map[string]any) bool { return e["primary"] == true },
@@ -96,6 +96,9 @@ func email(doc map[string]any) string {
 				return value
 			}
 		}
+	}
+	if v.NoEmailFallback {
+		return ""
 	}
 	name := text(doc, "userName")
 	if local, domain, ok := strings.Cut(name, "@"); ok && local != "" && strings.Contains(domain, ".") && !strings.ContainsAny(domain, "@ ") {
@@ -123,50 +126,12 @@ func state(doc map[string]any) string {
 	return active
 }
 
-// predefined are the attributes that WorkOS maps by itself (workos.md section
-// 1.8) and that are plain strings, with their place in a SCIM user.
-var predefined = map[string][]string{
-	"username":         {"userName"},
-	"job_title":        {"title"},
-	"employee_type":    {"userType"},
-	"employee_number":  {scim.EnterpriseURN, "employeeNumber"},
-	"cost_center_name": {scim.EnterpriseURN, "costCenter"},
-	"organization":     {scim.EnterpriseURN, "organization"},
-	"division_name":    {scim.EnterpriseURN, "division"},
-	"department_name":  {scim.EnterpriseURN, "department"},
-}
-
-// addressNames are the names of an address's parts, there and here.
-var addressNames = map[string]string{
-	"formatted": "raw_address", "streetAddress": "street_address", "locality": "locality", "region": "region",
-	"postalCode": "postal_code", "country": "country", "type": "type", "primary": "primary",
-}
-
-var emailNames = map[string]string{"type": "type", "value": "value", "primary": "primary"}
-
-func customAttributes(doc map[string]any) map[string]any {
-	custom := make(map[string]any, len(predefined))
-	for name, path := range predefined {
-		if s := text(doc, path...); s != "" {
-			custom[name] = s
-		}
+// raw is the SCIM resource, if the directory shows it.
+func (v View) raw(doc map[string]any) map[string]any {
+	if v.NoRawAttributes {
+		return map[string]any{}
 	}
-	for name, names := range map[string]map[string]string{"emails": emailNames, "addresses": addressNames} {
-		var list []any
-		for _, e := range elements(doc, name) {
-			object := make(map[string]any, len(e))
-			for from, to := range names {
-				if v, ok := e[from]; ok {
-					object[to] = v
-				}
-			}
-			list = append(list, object)
-		}
-		if list != nil {
-			custom[name] = list
-		}
-	}
-	return custom
+	return doc
 }
 
 // previousAttributes is the shallow diff of root properties and of

@@ -16,12 +16,14 @@ type Kind string
 // The kinds of ids.
 const (
 	Organization Kind = "org"
+	Domain       Kind = "org_domain"
 	Directory    Kind = "directory"
 	User         Kind = "directory_user"
 	Group        Kind = "directory_group"
 	Token        Kind = "directory_token"
 	Event        Kind = "event"
 	Job          Kind = "job"
+	APIKey       Kind = "api_key"
 )
 
 // New makes an id of the kind from a time and 80 bits of entropy.
