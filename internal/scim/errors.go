@@ -35,6 +35,13 @@ type Error struct {
 	Status int
 	Type   Type // "" where the RFC names none for the status
 	Detail string
+	// Path is the attribute, path or parameter that is at fault, where that is
+	// known. Unlike the Detail it never holds a value, so it may be logged.
+	Path string
+	// Operation is the operation of a PATCH or of a bulk request that failed,
+	// counted from 1; 0 for none.
+	Operation int
+	unknown   bool // no schema knows the Path
 }
 
 // Errorf makes an Error. The detail is shown to the client: it must hold
@@ -46,6 +53,28 @@ func Errorf(status int, t Type, format string, args ...any) *Error {
 // badRequest makes an Error with status 400.
 func badRequest(t Type, format string, args ...any) *Error {
 	return Errorf(http.StatusBadRequest, t, format, args...)
+}
+
+// About says what the error is about, unless that is known already.
+func (e *Error) About(path string) *Error {
+	if e.Path == "" {
+		e.Path = path
+	}
+	return e
+}
+
+// within says that an error arose in a part of a resource. What it is about is
+// a part of that, or all of it.
+func within(place string, err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		return err
+	}
+	in := *e
+	if in.Path = place; e.Path != "" {
+		in.Path += "." + e.Path
+	}
+	return &in
 }
 
 func (e *Error) Error() string {

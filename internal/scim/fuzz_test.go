@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,14 @@ func refused(t *testing.T, err error) {
 	if b, err := json.Marshal(e.Body()); err != nil || len(b) == 0 {
 		t.Fatal(err)
 	}
+	if !place.MatchString(e.Path) {
+		t.Fatalf("the place of a fault is %q", e.Path)
+	}
 }
+
+// place is the form of Error.Path: names, and in brackets nothing in quotes but
+// what a schema lists.
+var place = regexp.MustCompile(`^(urn:)?[\w$.:-]*(\[([\w$. ()-]|"(…|work|home|other|mobile|fax|pager|xmpp|direct|indirect|User)")*\])?(\.[\w$-]+)?$`)
 
 func FuzzParseFilter(f *testing.F) {
 	for _, s := range []string{
@@ -130,6 +138,7 @@ func FuzzPatch(f *testing.F) {
 		f.Fatal(err)
 	}
 	stored := map[*ResourceType]string{Users: Encode(resource(f, babs)), Groups: Encode(resource(f, guides)), extended: Encode(user)}
+	stored[lenient(Users)], stored[lenient(Groups)], stored[lenient(extended)] = stored[Users], stored[Groups], stored[extended]
 	f.Fuzz(func(t *testing.T, body []byte) {
 		operations, err := ParsePatch(body)
 		if err != nil {
@@ -152,6 +161,16 @@ func FuzzPatch(f *testing.F) {
 					t.Fatalf("Patch fails with %v, MembersOnly does not", err)
 				}
 				continue
+			}
+			known := slices.DeleteFunc(slices.Clone(operations), func(o Operation) bool {
+				_, err := rt.ParsePath(o.Path)
+				return o.Path != "" && rt.passes(err)
+			})
+			if less, _, err := rt.Patch(r, known); err != nil || Encode(less) != Encode(got) {
+				t.Fatalf("without what is passed over: %v, %v, not %v", less, err, got)
+			}
+			if n := len(rt.Ignored(operations)); n < len(operations)-len(known) {
+				t.Fatalf("%d paths are ignored, and %d named", len(operations)-len(known), n)
 			}
 			if aloneErr != nil {
 				t.Fatalf("MembersOnly fails with %v, Patch does not", aloneErr)

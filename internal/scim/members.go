@@ -1,19 +1,23 @@
 package scim
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
-// Member is an element of a group's members: the id of a user, and the name
-// that the client gave with it.
+// Member is an element of a group's members: an id, the name that the client
+// gave with it, and whether it says that this is the id of a group.
 type Member struct {
 	ID      string
 	Display string
+	Group   bool
 }
 
 // Members is a change of a group's members: first forget all of them if Reset,
 // then remove, then add. An id is never both added and removed.
 type Members struct {
 	Reset   bool
-	added   map[string]string // id → display
+	added   map[string]Member // by id
 	removed map[string]bool
 	order   []string // ids in the order they were first named
 }
@@ -22,8 +26,8 @@ type Members struct {
 func (m *Members) Added() []Member {
 	var list []Member
 	for _, id := range m.order {
-		if display, ok := m.added[id]; ok {
-			list = append(list, Member{id, display})
+		if member, ok := m.added[id]; ok {
+			list = append(list, member)
 		}
 	}
 	return list
@@ -52,7 +56,7 @@ func (m *Members) add(v any) error {
 		if err := m.note(member.ID); err != nil {
 			return err
 		}
-		m.added[member.ID] = member.Display
+		m.added[member.ID] = member
 		delete(m.removed, member.ID)
 	}
 	return nil
@@ -83,7 +87,7 @@ func (m *Members) replace(v any) error {
 // note registers an id that the request names.
 func (m *Members) note(id string) error {
 	if m.added == nil {
-		m.added, m.removed = map[string]string{}, map[string]bool{}
+		m.added, m.removed = map[string]Member{}, map[string]bool{}
 	}
 	if _, added := m.added[id]; !added && !m.removed[id] {
 		if len(m.order) == MaxMembers {
@@ -95,7 +99,7 @@ func (m *Members) note(id string) error {
 }
 
 // readMembers reads a list of {"value": id}, one such object, or a bare id
-// (entra.md Q32, Q39). `$ref` and `type` are ignored.
+// (entra.md Q32, Q39). `$ref` is ignored.
 func readMembers(v any) ([]Member, error) {
 	if unassigned(v) {
 		return nil, nil
@@ -120,6 +124,9 @@ func readMembers(v any) ([]Member, error) {
 				display, _ = member(element, "displayName")
 			}
 			m.Display, _ = display.(string)
+			kind, _ := member(element, "type")
+			name, _ := kind.(string)
+			m.Group = strings.EqualFold(name, Groups.Name)
 		default:
 			return nil, badRequest(InvalidValue, "a member is an object with a value")
 		}

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +18,8 @@ type parser struct {
 	parent  *Attribute // set inside brackets: names are its sub-attributes
 	depth   int
 	terms   int
-	failure Type // the scimType outside brackets
+	failure Type   // the scimType outside brackets
+	last    Target // outside brackets: where a fault is, if it is in a comparison
 }
 
 // parser makes one that fails with the given scimType.
@@ -48,8 +50,41 @@ func (p *parser) end() error {
 func (p *parser) errorf(format string, args ...any) *Error {
 	e := badRequest(p.failure, format, args...)
 	e.Detail = "at position " + strconv.Itoa(p.pos+1) + ": " + e.Detail
+	if p.last != (Target{}) {
+		e.Path = p.last.String()
+	}
 	return e
 }
+
+// unknown is errorf for a name before the position that no schema knows.
+func (p *parser) unknown(parent *Attribute, name, format string, args ...any) *Error {
+	path := ""
+	if p.endsName() {
+		path = attributePath(name)
+	}
+	p.pos -= len(name)
+	e := p.errorf(format, args...)
+	e.Path, e.unknown = path, path != ""
+	if parent != nil {
+		e.Path = strings.TrimSuffix(parent.Name+"."+path, ".")
+	}
+	return e
+}
+
+// endsName reports whether a name before the position is one: a word that an
+// e-mail address or a text begins with is none.
+func (p *parser) endsName() bool {
+	rest := p.in[p.pos:]
+	if strings.HasPrefix(rest, "[") || p.failure == InvalidPath {
+		return rest == "" || rest[0] == '['
+	}
+	op, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ")
+	op = strings.ToLower(strings.TrimRight(op, ")]"))
+	return op == "pr" || slices.Contains(operators, op)
+}
+
+// operators of RFC 7644 table 3, but for pr, that compare with a value.
+var operators = []string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}
 
 func (p *parser) space() {
 	for p.pos < len(p.in) && (p.in[p.pos] == ' ' || p.in[p.pos] == '\t') {
@@ -95,7 +130,6 @@ func (p *parser) keyword(word string) bool {
 // target reads an attribute path with optional brackets and sub-attribute.
 func (p *parser) target() (Target, error) {
 	p.space()
-	start := p.pos
 	name := p.name()
 	if name == "" {
 		if p.pos == len(p.in) {
@@ -112,8 +146,10 @@ func (p *parser) target() (Target, error) {
 		t, ok = p.rt.resolve(name)
 	}
 	if !ok {
-		p.pos = start
-		return Target{}, p.errorf("no schema knows the attribute %q", name)
+		return Target{}, p.unknown(p.parent, name, "no schema knows the attribute %q", name)
+	}
+	if p.parent == nil {
+		p.last = t
 	}
 	if p.peek() != '[' {
 		return t, nil
@@ -129,11 +165,9 @@ func (p *parser) target() (Target, error) {
 	t.Filter = filter
 	if p.peek() == '.' {
 		p.pos++
-		start := p.pos
 		sub := p.name()
 		if t.Sub = t.Attribute.Sub(sub); t.Sub == nil {
-			p.pos = start
-			return Target{}, p.errorf("%s has no sub-attribute %q", t.Attribute.Name, sub)
+			return Target{}, p.unknown(t.Attribute, sub, "%s has no sub-attribute %q", t.Attribute.Name, sub)
 		}
 	}
 	return t, nil
@@ -227,9 +261,9 @@ func (p *parser) comparison() (Expr, error) {
 	p.space()
 	start := p.pos
 	op := strings.ToLower(p.name())
-	switch op {
-	case "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le":
-	case "pr":
+	switch {
+	case slices.Contains(operators, op):
+	case op == "pr":
 		return p.present(t)
 	default:
 		p.pos = start
@@ -255,6 +289,7 @@ func (p *parser) comparison() (Expr, error) {
 		p.pos = at
 		return nil, p.errorf("%s", err.Error())
 	}
+	p.last = Target{}
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -71,7 +72,7 @@ func parseOperation(v any) (Operation, error) {
 	}
 	o.Value, o.HasValue = member(object, "value")
 	if !o.HasValue && o.Op != "remove" {
-		return o, badRequest(InvalidValue, "%s needs a value", o.Op)
+		return o, badRequest(InvalidValue, "%s needs a value", o.Op).About(attributePath(o.Path))
 	}
 	return o, nil
 }
@@ -79,7 +80,9 @@ func parseOperation(v any) (Operation, error) {
 // inOperation says in which operation an error arose, counted from 1.
 func inOperation(i int, err error) error {
 	if e, ok := err.(*Error); ok {
-		return Errorf(e.Status, e.Type, "operation %d: %s", i+1, e.Detail)
+		in := *e
+		in.Detail, in.Operation = fmt.Sprintf("operation %d: %s", i+1, e.Detail), i+1
+		return &in
 	}
 	return err
 }
@@ -109,6 +112,9 @@ func (rt *ResourceType) MembersOnly(operations []Operation) (*Members, bool, err
 			return nil, false, nil
 		}
 		t, err := rt.ParsePath(o.Path)
+		if rt.passes(err) {
+			continue
+		}
 		if err != nil {
 			return nil, false, inOperation(i, err)
 		}
@@ -116,7 +122,7 @@ func (rt *ResourceType) MembersOnly(operations []Operation) (*Members, bool, err
 			return nil, false, nil
 		}
 		if err := p.applyMembers(o, t); err != nil {
-			return nil, false, inOperation(i, err)
+			return nil, false, inOperation(i, within(t.place(), err))
 		}
 	}
 	return p.members, true, nil
@@ -152,10 +158,12 @@ func (p *patch) apply(o Operation) error {
 		return p.applyObject(o, nil)
 	}
 	t, err := p.rt.ParsePath(o.Path)
-	if err != nil {
+	switch {
+	case p.rt.passes(err):
+		return nil
+	case err != nil:
 		return err
-	}
-	if t.Attribute == nil {
+	case t.Attribute == nil:
 		return p.applyExtension(o, t.Extension)
 	}
 	return p.applyTarget(o, t)
@@ -166,33 +174,41 @@ func (p *patch) apply(o Operation) error {
 // no schema knows and read-only ones are ignored, as in a POST. With an
 // extension, the keys are its attributes.
 func (p *patch) applyObject(o Operation, extension *Schema) error {
+	return p.rt.eachKey(o, extension, func(member Operation, t Target, unknown error) error {
+		switch {
+		case unknown != nil:
+			return nil
+		case t.Attribute == nil:
+			return p.applyExtension(member, t.Extension)
+		case t.readOnly():
+			return nil
+		}
+		return p.applyTarget(member, t)
+	})
+}
+
+// eachKey takes an operation without a path apart: it hands an operation for
+// each key to visit with what the key addresses, or why it addresses nothing.
+func (rt *ResourceType) eachKey(o Operation, extension *Schema, visit func(Operation, Target, error) error) error {
 	if o.Op == "remove" {
 		return badRequest(NoTarget, "remove needs a path")
 	}
 	object, ok := o.Value.(map[string]any)
 	if !ok {
-		return badRequest(InvalidValue, "without a path the value is an object of attributes")
+		return badRequest(InvalidValue, "without a path the value is an object of attributes").About(extension.urn())
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		path, member := key, Operation{Op: o.Op, Value: object[key], HasValue: true}
 		if extension != nil {
 			path = extension.ID + ":" + key
-		} else if s := p.rt.schema(key); s == p.rt.Schema {
-			if err := p.applyObject(member, s); err != nil {
+		} else if s := rt.schema(key); s == rt.Schema {
+			if err := rt.eachKey(member, s, visit); err != nil {
 				return err
 			}
 			continue
 		}
-		t, err := p.rt.ParsePath(path)
-		switch {
-		case err != nil:
-			continue
-		case t.Attribute == nil:
-			err = p.applyExtension(member, t.Extension)
-		case !t.readOnly():
-			err = p.applyTarget(member, t)
-		}
-		if err != nil {
+		t, err := rt.ParsePath(path)
+		if err := visit(member, t, err); err != nil {
 			return err
 		}
 	}
@@ -210,6 +226,13 @@ func (p *patch) applyExtension(o Operation, extension *Schema) error {
 }
 
 func (p *patch) applyTarget(o Operation, t Target) error {
+	if err := p.applyAt(o, t); err != nil {
+		return within(t.place(), err)
+	}
+	return nil
+}
+
+func (p *patch) applyAt(o Operation, t Target) error {
 	if t.readOnly() {
 		return badRequest(Mutability, "%s is read-only", t)
 	}

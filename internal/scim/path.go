@@ -31,6 +31,58 @@ func (t Target) String() string {
 	return b.String()
 }
 
+// place is String without the values that the filter compares with, but for
+// those that a schema lists: it tells where something is, and nothing of anybody.
+func (t Target) place() string {
+	t.Filter = bare(t.Filter)
+	return t.String()
+}
+
+// bare is a filter without its values.
+func bare(e Expr) Expr {
+	switch e := e.(type) {
+	case logical:
+		return logical{e.op, bare(e.left), bare(e.right)}
+	case not:
+		return not{bare(e.e)}
+	case compare:
+		if s, ok := e.value.(string); ok && e.target.effective().canonical(s) {
+			return e
+		}
+		if _, ok := e.value.(bool); !ok && e.value != nil {
+			e.value = "…"
+		}
+		return e
+	}
+	return e
+}
+
+// maxPlace bounds what an Error tells of a path in a request, in bytes.
+const maxPlace = 256
+
+// attributePath is a path that no schema knows, if it has the form of one without
+// brackets (RFC 7644 figure 1), and else "": what has another form may be a
+// value that stands in the wrong place.
+func attributePath(path string) string {
+	if len(path) > maxPlace {
+		return ""
+	}
+	if len(path) > 4 && strings.EqualFold(path[:4], "urn:") {
+		for i := range len(path) {
+			if !nameByte(path[i]) {
+				return ""
+			}
+		}
+		return path
+	}
+	for part := range strings.SplitSeq(path, ".") {
+		if !attributeName(part) {
+			return ""
+		}
+	}
+	return path
+}
+
 // effective is the attribute that values at the target have: the
 // sub-attribute if there is one.
 func (t Target) effective() *Attribute {

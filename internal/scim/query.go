@@ -74,7 +74,7 @@ func (rt *ResourceType) query(given parameters) (Query, error) {
 	if s := given.startIndex; s != "" && q.Cursor == nil {
 		n, err := strconv.Atoi(s)
 		if err != nil {
-			return q, badRequest(InvalidValue, "startIndex is a number")
+			return q, badRequest(InvalidValue, "startIndex is a number").About("startIndex")
 		}
 		q.StartIndex = max(n, 1)
 	}
@@ -82,9 +82,9 @@ func (rt *ResourceType) query(given parameters) (Query, error) {
 		n, err := strconv.Atoi(s)
 		switch {
 		case q.Cursor != nil && (err != nil || n < 1): // RFC 9865 section 2.1
-			return q, badRequest(InvalidCount, "with a cursor, count is a number from 1 to %d", MaxCount)
+			return q, badRequest(InvalidCount, "with a cursor, count is a number from 1 to %d", MaxCount).About("count")
 		case err != nil:
-			return q, badRequest(InvalidValue, "count is a number")
+			return q, badRequest(InvalidValue, "count is a number").About("count")
 		}
 		q.Count = min(max(n, 0), MaxCount)
 	}

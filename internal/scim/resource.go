@@ -85,13 +85,13 @@ func (rt *ResourceType) Parse(object map[string]any) (map[string]any, *Members, 
 		if rt.keyed(a) {
 			members = &Members{}
 			if err := members.replace(object[key]); err != nil {
-				return nil, nil, err
+				return nil, nil, within(a.Name, err)
 			}
 			continue
 		}
 		v, err := coerce(a, object[key])
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, within(Target{Extension: extension, Attribute: a}.String(), err)
 		}
 		if v != nil {
 			rt.container(r, extension)[a.Name] = v
@@ -103,11 +103,11 @@ func (rt *ResourceType) Parse(object map[string]any) (map[string]any, *Members, 
 func checkSchemas(v any) error {
 	list, ok := v.([]any)
 	if !ok {
-		return badRequest(InvalidSyntax, "schemas is a list of URNs")
+		return badRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
 	}
 	for _, urn := range list {
 		if _, ok := urn.(string); !ok {
-			return badRequest(InvalidSyntax, "schemas is a list of URNs")
+			return badRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
 		}
 	}
 	return nil
@@ -119,7 +119,7 @@ func (rt *ResourceType) parseExtension(r map[string]any, extension *Schema, v an
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return badRequest(InvalidValue, "%s is an object", extension.ID)
+		return badRequest(InvalidValue, "%s is an object", extension.ID).About(extension.ID)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		a := find(extension.Attributes, name)
@@ -128,7 +128,7 @@ func (rt *ResourceType) parseExtension(r map[string]any, extension *Schema, v an
 		}
 		c, err := coerce(a, object[name])
 		if err != nil {
-			return err
+			return within(Target{Extension: extension, Attribute: a}.String(), err)
 		}
 		if c != nil {
 			rt.container(r, extension)[a.Name] = c
@@ -162,14 +162,14 @@ func (rt *ResourceType) finish(r map[string]any) error {
 		}
 		s, _ := r[a.Name].(string)
 		if strings.TrimSpace(s) == "" {
-			return badRequest(InvalidValue, "%s is required", a.Name)
+			return badRequest(InvalidValue, "%s is required", a.Name).About(a.Name)
 		}
 		if len(s) > MaxKeyValue {
-			return badRequest(InvalidValue, "%s is longer than %d bytes", a.Name, MaxKeyValue)
+			return badRequest(InvalidValue, "%s is longer than %d bytes", a.Name, MaxKeyValue).About(a.Name)
 		}
 	}
 	if s, _ := r["externalId"].(string); len(s) > MaxKeyValue {
-		return badRequest(InvalidValue, "externalId is longer than %d bytes", MaxKeyValue)
+		return badRequest(InvalidValue, "externalId is longer than %d bytes", MaxKeyValue).About("externalId")
 	}
 	if encoded := Encode(r); len(encoded) > MaxResource {
 		return Errorf(http.StatusRequestEntityTooLarge, "", "the resource is larger than %d bytes", MaxResource)

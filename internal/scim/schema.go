@@ -101,6 +101,14 @@ type Schema struct {
 	Attributes  []*Attribute
 }
 
+// urn is the schema's id, and "" for nil.
+func (s *Schema) urn() string {
+	if s == nil {
+		return ""
+	}
+	return s.ID
+}
+
 // ResourceType is a kind of resource (RFC 7643 section 6).
 type ResourceType struct {
 	Name        string // also its id
@@ -112,6 +120,9 @@ type ResourceType struct {
 	// are records of their own and never part of a stored resource ("members",
 	// "groups"), or "".
 	Keyed string
+	// Lenient says that a PATCH passes over the operations on paths that no
+	// schema knows, where the RFC wants all of it refused: see Ignored.
+	Lenient bool
 }
 
 // common are the attributes of every resource (RFC 7643 section 3.1). They

@@ -15,7 +15,7 @@ func (q *Query) sorted(by, order string) error {
 	case strings.EqualFold(order, "descending"):
 		q.Descending = true
 	default:
-		return badRequest(InvalidValue, "sortOrder is ascending or descending")
+		return badRequest(InvalidValue, "sortOrder is ascending or descending").About("sortOrder")
 	}
 	if by = strings.TrimSpace(by); by == "" {
 		q.Descending = false
@@ -24,17 +24,17 @@ func (q *Query) sorted(by, order string) error {
 	t, ok := q.rt.resolve(by)
 	switch {
 	case !ok:
-		return badRequest(InvalidValue, "sortBy: no schema knows the attribute %q", by)
+		return badRequest(InvalidValue, "sortBy: no schema knows the attribute %q", by).About(attributePath(by))
 	case t.Attribute == nil:
-		return badRequest(InvalidValue, "sortBy: %s is a schema: name one of its attributes", t)
+		return badRequest(InvalidValue, "sortBy: %s is a schema: name one of its attributes", t).About(t.String())
 	case q.rt.keyed(t.Attribute):
-		return badRequest(InvalidValue, "sortBy: resources have no order by %s", t)
+		return badRequest(InvalidValue, "sortBy: resources have no order by %s", t).About(t.String())
 	}
 	if a := t.effective(); a.Type == Complex {
 		// The RFC wants the path of a sub-attribute. `value` goes without
 		// saying, as in filters.
 		if t.Sub = a.Sub("value"); t.Sub == nil {
-			return badRequest(InvalidValue, "sortBy: %s is complex: name one of its sub-attributes", t)
+			return badRequest(InvalidValue, "sortBy: %s is complex: name one of its sub-attributes", t).About(t.String())
 		}
 	}
 	q.SortBy = &t

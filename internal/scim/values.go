@@ -117,7 +117,7 @@ func coerceComplex(a *Attribute, v any) (any, error) {
 	case string:
 		if sub := a.Sub("value"); sub != nil {
 			c, err := coerceOne(sub, value)
-			return map[string]any{sub.Name: c}, err
+			return map[string]any{sub.Name: c}, within(sub.Name, err)
 		}
 	case []any:
 		if !a.MultiValued && len(value) < 2 {
@@ -135,7 +135,7 @@ func coerceComplex(a *Attribute, v any) (any, error) {
 			}
 			c, err := coerce(sub, value[name])
 			if err != nil {
-				return nil, err
+				return nil, within(sub.Name, err)
 			}
 			if c != nil {
 				object[sub.Name] = c
@@ -181,12 +181,12 @@ func unwrap(v any) any {
 // at most one primary, no element of which only type and primary are left, and
 // nothing that became empty. It fails when a list is too long.
 func (rt *ResourceType) tidy(r map[string]any) error {
-	if err := tidyAttributes(rt.Schema.Attributes, r); err != nil {
+	if err := tidyAttributes(nil, rt.Schema.Attributes, r); err != nil {
 		return err
 	}
 	for _, e := range rt.Extensions {
 		if extension, ok := r[e.ID].(map[string]any); ok {
-			if err := tidyAttributes(e.Attributes, extension); err != nil {
+			if err := tidyAttributes(e, e.Attributes, extension); err != nil {
 				return err
 			}
 			if len(extension) == 0 {
@@ -197,13 +197,13 @@ func (rt *ResourceType) tidy(r map[string]any) error {
 	return nil
 }
 
-func tidyAttributes(attributes []*Attribute, r map[string]any) error {
+func tidyAttributes(extension *Schema, attributes []*Attribute, r map[string]any) error {
 	for _, a := range attributes {
 		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
 			if list = tidyList(list); len(list) > 0 {
 				r[a.Name] = list
 				if err := a.crowded(list); err != nil {
-					return err
+					return within(Target{Extension: extension, Attribute: a}.String(), err)
 				}
 				continue
 			}
