@@ -12,6 +12,8 @@ import (
 const (
 	sortKey   = "sk"
 	indexName = "gsi1"
+	// directorySort is the sort key of a directory's own record.
+	directorySort = "D"
 )
 
 // Kind is a kind of resource: the first letter of its sort key.
@@ -39,14 +41,18 @@ type indexKey struct {
 // the stream. To spread a directory over more keys, change this function.
 func directoryPartition(directory string) string { return "D#" + ulidOf(directory) }
 
-func organizationKey(id string) key    { return key{"O#" + ulidOf(id), "O"} }
-func organizationsIndex() string       { return "ORGANIZATIONS" }
-func directoryKey(id string) key       { return key{directoryPartition(id), "D"} }
-func directoriesIndex() string         { return "DIRECTORIES" }
-func tokenKey(hash string) key         { return key{"T#" + hash, "T"} }
-func tokensIndex(dir string) string    { return directoryPartition(dir) + "#T" }
-func jobKey(id string) key             { return key{"J#" + ulidOf(id), "J"} }
-func (k Kind) index(dir string) string { return directoryPartition(dir) + "#" + string(k) }
+func organizationPartition(id string) string { return "O#" + ulidOf(id) }
+func organizationKey(id string) key          { return key{organizationPartition(id), "O"} }
+func organizationsIndex() string             { return "ORGANIZATIONS" }
+func directoryKey(id string) key             { return key{directoryPartition(id), "D"} }
+func directoriesIndex() string               { return "DIRECTORIES" }
+func tokenKey(hash string) key               { return key{"T#" + hash, "T"} }
+func tokensIndex(dir string) string          { return directoryPartition(dir) + "#T" }
+func jobKey(id string) key                   { return key{"J#" + ulidOf(id), "J"} }
+func jobsIndex(dir string) string            { return directoryPartition(dir) + "#J" }
+func apiKeyKey(hash string) key              { return key{"K#" + hash, "K"} }
+func apiKeysIndex() string                   { return "KEYS" }
+func (k Kind) index(dir string) string       { return directoryPartition(dir) + "#" + string(k) }
 
 func resourceKey(k Kind, dir, id string) key {
 	return key{directoryPartition(dir), string(k) + "#" + ulidOf(id)}
@@ -55,6 +61,16 @@ func resourceKey(k Kind, dir, id string) key {
 // nameKey is the claim of a unique name.
 func nameKey(k Kind, dir, name string) key {
 	return key{directoryPartition(dir), string(k) + "N#" + segment(scim.Fold(name))}
+}
+
+// sharedNameKey is the look-up of one of those who share a name. No claim's key
+// begins like it: segments hold no separator.
+func sharedNameKey(k Kind, dir, name, id string) key {
+	return key{directoryPartition(dir), sharedNamePrefix(k, name) + ulidOf(id)}
+}
+
+func sharedNamePrefix(k Kind, name string) string {
+	return string(k) + "N#" + segment(scim.Fold(name)) + "#"
 }
 
 // A look-up by a value that is not unique ends with the resource's id, after a
@@ -74,6 +90,17 @@ func membershipKey(dir, group, user string) key {
 // membershipIndex lists the groups of a user.
 func membershipIndex(dir, user string) string { return User.index(dir) + "#" + ulidOf(user) }
 
+// The relay takes records of a directory by the beginning of their sort key:
+// what follows is none of them.
+const (
+	requestPrefix = "R#"
+	dayPrefix     = "S#"
+)
+
+func requestKey(dir, id string) key { return key{directoryPartition(dir), requestPrefix + ulidOf(id)} }
+
+func dayKey(dir, date string) key { return key{directoryPartition(dir), dayPrefix + date} }
+
 // maxSegment keeps a sort key below DynamoDB's 1,024 bytes.
 const maxSegment = 512
 
@@ -91,3 +118,42 @@ func segment(s string) string {
 // ulidOf is the part of an id after its prefix. Keys hold no prefixes: they
 // are in every record, and the letter before says the same.
 func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
+
+// logKey is the record of an event in its directory's log, whose sort keys are
+// positions: ULIDs.
+func logKey(dir, position string) key { return key{logPartition(dir), position} }
+func logPartition(dir string) string  { return "L#" + ulidOf(dir) }
+
+// headKey is how far a directory's log is. It sorts behind all positions.
+func headKey(dir string) key { return key{logPartition(dir), "HEAD"} }
+
+// placeKey leads from an event's id to its position, where they differ.
+func placeKey(event string) key { return key{"LP#" + ulidOf(event), "P"} }
+
+// bucketKey notes that there are events in a bucket of the environment's log.
+func bucketKey(b Bucket) key { return key{bucketsPartition, b.String()} }
+
+const bucketsPartition = "LB"
+
+// bucketIndex lists the events of a bucket by position.
+func bucketIndex(b Bucket) string { return "L#" + b.String() }
+
+// ownedKey lists a directory in its organization. Its sort key does not begin
+// as a directory's own: the relay takes those.
+func ownedKey(organization, dir string) key {
+	return key{organizationPartition(organization), ownedPrefix + ulidOf(dir)}
+}
+
+const ownedPrefix = "R#"
+
+// externalOrganizationKey is the claim of an organization's external id.
+func externalOrganizationKey(externalID string) key { return key{"OX#" + segment(externalID), "OX"} }
+
+// domainKey lists an organization under a domain of its own.
+func domainKey(domain, organization string) key {
+	return key{domainPartition(domain), domainPrefix + ulidOf(organization)}
+}
+
+func domainPartition(domain string) string { return "OD#" + segment(scim.Fold(domain)) }
+
+const domainPrefix = "O#"

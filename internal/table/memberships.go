@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -28,6 +29,23 @@ func (m Membership) Bury() Membership {
 	return m
 }
 
+// AnnounceMembership tells consumers of a membership in a life of its user, if
+// it is still there and they were not told: the change is in the stream.
+func (t *Table) AnnounceMembership(ctx context.Context, m Membership, life int64) error {
+	err := t.update(ctx, types.Update{
+		Key:                       marshal(m.key()),
+		UpdateExpression:          aws.String("SET life = :life REMOVE #hidden"),
+		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(deleted) AND (#hidden = :true OR attribute_not_exists(life) AND :life > :zero OR life < :life)"),
+		ExpressionAttributeNames:  map[string]string{"#hidden": "hidden"},
+		ExpressionAttributeValues: marshal(map[string]any{":life": life, ":true": true, ":zero": 0}),
+	})
+	var failed conditionFailed
+	if errors.As(err, &failed) {
+		return nil
+	}
+	return err
+}
+
 // PutMemberships writes memberships, removed ones (Bury) included. It is not
 // atomic: it may be repeated.
 func (t *Table) PutMemberships(ctx context.Context, members []Membership) error {
@@ -38,15 +56,22 @@ func (t *Table) PutMemberships(ctx context.Context, members []Membership) error 
 	return t.batchWrite(ctx, requests)
 }
 
+// Standing is what a change of memberships has to know of a user.
+type Standing struct {
+	There  bool  // a user of the directory
+	Hidden bool  // see Resource
+	Life   int64 // see Resource
+}
+
 // Present reads which of the ids are users of the directory and which of them
 // are in the group. Ids that differ in letter case are others. Few ids are read
 // in one go, by key; many that lie close together, as after an import, by range.
-func (t *Table) Present(ctx context.Context, dir, group string, users []string) (exist, in map[string]bool, err error) {
-	exist, in = make(map[string]bool, len(users)), make(map[string]bool, len(users))
+func (t *Table) Present(ctx context.Context, dir, group string, users []string) (known map[string]Standing, in map[string]bool, err error) {
+	known, in = make(map[string]Standing, len(users)), make(map[string]bool, len(users))
 	var wanted []string
 	for _, u := range users {
-		if _, asked := exist[u]; !asked && User.ValidID(u) {
-			exist[u] = false
+		if _, asked := known[u]; !asked && User.ValidID(u) {
+			known[u] = Standing{}
 			wanted = append(wanted, u)
 		}
 	}
@@ -54,13 +79,15 @@ func (t *Table) Present(ctx context.Context, dir, group string, users []string) 
 	found := func(i item) error {
 		var at struct {
 			key
-			ID   string `dynamodbav:"id"`
-			User string `dynamodbav:"user"`
+			ID     string `dynamodbav:"id"`
+			User   string `dynamodbav:"user"`
+			Hidden bool   `dynamodbav:"hidden"`
+			Life   int64  `dynamodbav:"life"`
 			tombstone
 		}
 		err := unmarshal(i, &at)
 		if strings.HasPrefix(at.SK, "U#") {
-			exist[at.ID] = !at.Deleted
+			known[at.ID] = Standing{!at.Deleted, at.Hidden, at.Life}
 		} else {
 			in[at.User] = !at.Deleted
 		}
@@ -76,7 +103,7 @@ func (t *Table) Present(ctx context.Context, dir, group string, users []string) 
 			keys = append(keys, key{directoryPartition(dir), prefix + ulidOf(id)})
 		}
 	}
-	return exist, in, t.batchGet(ctx, keys, found)
+	return known, in, t.batchGet(ctx, keys, found)
 }
 
 const (
@@ -100,8 +127,8 @@ func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, foun
 		ExpressionAttributeValues: marshal(map[string]string{
 			":pk": pk, ":from": prefix + ulidOf(ids[0]), ":to": prefix + ulidOf(ids[len(ids)-1]),
 		}),
-		ProjectionExpression:     aws.String("sk, id, #user, deleted"),
-		ExpressionAttributeNames: map[string]string{"#user": "user"},
+		ProjectionExpression:     aws.String("sk, id, #user, deleted, #hidden, life"),
+		ExpressionAttributeNames: map[string]string{"#user": "user", "#hidden": "hidden"},
 	}
 	for {
 		out, err := t.page(ctx, in)
@@ -174,22 +201,7 @@ func (t *Table) ClearMemberships(ctx context.Context, k Kind, dir, id string, li
 	if k == User {
 		in = listIndex(membershipIndex(dir, id))
 	}
-	in.Limit = aws.Int32(limit)
-	var keys []key
-	err := t.query(ctx, in, func(items []item) (bool, error) {
-		for _, i := range items {
-			var k key
-			if err := unmarshal(i, &k); err != nil {
-				return false, err
-			}
-			keys = append(keys, k)
-		}
-		return false, nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return len(keys), t.removeAll(ctx, keys)
+	return t.clear(ctx, in, limit)
 }
 
 // RemoveMemberships removes memberships for good, which is silent. The same
@@ -230,6 +242,43 @@ func (t *Table) GroupsOf(ctx context.Context, dir, user string) ([]string, error
 		return true, nil
 	})
 	return ids, err
+}
+
+// KeptMemberships reads the memberships of a user that are still there, of all
+// groups behind the one with the id last, at most limit of them looked at. The
+// cursor is where to go on, "" at the end.
+func (t *Table) KeptMemberships(ctx context.Context, dir, user, last string, limit int32) (kept []Membership, cursor string, err error) {
+	in := listIndex(membershipIndex(dir, user))
+	if last != "" {
+		in.KeyConditionExpression = aws.String("gsi1pk = :pk AND gsi1sk > :last")
+		in.ExpressionAttributeValues = marshal(map[string]string{":pk": membershipIndex(dir, user), ":last": "G#" + ulidOf(last)})
+	}
+	in.Limit = aws.Int32(limit)
+	out, err := t.page(ctx, in)
+	if err != nil {
+		return nil, "", err
+	}
+	keys := make([]key, len(out.Items))
+	for n, i := range out.Items {
+		if err := unmarshal(i, &keys[n]); err != nil {
+			return nil, "", err
+		}
+	}
+	err = t.batchGet(ctx, keys, func(i item) error {
+		var m Membership
+		if err := unmarshal(i, &m); err != nil {
+			return err
+		}
+		if !m.Gone() {
+			kept = append(kept, m)
+		}
+		return nil
+	})
+	if out.LastEvaluatedKey != nil && len(keys) > 0 {
+		group, _, _ := strings.Cut(strings.TrimPrefix(keys[len(keys)-1].SK, "M#"), "#")
+		cursor = Group.idKind().Of(group)
+	}
+	return kept, cursor, err
 }
 
 // Subjects reads, in one go, the users and groups of memberships, deleted ones

@@ -31,10 +31,21 @@ func bury(at time.Time) tombstone {
 
 // Organization is a customer.
 type Organization struct {
-	ID       string    `dynamodbav:"id"`
-	Name     string    `dynamodbav:"name"`
-	Created  time.Time `dynamodbav:"created"`
-	Modified time.Time `dynamodbav:"at"`
+	ID         string            `dynamodbav:"id"`
+	Name       string            `dynamodbav:"name"`
+	ExternalID string            `dynamodbav:"external_id,omitempty"` // the team's own id of it: unique
+	Domains    []Domain          `dynamodbav:"domains,omitempty"`
+	Metadata   map[string]string `dynamodbav:"metadata,omitempty"`
+	Version    int64             `dynamodbav:"v"`
+	Created    time.Time         `dynamodbav:"created"`
+	Modified   time.Time         `dynamodbav:"at"`
+}
+
+// Domain is an e-mail domain of an organization.
+type Domain struct {
+	ID     string `dynamodbav:"id"` // org_domain_…
+	Domain string `dynamodbav:"domain"`
+	State  string `dynamodbav:"state"`
 }
 
 // Protocol is what answering a directory's requests takes. Its tokens hold a
@@ -42,6 +53,11 @@ type Organization struct {
 type Protocol struct {
 	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs cursors
 	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON list
+	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each
+	View       string `dynamodbav:"view,omitempty"`       // how users are shown (dsync.View); "" is the default
+	// Pending says that no request has come to the directory yet.
+	Pending bool `dynamodbav:"pending,omitempty"`
+	Paused  bool `dynamodbav:"paused,omitempty"`
 }
 
 // Directory is one Entra application's SCIM connection.
@@ -51,37 +67,83 @@ type Directory struct {
 	Name           string `dynamodbav:"name"`
 	Type           string `dynamodbav:"type"`
 	ExternalKey    string `dynamodbav:"external_key"`
-	State          string `dynamodbav:"state"`
+	State          State  `dynamodbav:"state"`
 	Protocol
-	Created  time.Time `dynamodbav:"created"`
-	Modified time.Time `dynamodbav:"at"`
+	// Tokens are those that may be used: all of the directory's changes are
+	// in one record, so that the stream has one order for them.
+	Tokens   []TokenRef `dynamodbav:"tokens,omitempty"`
+	Version  int64      `dynamodbav:"v"`
+	Created  time.Time  `dynamodbav:"created"`
+	Modified time.Time  `dynamodbav:"at"`
+	Cause
+}
+
+// State is what a directory does with requests.
+type State string
+
+// The states of a directory, as the REST API names them (workos.md section 1.2).
+const (
+	Linked     State = "linked"     // takes requests
+	Validating State = "validating" // waits for the first one
+	Unlinked   State = "unlinked"   // paused
+	Deleting   State = "deleting"   // deleted, and its records are being removed
+)
+
+// TokenRef is a token as its directory knows it.
+type TokenRef struct {
+	ID      string    `dynamodbav:"id"`
+	Hash    string    `dynamodbav:"hash"` // SHA-256 of the secret, hexadecimal
+	Suffix  string    `dynamodbav:"suffix"`
+	Created time.Time `dynamodbav:"created"`
+	Expires time.Time `dynamodbav:"expires,omitempty,omitzero"`
 }
 
 // Token is a SCIM bearer token. It says all that a request needs to be let in,
 // so that authenticating is one read.
 type Token struct {
-	ID             string    `dynamodbav:"id"`
-	Hash           string    `dynamodbav:"hash"` // SHA-256 of the secret, hexadecimal
-	DirectoryID    string    `dynamodbav:"dir"`
-	OrganizationID string    `dynamodbav:"org"`
-	ExternalKey    string    `dynamodbav:"external_key"`
-	Suffix         string    `dynamodbav:"suffix"` // the last 4 characters of the secret
-	Protocol                 // the directory's
-	Created        time.Time `dynamodbav:"created"`
-	Expires        time.Time `dynamodbav:"expires,omitempty,omitzero"`
-	Revoked        bool      `dynamodbav:"revoked,omitempty"`
+	TokenRef
+	DirectoryID    string `dynamodbav:"dir"`
+	OrganizationID string `dynamodbav:"org"`
+	ExternalKey    string `dynamodbav:"external_key"`
+	Protocol              // the directory's
+	Revoked        bool   `dynamodbav:"revoked,omitempty"`
+	LastUsed       string `dynamodbav:"last_used,omitempty"` // a day, as 2026-01-31
+	TTL            int64  `dynamodbav:"ttl,omitempty"`       // of a revoked one
+}
+
+// APIKey is a key of the REST API.
+type APIKey struct {
+	ID       string    `dynamodbav:"id"`
+	Hash     string    `dynamodbav:"hash"`
+	Name     string    `dynamodbav:"name"`
+	Scope    string    `dynamodbav:"scope"` // read or manage
+	Suffix   string    `dynamodbav:"suffix"`
+	Created  time.Time `dynamodbav:"created"`
+	Expires  time.Time `dynamodbav:"expires,omitempty,omitzero"`
+	Revoked  bool      `dynamodbav:"revoked,omitempty"`
+	LastUsed string    `dynamodbav:"last_used,omitempty"`
+	TTL      int64     `dynamodbav:"ttl,omitempty"`
 }
 
 // Resource is a user or a group.
 type Resource struct {
-	Kind           Kind      `dynamodbav:"-"`
-	ID             string    `dynamodbav:"id"`
-	DirectoryID    string    `dynamodbav:"dir"`
-	OrganizationID string    `dynamodbav:"org"`
-	Document       string    `dynamodbav:"doc"` // scim.Encode of the resource
-	Version        int64     `dynamodbav:"v"`
-	Created        time.Time `dynamodbav:"created"`
-	Modified       time.Time `dynamodbav:"at"`
+	Kind           Kind   `dynamodbav:"-"`
+	ID             string `dynamodbav:"id"`
+	DirectoryID    string `dynamodbav:"dir"`
+	OrganizationID string `dynamodbav:"org"`
+	Document       string `dynamodbav:"doc"` // scim.Encode of the resource
+	// View is how a user is shown (dsync.View): a copy of the directory's, so
+	// that what an event says follows from the record alone. "" is the default.
+	View string `dynamodbav:"view,omitempty"`
+	// Life counts how often consumers have been told of a user anew, after
+	// the first time.
+	Life int64 `dynamodbav:"life,omitempty"`
+	// Hidden says that consumers are not shown the user: it follows from View
+	// and Document, for those who do not read them.
+	Hidden   bool      `dynamodbav:"hidden,omitempty"`
+	Version  int64     `dynamodbav:"v"`
+	Created  time.Time `dynamodbav:"created"`
+	Modified time.Time `dynamodbav:"at"`
 	Cause
 	tombstone
 }
@@ -98,12 +160,17 @@ type Names struct {
 
 // Membership says that a user is in a group.
 type Membership struct {
-	DirectoryID    string    `dynamodbav:"dir"`
-	OrganizationID string    `dynamodbav:"org"`
-	GroupID        string    `dynamodbav:"group"`
-	UserID         string    `dynamodbav:"user"`
-	Display        string    `dynamodbav:"display,omitempty"`
-	At             time.Time `dynamodbav:"at"` // of the last change
+	DirectoryID    string `dynamodbav:"dir"`
+	OrganizationID string `dynamodbav:"org"`
+	GroupID        string `dynamodbav:"group"`
+	UserID         string `dynamodbav:"user"`
+	Display        string `dynamodbav:"display,omitempty"`
+	// Life is the life of the user that consumers were told of the membership
+	// in, and Hidden says that they were not told, because the user was hidden
+	// from them.
+	Life   int64     `dynamodbav:"life,omitempty"`
+	Hidden bool      `dynamodbav:"hidden,omitempty"`
+	At     time.Time `dynamodbav:"at"` // of the last change
 	Cause
 	tombstone
 }
@@ -120,19 +187,37 @@ const (
 	JobDone    JobState = "done"
 )
 
+// Task is what a job does.
+type Task string
+
+// The tasks.
+const (
+	// ClearMemberships removes the memberships of a deleted user or group.
+	ClearMemberships Task = "clear memberships"
+	// Announce tells consumers anew of the memberships of a user who returned.
+	Announce Task = "announce memberships"
+	// Project shows all users of a directory as its settings say now.
+	Project Task = "project users"
+	// Purge removes all records of a deleted directory.
+	Purge Task = "purge directory"
+)
+
 // Job is long work as a record: each step does one page and writes the record
 // again, which starts the next step.
 type Job struct {
 	ID          string    `dynamodbav:"id"`
 	DirectoryID string    `dynamodbav:"dir"`
-	Kind        Kind      `dynamodbav:"kind"`    // what was deleted: its memberships are removed
-	Subject     string    `dynamodbav:"subject"` // the id of the user or group
+	Task        Task      `dynamodbav:"task"`
+	Kind        Kind      `dynamodbav:"kind,omitempty"`    // of the subject
+	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
+	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step begins
 	State       JobState  `dynamodbav:"state"`
 	Steps       int       `dynamodbav:"steps"`
-	Removed     int       `dynamodbav:"removed"`
+	Done        int       `dynamodbav:"done"` // how many records were dealt with
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
-	TTL         int64     `dynamodbav:"ttl,omitempty"`
+	Cause
+	TTL int64 `dynamodbav:"ttl,omitempty"`
 }
 
 // idKind is the kind of id that resources of the kind have.

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,14 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// reference is a claim or look-up record: it leads from a value to the
-// resource that has it.
+// reference is a look-up record: it leads from a value to a resource that has it.
 type reference struct {
 	ID string `dynamodbav:"id"`
 }
 
-// keys are the claim and look-up records of a resource with these names.
-func (r Resource) keys(n Names) (claim key, lookups []key) {
+// lookups are the look-up records of a resource with these names, but for a
+// shared name.
+func (r Resource) lookups(n Names) (lookups []key) {
 	pk := directoryPartition(r.DirectoryID)
 	if n.ExternalID != "" {
 		lookups = append(lookups, key{pk, externalIDPrefix(r.Kind, n.ExternalID) + ulidOf(r.ID)})
@@ -30,7 +31,7 @@ func (r Resource) keys(n Names) (claim key, lookups []key) {
 			lookups = append(lookups, key{pk, p + ulidOf(r.ID)})
 		}
 	}
-	return nameKey(r.Kind, r.DirectoryID, n.Name), lookups
+	return lookups
 }
 
 func (r Resource) item() item {
@@ -60,18 +61,6 @@ func (t *Table) putNew(i item) types.TransactWriteItem {
 	}}
 }
 
-// claim takes a unique name, unless another resource has it. That the resource
-// itself has it already is a sign of the same request running twice: then its
-// version decides.
-func (t *Table) claim(k key, id string) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName:                 &t.name,
-		Item:                      marshal(k, reference{id}),
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR id = :id"),
-		ExpressionAttributeValues: marshal(map[string]string{":id": id}),
-	}}
-}
-
 func (t *Table) putAny(i item) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{TableName: &t.name, Item: i}}
 }
@@ -81,74 +70,79 @@ func (t *Table) remove(k key) types.TransactWriteItem {
 }
 
 // MaxCreateMembers is how many memberships fit the transaction that creates a
-// group, beside its other records.
-const MaxCreateMembers = maxTransact - 4
+// group, beside its record, its externalId and its name.
+const MaxCreateMembers = maxTransact - 2 - maxNaming
 
 // Create writes a new resource with its claim and look-ups, and for a group
 // the memberships it begins with (at most MaxCreateMembers), all or nothing.
 // It fails with ErrTaken.
 func (t *Table) Create(ctx context.Context, r Resource, n Names, members []Membership) error {
-	claim, lookups := r.keys(n)
-	to := reference{r.ID}
-	parts := []types.TransactWriteItem{t.claim(claim, r.ID), t.putNew(r.item())}
-	for _, k := range lookups {
-		parts = append(parts, t.putAny(marshal(k, to)))
+	return t.create(ctx, r, n, members, false)
+}
+
+func (t *Table) create(ctx context.Context, r Resource, n Names, members []Membership, shared bool) error {
+	parts := []types.TransactWriteItem{t.putNew(r.item())}
+	for _, k := range r.lookups(n) {
+		parts = append(parts, t.putAny(marshal(k, reference{r.ID})))
 	}
 	for _, m := range members {
 		parts = append(parts, t.putAny(m.item()))
 	}
-	return nameTaken(t.transact(ctx, parts), ErrTaken)
-}
-
-// nameTaken reads a failed condition: the first part is the claim of the name,
-// the others depend on the resource.
-func nameTaken(err, otherwise error) error {
-	var failed conditionFailed
-	if !errors.As(err, &failed) {
-		return err
-	}
-	if failed.part == 0 {
-		return ErrTaken
-	}
-	return otherwise
-}
-
-// Replace writes next over old, with the claim and look-ups that differ, all
-// or nothing. It fails with ErrStale when the resource is no longer as old
-// says, and with ErrTaken.
-func (t *Table) Replace(ctx context.Context, old, next Resource, was, is Names) error {
-	write := t.current(old.Version)
-	write.Item = next.item()
-	oldClaim, oldLookups := old.keys(was)
-	newClaim, newLookups := next.keys(is)
-	to := reference{next.ID}
-	var parts []types.TransactWriteItem
-	if oldClaim != newClaim {
-		parts = append(parts, t.claim(newClaim, next.ID), t.remove(oldClaim))
-	}
-	for _, k := range without(newLookups, oldLookups) {
-		parts = append(parts, t.putAny(marshal(k, to)))
-	}
-	for _, k := range without(oldLookups, newLookups) {
-		parts = append(parts, t.remove(k))
-	}
-	if len(parts) == 0 {
-		return nameTaken(shift(t.put(ctx, write)), ErrStale)
-	}
-	own := types.TransactWriteItem{Put: &write}
-	if oldClaim == newClaim {
-		return nameTaken(shift(t.transact(ctx, append([]types.TransactWriteItem{own}, parts...))), ErrStale)
-	}
-	return nameTaken(t.transact(ctx, append(parts, own)), ErrStale)
-}
-
-// shift says of a failed condition that it was not that of a claim.
-func shift(err error) error {
-	var failed conditionFailed
-	if errors.As(err, &failed) {
-		return conditionFailed{failed.part + 1}
+	err := t.rename(ctx, renaming{of: r, to: &n.Name, shared: shared}, func(naming []types.TransactWriteItem) error {
+		return t.transact(ctx, slices.Concat(naming, parts))
+	})
+	if errors.Is(stale(err), ErrStale) {
+		return ErrTaken // it is there already
 	}
 	return err
+}
+
+// stale is ErrStale for a failed condition: the resource is not as it was.
+func stale(err error) error {
+	var failed conditionFailed
+	if errors.As(err, &failed) {
+		return ErrStale
+	}
+	return err
+}
+
+// Replace writes next over old, with the claim and look-ups that differ, and
+// the jobs that follow, all or nothing. It fails with ErrStale when the
+// resource is no longer as old says, and with ErrTaken.
+func (t *Table) Replace(ctx context.Context, old, next Resource, was, is Names, jobs ...Job) error {
+	return t.replace(ctx, old, next, was, is, false, jobs)
+}
+
+func (t *Table) replace(ctx context.Context, old, next Resource, was, is Names, shared bool, jobs []Job) error {
+	write := t.current(old.Version)
+	write.Item = next.item()
+	before, after := old.lookups(was), next.lookups(is)
+	var parts []types.TransactWriteItem
+	for _, k := range without(after, before) {
+		parts = append(parts, t.putAny(marshal(k, reference{next.ID})))
+	}
+	for _, k := range without(before, after) {
+		parts = append(parts, t.remove(k))
+	}
+	for _, j := range jobs {
+		parts = append(parts, t.putNew(j.item()))
+	}
+	own := types.TransactWriteItem{Put: &write}
+	change := renaming{of: next, shared: shared}
+	if old.nameKey(was.Name) != next.nameKey(is.Name) {
+		change.from, change.to = &was.Name, &is.Name
+	} else if len(parts) == 0 {
+		return stale(t.put(ctx, write))
+	}
+	return stale(t.rename(ctx, change, func(naming []types.TransactWriteItem) error {
+		return t.transact(ctx, slices.Concat(naming, []types.TransactWriteItem{own}, parts))
+	}))
+}
+
+// Update writes next over the version, and the jobs that follow, all or
+// nothing. Its names are what they were. It fails with ErrStale.
+func (t *Table) Update(ctx context.Context, version int64, next Resource, jobs ...Job) error {
+	return t.Replace(ctx, Resource{Kind: next.Kind, ID: next.ID, DirectoryID: next.DirectoryID, Version: version}, next, Names{}, Names{}, jobs...)
 }
 
 func without(list, other []key) []key {
@@ -174,16 +168,13 @@ func (t *Table) Delete(ctx context.Context, old Resource, n Names, job Job, at t
 	gone.Modified, gone.Cause, gone.tombstone = at, by, bury(at)
 	bury := t.current(old.Version)
 	bury.Item = gone.item()
-	claim, lookups := old.keys(n)
-	parts := []types.TransactWriteItem{{Put: &bury}, t.remove(claim), t.putNew(job.item())}
-	for _, k := range lookups {
+	parts := []types.TransactWriteItem{{Put: &bury}, t.putNew(job.item())}
+	for _, k := range old.lookups(n) {
 		parts = append(parts, t.remove(k))
 	}
-	var failed conditionFailed
-	if err := t.transact(ctx, parts); !errors.As(err, &failed) {
-		return err
-	}
-	return ErrStale
+	return stale(t.rename(ctx, renaming{of: old, from: &n.Name}, func(naming []types.TransactWriteItem) error {
+		return t.transact(ctx, slices.Concat(naming, parts))
+	}))
 }
 
 // Resource reads one resource. It fails with ErrNotFound.
@@ -227,14 +218,6 @@ func (t *Table) Resources(ctx context.Context, k Kind, dir string, ids []string)
 		}
 	}
 	return list, nil
-}
-
-// ByName finds the id of the resource with that unique name, in any letter
-// case. It fails with ErrNotFound.
-func (t *Table) ByName(ctx context.Context, k Kind, dir, name string) (string, error) {
-	var to reference
-	err := t.get(ctx, nameKey(k, dir, name), &to)
-	return to.ID, err
 }
 
 // ByExternalID finds the ids of all resources with that externalId.

@@ -8,45 +8,49 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Change is a change of one record, as the stream tells it. Exactly one of the
-// pairs is set. Old is nil for a new record.
+// Change is a change of one record, as the stream tells it. One of the pairs
+// is set, or none. Old is nil for a new record.
 type Change struct {
 	OldResource, NewResource     *Resource
 	OldMembership, NewMembership *Membership
+	OldDirectory, NewDirectory   *Directory
 }
 
-// ReadChange reads a stream record of a user, group or membership. A removed
-// item is no change: it was deleted before.
-func ReadChange(r events.DynamoDBStreamRecord) (Change, error) {
-	var c Change
+// ReadChange reads a stream record of a directory, user, group or membership.
+// A removed item is no change: it was deleted before.
+func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 	if len(r.NewImage) == 0 {
 		return c, nil
 	}
-	oldImage, newImage := imageItem(r.OldImage), imageItem(r.NewImage)
-	sk, _, _ := strings.Cut(r.Keys[sortKey].String(), "#")
-	switch sk {
+	switch sk, _, _ := strings.Cut(r.Keys[sortKey].String(), "#"); sk {
+	case directorySort:
+		c.OldDirectory, c.NewDirectory, err = images[Directory](r)
 	case string(User), string(Group):
-		c.NewResource = &Resource{Kind: Kind(sk)}
-		if err := unmarshal(newImage, c.NewResource); err != nil {
-			return c, err
+		if c.OldResource, c.NewResource, err = images[Resource](r); err == nil {
+			c.NewResource.Kind = Kind(sk)
+			if c.OldResource != nil {
+				c.OldResource.Kind = Kind(sk)
+			}
 		}
-		if oldImage != nil {
-			c.OldResource = &Resource{Kind: Kind(sk)}
-			return c, unmarshal(oldImage, c.OldResource)
-		}
-		return c, nil
 	case "M":
-		c.NewMembership = &Membership{}
-		if err := unmarshal(newImage, c.NewMembership); err != nil {
-			return c, err
-		}
-		if oldImage != nil {
-			c.OldMembership = &Membership{}
-			return c, unmarshal(oldImage, c.OldMembership)
-		}
-		return c, nil
+		c.OldMembership, c.NewMembership, err = images[Membership](r)
+	default:
+		err = fmt.Errorf("table: a stream record with the sort key prefix %q", sk)
 	}
-	return c, fmt.Errorf("table: a stream record with the sort key prefix %q", sk)
+	return c, err
+}
+
+// images reads a record before and after a change; before it is nil if it is new.
+func images[T any](r events.DynamoDBStreamRecord) (was, is *T, err error) {
+	is = new(T)
+	if err := unmarshal(imageItem(r.NewImage), is); err != nil {
+		return nil, nil, err
+	}
+	if len(r.OldImage) > 0 {
+		was = new(T)
+		err = unmarshal(imageItem(r.OldImage), was)
+	}
+	return was, is, err
 }
 
 // ReadJob reads a stream record of a job. It returns nil for a removed one.
@@ -58,22 +62,38 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 	return j, unmarshal(imageItem(r.NewImage), j)
 }
 
-// imageItem turns an image from a Lambda event into the SDK's types. Records
-// hold strings, numbers and booleans.
+// imageItem turns an image from a Lambda event into the SDK's types.
 func imageItem(image map[string]events.DynamoDBAttributeValue) item {
-	if image == nil {
-		return nil
-	}
 	i := make(item, len(image))
 	for name, v := range image {
-		switch v.DataType() {
-		case events.DataTypeString:
-			i[name] = &types.AttributeValueMemberS{Value: v.String()}
-		case events.DataTypeNumber:
-			i[name] = &types.AttributeValueMemberN{Value: v.Number()}
-		case events.DataTypeBoolean:
-			i[name] = &types.AttributeValueMemberBOOL{Value: v.Boolean()}
+		if value := imageValue(v); value != nil {
+			i[name] = value
 		}
 	}
 	return i
+}
+
+// imageValue leaves out sets, of which records have none.
+func imageValue(v events.DynamoDBAttributeValue) types.AttributeValue {
+	switch v.DataType() {
+	case events.DataTypeString:
+		return &types.AttributeValueMemberS{Value: v.String()}
+	case events.DataTypeNumber:
+		return &types.AttributeValueMemberN{Value: v.Number()}
+	case events.DataTypeBoolean:
+		return &types.AttributeValueMemberBOOL{Value: v.Boolean()}
+	case events.DataTypeBinary:
+		return &types.AttributeValueMemberB{Value: v.Binary()}
+	case events.DataTypeMap:
+		return &types.AttributeValueMemberM{Value: imageItem(v.Map())}
+	case events.DataTypeList:
+		list := make([]types.AttributeValue, 0, len(v.List()))
+		for _, element := range v.List() {
+			if value := imageValue(element); value != nil {
+				list = append(list, value)
+			}
+		}
+		return &types.AttributeValueMemberL{Value: list}
+	}
+	return nil
 }

@@ -34,12 +34,17 @@ const (
 
 // Table reads and writes the records.
 type Table struct {
-	api  *dynamodb.Client
-	name string
+	api      *dynamodb.Client
+	name     string
+	conflict func()
 }
 
 // New returns the table of that name.
-func New(api *dynamodb.Client, name string) *Table { return &Table{api, name} }
+func New(api *dynamodb.Client, name string) *Table { return &Table{api, name, func() {}} }
+
+// OnConflict calls f whenever a write meets another one and is tried again. It
+// is to be called before the table is used.
+func (t *Table) OnConflict(f func()) { t.conflict = f }
 
 type item = map[string]types.AttributeValue
 
@@ -260,6 +265,7 @@ func (t *Table) contend(ctx context.Context, write func() error) error {
 		} else if !conflict {
 			return fmt.Errorf("table: write: %w", err)
 		}
+		t.conflict()
 	}
 	return ErrBusy
 }

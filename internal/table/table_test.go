@@ -227,7 +227,7 @@ func TestMemberships(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !exist[gone.UserID] || in[gone.UserID] || !in[members[0].UserID] || exist[stranger] || exist["nonsense"] {
+	if !exist[gone.UserID].There || in[gone.UserID] || !in[members[0].UserID] || exist[stranger].There || exist["nonsense"].There {
 		t.Errorf("Present: exist %v, in %v", exist, in)
 	}
 	if ids := must(f.GroupsOf(ctx, f.dir, gone.UserID)); len(ids) != 0 {
@@ -286,12 +286,12 @@ func TestPresentOfMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, id := range everybody {
-			if wantUser, wantMember := pick(i) && i%7 != 0, pick(i) && i%3 == 0; exist[id] != wantUser || in[id] != wantMember {
+			if wantUser, wantMember := pick(i) && i%7 != 0, pick(i) && i%3 == 0; exist[id].There != wantUser || in[id] != wantMember {
 				t.Fatalf("%s: user %d exists %v, is in %v", name, i, exist[id], in[id])
 			}
 		}
 		for _, id := range asked[len(asked)-3:] {
-			if exist[id] || in[id] {
+			if exist[id].There || in[id] {
 				t.Errorf("%s: %s is there", name, id)
 			}
 		}
