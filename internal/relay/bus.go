@@ -2,13 +2,18 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"dsync/internal/dsync"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
 )
 
 // Source is the `source` of all events on the bus.
@@ -17,8 +22,8 @@ const Source = "dsync"
 // Limits of PutEvents.
 const (
 	maxEntries = 10
-	// maxSize bounds a request in bytes. Some Regions still take 256 KB only;
-	// a single larger event goes alone and may use the 1 MB of the others.
+	// maxSize bounds a request in bytes: some Regions still take 256 KB only.
+	// An event above it is published without its raw attributes.
 	maxSize = 256 << 10
 )
 
@@ -31,17 +36,27 @@ type Bus struct {
 // NewBus returns the bus of that name.
 func NewBus(api *eventbridge.Client, name string) *Bus { return &Bus{api, name} }
 
-// publish puts the entries on the bus. When some cannot be, it returns the
-// sequence number to begin again at and why.
-func (b *Bus) publish(ctx context.Context, entries []entry) (sequence string, err error) {
+// parking takes an entry that the bus will never take.
+type parking func(ctx context.Context, e entry, reason error) error
+
+// publish puts the entries on the bus and parks those that it refuses for
+// good. When some cannot be published now, it returns them and why.
+func (b *Bus) publish(ctx context.Context, entries []entry, park parking) (sent int, rest []entry, err error) {
+	for i := range entries {
+		if err := entries[i].shrink(); err != nil {
+			return 0, entries, err
+		}
+	}
 	for len(entries) > 0 {
 		n := together(entries)
-		if left, err := b.put(ctx, entries[:n]); err != nil {
-			return left[0].sequence, err
+		left, err := b.put(ctx, entries[:n], park)
+		sent += n - len(left)
+		if err != nil {
+			return sent, append(left, entries[n:]...), err
 		}
 		entries = entries[n:]
 	}
-	return "", nil
+	return sent, nil, nil
 }
 
 // attempts of one PutEvents before the batch is given back.
@@ -49,28 +64,27 @@ const attempts = 5
 
 // put repeats the entries that fail, in their order, and returns those that
 // are left. The SDK repeats calls that fail as a whole.
-func (b *Bus) put(ctx context.Context, entries []entry) (left []entry, err error) {
+func (b *Bus) put(ctx context.Context, entries []entry, park parking) (left []entry, err error) {
 	for attempt := 1; ; attempt++ {
-		in := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, len(entries))}
-		for i, e := range entries {
-			in.Entries[i] = types.PutEventsRequestEntry{
-				EventBusName: &b.name,
-				Source:       aws.String(Source),
-				DetailType:   aws.String(e.event.Name),
-				Detail:       aws.String(e.detail),
-				Time:         aws.Time(e.at),
-			}
-		}
-		out, err := b.api.PutEvents(ctx, in)
-		if err != nil {
+		out, err := b.api.PutEvents(ctx, b.input(entries))
+		if refused(err) {
+			return b.alone(ctx, entries, park, err)
+		} else if err != nil {
 			return entries, err
 		}
 		var failed []entry
 		for i, result := range out.Entries {
-			if result.ErrorCode != nil {
-				failed = append(failed, entries[i])
-				err = fmt.Errorf("relay: %s: %s", *result.ErrorCode, aws.ToString(result.ErrorMessage))
+			if result.ErrorCode == nil {
+				continue
 			}
+			reason := fmt.Errorf("%s: %s", *result.ErrorCode, aws.ToString(result.ErrorMessage))
+			if forGood[*result.ErrorCode] {
+				if err := park(ctx, entries[i], reason); err != nil {
+					return append(failed, entries[i:]...), err
+				}
+				continue
+			}
+			failed, err = append(failed, entries[i]), reason
 		}
 		if len(failed) == 0 || attempt == attempts {
 			return failed, err
@@ -84,24 +98,96 @@ func (b *Bus) put(ctx context.Context, entries []entry) (left []entry, err error
 	}
 }
 
+// forGood are the errors of an entry that repeating does not help against.
+var forGood = map[string]bool{"MalformedDetail": true, "InvalidArgument": true, "InvalidEventDetail": true, "NotAuthorizedForSourceException": true, "NotAuthorizedForDetailTypeException": true}
+
+// refused reports whether a call is refused for what is in it.
+func refused(err error) bool {
+	var e smithy.APIError
+	return errors.As(err, &e) && (e.ErrorCode() == "ValidationException" || e.ErrorCode() == "RequestEntityTooLarge" || e.ErrorCode() == "413")
+}
+
+// alone finds the entry that a call was refused for, by sending each alone,
+// and parks it.
+func (b *Bus) alone(ctx context.Context, entries []entry, park parking, reason error) (left []entry, err error) {
+	if len(entries) == 1 {
+		if err := park(ctx, entries[0], reason); err != nil {
+			return entries, err
+		}
+		return nil, nil
+	}
+	for i := range entries {
+		if left, err := b.put(ctx, entries[i:i+1], park); err != nil {
+			return append(left, entries[i+1:]...), err
+		}
+	}
+	return nil, nil
+}
+
+func (b *Bus) input(entries []entry) *eventbridge.PutEventsInput {
+	in := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, len(entries))}
+	for i, e := range entries {
+		in.Entries[i] = types.PutEventsRequestEntry{
+			EventBusName: &b.name,
+			Source:       aws.String(Source),
+			DetailType:   aws.String(e.Name),
+			Detail:       aws.String(string(e.Detail)),
+			Time:         aws.Time(e.at),
+		}
+	}
+	return in
+}
+
+// size is what PutEvents counts.
+func (e *entry) size() int { return len(e.Detail) + len(e.Name) + len(Source) + 14 }
+
+// shrink leaves out the raw attributes of an event that is too large for the
+// bus, and says so in its context. The log has it whole.
+func (e *entry) shrink() error {
+	if e.size() <= maxSize {
+		return nil
+	}
+	var event dsync.Event
+	if err := json.Unmarshal(e.Detail, &event); err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	for _, part := range []any{event.Data, event.Data["user"], event.Data["group"], event.Data["previous_attributes"]} {
+		if object, ok := part.(map[string]any); ok && object["raw_attributes"] != nil {
+			object["raw_attributes"] = map[string]any{}
+		}
+	}
+	event.Context.Truncated = []string{"raw_attributes"}
+	var err error
+	e.Detail, err = json.Marshal(event)
+	return err
+}
+
 // touches names the resources that an event is about.
-type touches struct{ user, group string }
+type touches struct {
+	user, group string
+	directory   bool
+}
 
 // together is how many of the first entries may go in one call. Any of them
-// can fail alone, so none may depend on another: not two of one resource, and
-// no membership with its user or its group.
+// can fail alone, so none may depend on another: not two of one resource, no
+// membership with its user or its group, and nothing with its directory.
 func together(entries []entry) int {
 	size := 0
 	users, groups := map[string]bool{}, map[string]bool{} // of their own events
 	inUser, inGroup := map[string]bool{}, map[string]bool{}
 	edges := map[touches]bool{}
+	inDirectory, directories := map[string]bool{}, map[string]bool{}
 	for i, e := range entries {
-		size += len(e.detail) + len(e.event.Name) + len(Source) + 14 // the size that PutEvents counts
-		if i == maxEntries || i > 0 && size > maxSize {
+		if size += e.size(); i == maxEntries || i > 0 && size > maxSize {
 			return i
 		}
-		u, g := e.user, e.group
+		u, g, d := e.user, e.group, e.DirectoryID
+		if directories[d] || e.directory && inDirectory[d] {
+			return i
+		}
 		switch {
+		case e.directory:
+			directories[d] = true
 		case g == "":
 			if users[u] || inUser[u] {
 				return i
@@ -118,6 +204,7 @@ func together(entries []entry) int {
 			}
 			inUser[u], inGroup[g], edges[e.touches] = true, true, true
 		}
+		inDirectory[d] = true
 	}
 	return len(entries)
 }

@@ -12,21 +12,28 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"dsync/infra/local/bus"
 	"dsync/infra/local/enginetest"
+	"dsync/infra/local/queue"
 	"dsync/infra/topology"
 	"dsync/internal/directory"
 	"dsync/internal/dsync"
+	"dsync/internal/eventlog"
+	"dsync/internal/id"
+	"dsync/internal/jobs"
 	"dsync/internal/relay"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m) }
@@ -35,18 +42,38 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // machine is the pipeline from the table to a target, with a bus that may fail.
 type machine struct {
-	session *directory.Session
-	table   *table.Table
+	service   *directory.Service
+	session   *directory.Session
+	directory table.Directory
+	table     *table.Table
+	db        *dynamodb.Client
+	tableName string
+	log       *eventlog.Log
+	relay     *relay.Relay
+	queue     *sqs.Client
+	queueURL  string
+	queueTime atomic.Int64 // what the queue's clock is ahead
+
 	mu      sync.Mutex
 	got     []dsync.Event // in the order of delivery
 	arrived chan struct{}
 }
 
-// start runs the relay behind the real stream. faults wraps the bus.
-func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
+// start runs the relay and the jobs behind the real stream, with a directory
+// under that view. faults wraps the bus.
+func start(t *testing.T, view dsync.View, faults func(http.Handler) http.Handler) *machine {
+	t.Helper()
+	m := prepare(t, faults)
+	enginetest.Consume(t, m.db, m.tableName, "jobs", lambda.NewHandler(jobs.New(m.table, time.Now, rand.Reader, 0, quiet).Handle))
+	m.connect(t, view)
+	return m
+}
+
+// prepare runs the relay.
+func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	t.Helper()
 	m := &machine{arrived: make(chan struct{}, 1)}
-	api, name := enginetest.Table(t)
+	m.db, m.tableName = enginetest.Table(t)
 	system := topology.Dsync()
 	b, err := bus.New(bus.Options{Name: "dsync", Region: "us-east-1", Rules: system.Rules, Log: quiet,
 		Targets: map[topology.Target]bus.Target{topology.EventLog: m.deliver}})
@@ -55,30 +82,84 @@ func start(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	}
 	server := httptest.NewServer(faults(b))
 	t.Cleanup(server.Close)
+	queues, err := queue.Open(queue.Options{Names: []string{"relay"}, Region: "us-east-1",
+		Now: func() time.Time { return time.Now().Add(time.Duration(m.queueTime.Load())) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	letters := httptest.NewServer(queues)
+	t.Cleanup(letters.Close)
 
-	records := table.New(api, name)
-	m.table = records
+	m.table = table.New(m.db, m.tableName)
+	m.log = eventlog.New(m.table, time.Now)
+	credentials := m.db.Options().Credentials
 	events := eventbridge.New(eventbridge.Options{
-		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: api.Options().Credentials,
+		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials,
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
-	handler := relay.New(records, relay.NewBus(events, "dsync"), quiet).Handle
-	enginetest.Consume(t, api, name, "relay", lambda.NewHandler(handler))
-
-	service := directory.New(records, time.Now, rand.Reader, quiet)
-	o, err := service.CreateOrganization(t.Context(), "Acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, secret, err := service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.session, err = service.Authenticate(t.Context(), d.ExternalKey, secret, "request-1"); err != nil {
-		t.Fatal(err)
-	}
+	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &letters.URL, Credentials: credentials})
+	m.queueURL = queue.URL(letters.URL, "relay")
+	m.relay = relay.New(m.table, m.log, relay.NewBus(events, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
+	enginetest.Consume(t, m.db, m.tableName, "relay", lambda.NewHandler(m.relay.Handle))
+	m.service = directory.New(m.table, time.Now, rand.Reader, quiet)
 	return m
 }
+
+// connect makes a directory under that view and opens a session.
+func (m *machine) connect(t *testing.T, view dsync.View) (secret string) {
+	t.Helper()
+	o, err := m.service.CreateOrganization(t.Context(), "Acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, secret, err := m.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.directory = d
+	if encoded := view.Encode(); encoded != "" {
+		m.change(t, func(d *table.Directory) { d.View = encoded })
+	}
+	if m.session, err = m.service.Authenticate(t.Context(), d.ExternalKey, secret, "request-1"); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+// delete deletes the directory, which starts its purge.
+func (m *machine) delete(t *testing.T) table.Job {
+	t.Helper()
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	job := table.Job{DirectoryID: m.directory.ID, Task: table.Purge, State: table.JobRunning, Created: at, Modified: at}
+	var err error
+	if job.ID, err = id.New(id.Job, at, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	m.change(t, func(d *table.Directory) { d.State, d.Tokens = table.Deleting, nil }, job)
+	return job
+}
+
+// change writes the directory's record.
+func (m *machine) change(t *testing.T, change func(*table.Directory), jobs ...table.Job) {
+	t.Helper()
+	old, err := m.table.Directory(t.Context(), m.directory.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := old
+	next.Version++
+	next.Modified = time.Now().UTC().Truncate(time.Millisecond)
+	change(&next)
+	var job *table.Job
+	if len(jobs) > 0 {
+		job = &jobs[0]
+	}
+	if err := m.table.ReplaceDirectory(t.Context(), old, next, job); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func intact(h http.Handler) http.Handler { return h }
 
 func (m *machine) deliver(event json.RawMessage) error {
 	var e struct{ Detail dsync.Event }
@@ -168,8 +249,9 @@ func (m *machine) live(t *testing.T, rounds int) (want []string, last string) {
 
 // Every change has its event, in order, with its cause, and nothing else does.
 func TestEventsInOrder(t *testing.T) {
-	m := start(t, func(h http.Handler) http.Handler { return h })
-	want, last := m.live(t, 3)
+	m := start(t, dsync.View{}, intact)
+	lives, last := m.live(t, 3)
+	want := append([]string{dsync.TokenCreated, dsync.DirectoryActivated}, lives...)
 	got := m.await(t, dsync.GroupDeleted, last)
 	if len(got) != len(want) {
 		t.Fatalf("%d events, want %d", len(got), len(want))
@@ -181,6 +263,9 @@ func TestEventsInOrder(t *testing.T) {
 		if i > 0 && e.ID <= got[i-1].ID {
 			t.Errorf("%s does not come after %s", e.ID, got[i-1].ID)
 		}
+		if e.Name == dsync.TokenCreated {
+			continue // nobody's request
+		}
 		if e.Object != "event" || e.Context.RequestID != "request-1" || e.Context.TokenID != m.session.TokenID() {
 			t.Errorf("envelope %+v", e)
 		}
@@ -190,7 +275,7 @@ func TestEventsInOrder(t *testing.T) {
 // A membership that was written just behind the deletion of its user does not
 // stay, and its event does not bring the user back.
 func TestLateMembership(t *testing.T) {
-	m := start(t, func(h http.Handler) http.Handler { return h })
+	m := start(t, dsync.View{}, intact)
 	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
 	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
 	if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
@@ -279,8 +364,9 @@ func faulty(h http.Handler) http.Handler {
 // Whatever the bus does, no event is lost, duplicates have one id, and the
 // first deliveries about each resource come in the order of the changes.
 func TestFaultyBus(t *testing.T) {
-	m := start(t, faulty)
-	want, _ := m.live(t, 20)
+	m := start(t, dsync.View{}, faulty)
+	lives, _ := m.live(t, 20)
+	want := append([]string{dsync.TokenCreated, dsync.DirectoryActivated}, lives...)
 	// An entry that failed comes behind others of its call: count, and do not
 	// take the last one for the end.
 	got := m.until(t, "events are lost", func(all []dsync.Event) bool {
@@ -294,6 +380,9 @@ func TestFaultyBus(t *testing.T) {
 	about := map[string]string{} // resource → newest id
 	for _, e := range got {
 		id, ok := e.Data["id"].(string)
+		if e.Name == dsync.DirectoryActivated || e.Name == dsync.TokenCreated {
+			id, ok = "directory", true
+		}
 		if !ok { // a membership: about its user
 			id = e.Data["user"].(map[string]any)["id"].(string)
 		}

@@ -1,0 +1,264 @@
+package relay_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/dsync"
+	"dsync/internal/eventlog"
+	"dsync/internal/relay"
+	"dsync/internal/scim"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+var listAll = scim.Query{StartIndex: 1, Count: 10}
+
+// logged compares the directory's log with the names that it must have.
+func (m *machine) logged(t *testing.T, want []string) (all []dsync.Event) {
+	t.Helper()
+	q := eventlog.Query{DirectoryID: m.directory.ID, Limit: 100}
+	for {
+		page, err := m.log.Read(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, detail := range page.Events {
+			var e dsync.Event
+			if err := json.Unmarshal(detail, &e); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, e)
+		}
+		if q.After = page.After; q.After == "" {
+			break
+		}
+	}
+	var got []string
+	for _, e := range all {
+		got = append(got, e.Name)
+	}
+	if diff := cmp.Diff(want, got); want != nil && diff != "" {
+		t.Errorf("the log: %s", diff)
+	}
+	return all
+}
+
+// letters waits for n messages in the dead-letter queue, and leaves them there.
+func (m *machine) letters(t *testing.T, n int) (all []relay.Letter) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); m.waiting(t) != fmt.Sprint(n); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s letters, want %d", m.waiting(t), n)
+		}
+	}
+	out, err := m.queue.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &m.queueURL, MaxNumberOfMessages: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.queueTime.Add(int64(time.Hour)) // what was received is visible again
+	for _, message := range out.Messages {
+		var l relay.Letter
+		if err := json.Unmarshal([]byte(*message.Body), &l); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+func (m *machine) waiting(t *testing.T) string {
+	t.Helper()
+	out, err := m.queue.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: &m.queueURL, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Attributes[string(sqstypes.QueueAttributeNameApproximateNumberOfMessages)]
+}
+
+// refusing refuses entries that hold the word, for good, while it is told to.
+func refusing(word string, on *atomic.Bool) func(http.Handler) http.Handler {
+	return func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if on.Load() {
+				// EventBridge refuses the entry, not the call.
+				var in struct{ Entries []map[string]any }
+				_ = json.Unmarshal(body, &in)
+				for _, e := range in.Entries {
+					if strings.Contains(e["Detail"].(string), word) {
+						e["Detail"] = "no JSON"
+					}
+				}
+				body, _ = json.Marshal(in)
+			}
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			h.ServeHTTP(w, r)
+		})
+	}
+}
+
+// An event that the bus refuses for good is parked with its payload, the
+// others go on, and redriving publishes it under its id.
+func TestParkedEvent(t *testing.T) {
+	var on atomic.Bool
+	on.Store(true)
+	m := start(t, dsync.View{}, refusing("poison", &on))
+	m.create(t, directory.Users, map[string]any{"userName": "first"})
+	bad := m.create(t, directory.Users, map[string]any{"userName": "poison"})
+	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
+	m.await(t, dsync.UserCreated, last)
+	letters := m.letters(t, 1)
+	if letters[0].Event == nil || letters[0].Event.Name != dsync.UserCreated || !strings.Contains(letters[0].Reason, "MalformedDetail") {
+		t.Fatalf("%+v", letters)
+	}
+	var parked dsync.Event
+	if err := json.Unmarshal(letters[0].Event.Detail, &parked); err != nil || parked.Data["id"] != bad {
+		t.Errorf("%s, %v", letters[0].Event.Detail, err)
+	}
+
+	if report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil || report.Left != 1 || report.Published != 0 {
+		t.Errorf("while the bus still refuses it: %+v, %v", report, err)
+	}
+	on.Store(false)
+	m.queueTime.Add(int64(time.Hour)) // what was received is visible again
+	if report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil || report.Published != 1 || report.Left != 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	all := m.await(t, dsync.UserCreated, bad)
+	if e := all[len(all)-1]; e.ID != parked.ID {
+		t.Errorf("redriven as %s, was %s", e.ID, parked.ID)
+	}
+	if n := m.waiting(t); n != "0" {
+		t.Errorf("%s letters are left", n)
+	}
+	m.logged(t, []string{dsync.TokenCreated, dsync.DirectoryActivated, dsync.UserCreated, dsync.UserCreated, dsync.UserCreated})
+}
+
+// A record of which no event can be made is parked as it is, and the stream
+// goes on. When it can be read, redriving makes its event.
+func TestParkedRecord(t *testing.T) {
+	m := start(t, dsync.View{}, intact)
+	user := m.create(t, directory.Users, map[string]any{"userName": "ada"})
+	m.await(t, dsync.UserCreated, user)
+	for _, doc := range []string{"no JSON", `{"userName":"ada","active":true}`} {
+		_, err := m.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &m.tableName,
+			Key: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: "D#" + m.directory.ID[len("directory_"):]},
+				"sk": &types.AttributeValueMemberS{Value: "U#" + user[len("directory_user_"):]},
+			},
+			UpdateExpression:          aws.String("SET doc = :doc"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":doc": &types.AttributeValueMemberS{Value: doc}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
+	m.await(t, dsync.UserCreated, last)
+	letters := m.letters(t, 2)
+	// Neither the step to what cannot be read nor the one from it is an event.
+	if letters[0].Record == nil || letters[1].Record == nil {
+		t.Fatalf("%+v", letters)
+	}
+	report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true})
+	if err != nil || report.Left != 2 {
+		t.Errorf("%+v, %v", report, err)
+	}
+
+	// The operator mends the letter, or the code that reads it.
+	mended := bytes.ReplaceAll(letters[0].Record, []byte(`"no JSON"`), []byte(`"{\"userName\":\"ada\",\"title\":\"x\"}"`))
+	body, err := json.Marshal(relay.Letter{Reason: "mended", Record: mended})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.queue.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &m.queueURL, MessageBody: aws.String(string(body))}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time there is nothing to do
+		if report, err = m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.await(t, dsync.UserUpdated, user)
+	m.logged(t, []string{dsync.TokenCreated, dsync.DirectoryActivated, dsync.UserCreated, dsync.UserCreated, dsync.UserUpdated})
+}
+
+// An event above the bus's limit goes without its raw attributes and says so;
+// the log has it whole.
+func TestOversized(t *testing.T) {
+	m := start(t, dsync.View{}, intact)
+	emails := func(letter string) (list []any) {
+		for i := range 29 {
+			list = append(list, map[string]any{"type": "other", "value": fmt.Sprintf("%s%d@%s.com", letter, i, strings.Repeat(letter, 4000))})
+		}
+		return list
+	}
+	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "emails": emails("a")})
+	list, err := json.Marshal(emails("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.patch(t, directory.Users, user, `{"op":"Replace","path":"emails","value":`+string(list)+`}`)
+	all := m.await(t, dsync.UserUpdated, user)
+	e := all[len(all)-1]
+	if !slices.Equal(e.Context.Truncated, []string{"raw_attributes"}) || len(e.Data["raw_attributes"].(map[string]any)) != 0 {
+		t.Errorf("truncated %v", e.Context.Truncated)
+	}
+	if custom := e.Data["custom_attributes"].(map[string]any); len(custom["emails"].([]any)) != 29 {
+		t.Errorf("%d e-mails", len(custom["emails"].([]any)))
+	}
+	logged := m.logged(t, []string{dsync.TokenCreated, dsync.DirectoryActivated, dsync.UserCreated, dsync.UserUpdated})
+	if raw := logged[3].Data["raw_attributes"].(map[string]any); len(raw) == 0 || logged[3].Context.Truncated != nil || logged[3].ID != e.ID {
+		t.Error("the log has it truncated, too")
+	}
+}
+
+// Any range of the log can be published again, under the same ids.
+func TestRedriveRange(t *testing.T) {
+	m := start(t, dsync.View{}, intact)
+	_, last := m.live(t, 3)
+	before := m.await(t, dsync.GroupDeleted, last)
+	order := relay.Order{DirectoryID: m.directory.ID, RangeStart: time.Now().Add(-time.Hour), Events: []string{dsync.UserDeleted, dsync.GroupUserAdded}}
+	report, err := m.relay.Redrive(t.Context(), order)
+	if err != nil || report.Published != 9 || report.After != "" {
+		t.Errorf("%+v, %v", report, err)
+	}
+	known := map[string]bool{}
+	for _, e := range before {
+		known[e.ID] = true
+	}
+	all := m.until(t, "not all came", func(all []dsync.Event) bool { return len(all) == len(before)+9 })
+	previous := ""
+	for _, e := range all[len(before):] {
+		if !known[e.ID] || e.ID <= previous {
+			t.Errorf("%s %s came again after %s", e.Name, e.ID, previous)
+		}
+		previous = e.ID
+	}
+	for _, bad := range []relay.Order{{}, {DeadLetters: true, RangeStart: time.Now()}, {DeadLetters: true, DirectoryID: "x"}, {RangeStart: time.Now(), RangeEnd: time.Now().Add(-time.Hour)}} {
+		if _, err := m.relay.Redrive(t.Context(), bad); err == nil {
+			t.Errorf("%+v is carried out", bad)
+		}
+	}
+	if len(m.until(t, "", func([]dsync.Event) bool { return true })) != len(all) {
+		t.Error("a refused order published something")
+	}
+}
