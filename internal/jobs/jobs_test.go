@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 func TestMembershipsOfTheDeleted(t *testing.T) {
 	api, name := enginetest.Table(t)
 	records := table.New(api, name)
-	worker := jobs.New(records, time.Now, slog.New(slog.DiscardHandler))
+	worker := jobs.New(records, time.Now, rand.Reader, 0, slog.New(slog.DiscardHandler))
 	var calls atomic.Int64
 	crash := errors.New("crash")
 	enginetest.Consume(t, api, name, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
@@ -75,7 +75,7 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 	}
 
 	finish := func(r table.Resource, n table.Names) table.Job {
-		job := table.Job{ID: newID(id.Job), DirectoryID: dir, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at}
+		job := table.Job{ID: newID(id.Job), DirectoryID: dir, Task: table.ClearMemberships, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at}
 		if err := records.Delete(ctx, r, n, job, at, table.Cause{}); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 		return n
 	}
 	job := finish(group, table.Names{Name: "g"})
-	if job.Removed < size || job.Steps < 4 || left(group.ID) != 0 || left(other.ID) != 2 {
+	if job.Done < size || job.Steps < 4 || left(group.ID) != 0 || left(other.ID) != 2 {
 		t.Errorf("job %+v, %d and %d memberships left", job, left(group.ID), left(other.ID))
 	}
 	if job.TTL == 0 {
