@@ -112,10 +112,10 @@ func TestBudget(t *testing.T) {
 	spend(t, "is a user in a group", budget{2, 0, 2}, filter(directory.Groups, member))
 	spend(t, "PATCH displayName of a group (bills 6)", budget{2, 4, 1}, w.patch(t, directory.Groups, group.Meta.ID,
 		`{"op":"Replace","path":"displayName","value":"Scientists"}`))
-	spend(t, "delete user (bills 13)", budget{2, 16, 1}, func(ctx context.Context) error {
+	spend(t, "delete user (bills 14)", budget{2, 24, 1}, func(ctx context.Context) error {
 		return w.session.Delete(ctx, directory.Users, user.Meta.ID, "")
 	})
-	spend(t, "delete group (bills 9)", budget{2, 12, 1}, func(ctx context.Context) error {
+	spend(t, "delete group (bills 10)", budget{2, 12, 1}, func(ctx context.Context) error {
 		return w.session.Delete(ctx, directory.Groups, group.Meta.ID, "")
 	})
 }

@@ -3,31 +3,23 @@
 //
 // A tenant is isolated by construction: everything that a SCIM request can do
 // is a method of a Session, a Session comes from a token only, and it knows no
-// directory but the token's.
+// directory but the token's. What the team's application can do is a method of
+// an Operator, which comes from an API key only.
 //
-// What a client did wrong comes back as a *scim.Error; any other error is a
-// failure of ours. All types are safe for concurrent use.
+// What a client did wrong comes back as a *scim.Error from a Session and as a
+// *Refusal from an Operator; any other error is a failure of ours. All types
+// are safe for concurrent use.
 package directory
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"dsync/internal/id"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 )
-
-// Types of directories, as WorkOS names them (workos.md section 1.2).
-const Entra = "azure scim v2.0"
-
-// linked is the state of a directory that takes requests.
-const linked = "linked"
 
 // Service manages organizations, directories and tokens, and lets requests in.
 type Service struct {
@@ -35,8 +27,10 @@ type Service struct {
 	now     func() time.Time
 	entropy io.Reader
 	log     *slog.Logger
-	tokens  tokenCache
+	tokens  secretCache[grant]
+	keys    secretCache[pass]
 	names   nameCache
+	homes   homeCache
 }
 
 // New returns a service. now is the clock, entropy the source of ids and
@@ -48,98 +42,17 @@ func New(t *table.Table, now func() time.Time, entropy io.Reader, log *slog.Logg
 // clock is the time in the precision that records and events have.
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Millisecond) }
 
-// CreateOrganization creates a customer.
-func (s *Service) CreateOrganization(ctx context.Context, name string) (table.Organization, error) {
-	at := s.clock()
-	o := table.Organization{Name: name, Created: at, Modified: at}
-	var err error
-	if o.ID, err = id.New(id.Organization, at, s.entropy); err != nil {
-		return o, fmt.Errorf("directory: %w", err)
-	}
-	return o, s.table.CreateOrganization(ctx, o)
-}
+// What the application gets to see as it is stored.
+type (
+	Organization = table.Organization
+	Directory    = table.Directory
+	Job          = table.Job
+	Request      = table.Request
+	Day          = table.Day
+)
 
-// NewDirectory describes a directory to be created.
-type NewDirectory struct {
-	OrganizationID string
-	Name           string
-	// Extensions are custom schemas of the directory's users, in the JSON form
-	// of RFC 7643 section 7.
-	Extensions []json.RawMessage
-}
-
-// CreateDirectory creates an Entra directory of an organization with its first
-// token. The secret is shown here and never again. It fails with a *scim.Error
-// for an extension that is not valid.
-func (s *Service) CreateDirectory(ctx context.Context, n NewDirectory) (d table.Directory, secret string, err error) {
-	at := s.clock()
-	d = table.Directory{OrganizationID: n.OrganizationID, Name: n.Name, Type: Entra, State: linked, Created: at, Modified: at}
-	if d.Extensions, err = encodeExtensions(n.Extensions); err != nil {
-		return d, "", err
-	}
-	d.CursorKey = make([]byte, cursorKeyBytes)
-	if _, err := io.ReadFull(s.entropy, d.CursorKey); err != nil {
-		return d, "", fmt.Errorf("directory: cursor key: %w", err)
-	}
-	if d.ID, err = id.New(id.Directory, at, s.entropy); err != nil {
-		return d, "", fmt.Errorf("directory: %w", err)
-	}
-	if d.ExternalKey, err = newExternalKey(s.entropy); err != nil {
-		return d, "", err
-	}
-	token := table.Token{DirectoryID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, Protocol: d.Protocol, Created: at}
-	if token.ID, err = id.New(id.Token, at, s.entropy); err != nil {
-		return d, "", fmt.Errorf("directory: %w", err)
-	}
-	if secret, err = newSecret(s.entropy); err != nil {
-		return d, "", err
-	}
-	token.Hash, token.Suffix = hashSecret(secret), secret[len(secret)-4:]
-	return d, secret, s.table.CreateDirectory(ctx, d, token)
-}
-
-// cursorKeyBytes is the size of the key that signs a directory's cursors.
-const cursorKeyBytes = 32
-
-// encodeExtensions checks custom schemas and brings them into stored form.
-func encodeExtensions(extensions []json.RawMessage) (string, error) {
-	if len(extensions) == 0 {
-		return "", nil
-	}
-	seen := map[string]bool{}
-	for _, e := range extensions {
-		schema, err := scim.ParseExtension(e)
-		if err != nil {
-			return "", err
-		}
-		if urn := scim.Fold(schema.ID); seen[urn] {
-			return "", scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "the extension %s is declared twice", schema.ID)
-		} else {
-			seen[urn] = true
-		}
-	}
-	b, err := json.Marshal(extensions)
-	return string(b), err
-}
-
-// extended is the user type of a directory with custom extensions.
-func extended(p table.Protocol) (*scim.ResourceType, error) {
-	if p.Extensions == "" {
-		return scim.Users, nil
-	}
-	var declared []json.RawMessage
-	if err := json.Unmarshal([]byte(p.Extensions), &declared); err != nil {
-		return nil, fmt.Errorf("directory: extensions: %w", err)
-	}
-	schemas := make([]*scim.Schema, len(declared))
-	for i, e := range declared {
-		var err error
-		if schemas[i], err = scim.ParseExtension(e); err != nil {
-			return nil, fmt.Errorf("directory: extensions: %w", err)
-		}
-	}
-	return scim.Users.Extend(schemas...), nil
-}
+// RequestKind is the kind of ids that records of requests have.
+const RequestKind = table.RequestKind
 
 // Type is a kind of resource with its schema.
 type Type struct {

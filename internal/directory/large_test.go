@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"sync"
 	"testing"
@@ -50,9 +51,16 @@ func still(t testing.TB) world {
 // costs says what each step cost: name → cost → at which sizes of the group.
 type costs map[string]map[budget][]int
 
+// note takes read units that differ by less than a hundredth for the same: the
+// stored form of a time is a byte or two shorter when its milliseconds end in 0.
 func (c costs) note(name string, size int, cost budget) {
 	if c[name] == nil {
 		c[name] = map[budget][]int{}
+	}
+	for known := range c[name] {
+		if math.Abs(known.read-cost.read) < known.read/100 {
+			cost.read = known.read
+		}
 	}
 	c[name][cost] = append(c[name][cost], size)
 }

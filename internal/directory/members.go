@@ -3,8 +3,13 @@ package directory
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
+	"dsync/internal/dsync"
+	"dsync/internal/id"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 )
@@ -86,7 +91,24 @@ func (s *Session) changeMembers(ctx context.Context, t Type, group string, versi
 	} else if err != nil {
 		return err
 	}
+	s.visit.changed()
 	return s.table.PutMemberships(ctx, change)
+}
+
+// admit refuses groups as members of a group, if the directory is set so.
+func (s *Session) admit(m *scim.Members) error {
+	if m == nil || s.token.settings.NestedGroups != Refuse {
+		return nil
+	}
+	if slices.ContainsFunc(m.Added(), nested) {
+		return scim.Errorf(http.StatusBadRequest, scim.InvalidValue, "a group cannot be a member of a group of this directory").About(scim.Groups.Keyed)
+	}
+	return nil
+}
+
+// nested reports whether a member is a group: it says so, or its id does.
+func nested(m scim.Member) bool {
+	return m.Group || strings.HasPrefix(m.ID, id.Group.Of(""))
 }
 
 // plan finds the memberships that a change of members really changes: removals
@@ -102,7 +124,7 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 	for _, member := range added {
 		named = append(named, member.ID)
 	}
-	exist, in, err := s.table.Present(ctx, s.token.DirectoryID, group, named)
+	known, in, err := s.table.Present(ctx, s.token.DirectoryID, group, named)
 	if err != nil {
 		return nil, err
 	}
@@ -121,28 +143,51 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 		if err != nil {
 			return nil, err
 		}
-	}
-	var list []table.Membership
-	for _, user := range removed {
-		if in[user] {
-			change.UserID, change.Display = user, ""
-			list = append(list, change.Bury())
+		if err := s.standing(ctx, group, removed, known); err != nil {
+			return nil, err
 		}
 	}
-	unknown := 0
+	var list []table.Membership
+	of := func(user, display string) table.Membership {
+		m := change
+		m.UserID, m.Display, m.Hidden, m.Life = user, display, known[user].Hidden, known[user].Life
+		return m
+	}
+	for _, user := range removed {
+		if in[user] {
+			list = append(list, of(user, "").Bury())
+		}
+	}
+	unknown, groups := 0, 0
 	for _, member := range added {
 		switch {
-		case !exist[member.ID]:
+		case nested(member):
+			groups++
+		case !known[member.ID].There:
 			// No user of this directory: ignored, so that one stray id does not
 			// cost the others their membership (entra.md section 15).
 			unknown++
 		case !in[member.ID]:
-			change.UserID, change.Display = member.ID, member.Display
-			list = append(list, change)
+			list = append(list, of(member.ID, member.Display))
 		}
 	}
 	if unknown > 0 {
-		s.tolerated(ctx, "members that are no users of the directory", unknown)
+		s.visit.tolerate(UnknownMember, scim.Groups.Keyed, unknown)
+	}
+	if groups > 0 {
+		s.visit.tolerate(NestedGroup, scim.Groups.Keyed, groups)
 	}
 	return list, nil
+}
+
+// standing adds to known what it takes to tell consumers of the removal of
+// users whom the request did not name. Only a policy that hides users asks for
+// it: all others are shown, in their first life.
+func (s *Session) standing(ctx context.Context, group string, users []string, known map[string]table.Standing) error {
+	if s.token.view.Deactivation != dsync.Delete {
+		return nil
+	}
+	more, _, err := s.table.Present(ctx, s.token.DirectoryID, group, users)
+	maps.Copy(known, more)
+	return err
 }

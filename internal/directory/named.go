@@ -13,7 +13,7 @@ import (
 // full it starts anew.
 const nameCacheSize = 10_000
 
-// nameCache remembers who had a name. It is a hint: whoever is found by it is
+// nameCache remembers which user had a name. It is a hint: whoever is found by it is
 // read, and still having the name makes him the one, because nobody else can
 // have it. So a name that was looked up before costs one read, not two.
 type nameCache struct {
@@ -23,7 +23,6 @@ type nameCache struct {
 
 type nameKey struct {
 	directory string
-	kind      table.Kind
 	name      string // folded
 }
 
@@ -43,10 +42,15 @@ func (c *nameCache) put(k nameKey, id string) {
 	c.m[k] = id
 }
 
-// named is the resource with that unique name, in any letter case.
+// named is the resources with that name, in any letter case: one user at most,
+// and one group unless the directory lets groups share names, or once did.
 func (s *Session) named(ctx context.Context, t Type, name string) (source, error) {
 	dir := s.token.DirectoryID
-	k := nameKey{dir, t.kind, scim.Fold(name)}
+	if t.kind == table.Group {
+		ids, err := s.table.Holders(ctx, t.kind, dir, name)
+		return s.listed(ctx, t, ids), err
+	}
+	k := nameKey{dir, scim.Fold(name)}
 	if id, ok := s.names.get(k); ok {
 		record, r, err := s.load(ctx, t, id)
 		if had, _ := r.Document[t.name].(string); err == nil && scim.Fold(had) == k.name {

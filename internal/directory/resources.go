@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"time"
 
 	"dsync/internal/id"
 	"dsync/internal/scim"
@@ -38,6 +41,9 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	if err != nil {
 		return Resource{}, err
 	}
+	if err := s.admit(members); err != nil {
+		return Resource{}, err
+	}
 	at := s.clock()
 	kind := id.User
 	if t.kind == table.Group {
@@ -50,6 +56,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	record := table.Resource{
 		Kind: t.kind, ID: name, DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID,
 		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Cause: s.by,
+		View: s.token.View, Hidden: t.kind == table.User && s.token.view.Hides(doc),
 	}
 	var first, rest []table.Membership
 	if members != nil {
@@ -62,20 +69,30 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 			first, rest = change[:table.MaxCreateMembers], change[table.MaxCreateMembers:]
 		}
 	}
-	if err := s.table.Create(ctx, record, names, first); err != nil {
+	create := s.table.Create
+	if s.shares(t) {
+		create = s.table.CreateShared
+	}
+	if err := create(ctx, record, names, first); err != nil {
 		return Resource{}, s.taken(t, err)
 	}
+	s.visit.changed()
 	if err := s.table.PutMemberships(ctx, rest); err != nil {
 		return Resource{}, err
 	}
 	return read(record)
 }
 
+// shares reports whether resources of the type may share their names.
+func (s *Session) shares(t Type) bool {
+	return t.kind == table.Group && !s.token.settings.UniqueGroupNames
+}
+
 // taken turns a claimed name into the answer that Entra acts on: it queries
 // and matches (entra.md section 8).
 func (s *Session) taken(t Type, err error) error {
 	if errors.Is(err, table.ErrTaken) {
-		return scim.Errorf(http.StatusConflict, scim.Uniqueness, "another %s of this directory has this %s", t.Name, t.name)
+		return scim.Errorf(http.StatusConflict, scim.Uniqueness, "another %s of this directory has this %s", t.Name, t.name).About(t.name)
 	}
 	return busy(err)
 }
@@ -96,16 +113,33 @@ func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string
 // Patch applies operations to a resource, all or none. Operations on nothing
 // but a group's members do not read the group: then the result is empty.
 func (s *Session) Patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
+	patched, err := s.patch(ctx, t, id, operations, c)
+	if err == nil {
+		passed := map[string]int{}
+		for _, path := range t.Ignored(operations) {
+			passed[path]++
+		}
+		for _, path := range slices.Sorted(maps.Keys(passed)) {
+			s.visit.tolerate(UnknownPath, path, passed[path])
+		}
+	}
+	return patched, err
+}
+
+func (s *Session) patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
 	members, only, err := t.MembersOnly(operations)
 	if err != nil {
 		return Resource{}, err
 	}
-	if only && c == "" {
-		return Resource{}, s.changeMembers(ctx, t, id, 0, members)
+	if !only || c != "" {
+		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+			return t.Patch(r.Document, operations)
+		})
 	}
-	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
-		return t.Patch(r.Document, operations)
-	})
+	if err := s.admit(members); err != nil {
+		return Resource{}, err
+	}
+	return Resource{}, s.changeMembers(ctx, t, id, 0, members)
 }
 
 // change reads a resource, lets edit make a new one of it, and writes that if
@@ -123,19 +157,32 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		if err != nil {
 			return err
 		}
+		if err := s.admit(members); err != nil {
+			return err
+		}
 		version := old.Version
 		next := old
 		if next.Document = scim.Encode(doc); next.Document != old.Document {
 			next.Version++
-			next.Modified, next.Cause = s.clock(), s.by
+			next.Modified, next.Cause, next.View = s.clock(), s.by, s.token.View
 			is, err := t.names(doc)
 			if err != nil {
 				return err
 			}
 			was, _ := t.names(r.Document) // it was accepted once
-			if err := s.table.Replace(ctx, old, next, was, is); err != nil {
+			next.Hidden = t.kind == table.User && s.token.view.Hides(doc)
+			follow, err := s.returned(old, &next)
+			if err != nil {
+				return err
+			}
+			replace := s.table.Replace
+			if s.shares(t) {
+				replace = s.table.ReplaceShared
+			}
+			if err := replace(ctx, old, next, was, is, follow...); err != nil {
 				return s.taken(t, err)
 			}
+			s.visit.changed()
 			version = 0 // the condition held when this was written
 		}
 		if members == nil || members.Empty() {
@@ -154,6 +201,29 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 	return changed, err
 }
 
+// returned begins a new life of a user who was hidden from consumers and is
+// shown again: they are told of the memberships that were kept, because the
+// provider does not send them again (entra.md section 9).
+func (s *Service) returned(old table.Resource, next *table.Resource) ([]table.Job, error) {
+	if !old.Hidden || next.Hidden {
+		return nil, nil
+	}
+	next.Life++
+	job, err := s.job(table.Announce, next.DirectoryID, next.Modified, next.Cause)
+	job.Kind, job.Subject = next.Kind, next.ID
+	return []table.Job{job}, err
+}
+
+// job is a new job, about to take its first step.
+func (s *Service) job(task table.Task, dir string, at time.Time, by table.Cause) (table.Job, error) {
+	j := table.Job{DirectoryID: dir, Task: task, State: table.JobRunning, Created: at, Modified: at, Cause: by}
+	var err error
+	if j.ID, err = id.New(id.Job, at, s.entropy); err != nil {
+		return j, fmt.Errorf("directory: %w", err)
+	}
+	return j, nil
+}
+
 // Delete deletes a resource. Its memberships follow, without events.
 func (s *Session) Delete(ctx context.Context, t Type, name string, c Condition) error {
 	return race(func() error {
@@ -165,11 +235,16 @@ func (s *Session) Delete(ctx context.Context, t Type, name string, c Condition) 
 			return err
 		}
 		at := s.clock()
-		job := table.Job{DirectoryID: s.token.DirectoryID, Kind: t.kind, Subject: name, State: table.JobRunning, Created: at, Modified: at}
-		if job.ID, err = id.New(id.Job, at, s.entropy); err != nil {
-			return fmt.Errorf("directory: %w", err)
+		job, err := s.job(table.ClearMemberships, s.token.DirectoryID, at, s.by)
+		if err != nil {
+			return err
 		}
+		job.Kind, job.Subject = t.kind, name
 		names, _ := t.names(r.Document) // they were accepted once
-		return s.table.Delete(ctx, old, names, job, at, s.by)
+		if err := s.table.Delete(ctx, old, names, job, at, s.by); err != nil {
+			return err
+		}
+		s.visit.changed()
+		return nil
 	})
 }

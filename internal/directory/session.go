@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"log/slog"
 	"net/http"
+	"time"
 
+	"dsync/internal/dsync"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 )
@@ -16,11 +17,13 @@ type Session struct {
 	*Service
 	token grant
 	by    table.Cause
+	visit *Visit
 }
 
-// Type is the type with what the directory declared of its own.
+// Type is the type as the directory has it: with what it declared of its own,
+// and as lenient as it is set.
 func (s *Session) Type(t Type) Type {
-	if t.kind == table.User {
+	if t.ResourceType = s.token.groups; t.kind == table.User {
 		t.ResourceType = s.token.users
 	}
 	return t
@@ -30,40 +33,79 @@ func (s *Session) Type(t Type) Type {
 // unknown token and the token of another directory look the same.
 var errUnauthorized = scim.Errorf(http.StatusUnauthorized, "", "the Secret Token does not open this Tenant URL")
 
+// errPaused: the team has paused the directory. Entra tries again later.
+var errPaused = scim.Errorf(http.StatusForbidden, "", "this directory is paused")
+
 // Authenticate opens the session of a request that came to the directory with
 // that external key, with that secret. requestID is noted with every change.
+// VisitOf tells whose request it was that failed.
 func (s *Service) Authenticate(ctx context.Context, externalKey, secret, requestID string) (*Session, error) {
 	if !wellFormed(secret) {
 		return nil, errUnauthorized
 	}
 	hash, now := hashSecret(secret), s.now()
-	token, ok := s.tokens.get(hash, now)
-	if !ok {
-		var err error
-		if token.Token, err = s.table.Token(ctx, hash); errors.Is(err, table.ErrNotFound) {
+	token, cached := s.tokens.get(hash, now)
+	if !cached {
+		record, err := s.table.Token(ctx, hash)
+		if errors.Is(err, table.ErrNotFound) {
 			return nil, errUnauthorized
 		} else if err != nil {
 			return nil, err
 		}
-		if token.users, err = extended(token.Protocol); err != nil {
+		if token, err = newGrant(record, now.Add(tokenLife)); err != nil {
 			return nil, err
 		}
-		token.until = now.Add(tokenLife)
-		s.tokens.put(token)
 	}
 	if subtle.ConstantTimeCompare([]byte(token.Hash), []byte(hash)) != 1 ||
 		subtle.ConstantTimeCompare([]byte(token.ExternalKey), []byte(externalKey)) != 1 ||
 		token.Revoked || !token.Expires.IsZero() && !now.Before(token.Expires) {
 		return nil, errUnauthorized
 	}
-	return &Session{s, token, table.Cause{RequestID: requestID, TokenID: token.ID}}, nil
+	by := table.Cause{RequestID: requestID, TokenID: token.ID}
+	visit := &Visit{token: token.Token, by: by, read: !cached}
+	switch {
+	case token.Paused:
+		return nil, turnedAway{errPaused, visit}
+	case token.Pending:
+		// This is the first request: consumers are told of it.
+		if err := s.table.Activate(ctx, token.DirectoryID, hash, s.clock(), by); errors.Is(err, table.ErrNotFound) {
+			return nil, errUnauthorized
+		} else if err != nil {
+			return nil, err
+		}
+		token.Pending = false
+	}
+	if !cached {
+		s.tokens.put(token)
+	}
+	return &Session{s, token, by, visit}, nil
+}
+
+// newGrant reads what a token opens.
+func newGrant(t table.Token, until time.Time) (g grant, err error) {
+	g = grant{Token: t, groups: scim.Groups, until: until}
+	if g.users, err = extended(t.Protocol); err != nil {
+		return g, err
+	}
+	if g.view, err = dsync.ParseView(t.View); err != nil {
+		return g, err
+	}
+	if g.settings, err = ParseSettings(t.Settings); err != nil {
+		return g, err
+	}
+	if g.settings.LenientPatch {
+		users, groups := *g.users, *g.groups
+		users.Lenient, groups.Lenient = true, true
+		g.users, g.groups = &users, &groups
+	}
+	return g, nil
 }
 
 // DirectoryID is the id of the session's directory.
-func (s *Session) DirectoryID() string { return s.token.DirectoryID }
+func (s *Session) DirectoryID() string { return s.visit.DirectoryID() }
 
 // TokenID is the id of the token that opened the session.
-func (s *Session) TokenID() string { return s.token.ID }
+func (s *Session) TokenID() string { return s.visit.TokenID() }
 
 // Condition is what a client demands of a resource's version (RFC 7644 section
 // 3.14): an If-Match header, "" for none.
@@ -102,11 +144,4 @@ func busy(err error) error {
 
 func notFound(t Type) *scim.Error {
 	return scim.Errorf(http.StatusNotFound, "", "there is no such %s in this directory", t.Name)
-}
-
-// tolerated notes what a request asked for and did not get.
-func (s *Session) tolerated(ctx context.Context, what string, count int) {
-	s.log.LogAttrs(ctx, slog.LevelInfo, "tolerated",
-		slog.String("what", what), slog.Int("count", count), slog.String("directory_id", s.token.DirectoryID),
-		slog.String("token_id", s.by.TokenID), slog.String("request_id", s.by.RequestID))
 }

@@ -38,7 +38,7 @@ type rig struct {
 func newRig(b *testing.B) rig {
 	v, now, log := open(b).still(b), time.Now(), slog.New(slog.NewJSONHandler(io.Discard, nil))
 	v.service = directory.New(table.New(v.api, v.table), func() time.Time { return now }, rand.Reader, log)
-	v.users, v.groups, v.discovery = provider.Users(v.service, log), provider.Groups(v.service, log), provider.Discovery(v.service, log)
+	v = v.serving(provider.Options{Log: log})
 	return rig{v, b}
 }
 

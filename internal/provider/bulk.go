@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"dsync/internal/directory"
+	"dsync/internal/gateway"
 	"dsync/internal/scim"
 )
 
@@ -39,7 +40,7 @@ func bulk(r *request) (answer, error) {
 				continue
 			}
 			var failed bool
-			if results[i], failed = run.do(operations[i]); failed {
+			if results[i], failed = run.do(i, operations[i]); failed {
 				failures++
 			}
 			if failOnErrors > 0 && failures >= failOnErrors {
@@ -49,7 +50,7 @@ func bulk(r *request) (answer, error) {
 		if len(later) == len(waiting) {
 			// Nothing moved: they wait for each other, or for what failed.
 			for _, i := range later {
-				results[i] = run.refusal(operations[i], scim.Errorf(http.StatusConflict, "", "a bulkId that it refers to stands for no resource"))
+				results[i], _ = run.do(i, operations[i])
 			}
 			break
 		}
@@ -93,34 +94,25 @@ func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
 	return false
 }
 
-// do does one operation through the endpoint that would serve it alone.
-func (b *bulkRun) do(o scim.BulkOperation) (result map[string]any, failed bool) {
+// do does one operation, and notes what became of it if that is to be noted.
+func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed bool) {
+	start := b.Now()
 	o = o.Resolve(b.ids)
-	_, methods, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
-	serve := methods[o.Method]
-	if serve == nil {
-		return b.refusal(o, scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not allowed here", o.Method)), true
+	route, a, err := b.serve(o)
+	var refusal *scim.Error
+	if err != nil && !errors.As(err, &refusal) {
+		b.Log.LogAttrs(b.Context(), slog.LevelError, "bulk operation",
+			slog.String("request_id", gateway.RequestID(b.Context())), slog.String("error", directory.Discreet(err)))
+		refusal = scim.Errorf(http.StatusInternalServerError, "", "internal error")
 	}
-	header := http.Header{}
-	if o.Version != "" {
-		header.Set("If-Match", o.Version)
+	if refusal != nil {
+		a.status = refusal.Status
 	}
-	inner := b.Clone(b.Context())
-	inner.Method, inner.Header = o.Method, header
-	inner.URL.RawQuery = ""
-	if o.Data != nil {
-		inner.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
-	} else {
-		inner.Body = http.NoBody
-	}
-	a, err := serve(&request{inner, b.session, b.base, id, b.log})
-	if err != nil {
-		var e *scim.Error
-		if !errors.As(err, &e) {
-			b.log.LogAttrs(b.Context(), slog.LevelError, "bulk operation", slog.String("error", err.Error()))
-			e = scim.Errorf(http.StatusInternalServerError, "", "internal error")
-		}
-		return b.refusal(o, e), true
+	b.noteOperation(directory.Answer{
+		Method: o.Method, Route: route, Status: a.status, Refusal: refusal, Bulk: i + 1, Took: b.Now().Sub(start),
+	})
+	if refusal != nil {
+		return b.refusal(o, refusal), true
 	}
 	result = b.outline(o, a.status)
 	if location := a.header["Location"]; location != "" {
@@ -133,6 +125,31 @@ func (b *bulkRun) do(o scim.BulkOperation) (result map[string]any, failed bool) 
 		b.ids[o.BulkID] = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	return result, false
+}
+
+// serve serves an operation with the endpoint that would serve it alone.
+func (b *bulkRun) serve(o scim.BulkOperation) (route string, a answer, err error) {
+	route, methods, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
+	serve := methods[o.Method]
+	if serve == nil {
+		return "", a, scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not allowed here", o.Method)
+	}
+	if b.mustWait(o) {
+		return route, a, scim.Errorf(http.StatusConflict, "", "a bulkId that it refers to stands for no resource")
+	}
+	inner := *b.request
+	inner.id = id
+	inner.Request = b.Clone(b.Context())
+	inner.Method, inner.Header = o.Method, http.Header{}
+	if o.Version != "" {
+		inner.Header.Set("If-Match", o.Version)
+	}
+	inner.URL.RawQuery = ""
+	if inner.Body = http.NoBody; o.Data != nil {
+		inner.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
+	}
+	a, err = serve(&inner)
+	return route, a, err
 }
 
 // outline is a result without its details. All but a POST know the location of

@@ -42,10 +42,18 @@ func (v tenant) scan(t testing.TB) (items []map[string]types.AttributeValue) {
 	return items
 }
 
-// records is what the table holds, in comparable form: key → record.
+// records is what the table holds but for notes of requests, in comparable
+// form: key → record.
 func (v tenant) records(t testing.TB) map[string]string {
 	t.Helper()
-	all := map[string]string{}
+	records, _ := v.all(t)
+	return records
+}
+
+// all is what the table holds: records, and notes of requests.
+func (v tenant) all(t testing.TB) (records, notes map[string]string) {
+	t.Helper()
+	records, notes = map[string]string{}, map[string]string{}
 	for _, item := range v.scan(t) {
 		var plain map[string]any
 		if err := attributevalue.UnmarshalMap(item, &plain); err != nil {
@@ -55,9 +63,13 @@ func (v tenant) records(t testing.TB) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[plain["pk"].(string)+" "+plain["sk"].(string)] = string(record)
+		pk, sk, to := plain["pk"].(string), plain["sk"].(string), records
+		if strings.HasPrefix(sk, "R#") || strings.HasPrefix(sk, "S#") {
+			to = notes
+		}
+		to[pk+" "+sk] = string(record)
 	}
-	return all
+	return records, notes
 }
 
 // target is a tenant with two users and a group that one of them is in. A

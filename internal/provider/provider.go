@@ -15,10 +15,9 @@ import (
 	"maps"
 	"mime"
 	"net/http"
-	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"dsync/internal/directory"
 	"dsync/internal/gateway"
@@ -35,7 +34,8 @@ type request struct {
 	session *directory.Session
 	base    string // URL of the directory's SCIM endpoint
 	id      string // the path segment after the endpoint, "" for none
-	log     *slog.Logger
+	Options
+	*exchange
 }
 
 // answer is what an endpoint says.
@@ -53,92 +53,87 @@ type endpoint func(*request) (answer, error)
 type routes map[string]map[string]endpoint
 
 type provider struct {
-	directories *directory.Service
-	log         *slog.Logger
-	routes      routes
+	Options
+	routes   routes
+	recorder *directory.Recorder
+	pace     pace
 }
 
-// Users serves the /Users endpoint.
-func Users(d *directory.Service, log *slog.Logger) http.Handler {
-	return &provider{d, log, resources{directory.Users}.routes()}
-}
-
-// Groups serves the /Groups endpoint.
-func Groups(d *directory.Service, log *slog.Logger) http.Handler {
-	return &provider{d, log, resources{directory.Groups}.routes()}
-}
-
-// Discovery serves the discovery endpoints, Bulk and the search of all types,
-// and answers every path that no route names. Among these may be /Users and /Groups: behind a Tenant URL that
-// was pasted with a slash at its end they come as //Users, which API Gateway
-// takes for another path.
-func Discovery(d *directory.Service, log *slog.Logger) http.Handler {
-	all := maps.Clone(discovery)
-	maps.Copy(all, root)
-	maps.Copy(all, resources{directory.Users}.routes())
-	maps.Copy(all, resources{directory.Groups}.routes())
-	return &provider{d, log, all}
+// exchange is what is learned of a request while it is served. All of it may
+// be logged: ids and names of ours, never a value or a secret.
+type exchange struct {
+	method     string
+	route      string           // "" for a path that is no endpoint
+	served     bool             // the route has the method
+	visit      *directory.Visit // nil if nobody knows whose request it is
+	operations []directory.Answer
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	entry := []slog.Attr{slog.String("method", r.Method), slog.String("request_id", gateway.RequestID(r.Context()))}
-	a, err := p.serve(r, &entry)
-	if err != nil {
-		var e *scim.Error
-		if !errors.As(err, &e) {
-			// What went wrong inside is for our log, not for the caller.
-			entry = append(entry, slog.String("error", err.Error()))
-			e = scim.Errorf(http.StatusInternalServerError, "", "internal error; request id %s", gateway.RequestID(r.Context()))
+	start := p.Now()
+	x := &exchange{method: method(r.Method)}
+	a, err := p.serve(r, x)
+	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
+	var refusal *scim.Error
+	if err != nil && !errors.As(err, &refusal) {
+		// What went wrong inside is for our log, not for the caller.
+		entry = append(entry, slog.String("error", directory.Discreet(err)))
+		refusal = scim.Errorf(http.StatusInternalServerError, "", "internal error; request id %s", gateway.RequestID(r.Context()))
+	}
+	if refusal != nil {
+		a = answer{refusal.Status, a.header, refusal.Body()}
+		if _, told := a.header[retryAfter]; refusal.Status == http.StatusTooManyRequests && !told {
+			a.header = map[string]string{retryAfter: strconv.Itoa(seconds(0))}
 		}
-		entry = append(entry, slog.String("scim_type", string(e.Type)))
-		header := a.header
-		a = answer{e.Status, header, e.Body()}
 	}
-	level := slog.LevelInfo
-	if a.status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	entry = append(entry, slog.Int("status", a.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
-	p.log.LogAttrs(r.Context(), level, "request", entry...)
+	took := p.Now().Sub(start)
 	write(w, a)
+	p.note(r.Context(), x, entry, directory.Answer{Method: x.method, Route: x.route, Status: a.status, Refusal: refusal, Took: took})
 }
 
-// serve finds the endpoint and calls it. It adds to the log entry what it
-// learns; ids, never names or secrets.
-func (p *provider) serve(r *http.Request, entry *[]slog.Attr) (a answer, err error) {
+const retryAfter = "Retry-After"
+
+// serve finds the endpoint and calls it.
+func (p *provider) serve(r *http.Request, x *exchange) (a answer, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			a, err = answer{}, errors.New("panic")
-			p.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.Any("value", v), slog.String("stack", string(debug.Stack())))
+			p.panicked(r.Context(), v)
 		}
 	}()
 	key, segments, ok := split(r.URL.Path)
 	if !ok {
 		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", Base)
 	}
+	pattern, methods, id := p.routes.find(segments)
+	serve := methods[r.Method]
+	if methods != nil {
+		x.route, x.served = pattern, serve != nil
+	}
 	secret, given := bearer(r.Header.Get("Authorization"))
-	session, err := p.directories.Authenticate(r.Context(), key, secret, gateway.RequestID(r.Context()))
+	session, err := p.Directories.Authenticate(r.Context(), key, secret, gateway.RequestID(r.Context()))
 	if err != nil {
+		x.visit = directory.VisitOf(err)
 		var e *scim.Error
 		if errors.As(err, &e) && e.Status == http.StatusUnauthorized {
 			return answer{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
 		}
 		return answer{}, err
 	}
-	*entry = append(*entry, slog.String("directory_id", session.DirectoryID()), slog.String("token_id", session.TokenID()))
-	pattern, methods, id := p.routes.find(segments)
+	x.visit = session.Visit()
+	if wait := p.pace.take(x.visit.DirectoryID(), p.Now()); wait > 0 {
+		return answer{header: map[string]string{retryAfter: strconv.Itoa(seconds(wait))}},
+			scim.Errorf(http.StatusTooManyRequests, "", "too many requests: this directory may make %d a second", p.Limits.PerSecond)
+	}
 	if methods == nil {
 		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such endpoint in this directory")
 	}
-	*entry = append(*entry, slog.String("route", pattern))
-	serve, ok := methods[r.Method]
-	if !ok {
+	if serve == nil {
 		allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 		return answer{header: map[string]string{"Allow": allow}},
 			scim.Errorf(http.StatusMethodNotAllowed, "", "%s allows %s", pattern, allow)
 	}
-	return serve(&request{r, session, r.URL.Scheme + "://" + r.Host + Base + key, id, p.log})
+	return serve(&request{r, session, r.URL.Scheme + "://" + r.Host + Base + key, id, p.Options, x})
 }
 
 // split takes a path apart: the external key and the segments behind it. Empty

@@ -18,7 +18,6 @@ import (
 	"dsync/internal/scim"
 	"dsync/internal/table"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -40,8 +39,17 @@ func open(t testing.TB) tenant {
 	v := tenant{log: &bytes.Buffer{}, api: api, table: name}
 	log := slog.New(slog.NewJSONHandler(v.log, nil))
 	v.service = directory.New(table.New(api, name), time.Now, rand.Reader, log)
-	v.users, v.groups, v.discovery = provider.Users(v.service, log), provider.Groups(v.service, log), provider.Discovery(v.service, log)
+	v = v.serving(provider.Options{Log: log})
 	v.key, v.secret = v.connect(t)
+	return v
+}
+
+// serving is the tenant behind functions with these options, on its service.
+func (v tenant) serving(o provider.Options) tenant {
+	if o.Directories = v.service; o.Now == nil {
+		o.Now = time.Now
+	}
+	v.users, v.groups, v.discovery = o.Users(), o.Groups(), o.Discovery()
 	return v
 }
 
@@ -84,13 +92,9 @@ func object(t testing.TB, w *httptest.ResponseRecorder) map[string]any {
 }
 
 // count is how many records the table holds.
-func (v tenant) count(t testing.TB) int32 {
+func (v tenant) count(t testing.TB) int {
 	t.Helper()
-	out, err := v.api.Scan(t.Context(), &dynamodb.ScanInput{TableName: &v.table, Select: "COUNT", ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Count
+	return len(v.records(t))
 }
 
 // Whatever is wrong with a request, the answer is a SCIM error with the right

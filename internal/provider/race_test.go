@@ -2,9 +2,7 @@ package provider_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,21 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/bus"
-	"dsync/infra/local/enginetest"
-	"dsync/infra/topology"
 	"dsync/internal/directory"
-	"dsync/internal/jobs"
 	"dsync/internal/provider"
-	"dsync/internal/relay"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 // patience is how long what follows a request may take on a busy machine.
@@ -238,36 +228,6 @@ func TestRacingMembers(t *testing.T) {
 	}
 }
 
-// background runs what follows a deletion, as the system does: the jobs and
-// the relay behind the table's stream. done gets the subject of each job that
-// has ended.
-func (v tenant) background(t testing.TB) (done <-chan string) {
-	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	records, system := table.New(v.api, v.table), topology.Dsync()
-	ended := make(chan string, 100)
-	worker := jobs.New(records, time.Now, quiet)
-	enginetest.Consume(t, v.api, v.table, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
-		for _, record := range batch.Records {
-			if job, err := table.ReadJob(record.Change); err == nil && job != nil && job.State == table.JobDone {
-				ended <- job.Subject
-			}
-		}
-		return worker.Handle(ctx, batch)
-	}))
-	b, err := bus.New(bus.Options{Name: system.Bus.Name, Region: "us-east-1", Rules: system.Rules, Log: quiet, Targets: map[topology.Target]bus.Target{
-		topology.EventLog: func(json.RawMessage) error { return nil },
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(b)
-	t.Cleanup(server.Close)
-	client := eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials})
-	enginetest.Consume(t, v.api, v.table, "relay", lambda.NewHandler(relay.New(records, relay.NewBus(client, system.Bus.Name), quiet).Handle))
-	return ended
-}
-
 // pause holds up the first write of a membership until resume is closed.
 type pause struct {
 	aws.HTTPClient
@@ -300,8 +260,7 @@ func (v tenant) paused() (tenant, *pause) {
 	o.HTTPClient = p
 	log := slog.New(slog.DiscardHandler)
 	v.service = directory.New(table.New(dynamodb.New(o), v.table), time.Now, rand.Reader, log)
-	v.users, v.groups = provider.Users(v.service, log), provider.Groups(v.service, log)
-	return v, p
+	return v.serving(provider.Options{Log: log}), p
 }
 
 // memberships counts the records of memberships, removed ones left out.

@@ -159,7 +159,7 @@ func TestRFCCursor(t *testing.T) {
 	now := time.Now()
 	log := slog.New(slog.DiscardHandler)
 	v.service = directory.New(table.New(v.api, v.table), func() time.Time { return now }, rand.Reader, log)
-	v.users, v.groups, v.discovery = provider.Users(v.service, log), provider.Groups(v.service, log), provider.Discovery(v.service, log)
+	v = v.serving(provider.Options{Log: log})
 	for query, want := range map[string]string{
 		"count=3":                               "01234567",
 		"count=8":                               "01234567",

@@ -8,12 +8,15 @@ import (
 	"dsync/internal/scim"
 )
 
-const searchPath = "/.search"
+const (
+	searchPath = "/.search"
+	bulkPath   = "/Bulk"
+)
 
 // root are the endpoints of a directory as a whole.
 var root = routes{
 	searchPath: {http.MethodPost: searchAll},
-	"/Bulk":    {http.MethodPost: bulk},
+	bulkPath:   {http.MethodPost: bulk},
 	"/Me": {
 		http.MethodGet: me, http.MethodPost: me, http.MethodPut: me, http.MethodPatch: me, http.MethodDelete: me,
 	},

@@ -1,0 +1,255 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"unicode/utf8"
+
+	"dsync/internal/id"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// Limits of an organization (workos.md section 1.6).
+const (
+	MaxMetadata      = 50
+	maxMetadataKey   = 40  // characters
+	maxMetadataValue = 600 // characters
+	MaxDomains       = table.MaxDomains
+	// MaxExternalID bounds an external id in characters: it is part of a key.
+	MaxExternalID = 128
+	// MaxDomainFilter is how many domains one request may ask for: each is a
+	// list of its own.
+	MaxDomainFilter = 10
+)
+
+// NewDomain is a domain of an organization.
+type NewDomain struct {
+	Domain string
+	State  string // verified or pending; "" is pending
+}
+
+// domainStates are those that a team may say of a domain.
+var domainStates = []string{"verified", "pending"}
+
+// OrganizationUpdate is what of an organization is to change.
+type OrganizationUpdate struct {
+	Name       *string
+	ExternalID *string            // "" takes it away
+	Domains    *[]NewDomain       // all of them
+	Metadata   map[string]*string // by key; nil takes it away
+}
+
+// CreateOrganization creates a customer of whom no more is known than the name.
+func (s *Service) CreateOrganization(ctx context.Context, name string) (Organization, error) {
+	return s.createOrganization(ctx, OrganizationUpdate{Name: &name})
+}
+
+// CreateOrganization creates a customer. The name must be given.
+func (o *Operator) CreateOrganization(ctx context.Context, u OrganizationUpdate) (Organization, error) {
+	return o.createOrganization(ctx, u)
+}
+
+func (s *Service) createOrganization(ctx context.Context, u OrganizationUpdate) (Organization, error) {
+	at := s.clock()
+	o := Organization{Version: 1, Created: at, Modified: at}
+	if u.Name == nil {
+		u.Name = new(string)
+	}
+	if err := s.describe(&o, u); err != nil {
+		return o, err
+	}
+	var err error
+	if o.ID, err = id.New(id.Organization, at, s.entropy); err != nil {
+		return o, fmt.Errorf("directory: %w", err)
+	}
+	return o, externalIDTaken(s.table.CreateOrganization(ctx, o))
+}
+
+func externalIDTaken(err error) error {
+	if errors.Is(err, table.ErrTaken) {
+		return conflict("external_id_taken", "Another organization has this external_id.")
+	}
+	return busy(err)
+}
+
+// domainName is a host name of at least two labels, in small letters.
+var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// maxDomainName is that of DNS.
+const maxDomainName = 253
+
+func validDomain(name string) bool { return len(name) <= maxDomainName && domainName.MatchString(name) }
+
+// describe changes what is known of an organization, if nothing is wrong.
+func (s *Service) describe(o *Organization, u OrganizationUpdate) error {
+	var wrong problems
+	if u.Name != nil {
+		wrong.name("name", *u.Name)
+		o.Name = *u.Name
+	}
+	if u.ExternalID != nil {
+		if utf8.RuneCountInString(*u.ExternalID) > MaxExternalID || controls(*u.ExternalID) {
+			wrong.add("external_id", "external_id must be at most %d characters, none of them a control character.", MaxExternalID)
+		}
+		o.ExternalID = *u.ExternalID
+	}
+	if u.Domains != nil {
+		domains, err := s.domains(o.Domains, *u.Domains, &wrong)
+		if err != nil {
+			return err
+		}
+		o.Domains = domains
+	}
+	if u.Metadata != nil {
+		o.Metadata = maps.Clone(o.Metadata)
+		if o.Metadata == nil {
+			o.Metadata = map[string]string{}
+		}
+		for _, key := range slices.Sorted(maps.Keys(u.Metadata)) {
+			v := u.Metadata[key]
+			switch {
+			case key == "" || utf8.RuneCountInString(key) > maxMetadataKey:
+				wrong.add("metadata", "metadata must have keys of 1 to %d characters.", maxMetadataKey)
+			case v == nil:
+				delete(o.Metadata, key)
+			case utf8.RuneCountInString(*v) > maxMetadataValue:
+				wrong.add("metadata", "metadata must have values of at most %d characters.", maxMetadataValue)
+			default:
+				o.Metadata[key] = *v
+			}
+		}
+		if len(o.Metadata) > MaxMetadata {
+			wrong.add("metadata", "metadata must have at most %d keys.", MaxMetadata)
+		}
+	}
+	return wrong.err()
+}
+
+// domains are the records of domains. One that was there keeps its id.
+func (s *Service) domains(old []table.Domain, list []NewDomain, wrong *problems) ([]table.Domain, error) {
+	if len(list) > MaxDomains {
+		wrong.add("domain_data", "domain_data must have at most %d domains.", MaxDomains)
+		return nil, nil
+	}
+	var domains []table.Domain
+	for i, n := range list {
+		d := table.Domain{Domain: scim.Fold(n.Domain), State: n.State}
+		if d.State == "" {
+			d.State = "pending"
+		}
+		field := fmt.Sprintf("domain_data.%d", i)
+		same := func(other table.Domain) bool { return other.Domain == d.Domain }
+		switch {
+		case !validDomain(d.Domain):
+			wrong.add(field+".domain", "%s.domain must be a domain, such as example.com.", field)
+		case slices.ContainsFunc(domains, same):
+			wrong.add(field+".domain", "%s.domain must not be there twice.", field)
+		case !slices.Contains(domainStates, d.State):
+			wrong.add(field+".state", "%s.state must be verified or pending.", field)
+		}
+		if was := slices.IndexFunc(old, same); was >= 0 {
+			d.ID = old[was].ID
+		} else {
+			var err error
+			if d.ID, err = id.New(id.Domain, s.clock(), s.entropy); err != nil {
+				return nil, fmt.Errorf("directory: %w", err)
+			}
+		}
+		domains = append(domains, d)
+	}
+	return domains, nil
+}
+
+// Organization reads an organization.
+func (o *Operator) Organization(ctx context.Context, name string) (Organization, error) {
+	if !id.Organization.Valid(name) {
+		return Organization{}, missing(organization, name)
+	}
+	found, err := o.table.Organization(ctx, name)
+	if errors.Is(err, table.ErrNotFound) {
+		err = missing(organization, name)
+	}
+	return found, err
+}
+
+// OrganizationByExternalID reads an organization by the team's own id of it.
+func (o *Operator) OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error) {
+	found, err := o.table.OrganizationByExternalID(ctx, externalID)
+	if errors.Is(err, table.ErrNotFound) {
+		err = missing(organization, externalID)
+	}
+	return found, err
+}
+
+// Organizations lists the organizations, or those that have one of the
+// domains, whose name holds the search text, if there is one.
+func (o *Operator) Organizations(ctx context.Context, domains []string, search string, p Portion) (Found[Organization], error) {
+	read := stretches(o.table, table.Organizations())
+	if len(domains) > 0 {
+		var wrong problems
+		if len(domains) > MaxDomainFilter {
+			wrong.add("domains", "domains must be at most %d.", MaxDomainFilter)
+		}
+		readers := make([]reader[Organization], len(domains))
+		for i, d := range domains {
+			if d = scim.Fold(d); !validDomain(d) {
+				wrong.add("domains", "domains must be domains, such as example.com.")
+			}
+			readers[i] = stretches(o.table, table.OrganizationsWith(d))
+		}
+		if err := wrong.err(); err != nil {
+			return Found[Organization]{}, err
+		}
+		read = merged(readers)
+	}
+	return list(ctx, p, read, naming(search, func(o Organization) string { return o.Name }))
+}
+
+// UpdateOrganization changes an organization.
+func (o *Operator) UpdateOrganization(ctx context.Context, name string, u OrganizationUpdate) (changed Organization, err error) {
+	err = race(func() error {
+		old, err := o.Organization(ctx, name)
+		if err != nil {
+			return err
+		}
+		next := old
+		if err := o.describe(&next, u); err != nil {
+			return err
+		}
+		if changed = old; sameOrganization(old, next) {
+			return nil
+		}
+		next.Version++
+		next.Modified = o.clock()
+		changed = next
+		return externalIDTaken(o.table.ReplaceOrganization(ctx, old, next))
+	})
+	return changed, err
+}
+
+func sameOrganization(a, b Organization) bool {
+	return a.Name == b.Name && a.ExternalID == b.ExternalID && slices.Equal(a.Domains, b.Domains) && maps.Equal(a.Metadata, b.Metadata)
+}
+
+// DeleteOrganization deletes an organization that has no directories.
+func (o *Operator) DeleteOrganization(ctx context.Context, name string) error {
+	return race(func() error {
+		old, err := o.Organization(ctx, name)
+		if err != nil {
+			return err
+		}
+		ids, _, err := table.DirectoriesOf(name).IDs(ctx, o.table, "", true, 1)
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			return conflict("organization_has_directories", "The organization has directories: delete them first, and wait until they are gone.")
+		}
+		return o.table.DeleteOrganization(ctx, old)
+	})
+}
