@@ -1,0 +1,58 @@
+package api_test
+
+import (
+	"testing"
+	"time"
+
+	"dsync/internal/table"
+)
+
+// What came to a directory, and which requests were refused, without anything
+// that they said.
+func TestActivity(t *testing.T) {
+	w := open(t)
+	records := table.New(w.db, w.table)
+	d := w.directory(t, w.organization(t, "Acme"), "Entra")
+	if got := w.must(t, 200, "GET", "/directories/"+d.id, ""); got["last_sync_at"] != nil || got["last_day"] != nil {
+		t.Errorf("before the first request: %v", got)
+	}
+	at := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	for _, day := range []table.Day{
+		{Date: "2026-01-30", Requests: 7, Last: at.AddDate(0, 0, -1)},
+		{Date: "2026-01-31", Requests: 3, Refused: 1, Writes: 2, Last: at},
+		{Date: "2026-01-31", Requests: 1, Last: at.Add(time.Minute)},
+	} {
+		if err := records.CountDay(t.Context(), d.id, day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := w.must(t, 200, "GET", "/directories/"+d.id, "")
+	day, _ := got["last_day"].(map[string]any)
+	if got["last_sync_at"] != "2026-01-31T12:01:00.000Z" || day["date"] != "2026-01-31" || day["requests"] != 4.0 || day["refused"] != 1.0 || day["writes"] != 2.0 {
+		t.Errorf("%v, %v", got["last_sync_at"], day)
+	}
+
+	requests := []table.Request{
+		{ID: "scim_request_01000000000000000000000000", DirectoryID: d.id, At: at, Method: "PATCH", Route: "/Users/{id}", Status: 400,
+			ScimType: "invalidPath", Path: "nothing", Operation: 2, Milliseconds: 5, TTL: at.AddDate(9, 0, 0).Unix(), Cause: table.Cause{RequestID: "r"}},
+		{ID: "scim_request_01000000000000000000000001", DirectoryID: d.id, At: at, Method: "PATCH", Route: "/Groups/{id}", Status: 204,
+			Tolerated: []table.Tolerated{{What: "members that are no users of the directory", Count: 2}}, TTL: at.AddDate(9, 0, 0).Unix()},
+	}
+	if err := records.PutRequests(t.Context(), requests); err != nil {
+		t.Fatal(err)
+	}
+	list := w.must(t, 200, "GET", "/directories/"+d.id+"/requests?order=asc", "")["data"].([]any)
+	if len(list) != 2 {
+		t.Fatal(list)
+	}
+	refused, passed := list[0].(map[string]any), list[1].(map[string]any)
+	if refused["status"] != 400.0 || refused["attribute"] != "nothing" || refused["operation"] != 2.0 || refused["scim_type"] != "invalidPath" || refused["request_id"] != "r" {
+		t.Errorf("%v", refused)
+	}
+	if tolerated := passed["tolerated"].([]any); len(tolerated) != 1 || tolerated[0].(map[string]any)["count"] != 2.0 {
+		t.Errorf("%v", passed)
+	}
+	if s := w.call(t, w.read, "GET", "/directories/directory_01000000000000000000000000/requests", ""); s.status != 404 {
+		t.Errorf("of no directory: %d", s.status)
+	}
+}

@@ -1,0 +1,344 @@
+package api_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const custom = "urn:ietf:params:scim:schemas:extension:Acme:2.0:User"
+
+func extension(urn string, attributes ...string) string {
+	var list []string
+	for _, a := range attributes {
+		list = append(list, fmt.Sprintf(`{"name":%q,"type":"string","multiValued":false}`, a))
+	}
+	return fmt.Sprintf(`{"id":%q,"name":"Acme","attributes":[%s]}`, urn, strings.Join(list, ","))
+}
+
+func TestDirectories(t *testing.T) {
+	w := open(t)
+	org := w.organization(t, "Acme")
+	d := w.must(t, 201, "POST", "/directories", `{"name":"Entra of Acme","organization_id":"`+org+`"}`)
+	id, key := text(d, "id"), text(d, "external_key")
+	first := d["token"].(map[string]any)
+	secret := text(first, "token")
+	delete(d, "token")
+	want := map[string]any{
+		"object": "directory", "id": id, "organization_id": org, "external_key": key, "type": "azure scim v2.0", "state": "validating",
+		"name": "Entra of Acme", "tenant_url": "https://" + host + "/scim/v2.0/" + key, "extensions": []any{},
+		"settings": map[string]any{
+			"deactivation_policy": "suspend", "email_fallback": true, "raw_attributes": true, "lenient_patch": false,
+			"unique_group_names": true, "nested_groups": "ignore",
+			"attribute_mapping": map[string]any{
+				"username": "userName", "job_title": "title", "employee_type": "userType", "emails": "emails", "addresses": "addresses",
+				"employee_number": scim.EnterpriseURN + ":employeeNumber", "cost_center_name": scim.EnterpriseURN + ":costCenter",
+				"organization": scim.EnterpriseURN + ":organization", "division_name": scim.EnterpriseURN + ":division",
+				"department_name": scim.EnterpriseURN + ":department",
+			},
+		},
+		"created_at": d["created_at"], "updated_at": d["created_at"],
+	}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]any{
+		"object": "directory_token", "id": first["id"], "directory_id": id, "organization_id": org, "token_suffix": secret[len(secret)-4:],
+		"state": "active", "last_used_at": nil, "expires_at": nil, "created_at": d["created_at"], "token": secret,
+	}, first); diff != "" {
+		t.Error(diff)
+	}
+	want["last_sync_at"], want["last_day"] = nil, nil // only here
+	if diff := cmp.Diff(want, w.must(t, 200, "GET", "/directories/"+id, "")); diff != "" {
+		t.Error(diff)
+	}
+
+	// A directory is validating until the first request, linked from then on,
+	// and unlinked while it is paused.
+	state := func() any { return w.must(t, 200, "GET", "/directories/"+id, "")["state"] }
+	paused := w.must(t, 200, "POST", "/directories/"+id+"/pause", "")
+	again := w.must(t, 200, "POST", "/directories/"+id+"/pause", "{}")
+	if paused["state"] != "unlinked" || !cmp.Equal(paused, again) {
+		t.Errorf("%v, then %v", paused, again)
+	}
+	if s := scimStatus(w, t, key, secret); s != 403 {
+		t.Errorf("a paused directory answers %d", s)
+	}
+	if w.must(t, 200, "POST", "/directories/"+id+"/resume", ""); state() != "validating" {
+		t.Errorf("a directory that nobody has asked yet is %v", state())
+	}
+	w.restart()
+	if s := scimStatus(w, t, key, secret); s != 0 || state() != "linked" {
+		t.Errorf("%d, %v", s, state())
+	}
+	w.must(t, 200, "POST", "/directories/"+id+"/pause", "")
+	w.clock.advance(6 * time.Second)
+	if s := scimStatus(w, t, key, secret); s != 403 {
+		t.Errorf("a paused directory answers %d", s)
+	}
+	before := w.records(t)
+	w.must(t, 200, "PATCH", "/directories/"+id, `{"name":"Entra of Acme","settings":{"email_fallback":true},"extensions":[]}`)
+	w.must(t, 200, "PATCH", "/directories/"+id, ``)
+	w.unchanged(t, before)
+	w.must(t, 200, "POST", "/directories/"+id+"/resume", "")
+	before = w.records(t)
+	w.must(t, 200, "POST", "/directories/"+id+"/resume", "")
+	w.unchanged(t, before)
+	w.clock.advance(6 * time.Second)
+	if s := scimStatus(w, t, key, secret); s != 0 || state() != "linked" {
+		t.Errorf("%d, %v", s, state())
+	}
+
+	for _, kind := range directory.DirectoryTypes {
+		if d := w.must(t, 201, "POST", "/directories", `{"name":"x","organization_id":"`+org+`","type":"`+kind+`"}`); d["type"] != kind {
+			t.Errorf("%v", d)
+		}
+	}
+}
+
+// scimStatus is the status of the refusal of a SCIM request, 0 for none.
+func scimStatus(w *world, t *testing.T, key, secret string) int {
+	t.Helper()
+	_, err := w.service.Authenticate(t.Context(), key, secret, "request-scim")
+	var e *scim.Error
+	if errors.As(err, &e) {
+		return e.Status
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return 0
+}
+
+func TestSettings(t *testing.T) {
+	w := open(t)
+	org := w.organization(t, "Acme")
+	d := w.directory(t, org, "Entra")
+	jobs := func() int {
+		list, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
+		return len(list)
+	}
+	settings := func(body string) map[string]any {
+		return w.must(t, 200, "PATCH", "/directories/"+d.id, body)["settings"].(map[string]any)
+	}
+	// What does not change how users look starts no job.
+	if s := settings(`{"settings":{"lenient_patch":true,"nested_groups":"refuse"}}`); s["lenient_patch"] != true || s["nested_groups"] != "refuse" || jobs() != 0 {
+		t.Errorf("%v, %d jobs", s, jobs())
+	}
+	// A mapping is brought into canonical form, and replaced as a whole.
+	s := settings(`{"settings":{"attribute_mapping":{"division":"` + strings.ToUpper(scim.EnterpriseURN) + `:DIVISION","mail":"EMAILS[TYPE EQ \"work\"].value"}}}`)
+	if !cmp.Equal(s["attribute_mapping"], map[string]any{"division": scim.EnterpriseURN + ":division", "mail": `emails[type eq "work"].value`}) || jobs() != 1 {
+		t.Errorf("%v, %d jobs", s, jobs())
+	}
+	if s["lenient_patch"] != true {
+		t.Error("a setting that was not mentioned changed")
+	}
+	if s := settings(`{"settings":{"attribute_mapping":{}}}`); !cmp.Equal(s["attribute_mapping"], map[string]any{}) || jobs() != 2 {
+		t.Errorf("%v", s)
+	}
+	// null is the default, of each setting.
+	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false}}`)
+	s = settings(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null}}`)
+	byDefault, _ := json.Marshal(directory.DefaultSettings())
+	var want map[string]any
+	_ = json.Unmarshal(byDefault, &want)
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Error(diff)
+	}
+	if record, err := table.New(w.db, w.table).Directory(t.Context(), d.id); err != nil || record.Settings != "" || record.View != "" {
+		t.Errorf("the default is stored: %q, %q, %v", record.Settings, record.View, err)
+	}
+	// A job can be looked at.
+	list, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs?limit=1", ""))
+	job := w.must(t, 200, "GET", "/jobs/"+list[0], "")
+	if diff := cmp.Diff(map[string]any{
+		"object": "job", "id": list[0], "directory_id": d.id, "task": "project users", "state": "running", "steps": 0.0, "done": 0.0,
+		"created_at": job["created_at"], "updated_at": job["created_at"],
+	}, job); diff != "" {
+		t.Error(diff)
+	}
+
+	// The tokens follow: what a session knows is what the directory says.
+	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`],"settings":{"attribute_mapping":{"tag":"`+custom+`:TAG"}}}`)
+	w.restart()
+	users := w.session(t, d).Type(directory.Users)
+	if _, err := users.ParsePath(custom + ":tag"); err != nil {
+		t.Error(err)
+	}
+	got := w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`,`+extension(custom+"2", "x")+`]}`)
+	if n := len(got["extensions"].([]any)); n != 2 {
+		t.Errorf("%d extensions", n)
+	}
+}
+
+// What is wrong with settings and schemas is told by name, and changes nothing.
+func TestSettingsRefused(t *testing.T) {
+	w := open(t)
+	org := w.organization(t, "Acme")
+	d := w.directory(t, org, "Entra")
+	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`]}`)
+	mapping := func(n int) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = fmt.Sprintf(`"k%d":"title"`, i)
+		}
+		return `{"attribute_mapping":{` + strings.Join(parts, ",") + `}}`
+	}
+	long := make([]string, 50)
+	for i := range long {
+		long[i] = fmt.Sprintf(`"k%d":"emails[display eq \"%s\"].value"`, i, strings.Repeat("x", 150))
+	}
+	before := w.records(t)
+	for name, c := range map[string]struct{ settings, field string }{
+		"unknown setting":            {`{"colour":"red"}`, "settings.colour"},
+		"policy that is none":        {`{"deactivation_policy":"forget"}`, "settings.deactivation_policy"},
+		"policy as a number":         {`{"deactivation_policy":1}`, "settings.deactivation_policy"},
+		"nested groups that is none": {`{"nested_groups":"expand"}`, "settings.nested_groups"},
+		"fallback as text":           {`{"email_fallback":"true"}`, "settings.email_fallback"},
+		"raw as a number":            {`{"raw_attributes":1}`, "settings.raw_attributes"},
+		"lenient as an object":       {`{"lenient_patch":{}}`, "settings.lenient_patch"},
+		"unique as a list":           {`{"unique_group_names":[]}`, "settings.unique_group_names"},
+		"mapping as a list":          {`{"attribute_mapping":["title"]}`, "settings.attribute_mapping"},
+		"mapping to a number":        {`{"attribute_mapping":{"a":1}}`, "settings.attribute_mapping"},
+		"mapping to null":            {`{"attribute_mapping":{"a":null}}`, "settings.attribute_mapping.a"},
+		"key in capitals":            {`{"attribute_mapping":{"Title":"title"}}`, "settings.attribute_mapping"},
+		"key with a digit first":     {`{"attribute_mapping":{"1st":"title"}}`, "settings.attribute_mapping"},
+		"key of 65":                  {`{"attribute_mapping":{"` + strings.Repeat("k", 65) + `":"title"}}`, "settings.attribute_mapping"},
+		"unknown path":               {`{"attribute_mapping":{"a":"shoeSize"}}`, "settings.attribute_mapping.a"},
+		"path with an operator":      {`{"attribute_mapping":{"a":"emails[type sw \"w\"].value"}}`, "settings.attribute_mapping.a"},
+		"path that is broken":        {`{"attribute_mapping":{"a":"emails[type eq"}}`, "settings.attribute_mapping.a"},
+		"extension as a whole":       {`{"attribute_mapping":{"a":"` + custom + `"}}`, "settings.attribute_mapping.a"},
+		"extension of nobody":        {`{"attribute_mapping":{"a":"` + custom + `2:tag"}}`, "settings.attribute_mapping.a"},
+		"51 keys":                    {mapping(51), "settings.attribute_mapping"},
+		"too large":                  {`{"attribute_mapping":{` + strings.Join(long, ",") + `}}`, "settings.attribute_mapping"},
+	} {
+		invalid(t, name, w.call(t, w.manage, "PATCH", "/directories/"+d.id, `{"settings":`+c.settings+`}`), c.field)
+		invalid(t, name+" at creation", w.call(t, w.manage, "POST", "/directories", `{"name":"x","organization_id":"`+org+`","settings":`+c.settings+`}`), c.field)
+	}
+	many := make([]string, 40)
+	for i := range many {
+		many[i] = extension(fmt.Sprint(custom, i), "a"+strings.Repeat("x", 100))
+		many[i] = strings.Replace(many[i], `"Acme"`, `"`+strings.Repeat("d", 4000)+`"`, 1)
+	}
+	for name, extensions := range map[string]string{
+		"broken":       `{}`,
+		"changed":      extension(custom, "tag", "more"),
+		"twice":        extension(custom+"2", "a") + "," + extension(custom+"2", "a"),
+		"reserved":     extension(scim.EnterpriseURN, "a"),
+		"large in all": strings.Join(many, ","),
+	} {
+		invalid(t, name, w.call(t, w.manage, "PATCH", "/directories/"+d.id, `{"extensions":[`+extensions+`]}`), "extensions")
+	}
+	w.unchanged(t, before)
+	for _, limit := range []string{mapping(50), `{"attribute_mapping":{"` + strings.Repeat("k", 64) + `":"title"}}`} {
+		w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":`+limit+`}`)
+	}
+}
+
+func TestDeleteDirectory(t *testing.T) {
+	w := open(t)
+	org := w.organization(t, "Acme")
+	d := w.directory(t, org, "Entra")
+	user := d.user(t, "ada")
+	group := d.group(t, "everybody", user)
+	w.must(t, 201, "POST", "/directories/"+d.id+"/tokens", "")
+	if s := w.call(t, w.manage, "DELETE", "/directories/"+d.id, ""); s.status != 202 || s.body != "Accepted" {
+		t.Errorf("%d %s", s.status, s.body)
+	}
+	before := w.records(t)
+	if s := w.call(t, w.manage, "DELETE", "/directories/"+d.id, ""); s.status != 202 || s.body != "Accepted" {
+		t.Errorf("%d %s", s.status, s.body)
+	}
+	if got := w.must(t, 200, "GET", "/directories/"+d.id, ""); got["state"] != "deleting" {
+		t.Errorf("%v", got["state"])
+	}
+	for _, c := range []struct{ method, path, body string }{
+		{"PATCH", "/directories/" + d.id, `{"name":"x"}`}, {"PATCH", "/directories/" + d.id, ``},
+		{"POST", "/directories/" + d.id + "/pause", ``}, {"POST", "/directories/" + d.id + "/resume", ``},
+		{"POST", "/directories/" + d.id + "/tokens", ``}, {"DELETE", "/directories/" + d.id + "/tokens/directory_token_01ARZ3NDEKTSV4RRFFQ69G5FAV", ``},
+	} {
+		if s := w.call(t, w.manage, c.method, c.path, c.body); s.status != 409 || s.object(t)["code"] != "directory_deleting" {
+			t.Errorf("%s %s: %d %s", c.method, c.path, s.status, s.body)
+		}
+	}
+	for _, path := range []string{
+		"/directory_users?directory=" + d.id, "/directory_groups?directory=" + d.id, "/directory_users?group=" + group, "/directory_groups?user=" + user,
+		"/directory_users/" + user, "/directory_groups/" + group, "/directory_users/" + user + "?directory=" + d.id,
+	} {
+		if s := w.call(t, w.read, "GET", path, ""); s.status != 404 {
+			t.Errorf("%s: %d %s", path, s.status, s.body)
+		}
+	}
+	w.restart()
+	if s := scimStatus(w, t, d.key, d.secret); s != 401 {
+		t.Errorf("a token of a deleted directory: %d", s)
+	}
+	w.unchanged(t, before)
+
+	// One job removes the directory, and the tokens go by themselves.
+	records := table.New(w.db, w.table)
+	list, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
+	if job, err := records.Job(t.Context(), list[0]); err != nil || len(list) != 1 || job.Task != table.Purge || job.Subject != d.id || job.RequestID != "request-1" {
+		t.Errorf("%+v, %v", job, err)
+	}
+	s := w.call(t, w.read, "GET", "/directories/"+d.id+"/tokens", "")
+	for _, token := range s.object(t)["data"].([]any) {
+		if token.(map[string]any)["state"] != "revoked" {
+			t.Errorf("%v", token)
+		}
+	}
+	record, err := records.Directory(t.Context(), d.id)
+	if err != nil || len(record.Tokens) != 0 {
+		t.Errorf("%+v, %v", record, err)
+	}
+	// After the purge it was never there.
+	if err := records.RemoveDirectory(t.Context(), record); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.call(t, w.read, "GET", "/directories/"+d.id, ""); s.status != 404 || s.body != `{"code":"entity_not_found","entity_id":"`+d.id+`","message":"Directory not found: '`+d.id+`'."}`+"\n" {
+		t.Errorf("%d %s", s.status, s.body)
+	}
+	w.must(t, 404, "DELETE", "/directories/"+d.id, "")
+	w.must(t, 202, "DELETE", "/organizations/"+org, "")
+}
+
+// Changes of one directory that meet all take effect, one after the other.
+func TestDirectoryRace(t *testing.T) {
+	w := open(t)
+	d := w.directory(t, w.organization(t, "Acme"), "Entra")
+	record := func() table.Directory {
+		r, err := table.New(w.db, w.table).Directory(t.Context(), d.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	before := record().Version
+	var wait sync.WaitGroup
+	for _, body := range []string{`{"name":"new"}`, `{"settings":{"lenient_patch":true}}`, `{"settings":{"email_fallback":false}}`, `{"settings":{"raw_attributes":false}}`, `{"extensions":[` + extension(custom, "a") + `]}`} {
+		wait.Go(func() {
+			if s := w.call(t, w.manage, "PATCH", "/directories/"+d.id, body); s.status != 200 {
+				t.Errorf("%d %s", s.status, s.body)
+			}
+		})
+	}
+	wait.Wait()
+	after := record()
+	s, err := directory.ParseSettings(after.Settings)
+	if err != nil || after.Name != "new" || !s.LenientPatch || s.EmailFallback || s.RawAttributes || after.Extensions == "" || after.Version != before+5 {
+		t.Errorf("%+v, %+v, %v", after, s, err)
+	}
+	token, err := table.New(w.db, w.table).Token(t.Context(), after.Tokens[0].Hash)
+	if err != nil || !token.Protocol.Equal(after.Protocol) {
+		t.Errorf("the token says %+v, the directory %+v, %v", token.Protocol, after.Protocol, err)
+	}
+}

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/id"
+	"dsync/internal/scim"
+)
+
+var tokenRoutes = []Route{
+	{
+		Method: http.MethodGet, Pattern: "/directories/{id}/tokens", Scope: directory.Read, Parameters: portion(id.Token),
+		Status: http.StatusOK, Answer: "directory_token", List: true, About: "List the tokens of a directory; those that were revoked or have expired, for a week.",
+		serve: func(r *request) (answer, error) {
+			return many(token)(r.operator.Tokens(r.Context(), r.path["id"], r.query.portion()))
+		},
+	},
+	{
+		Method: http.MethodPost, Pattern: "/directories/{id}/tokens", Scope: directory.Manage,
+		Body:   []Field{{Name: "expires_at", Type: Instant, Nullable: true, About: "When it stops working; null for never."}},
+		Status: http.StatusCreated, Answer: "directory_token", About: "Create a token, whose secret is shown here and never again. Two may be active, so that one can replace the other.",
+		serve: func(r *request) (answer, error) {
+			t, secret, err := r.operator.CreateToken(r.Context(), r.path["id"], r.body.time("expires_at"))
+			return made(shownOnce(token(t), "token", secret), err)
+		},
+	},
+	{
+		Method: http.MethodDelete, Pattern: "/directories/{id}/tokens/{token_id}", Scope: directory.Manage,
+		Status: http.StatusNoContent, About: "Revoke a token. It stops working within 10 seconds.",
+		serve: func(r *request) (answer, error) {
+			return done, r.operator.RevokeToken(r.Context(), r.path["id"], r.path["token_id"])
+		},
+	},
+}
+
+// token is the wire format of a token (workos.md section 1.7), with its life.
+func token(t directory.Token) map[string]any {
+	return map[string]any{
+		"object":          "directory_token",
+		"id":              t.ID,
+		"directory_id":    t.DirectoryID,
+		"organization_id": t.OrganizationID,
+		"token_suffix":    t.Suffix,
+		"state":           t.State,
+		"last_used_at":    nullable(t.LastUsed),
+		"expires_at":      instant(t.Expires),
+		"created_at":      scim.Timestamp(t.Created),
+	}
+}
+
+// shownOnce is an object with its secret.
+func shownOnce(body map[string]any, name, secret string) map[string]any {
+	body = maps.Clone(body)
+	body[name] = secret
+	return body
+}
+
+func instant(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return scim.Timestamp(t)
+}
