@@ -19,9 +19,29 @@ var resources = []Grant{
 	{TheIndex, []string{"dynamodb:Query"}},
 }
 
+// relays is what turning records into logged events takes.
+var relays = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}
+
+// api is the routes of the REST API.
+var api = []string{
+	"ANY /organizations", "ANY /organizations/{proxy+}",
+	"ANY /directories", "ANY /directories/{proxy+}",
+	"ANY /directory_users", "ANY /directory_users/{proxy+}",
+	"ANY /directory_groups", "ANY /directory_groups/{proxy+}",
+	"ANY /events",
+	"ANY /jobs", "ANY /jobs/{proxy+}",
+	"ANY /api_keys", "ANY /api_keys/{proxy+}",
+	"ANY /openapi.json",
+}
+
 // Dsync is the system.
 func Dsync() System {
 	table := map[string]Reference{"TABLE_NAME": TableName}
+	publisher := map[string]Reference{
+		"TABLE_NAME":            TableName,
+		"EVENT_BUS_NAME":        EventBusName,
+		"DEAD_LETTER_QUEUE_URL": RelayDeadLettersURL,
+	}
 	return System{
 		Table: Table{
 			Name:         "dsync",
@@ -64,29 +84,32 @@ func Dsync() System {
 			},
 			{
 				Name:        "relay",
-				Description: "Stream records to dsync events on the bus",
+				Description: "Stream records to the log of events and to the bus",
 				MemoryMiB:   512,
 				Timeout:     time.Minute,
 				Stream: &StreamConsumer{
-					BatchSize:     100,
-					RetryAttempts: 10,
-					MaximumAge:    6 * time.Hour,
+					BatchSize: 100,
+					// It parks what can never be an event by itself, so what
+					// fails here is an outage: the stream waits for a day.
+					RetryAttempts: Unlimited,
+					MaximumAge:    23 * time.Hour,
 					Filter: Filter{
 						// A record is marked before it is removed, so REMOVE means nothing.
 						EventNames: []string{"INSERT", "MODIFY"},
 						Key:        "sk",
-						Prefixes:   []string{"U#", "G#", "M#"},
+						Prefixes:   []string{"U#", "G#", "M#", "D"},
 					},
 				},
-				Environment: map[string]Reference{"TABLE_NAME": TableName, "EVENT_BUS_NAME": EventBusName},
+				Environment: publisher,
 				Grants: []Grant{
-					{TheTable, []string{"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"}},
+					{TheTable, relays},
 					{TheBus, []string{"events:PutEvents"}},
+					{TheRelayDeadLetters, []string{"sqs:SendMessage"}},
 				},
 			},
 			{
 				Name:        "jobs",
-				Description: "Long work, one page a step: the memberships of what was deleted",
+				Description: "Long work, one page a step, such as the purge of a deleted directory",
 				MemoryMiB:   256,
 				Timeout:     time.Minute,
 				Stream: &StreamConsumer{
@@ -97,8 +120,47 @@ func Dsync() System {
 				},
 				Environment: table,
 				Grants: []Grant{
-					{TheTable, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:PutItem"}},
+					{TheTable, []string{
+						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+					}},
 					{TheIndex, []string{"dynamodb:Query"}},
+				},
+			},
+			{
+				Name:        "api",
+				Description: "The REST API: directories, users, groups, events, and their management",
+				MemoryMiB:   apiMemory,
+				Timeout:     apiTimeout,
+				Routes:      api,
+				Environment: table,
+				Grants: []Grant{
+					{TheTable, []string{
+						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+					}},
+					{TheIndex, []string{"dynamodb:Query"}},
+				},
+			},
+			{
+				Name:        "apikey",
+				Description: "Makes an API key, for whoever may invoke it",
+				MemoryMiB:   apiMemory,
+				Timeout:     apiTimeout,
+				Environment: table,
+				Grants:      []Grant{{TheTable, []string{"dynamodb:PutItem"}}},
+			},
+			{
+				Name:        "redrive",
+				Description: "Publishes parked events, or a range of the log, once more",
+				MemoryMiB:   512,
+				Timeout:     15 * time.Minute,
+				Environment: publisher,
+				Grants: []Grant{
+					{TheTable, append([]string{"dynamodb:Query"}, relays...)},
+					{TheIndex, []string{"dynamodb:Query"}},
+					{TheBus, []string{"events:PutEvents"}},
+					{TheRelayDeadLetters, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
 				},
 			},
 		},

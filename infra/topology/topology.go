@@ -46,7 +46,9 @@ type Function struct {
 	Description string
 	MemoryMiB   int
 	Timeout     time.Duration
-	// Routes are HTTP API route keys ("ANY /path/{param}" or "$default").
+	// Routes are HTTP API route keys ("ANY /path/{param}" or "$default"). A
+	// function with neither routes nor a stream is invoked by an operator,
+	// whom IAM lets.
 	Routes []string
 	// Stream, when set, is the event source mapping from the table's stream.
 	Stream *StreamConsumer
@@ -61,10 +63,13 @@ type Function struct {
 // up on to a dead-letter queue of its own.
 type StreamConsumer struct {
 	BatchSize     int
-	RetryAttempts int
+	RetryAttempts int // Unlimited: until a record is past MaximumAge
 	MaximumAge    time.Duration
 	Filter        Filter
 }
+
+// Unlimited is the RetryAttempts of a consumer that gives up on age only.
+const Unlimited = -1
 
 // Filter lets a stream record through when its event name is listed and the
 // key attribute Key starts with one of Prefixes.
@@ -81,6 +86,8 @@ type Reference string
 const (
 	TableName    Reference = "table name"
 	EventBusName Reference = "event bus name"
+	// RelayDeadLettersURL is the URL of the relay's dead-letter queue.
+	RelayDeadLettersURL Reference = "URL of the relay's dead-letter queue"
 )
 
 // Resource is something a function may be allowed to touch.
@@ -91,6 +98,8 @@ const (
 	TheTable Resource = "table" // the table itself
 	TheIndex Resource = "index" // its index
 	TheBus   Resource = "bus"
+	// TheRelayDeadLetters is the dead-letter queue of the relay.
+	TheRelayDeadLetters Resource = "dead-letter queue of the relay"
 )
 
 // Grant allows Actions (IAM action names) on one resource. What an event
