@@ -1,0 +1,288 @@
+package consumer_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dsync/events/consumer"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// recorder is a handler that notes what it is handed.
+type recorder struct {
+	mu   sync.Mutex
+	seen []string // name and last digit of the id
+	err  error
+}
+
+func (r *recorder) handle(_ context.Context, e consumer.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, e.Name+" "+e.ID[len(e.ID)-1:])
+	return r.err
+}
+
+func deliver(t *testing.T, events ...consumer.Event) []string {
+	t.Helper()
+	r := &recorder{}
+	c := consumer.New(consumer.NewMemory(), r.handle, consumer.Options{})
+	for _, e := range events {
+		if err := c.Consume(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r.seen
+}
+
+// What the handler is handed for deliveries out of order.
+func TestHandedOver(t *testing.T) {
+	const d = "directory_1"
+	user, group, member := userOf(d, "1"), groupOf(d, "1"), membershipOf(d, "1", "1")
+	token, directory := consumer.Token{ID: "directory_token_1", DirectoryID: d}, consumer.Directory{ID: d}
+	unknown := func(n int, data string) consumer.Event {
+		return event(n, "dsync.group.merged", json.RawMessage(data))
+	}
+	for name, c := range map[string]struct {
+		delivered []consumer.Event
+		want      []string
+	}{
+		"twice":                   {[]consumer.Event{event(1, consumer.UserCreated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.created 1"}},
+		"late":                    {[]consumer.Event{event(2, consumer.UserUpdated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.updated 2"}},
+		"late, after the removal": {[]consumer.Event{event(2, consumer.GroupUserRemoved, member), event(1, consumer.GroupUserAdded, member)}, []string{"dsync.group.user_removed 2"}},
+		"a membership is no event of its user": {
+			[]consumer.Event{event(3, consumer.GroupUserAdded, member), event(1, consumer.UserCreated, user), event(2, consumer.GroupCreated, group)},
+			[]string{"dsync.group.user_added 3", "dsync.user.created 1", "dsync.group.created 2"},
+		},
+		"a user's deletion takes memberships along": {
+			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(2, consumer.UserDeleted, user)},
+			[]string{"dsync.group.user_added 1", "dsync.group.user_removed 2", "dsync.user.deleted 2"},
+		},
+		"but not newer ones": {
+			[]consumer.Event{event(3, consumer.GroupUserAdded, member), event(2, consumer.UserDeleted, user)},
+			[]string{"dsync.group.user_added 3", "dsync.user.deleted 2"},
+		},
+		"though the user is back already": {
+			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(3, consumer.UserCreated, user), event(2, consumer.UserDeleted, user)},
+			[]string{"dsync.group.user_added 1", "dsync.user.created 3", "dsync.group.user_removed 2"},
+		},
+		"and not those that are gone": {
+			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(2, consumer.GroupUserRemoved, member), event(3, consumer.UserDeleted, user)},
+			[]string{"dsync.group.user_added 1", "dsync.group.user_removed 2", "dsync.user.deleted 3"},
+		},
+		"overtaken by the user's deletion": {
+			[]consumer.Event{event(2, consumer.UserDeleted, user), event(1, consumer.GroupUserAdded, member)},
+			[]string{"dsync.user.deleted 2", "dsync.group.user_removed 1"},
+		},
+		"of the user's next life": {
+			[]consumer.Event{event(2, consumer.UserDeleted, user), event(4, consumer.GroupUserAdded, member)},
+			[]string{"dsync.user.deleted 2", "dsync.group.user_added 4"},
+		},
+		"overtaken by the group's deletion": {
+			[]consumer.Event{event(2, consumer.GroupDeleted, group), event(1, consumer.GroupUserAdded, member)},
+			[]string{"dsync.group.deleted 2", "dsync.group.user_removed 1"},
+		},
+		"a group does not come back": {
+			[]consumer.Event{event(2, consumer.GroupDeleted, group), event(3, consumer.GroupUserAdded, member)},
+			[]string{"dsync.group.deleted 2", "dsync.group.user_removed 3"},
+		},
+		"overtaken by the directory's deletion": {
+			[]consumer.Event{
+				event(9, consumer.DirectoryDeleted, directory), event(1, consumer.DirectoryActivated, directory), event(2, consumer.TokenCreated, token),
+				event(3, consumer.UserCreated, user), event(4, consumer.UserUpdated, userOf(d, "2")), event(5, consumer.GroupCreated, group),
+				event(6, consumer.GroupUpdated, groupOf(d, "2")), event(7, consumer.GroupUserAdded, member), event(8, consumer.TokenRevoked, consumer.Token{ID: "t", DirectoryID: d}),
+				unknown(1, `{"directory_id":"directory_1"}`),
+			},
+			[]string{
+				"dsync.deleted 9", "dsync.token.revoked 2", "dsync.user.deleted 3", "dsync.user.deleted 4", "dsync.group.deleted 5",
+				"dsync.group.deleted 6", "dsync.group.user_removed 7", "dsync.token.revoked 8",
+			},
+		},
+		"another directory is not concerned": {
+			[]consumer.Event{event(9, consumer.DirectoryDeleted, directory), event(1, consumer.UserCreated, userOf("directory_2", "1"))},
+			[]string{"dsync.deleted 9", "dsync.user.created 1"},
+		},
+		"names that nobody knows": {
+			[]consumer.Event{unknown(2, `{"directory_id":"directory_1"}`), unknown(1, `{"directory_id":"directory_1"}`), unknown(2, `{"directory_id":"directory_1"}`), unknown(3, `[]`), unknown(3, `[]`)},
+			[]string{"dsync.group.merged 2", "dsync.group.merged 1", "dsync.group.merged 3"},
+		},
+	} {
+		if diff := cmp.Diff(c.want, deliver(t, c.delivered...)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A handler that fails gets the event again, and only then is it applied.
+func TestHandlerFails(t *testing.T) {
+	r := &recorder{err: errors.New("no room")}
+	store := consumer.NewMemory()
+	c := consumer.New(store, r.handle, consumer.Options{})
+	e := event(2, consumer.UserUpdated, userOf("directory_1", "1"))
+	for range 2 {
+		if err := c.Consume(t.Context(), e); !errors.Is(err, r.err) {
+			t.Fatal(err)
+		}
+	}
+	// It is before the older one, also as long as it fails.
+	if err := c.Consume(t.Context(), event(1, consumer.UserCreated, userOf("directory_1", "1"))); err != nil {
+		t.Error(err)
+	}
+	r.err = nil
+	for range 2 {
+		if err := c.Consume(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"dsync.user.updated 2", "dsync.user.updated 2", "dsync.user.updated 2"}; !slices.Equal(r.seen, want) {
+		t.Errorf("%v, want %v", r.seen, want)
+	}
+}
+
+// The handler's context ends before its lease; then, though the caller is
+// gone, the resource is free for the next attempt at once.
+func TestHandlersTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := consumer.NewMemory()
+		e := event(1, consumer.UserCreated, userOf("directory_1", "1"))
+		slow := consumer.New(store, func(ctx context.Context, _ consumer.Event) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, consumer.Options{Time: time.Second})
+		began := time.Now()
+		if err := slow.Consume(t.Context(), e); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		if err := slow.Consume(ctx, e); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		r := &recorder{}
+		began = time.Now()
+		if err := consumer.New(store, r.handle, consumer.Options{}).Consume(t.Context(), e); err != nil || len(r.seen) != 1 || time.Since(began) != 0 {
+			t.Errorf("%v, %v after %v", r.seen, err, time.Since(began))
+		}
+	})
+}
+
+// A resource that somebody works on is waited for, but not for long; one whose
+// process died is free when the lease has run out.
+func TestLeases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := consumer.NewMemory()
+		e := event(1, consumer.UserCreated, userOf("directory_1", "1"))
+		take := func(d time.Duration) {
+			t.Helper()
+			now := time.Now()
+			if err := store.Take(t.Context(), e.Key(), consumer.Lease{ID: e.ID, Holder: "dead", Now: now, Until: now.Add(d)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		take(time.Minute)
+		r := &recorder{}
+		c := consumer.New(store, r.handle, consumer.Options{})
+		if err := c.Consume(t.Context(), e); !errors.Is(err, consumer.ErrHeld) || len(r.seen) != 0 {
+			t.Errorf("%v, %v", r.seen, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Consume(ctx, e); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		take(2 * time.Second) // it tries once more, and dies again
+		if err := c.Consume(t.Context(), e); err != nil || len(r.seen) != 1 {
+			t.Errorf("%v, %v", r.seen, err)
+		}
+	})
+}
+
+// With real goroutines, for the race detector.
+func TestConcurrently(t *testing.T) {
+	var history []consumer.Event
+	for n := 1; n <= 300; n++ {
+		u, g := fmt.Sprint(n%7), fmt.Sprint(n%3)
+		switch {
+		case n%50 == 0:
+			history = append(history, event(n, consumer.UserDeleted, userOf("directory_1", u)))
+		case n%3 == 0:
+			history = append(history, event(n, consumer.GroupUserAdded, membershipOf("directory_1", u, g)))
+		default:
+			history = append(history, event(n, consumer.UserUpdated, userOf("directory_1", u)))
+		}
+	}
+	var mu sync.Mutex
+	got := state{}
+	c := consumer.New(consumer.NewMemory(), func(_ context.Context, e consumer.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		apply(got, e)
+		return nil
+	}, consumer.Options{})
+	var running sync.WaitGroup
+	for worker := range 8 {
+		order := rand.New(rand.NewPCG(1, uint64(worker))).Perm(len(history))
+		running.Go(func() {
+			for _, i := range order {
+				if err := c.Consume(t.Context(), history[i]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if diff := cmp.Diff(inOrder(history), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A group or a directory that is deleted while the handler is at work on
+// something of it: what the handler then writes is removed again.
+func TestOvertakenAtWork(t *testing.T) {
+	for _, c := range []struct {
+		first, deletion consumer.Event
+		want            []string
+	}{
+		{
+			event(1, consumer.GroupUserAdded, membershipOf("directory_1", "1", "1")), event(2, consumer.GroupDeleted, groupOf("directory_1", "1")),
+			[]string{"dsync.group.deleted 2", "dsync.group.user_added 1", "dsync.group.user_removed 1"},
+		},
+		{
+			event(1, consumer.UserUpdated, userOf("directory_1", "1")), event(2, consumer.DirectoryDeleted, consumer.Directory{ID: "directory_1"}),
+			[]string{"dsync.deleted 2", "dsync.user.updated 1", "dsync.user.deleted 1"},
+		},
+		{
+			event(1, consumer.GroupUserRemoved, membershipOf("directory_1", "1", "1")), event(2, consumer.GroupDeleted, groupOf("directory_1", "1")),
+			[]string{"dsync.group.deleted 2", "dsync.group.user_removed 1"},
+		},
+	} {
+		r := &recorder{}
+		store := consumer.NewMemory()
+		other := consumer.New(store, r.handle, consumer.Options{})
+		one := consumer.New(store, func(ctx context.Context, e consumer.Event) error {
+			if e.Name == c.first.Name {
+				if err := other.Consume(ctx, c.deletion); err != nil {
+					return err
+				}
+			}
+			return r.handle(ctx, e)
+		}, consumer.Options{})
+		for range 2 { // the second time it is known
+			if err := one.Consume(t.Context(), c.first); err != nil {
+				t.Error(err)
+			}
+		}
+		if !slices.Equal(r.seen, c.want) {
+			t.Errorf("%v, want %v", r.seen, c.want)
+		}
+	}
+}

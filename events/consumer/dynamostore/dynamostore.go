@@ -1,0 +1,210 @@
+// Package dynamostore keeps what a consumer.Consumer remembers in a DynamoDB
+// table of its own.
+//
+// The table has a partition key pk and a sort key sk, both strings, and TTL on
+// the attribute forget_at. A directory is one partition: 1,000 events a second at
+// most, of which each costs two writes and two reads of a few keys.
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"dsync/events/consumer"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Store is a consumer.Store. It is safe for concurrent use.
+//
+// It calls dynamodb:UpdateItem, dynamodb:BatchGetItem and dynamodb:Query.
+type Store struct {
+	api   *dynamodb.Client
+	table string
+}
+
+var _ consumer.Store = (*Store)(nil)
+
+// New returns the store in the table of that name.
+func New(api *dynamodb.Client, table string) *Store { return &Store{api, table} }
+
+// Attributes of an item. None is a reserved word, so expressions name them as
+// they are. There are also held_by and held_until (milliseconds since 1970) as
+// long as there is a lease, and forget_at (seconds) when the key is gone.
+const (
+	partitionKey = "pk"
+	sortKey      = "sk"
+	newest       = "event_id"    // that was begun; or the mark
+	finished     = "is_finished" // there if that is finished
+)
+
+// nobody is the partition of events that belong to no directory: a key is
+// never empty.
+const nobody = "-"
+
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func is(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+func partition(directory string) string {
+	if directory == "" {
+		return nobody
+	}
+	return directory
+}
+
+func keyOf(k consumer.Key) item {
+	return item{partitionKey: text(partition(k.Directory)), sortKey: text(k.Resource)}
+}
+
+// change updates an item if the condition holds. It returns whether it did,
+// and the item as it was if not.
+func (s *Store) change(ctx context.Context, k consumer.Key, update, condition string, values item) (ok bool, was item, err error) {
+	_, err = s.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           &s.table,
+		Key:                                 keyOf(k),
+		UpdateExpression:                    &update,
+		ConditionExpression:                 &condition,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if failed := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &failed) {
+		return false, failed.Item, nil
+	}
+	if err != nil {
+		return false, nil, fmt.Errorf("dynamostore: %w", err)
+	}
+	return true, nil, nil
+}
+
+// Take implements consumer.Store.
+func (s *Store) Take(ctx context.Context, k consumer.Key, l consumer.Lease) error {
+	ok, was, err := s.change(ctx, k,
+		"SET event_id = :id, held_by = :holder, held_until = :until REMOVE is_finished, forget_at",
+		"(attribute_not_exists(event_id) OR event_id < :id OR event_id = :id AND attribute_not_exists(is_finished))"+
+			" AND (attribute_not_exists(held_by) OR held_until <= :now)",
+		item{":id": text(l.ID), ":holder": text(l.Holder), ":until": number(l.Until.UnixMilli()), ":now": number(l.Now.UnixMilli())})
+	if ok || err != nil {
+		return err
+	}
+	if _, over := was[finished]; is(was[newest]) > l.ID || is(was[newest]) == l.ID && over {
+		return consumer.ErrStale
+	}
+	return consumer.ErrHeld
+}
+
+// Finish implements consumer.Store.
+func (s *Store) Finish(ctx context.Context, k consumer.Key, holder string, forget time.Time) error {
+	update, values := "SET is_finished = :yes", item{":yes": &types.AttributeValueMemberBOOL{Value: true}, ":holder": text(holder)}
+	if !forget.IsZero() {
+		update += ", forget_at = :forget"
+		values[":forget"] = number(forget.Unix())
+	}
+	ok, _, err := s.change(ctx, k, update+" REMOVE held_by, held_until", "held_by = :holder", values)
+	if !ok && err == nil {
+		return consumer.ErrLost
+	}
+	return err
+}
+
+// Release implements consumer.Store.
+func (s *Store) Release(ctx context.Context, k consumer.Key, holder string) error {
+	_, _, err := s.change(ctx, k, "REMOVE held_by, held_until", "held_by = :holder", item{":holder": text(holder)})
+	return err
+}
+
+// Raise implements consumer.Store.
+func (s *Store) Raise(ctx context.Context, k consumer.Key, id string, forget time.Time) error {
+	_, _, err := s.change(ctx, k, "SET event_id = :id, forget_at = :forget", "attribute_not_exists(event_id) OR event_id < :id",
+		item{":id": text(id), ":forget": number(forget.Unix())})
+	return err
+}
+
+// List implements consumer.Store.
+func (s *Store) List(ctx context.Context, prefix consumer.Key) ([]consumer.Key, error) {
+	in := &dynamodb.QueryInput{
+		TableName:                 &s.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		FilterExpression:          aws.String("attribute_not_exists(forget_at)"),
+		ExpressionAttributeValues: item{":pk": text(partition(prefix.Directory))},
+		ProjectionExpression:      aws.String(sortKey),
+	}
+	if prefix.Resource != "" { // an empty one is no value of a key
+		in.KeyConditionExpression = aws.String("pk = :pk AND begins_with(sk, :sk)")
+		in.ExpressionAttributeValues[":sk"] = text(prefix.Resource)
+	}
+	var keys []consumer.Key
+	for pages := dynamodb.NewQueryPaginator(s.api, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("dynamostore: %w", err)
+		}
+		for _, i := range page.Items {
+			keys = append(keys, consumer.Key{Directory: prefix.Directory, Resource: is(i[sortKey])})
+		}
+	}
+	return keys, nil
+}
+
+// attempts is how often keys that DynamoDB leaves unread are asked for.
+const attempts = 8
+
+// Read implements consumer.Store.
+func (s *Store) Read(ctx context.Context, keys ...consumer.Key) ([]string, error) {
+	marks := map[consumer.Key]string{}
+	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	for _, k := range keys {
+		if _, twice := marks[k]; !twice {
+			marks[k] = ""
+			request.Keys = append(request.Keys, keyOf(k))
+		}
+	}
+	for attempt := 0; len(request.Keys) > 0; attempt++ {
+		if attempt == attempts {
+			return nil, errors.New("dynamostore: the table is throttled")
+		}
+		if attempt > 0 {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(rand.N(10 * time.Millisecond << attempt)):
+			}
+		}
+		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: request}})
+		if err != nil {
+			return nil, fmt.Errorf("dynamostore: %w", err)
+		}
+		for _, i := range out.Responses[s.table] {
+			k := consumer.Key{Directory: is(i[partitionKey]), Resource: is(i[sortKey])}
+			if k.Directory == nobody {
+				k.Directory = ""
+			}
+			marks[k] = is(i[newest])
+		}
+		request.Keys = out.UnprocessedKeys[s.table].Keys
+	}
+	list := make([]string, len(keys))
+	for i, k := range keys {
+		list[i] = marks[k]
+	}
+	return list, nil
+}

@@ -1,0 +1,58 @@
+// Command example is a Lambda function behind an EventBridge rule that keeps a
+// table of users, groups and memberships; template.yaml deploys it.
+package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"dsync/events/consumer"
+	"dsync/events/consumer/dynamostore"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+func main() {
+	settings, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(handler(dynamodb.NewFromConfig(settings), os.Getenv("PEOPLE_TABLE"), os.Getenv("PROGRESS_TABLE")))
+}
+
+// handler applies what the rule delivers to the table people.
+func handler(api *dynamodb.Client, table, progress string) func(context.Context, events.EventBridgeEvent) error {
+	p := people{api, table}
+	c := consumer.New(dynamostore.New(api, progress), p.apply, consumer.Options{})
+	return func(ctx context.Context, delivery events.EventBridgeEvent) error {
+		e, err := consumer.Parse(delivery.Detail)
+		if err != nil {
+			return err // it ends in the dead-letter queue
+		}
+		return c.Consume(ctx, e)
+	}
+}
+
+// apply writes one resource, or removes it with what hangs on it.
+func (p people) apply(ctx context.Context, e consumer.Event) error {
+	switch d := e.Data.(type) {
+	case consumer.User:
+		return p.set(ctx, e, row{d.DirectoryID, d.ID, d.Email, d.Name, d.State == "active"})
+	case consumer.Membership: // user and group have events of their own
+		return p.set(ctx, e, row{Directory: d.DirectoryID, ID: d.Group.ID + "/" + d.User.ID, Active: true})
+	case consumer.Group:
+		if e.Removes() {
+			return p.clear(ctx, d.DirectoryID, d.ID)
+		}
+		return p.set(ctx, e, row{d.DirectoryID, d.ID, "", d.Name, true})
+	case consumer.Directory:
+		if e.Removes() {
+			return p.clear(ctx, d.ID, "directory_")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package consumer
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Memory is a Store in memory, for tests and for processes that read the log
+// from its beginning when they start. It never forgets.
+type Memory struct {
+	mu      sync.Mutex
+	records map[Key]record
+}
+
+type record struct {
+	event  string // the newest that was begun; of a mark, the mark
+	done   bool   // it is finished
+	holder string // "" for none
+	until  time.Time
+	gone   bool
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory { return &Memory{records: map[Key]record{}} }
+
+// change changes a record while nobody else does, unless f fails.
+func (m *Memory) change(ctx context.Context, k Key, f func(*record) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, known := m.records[k]
+	if err := f(&r); err != nil {
+		return err
+	}
+	if known || r != (record{}) {
+		m.records[k] = r
+	}
+	return nil
+}
+
+// Take implements Store.
+func (m *Memory) Take(ctx context.Context, k Key, l Lease) error {
+	return m.change(ctx, k, func(r *record) error {
+		switch {
+		case r.event > l.ID, r.event == l.ID && r.done:
+			return ErrStale
+		case r.holder != "" && r.until.After(l.Now):
+			return ErrHeld
+		}
+		*r = record{event: l.ID, holder: l.Holder, until: l.Until}
+		return nil
+	})
+}
+
+// Finish implements Store.
+func (m *Memory) Finish(ctx context.Context, k Key, holder string, forget time.Time) error {
+	return m.change(ctx, k, func(r *record) error {
+		if r.holder != holder {
+			return ErrLost
+		}
+		*r = record{event: r.event, done: true, gone: !forget.IsZero()}
+		return nil
+	})
+}
+
+// Release implements Store.
+func (m *Memory) Release(ctx context.Context, k Key, holder string) error {
+	return m.change(ctx, k, func(r *record) error {
+		if r.holder == holder {
+			r.holder, r.until = "", time.Time{}
+		}
+		return nil
+	})
+}
+
+// Raise implements Store.
+func (m *Memory) Raise(ctx context.Context, k Key, id string, _ time.Time) error {
+	return m.change(ctx, k, func(r *record) error {
+		if id > r.event {
+			*r = record{event: id, gone: true}
+		}
+		return nil
+	})
+}
+
+// Read implements Store.
+func (m *Memory) Read(ctx context.Context, keys ...Key) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	marks := make([]string, len(keys))
+	for i, k := range keys {
+		marks[i] = m.records[k].event
+	}
+	return marks, ctx.Err()
+}
+
+// List implements Store.
+func (m *Memory) List(ctx context.Context, prefix Key) ([]Key, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []Key
+	for k, r := range m.records {
+		if k.Directory == prefix.Directory && strings.HasPrefix(k.Resource, prefix.Resource) && !r.gone {
+			keys = append(keys, k)
+		}
+	}
+	return keys, ctx.Err()
+}
