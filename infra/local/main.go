@@ -1,7 +1,9 @@
 // Command local runs the whole of dsync on one machine, with no AWS account:
 //
 //	go run ./infra/local         until Ctrl-C; PORT is 8080 unless set,
-//	                             EXTENSIONS names a file of custom schemas
+//	                             EXTENSIONS names a file of custom schemas,
+//	                             PROCESSES=1 builds each function's binary and
+//	                             runs it in processes of its own, as Lambda does
 //	go run ./infra/local reset   delete the data, which is in .local/
 package main
 
@@ -18,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"dsync/infra/eventline"
 	"dsync/infra/local/system"
 )
 
@@ -57,6 +60,10 @@ func run(out, user io.Writer) error {
 	if err != nil {
 		return err
 	}
+	processes, err := processes(os.Getenv("PROCESSES"))
+	if err != nil {
+		return err
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -69,8 +76,13 @@ func run(out, user io.Writer) error {
 	}()
 
 	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, the event bus.")
+	if processes {
+		fmt.Fprintln(out, "Each function's binary is built first, and runs in processes of its own.")
+	}
 	events := &printer{out: out}
-	s, err := system.Start(ctx, system.Options{Port: port, DataDir: dataDir, Extensions: extensions, Log: user, OnEvent: events.event})
+	s, err := system.Start(ctx, system.Options{
+		Port: port, DataDir: dataDir, Extensions: extensions, Processes: processes, Log: user, OnEvent: events.event,
+	})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -94,6 +106,16 @@ func port(value string) (int, error) {
 	return n, nil
 }
 
+func processes(value string) (bool, error) {
+	switch value {
+	case "", "0":
+		return false, nil
+	case "1":
+		return true, nil
+	}
+	return false, fmt.Errorf("PROCESSES must be 1 or 0, not %q", value)
+}
+
 // extensions reads a JSON list of custom schemas, which the directory of a
 // first start declares.
 func extensions(file string) (list []json.RawMessage, err error) {
@@ -115,10 +137,15 @@ func greet(out io.Writer, s *system.System) {
 
   Tenant URL     %[2]s
   Secret Token   %[3]s
+  API key        %[4]s
 
 Ask it what Entra's Test Connection asks:
 
   curl -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
+
+or, as your application does, for the directories:
+
+  curl -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
 
 or let a simulated Entra provision users and groups, from another terminal:
 
@@ -126,7 +153,7 @@ or let a simulated Entra provision users and groups, from another terminal:
 
 Each event is shown here as it leaves the bus, and kept in %[1]s/events.ndjson; logs are in %[1]s/functions.log.
 
-`, dataDir, s.TenantURL, s.Token)
+`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL)
 }
 
 // printer shows events, from open on: what a restart delivers earlier waits
@@ -141,7 +168,13 @@ type printer struct {
 func (p *printer) event(event json.RawMessage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := time.Now().Format(time.TimeOnly) + "  " + line(event) + "\n"
+	var e struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		e.Detail = event
+	}
+	text := time.Now().Format(time.TimeOnly) + "  " + eventline.Of(e.Detail) + "\n"
 	if !p.opened {
 		p.early = append(p.early, text)
 		return

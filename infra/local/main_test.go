@@ -16,15 +16,16 @@ import (
 	"time"
 )
 
-func TestLine(t *testing.T) {
+func TestEventsAreLines(t *testing.T) {
 	for event, want := range map[string]string{
-		`{"detail-type":"dsync.user.created","detail":{"data":{"id":"directory_user_01M84KJTFSNRB4P9GCGJABR1QH","name":"Ada Lovelace","email":"ada@example.com","state":"active"}}}`: "dsync.user.created         directory_user_01M84KJTFSNRB4P9GCGJABR1QH    Ada Lovelace <ada@example.com>",
-		`{"detail-type":"dsync.user.updated","detail":{"data":{"id":"u","name":null,"email":"ada@example.com","state":"inactive"}}}`:                                                 "dsync.user.updated         u                                            <ada@example.com> (inactive)",
-		`{"detail-type":"dsync.group.user_added","detail":{"data":{"user":{"id":"u","email":"ada@example.com"},"group":{"id":"g","name":"Engineers"}}}}`:                             "dsync.group.user_added     g                                            Engineers: <ada@example.com>",
-		`{"detail-type":"dsync.group.created","detail":{"data":{"id":"g","name":"a\u001b[31m\nb"}}}`:                                                                                 "dsync.group.created        g                                            a\uFFFD[31m\uFFFDb",
-		`{"detail-type":"dsync.user.deleted","detail":{"data":{"id":"u"}}}`:                                                                                                          "dsync.user.deleted         u                                            u",
+		`{"detail":{"event":"dsync.user.updated","data":{"id":"u","name":null,"email":"ada@example.com","state":"inactive"}}}`:                     "dsync.user.updated         u                                            <ada@example.com> (inactive)",
+		`{"detail":{"event":"dsync.group.user_added","data":{"user":{"id":"u","email":"ada@example.com"},"group":{"id":"g","name":"Engineers"}}}}`: "dsync.group.user_added     g                                            Engineers: <ada@example.com>",
+		`{"detail":{"event":"dsync.group.created","data":{"id":"g","name":"a\u001b[31m\nb"}}}`:                                                     "dsync.group.created        g                                            a\uFFFD[31m\uFFFDb",
 	} {
-		if got := line(json.RawMessage(event)); got != want {
+		var out bytes.Buffer
+		p := &printer{out: &out, opened: true}
+		p.event(json.RawMessage(event))
+		if _, got, _ := strings.Cut(out.String(), "  "); got != want+"\n" {
 			t.Errorf("\n%q, want\n%q", got, want)
 		}
 	}
@@ -42,15 +43,28 @@ func TestPort(t *testing.T) {
 	}
 }
 
+func TestProcesses(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "0": false, "1": true} {
+		if got, err := processes(value); err != nil || got != want {
+			t.Errorf("%q: %t, %v", value, got, err)
+		}
+	}
+	for _, value := range []string{"yes", "2", " "} {
+		if _, err := processes(value); err == nil || !strings.Contains(err.Error(), "PROCESSES") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
 func TestEarlyEventsWaitForTheGreeting(t *testing.T) {
 	var out bytes.Buffer
 	p := &printer{out: &out}
-	p.event(json.RawMessage(`{"detail-type":"first"}`))
+	p.event(json.RawMessage(`{"detail":{"event":"first"}}`))
 	if out.Len() > 0 {
 		t.Errorf("shown early: %s", out.String())
 	}
 	p.open()
-	p.event(json.RawMessage(`{"detail-type":"second"}`))
+	p.event(json.RawMessage(`{"detail":{"event":"second"}}`))
 	if !regexp.MustCompile(`^\S+  first\n\S+  second\n$`).MatchString(out.String()) {
 		t.Errorf("%q", out.String())
 	}
@@ -131,14 +145,17 @@ func TestRunStopReset(t *testing.T) {
 	m := launch(t, program, dir)
 	tenant := m.until(t, `Tenant URL\s+(http://localhost:\d+/scim/v2\.0/\S+)`)
 	token := m.until(t, `Secret Token\s+(\S+)`)
-	curl := m.until(t, `^\s+(curl .*)$`)
+	m.until(t, `API key\s+(dsync_api_\S+)$`)
+	curls := []string{m.until(t, `^\s+(curl .*/Users.*)$`), m.until(t, `^\s+(curl .*/directories.*)$`)}
 	m.until(t, `make demo`)
 	m.until(t, `events\.ndjson`)
 
 	if _, err := exec.LookPath("curl"); err == nil {
-		out, err := exec.Command("sh", "-c", curl).Output()
-		if err != nil || !strings.Contains(string(out), `"totalResults":0`) {
-			t.Errorf("%s: %s, %v", curl, out, err)
+		for i, want := range []string{`"totalResults":0`, `"name":"Entra ID"`} {
+			out, err := exec.Command("sh", "-c", curls[i]).Output()
+			if err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("%s: %s, %v", curls[i], out, err)
+			}
 		}
 	}
 	r, _ := http.NewRequest("POST", tenant+"/Users", strings.NewReader(

@@ -9,7 +9,6 @@
 package bus
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +20,9 @@ import (
 	"sync"
 	"time"
 
+	"dsync/infra/local/awsjson"
 	"dsync/infra/local/pattern"
+	"dsync/infra/local/uuid"
 	"dsync/infra/topology"
 )
 
@@ -36,8 +37,8 @@ const (
 const maxBody = 6*MaxSize + 64<<10
 
 const (
-	account     = "000000000000"
-	contentType = "application/x-amz-json-1.1"
+	account  = "000000000000"
+	protocol = awsjson.V11
 )
 
 // Target takes one event as EventBridge hands it to a target. An error makes
@@ -122,21 +123,21 @@ func (e Entry) Size() int {
 // ServeHTTP answers PutEvents as EventBridge's JSON 1.1 endpoint does.
 func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation := r.Header.Get("X-Amz-Target"); operation != "AWSEvents.PutEvents" {
-		refuse(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
+		protocol.Refuse(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		refuse(w, "ValidationException", sizeMessage)
+		protocol.Refuse(w, "ValidationException", sizeMessage)
 		return
 	}
 	var request struct{ Entries []Entry }
 	if err != nil || json.Unmarshal(body, &request) != nil {
-		refuse(w, "SerializationException", "")
+		protocol.Refuse(w, "SerializationException", "")
 		return
 	}
 	if message := invalid(request.Entries); message != "" {
-		refuse(w, "ValidationException", message)
+		protocol.Refuse(w, "ValidationException", message)
 		return
 	}
 
@@ -153,7 +154,7 @@ func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer.Entries = append(answer.Entries, result)
 	}
-	reply(w, http.StatusOK, answer)
+	protocol.Reply(w, http.StatusOK, answer)
 }
 
 const sizeMessage = "Total size of the entries in the request is over the limit."
@@ -183,7 +184,7 @@ func (b *Bus) put(e Entry) result {
 	if code, message := e.invalid(); code != "" {
 		return result{ErrorCode: code, ErrorMessage: message}
 	}
-	id := newUUID()
+	id := uuid.New()
 	event, err := b.event(e, id)
 	if err != nil {
 		return result{ErrorCode: "InternalFailure", ErrorMessage: err.Error()}
@@ -253,23 +254,4 @@ func marshal(v any) (json.RawMessage, error) {
 		return nil, err
 	}
 	return json.RawMessage(strings.TrimSuffix(text.String(), "\n")), nil
-}
-
-func reply(w http.ResponseWriter, status int, answer any) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("x-amzn-RequestId", newUUID())
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer)
-}
-
-func refuse(w http.ResponseWriter, code, message string) {
-	reply(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
-}
-
-// newUUID is a random UUID (version 4), as EventBridge's event ids are.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"io"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"dsync/infra/local/process"
 )
 
 // command is what to run and where.
@@ -21,25 +22,19 @@ type command struct {
 	tether bool
 }
 
-// child is a running engine. done is closed when it has ended; err may be
-// read after that.
+// child is a running engine.
 type child struct {
-	cmd    *exec.Cmd
+	*process.Process
 	stdin  io.Closer
 	output *output
-	done   chan struct{}
-	err    error
 }
 
-// startChild starts c so that it outlives neither us (where the system can
-// do that) nor a Ctrl-C of the terminal before us.
+// startChild starts c. At our end it gets SIGTERM, not SIGKILL: DynamoDB Local
+// answers a few milliseconds before it commits, and on SIGTERM it commits first.
 func startChild(c command) (*child, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Dir = c.dir
-	// An own process group: Ctrl-C in a terminal reaches the group, and the
-	// engine has to be the last to go.
-	cmd.SysProcAttr = withParentDeath(&syscall.SysProcAttr{Setpgid: true})
-	ch := &child{cmd: cmd, output: &output{}, done: make(chan struct{})}
+	ch := &child{output: &output{}}
 	cmd.Stdout, cmd.Stderr = ch.output, ch.output
 	if c.tether {
 		stdin, err := cmd.StdinPipe()
@@ -48,37 +43,18 @@ func startChild(c command) (*child, error) {
 		}
 		ch.stdin = stdin
 	}
-	started := make(chan error)
-	go func() {
-		// Linux ties "die with the parent" to the thread that forked, so
-		// that thread has to last as long as the child.
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		ch.err = cmd.Wait()
-		if ch.err == nil {
-			ch.err = io.EOF // an engine has no business ending well on its own
-		}
-		close(ch.done)
-	}()
-	if err := <-started; err != nil {
-		return nil, err
-	}
-	return ch, nil
+	var err error
+	ch.Process, err = process.Start(cmd, syscall.SIGTERM)
+	return ch, err
 }
 
-func (c *child) pid() int { return c.cmd.Process.Pid }
-
-func (c *child) ended() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
+// reason is why an engine that has ended did: it has no business ending well
+// on its own.
+func (c *child) reason() error {
+	if err := c.Err(); err != nil {
+		return err
 	}
+	return io.EOF
 }
 
 // stop asks the child to end, insists after a few seconds, and waits.
@@ -86,14 +62,14 @@ func (c *child) stop() error {
 	if c.stdin != nil {
 		_ = c.stdin.Close()
 	}
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	c.Signal(syscall.SIGTERM)
 	select {
-	case <-c.done:
+	case <-c.Done():
 		return nil
 	case <-time.After(5 * time.Second):
 	}
-	_ = c.cmd.Process.Kill()
-	<-c.done
+	c.Signal(syscall.SIGKILL)
+	<-c.Done()
 	return nil
 }
 

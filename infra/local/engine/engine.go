@@ -132,7 +132,7 @@ func run(ctx context.Context, l launch, pidFile string) (*Engine, error) {
 	}
 	e := &Engine{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), child: c, pidFile: pidFile}
 	if pidFile != "" {
-		if err := writePid(pidFile, c.pid()); err != nil {
+		if err := writePid(pidFile, c.PID()); err != nil {
 			return nil, errors.Join(fmt.Errorf("engine: %w", err), e.Stop())
 		}
 	}
@@ -154,7 +154,7 @@ func (e *Engine) await(ctx context.Context, patience time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("engine: %w; its last output: %s", context.Cause(ctx), e.child.output.tail())
-		case <-e.child.done:
+		case <-e.child.Done():
 		case <-tick.C:
 			if answering(ctx, e.endpoint) != nil && !e.child.output.saw("Failed to bind") {
 				continue
@@ -163,8 +163,8 @@ func (e *Engine) await(ctx context.Context, patience time.Duration) error {
 		switch {
 		case e.child.output.saw("Failed to bind", "port is already allocated"):
 			return errPortTaken
-		case e.child.ended():
-			return fmt.Errorf("engine: DynamoDB Local ended (%w); its last output: %s", e.child.err, e.child.output.tail())
+		case e.child.Ended():
+			return fmt.Errorf("engine: DynamoDB Local ended (%w); its last output: %s", e.child.reason(), e.child.output.tail())
 		}
 		return nil
 	}

@@ -23,6 +23,7 @@ import (
 	"strconv"
 
 	"dsync/infra/local/invoke"
+	"dsync/infra/local/uuid"
 	"dsync/internal/gateway"
 )
 
@@ -112,7 +113,7 @@ func (f *Front) call(t target, r *http.Request, body []byte, params map[string]s
 	if err != nil {
 		return f.failed(t, requestID, err)
 	}
-	out, err := t.function.Call(context.WithoutCancel(r.Context()), invoke.NewRequestID(), payload)
+	out, err := t.function.Call(context.WithoutCancel(r.Context()), uuid.New(), payload)
 	switch {
 	case errors.Is(err, invoke.ErrPayloadTooLarge):
 		return message(http.StatusRequestEntityTooLarge)

@@ -5,7 +5,6 @@ package invoke
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -37,6 +36,9 @@ type Function struct {
 	Handler lambda.Handler
 }
 
+// ARN names the function.
+func (f Function) ARN() string { return "arn:aws:lambda:local:000000000000:function:" + f.Name }
+
 // Call invokes the function under a request id, which the handler finds in
 // lambdacontext. A function that does not end with its deadline is left
 // behind, running, with ErrTimeout: one process cannot stop it, as Lambda would.
@@ -48,7 +50,7 @@ func (f Function) Call(ctx context.Context, requestID string, payload []byte) ([
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
 		AwsRequestID:       requestID,
-		InvokedFunctionArn: "arn:aws:lambda:local:000000000000:function:" + f.Name,
+		InvokedFunctionArn: f.ARN(),
 	})
 
 	type outcome struct {
@@ -87,12 +89,4 @@ func (f Function) Call(ctx context.Context, requestID string, payload []byte) ([
 		return nil, ErrAnswerTooLarge
 	}
 	return o.answer, nil
-}
-
-// NewRequestID is an id of the form Lambda uses, a random UUID.
-func NewRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dsync/infra/local/invoke"
+	"dsync/infra/local/uuid"
 )
 
 // envelope is what a payload has around and between its records.
@@ -96,7 +97,7 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 func (s *shard) invoke(ctx context.Context, batch []record) (done int, failure error) {
 	// A batch in flight is finished when the machine stops: its deadline is
 	// the function's timeout.
-	answer, err := s.function.Call(context.WithoutCancel(ctx), invoke.NewRequestID(), payload(batch))
+	answer, err := s.function.Call(context.WithoutCancel(ctx), uuid.New(), payload(batch))
 	if err != nil {
 		return 0, err
 	}
@@ -159,7 +160,7 @@ func (s *shard) giveUp(ctx context.Context, batch []record, condition string, at
 		StartSequenceNumber: first.sequence, EndSequenceNumber: last.sequence,
 		FirstArrival: first.created.UTC(), LastArrival: last.created.UTC(),
 	}}
-	d.RequestContext.FunctionARN = "arn:aws:lambda:local:000000000000:function:" + s.function.Name
+	d.RequestContext.FunctionARN = s.function.ARN()
 	d.RequestContext.Condition = condition
 	d.RequestContext.ApproximateInvokeCount = attempts
 	if failure != nil {

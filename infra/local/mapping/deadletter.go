@@ -2,9 +2,10 @@ package mapping
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
+	"errors"
 	"time"
+
+	"dsync/infra/local/ndjson"
 )
 
 // Why a batch was given up, in AWS's words.
@@ -14,7 +15,8 @@ const (
 )
 
 // DeadLetter is a batch that the mapping has given up, in the shape of an
-// invocation record of Lambda, with the payload.
+// invocation record of Lambda. On AWS only a bucket gets the payload; one
+// machine has none, so here it goes along to a queue when it fits.
 type DeadLetter struct {
 	RequestContext struct {
 		FunctionARN            string `json:"functionArn"`
@@ -27,7 +29,7 @@ type DeadLetter struct {
 	Version   string          `json:"version"`
 	Timestamp time.Time       `json:"timestamp"`
 	Batch     DeadBatch       `json:"DDBStreamBatchInfo"`
-	Payload   json.RawMessage `json:"payload"`
+	Payload   json.RawMessage `json:"payload,omitempty"`
 }
 
 // DeadBatch says where in the stream the batch is.
@@ -42,21 +44,17 @@ type DeadBatch struct {
 }
 
 // AppendTo is an on-failure destination that adds a line to a file and has it
-// on the disk before it returns.
-func AppendTo(file string) func(DeadLetter) error {
+// on the disk before it returns. Only one mapping may use a file.
+func AppendTo(path string) func(DeadLetter) error {
 	return func(d DeadLetter) error {
 		line, err := json.Marshal(d)
 		if err != nil {
 			return err
 		}
-		f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		file, err := ndjson.Open(path)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		if _, err := f.Write(append(line, '\n')); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		return f.Sync()
+		return errors.Join(file.Append(line), file.Sync(), file.Close())
 	}
 }

@@ -82,6 +82,9 @@ func New(o Options) (*Mapping, error) {
 	if o.Consumer.BatchSize < 1 {
 		return fail(fmt.Errorf("batch size %d", o.Consumer.BatchSize))
 	}
+	if o.Consumer.RetryAttempts < topology.Unlimited {
+		return fail(fmt.Errorf("retry attempts %d", o.Consumer.RetryAttempts))
+	}
 	filter, err := pattern.Compile(o.Consumer.Filter.Pattern())
 	if err != nil {
 		return fail(err)

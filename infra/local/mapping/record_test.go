@@ -1,7 +1,10 @@
 package mapping
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -200,5 +203,30 @@ func TestCut(t *testing.T) {
 		if batch, rest = cut(rest, 100); len(batch) != 1 {
 			t.Errorf("%d records in a batch, want 1 for the size of it", len(batch))
 		}
+	}
+}
+
+func TestDeadLettersInAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "dead-letters.ndjson")
+	keep := AppendTo(file)
+	for _, sequence := range []string{"1", "2"} {
+		if err := keep(DeadLetter{Batch: DeadBatch{StartSequenceNumber: sequence}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for line := range bytes.Lines(text) {
+		var d DeadLetter
+		if err := json.Unmarshal(line, &d); err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, d.Batch.StartSequenceNumber)
+	}
+	if diff := cmp.Diff([]string{"1", "2"}, kept); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"dsync/infra/local/invoke"
 	"dsync/infra/local/mapping"
 	"dsync/infra/local/schema"
+	"dsync/infra/local/uuid"
 	"dsync/infra/topology"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -67,7 +68,7 @@ func sdk(endpoint string) aws.Config {
 
 func newStream(t *testing.T) *stream {
 	t.Helper()
-	s := &stream{db: dynamodb.NewFromConfig(sdk(endpoint)), table: strings.ReplaceAll(t.Name(), "/", "-") + "-" + invoke.NewRequestID()}
+	s := &stream{db: dynamodb.NewFromConfig(sdk(endpoint)), table: strings.ReplaceAll(t.Name(), "/", "-") + "-" + uuid.New()}
 	if err := schema.Create(t.Context(), s.db, topology.Dsync().Table, s.table); err != nil {
 		t.Fatal(err)
 	}

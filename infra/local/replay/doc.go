@@ -13,7 +13,8 @@
 //	expect         its answer
 //	then           requests that look at the outcome, each with its answer
 //	unchanged      request and then leave every item of the table as it was
-//	events         the events that request and then cause, no more and no less
+//	events         the events that request and then cause, no more and no less;
+//	               those of the directory's own beginning are left out
 //
 // A request has a method, a path as it goes over the wire (below the Tenant
 // URL, or a whole URL), headers beside the usual ones ("" takes one away), and

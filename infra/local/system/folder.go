@@ -61,6 +61,8 @@ type connection struct {
 	DirectoryID    string `json:"directory_id"`
 	OrganizationID string `json:"organization_id"`
 	APIURL         string `json:"api_url"`
+	APIKey         string `json:"api_key"`
+	LambdaURL      string `json:"lambda_url"`
 	PID            int    `json:"pid"`
 }
 

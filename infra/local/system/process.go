@@ -6,30 +6,23 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"sync"
+
+	"dsync/infra/local/runtime"
 )
 
-// useEndpoints points the SDK of this process at the engine and the bus, by
-// the SDK's own variables, and away from whatever AWS account its user has
-// configured. undo puts everything back.
-func useEndpoints(engine, bus string) (undo func() error, err error) {
-	variables := map[string]string{
-		"AWS_ENDPOINT_URL_DYNAMODB":         engine,
-		"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": engine,
-		"AWS_ENDPOINT_URL_EVENTBRIDGE":      bus,
-		"AWS_REGION":                        region,
-		"AWS_ACCESS_KEY_ID":                 "local",
-		"AWS_SECRET_ACCESS_KEY":             "local",
-		"AWS_EC2_METADATA_DISABLED":         "true",
-		"AWS_CONFIG_FILE":                   os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE":       os.DevNull,
-		// Each of these can lead elsewhere, or refuse an endpoint.
-		"AWS_SESSION_TOKEN":                   "",
-		"AWS_PROFILE":                         "",
-		"AWS_DEFAULT_PROFILE":                 "",
-		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "",
-		"AWS_USE_FIPS_ENDPOINT":               "",
-		"AWS_USE_DUALSTACK_ENDPOINT":          "",
-		"AWS_CA_BUNDLE":                       "",
+// misleading are variables that can lead elsewhere, or refuse an endpoint.
+var misleading = []string{
+	"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_CA_BUNDLE",
+}
+
+// use points the SDK of this process at the services. undo puts everything
+// back.
+func use(s runtime.Services) (undo func() error, err error) {
+	variables := s.Variables()
+	for _, name := range misleading {
+		variables[name] = ""
 	}
 	var undoing []func() error
 	undo = func() error {
@@ -82,4 +75,16 @@ func ownLogger(functions, user io.Writer) *slog.Logger {
 		slog.NewJSONHandler(functions, nil),
 		slog.NewTextHandler(user, &slog.HandlerOptions{Level: slog.LevelError}),
 	))
+}
+
+// oneByOne lets one writer write at a time.
+type oneByOne struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneByOne) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }

@@ -16,4 +16,7 @@ var builders = map[string]func(context.Context, app.Environment) (lambda.Handler
 	"discovery": app.Discovery,
 	"relay":     app.Relay,
 	"jobs":      app.Jobs,
+	"api":       app.API,
+	"apikey":    app.APIKey,
+	"redrive":   app.Redrive,
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,18 +39,23 @@ func TestEveryFunctionIsHere(t *testing.T) {
 // A function sees the variables that the topology gives it, and no others.
 func TestEnvironmentIsTheTopologys(t *testing.T) {
 	t.Setenv("DSYNC_STRAY", "x")
-	s := &System{values: map[topology.Reference]string{topology.TableName: "t", topology.EventBusName: "b"}}
+	s := &System{values: map[topology.Reference]string{
+		topology.TableName: "t", topology.EventBusName: "b", topology.RelayDeadLettersURL: "q",
+	}}
+	all := []string{"TABLE_NAME", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL"}
 	for _, f := range topology.Dsync().Functions {
 		env := s.environment(f.Environment)
-		for _, name := range []string{"TABLE_NAME", "EVENT_BUS_NAME", "DSYNC_STRAY"} {
+		for _, name := range append(all, "DSYNC_STRAY") {
 			reference, given := f.Environment[name]
 			if got := env(name); got != s.values[reference] || (got != "") != given {
 				t.Errorf("%s sees %s=%q", f.Name, name, got)
 			}
 		}
 	}
-	if env := s.Environment(); env("TABLE_NAME") != "t" || env("EVENT_BUS_NAME") != "b" {
-		t.Error("the environment of all functions lacks a variable")
+	for i, name := range all {
+		if got, want := s.Environment()(name), []string{"t", "b", "q"}[i]; got != want {
+			t.Errorf("the environment of all functions has %s=%q, want %q", name, got, want)
+		}
 	}
 }
 
@@ -59,11 +65,11 @@ func TestEndpointsAreUndone(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "company")
 	t.Setenv("AWS_REGION", "eu-central-1")
 	before := os.Environ()
-	undo, err := useEndpoints("http://engine", "http://bus")
+	undo, err := use(runtime.Services{DynamoDB: "http://engine", Bus: "http://bus", Queues: "http://queues"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ENDPOINT_URL_EVENTBRIDGE") != "http://bus" {
+	if os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ENDPOINT_URL_EVENTBRIDGE") != "http://bus" || os.Getenv("AWS_ENDPOINT_URL_SQS") != "http://queues" {
 		t.Error("the variables are not set")
 	}
 	if err := undo(); err != nil {

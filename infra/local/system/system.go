@@ -2,7 +2,9 @@
 // topology says, with no AWS account.
 //
 // The functions are the ones that are deployed, built in this process by the
-// same code, with the same SDK clients; only the endpoints differ. An event
+// same code, with the same SDK clients; only the endpoints differ. Or they run
+// in processes of their own, from binaries that are built as the deployed ones
+// are: slower to start, and as far apart as in Lambda. An event
 // is delivered at least once, also when the machine is ended by kill -9
 // between the answer to a request and its event, if there is a data folder.
 //
@@ -17,23 +19,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"sync"
 	"time"
 
+	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
 	"dsync/internal/app"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-const (
-	region = "us-east-1"
-
-	// What a first start creates.
-	organizationName = "Demo organization"
-	directoryName    = "Entra ID"
-)
+const region = "us-east-1"
 
 // Options say how to run a machine.
 type Options struct {
@@ -42,7 +38,10 @@ type Options struct {
 	// Extensions are custom schemas that the users of the directory of a first
 	// start have, in the JSON form of RFC 7643 section 7.
 	Extensions []json.RawMessage
-	Log        io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
+	// Processes runs each function in processes of its own. The working
+	// directory is in the module, then, and there is Go on PATH.
+	Processes bool
+	Log       io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
 	// OnEvent sees each event as it is handed to a target, in the order of
 	// delivery, one at a time; may be nil.
 	OnEvent func(json.RawMessage)
@@ -55,6 +54,8 @@ type System struct {
 	Token          string // the Secret Token
 	DirectoryID    string
 	OrganizationID string
+	APIKey         string // for the REST API
+	LambdaURL      string // where an operator invokes functions
 
 	folder folder
 	values map[topology.Reference]string
@@ -69,7 +70,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	s := &System{folder: folder(o.DataDir)}
+	s := &System{folder: folder(o.DataDir), values: map[topology.Reference]string{}}
 	s.stop = sync.OnceValue(s.takeDown)
 	defer func() {
 		if err != nil {
@@ -93,19 +94,18 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{topology: topology.Dsync(), system: s, log: ownLogger(functionLog, o.Log)}
+	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
+	p := &parts{
+		topology: topology.Dsync(), system: s, services: runtime.Services{Region: region},
+		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
+	}
 	for _, step := range []func(context.Context, Options) error{
-		p.startEngine, p.startBus, p.createTable, p.buildFunctions,
+		p.startEngine, p.startBus, p.startQueues, p.useServices, p.createTable, p.buildFunctions,
+		p.connect, p.startMappings, p.startOperator,
 	} {
 		if err := step(ctx, o); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.connect(ctx, port, o.Extensions); err != nil {
-		return nil, err
-	}
-	if err := p.startMappings(ctx); err != nil {
-		return nil, err
 	}
 	if err := p.startFront(listeners); err != nil {
 		return nil, err
@@ -149,38 +149,13 @@ func (s *System) environment(variables map[string]topology.Reference) app.Enviro
 // DynamoDB is a client of the engine, as the functions' are.
 func (s *System) DynamoDB() *dynamodb.Client { return s.db }
 
-// connect takes up the connection of the last run, or creates one. A first
-// start that ends before the connection is kept leaves an unused directory
-// behind, and the next start creates another.
-func (s *System) connect(ctx context.Context, port int, extensions []json.RawMessage) error {
-	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
-	kept, err := s.folder.connection()
-	if err != nil {
-		return err
-	}
-	var externalKey string
-	if kept != nil {
-		s.Token, s.DirectoryID, s.OrganizationID = kept.Token, kept.DirectoryID, kept.OrganizationID
-		externalKey = path.Base(kept.TenantURL)
-	} else {
-		c, err := app.Connect(ctx, s.Environment(), organizationName, directoryName, extensions...)
-		if err != nil {
-			return fmt.Errorf("connecting the first directory: %w", err)
-		}
-		s.Token, s.DirectoryID, s.OrganizationID = c.Token, c.DirectoryID, c.OrganizationID
-		externalKey = c.ExternalKey
-	}
-	s.TenantURL = s.APIURL + "/scim/v2.0/" + externalKey
-	return nil
-}
-
 func (s *System) connection(pid int) connection {
-	return connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, pid}
+	return connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, s.APIKey, s.LambdaURL, pid}
 }
 
-// openLog decides where functions log to.
+// openLog decides where functions log to, also several of them at once.
 func (s *System) openLog(user io.Writer) (io.Writer, error) {
-	w := user
+	var w io.Writer = &oneByOne{w: user}
 	if s.folder.kept() {
 		f, err := os.OpenFile(s.folder.path("functions.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
@@ -193,5 +168,6 @@ func (s *System) openLog(user io.Writer) (io.Writer, error) {
 	return w, nil
 }
 
-// patience bounds each part of a stop: longer than any function may take.
+// patience bounds each part of a stop: longer than any function may take that
+// a request or the stream invokes. An operator's invocation is ended.
 const patience = 70 * time.Second

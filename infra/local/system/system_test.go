@@ -156,6 +156,8 @@ type connection struct {
 	DirectoryID    string `json:"directory_id"`
 	OrganizationID string `json:"organization_id"`
 	APIURL         string `json:"api_url"`
+	APIKey         string `json:"api_key"`
+	LambdaURL      string `json:"lambda_url"`
 	PID            int    `json:"pid"`
 }
 
@@ -179,7 +181,7 @@ func TestRestartKeepsTheData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
 	var first observed
 	s := start(t, system.Options{DataDir: dir, OnEvent: first.add})
-	want := connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, os.Getpid()}
+	want := connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, s.APIKey, s.LambdaURL, os.Getpid()}
 	if diff := cmp.Diff(want, readConnection(t, dir)); diff != "" {
 		t.Errorf("dsync.json (-want +got)\n%s", diff)
 	}
@@ -211,7 +213,7 @@ func TestRestartKeepsTheData(t *testing.T) {
 
 	var second observed
 	again := start(t, system.Options{DataDir: dir, OnEvent: second.add})
-	if again.Token != s.Token || again.DirectoryID != s.DirectoryID || again.OrganizationID != s.OrganizationID {
+	if s.APIKey == "" || again.APIKey != s.APIKey || again.Token != s.Token || again.DirectoryID != s.DirectoryID || again.OrganizationID != s.OrganizationID {
 		t.Error("the connection changed")
 	}
 	status, body := send(t, "GET", again.TenantURL+`/Users?filter=userName+eq+%22ada@example.com%22`, again.Token, "")
@@ -225,6 +227,23 @@ func TestRestartKeepsTheData(t *testing.T) {
 		t.Errorf("%d events before the restart, %d after, %d seen", len(before), len(after), len(second.types()))
 	}
 	if err := again.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// A folder from before there were API keys.
+	file := filepath.Join(dir, "dsync.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(text, []byte(`"api_key"`), []byte(`"other"`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := start(t, system.Options{DataDir: dir})
+	if kept := readConnection(t, dir); old.APIKey == "" || old.APIKey == s.APIKey || kept.APIKey != old.APIKey || old.Token != s.Token {
+		t.Errorf("the API key %q, kept %q", old.APIKey, kept.APIKey)
+	}
+	if err := old.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if err := system.Reset(dir); err != nil {

@@ -1,4 +1,4 @@
-package bus_test
+package ndjson_test
 
 import (
 	"encoding/json"
@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/infra/local/bus"
+	"dsync/infra/local/ndjson"
 )
 
-func TestLogHealsATornLine(t *testing.T) {
+func TestOpenHealsATornLine(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	for name, c := range map[string]struct{ before, after string }{
 		"absent":             {"", ""},
@@ -26,7 +26,7 @@ func TestLogHealsATornLine(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		l, err := bus.OpenLog(file)
+		l, err := ndjson.Open(file)
 		if err != nil {
 			t.Fatal(err)
 		}

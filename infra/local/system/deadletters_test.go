@@ -1,0 +1,67 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"dsync/infra/local/mapping"
+	"dsync/infra/local/queue"
+	"dsync/infra/local/runtime"
+	"dsync/infra/topology"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+// What a mapping gives up is in the queue of its consumer, also after a
+// restart; a payload that no message can hold is left out.
+func TestGivenUpIsInTheQueue(t *testing.T) {
+	dir := t.TempDir()
+	queues := func() (*parts, *sqs.Client) {
+		p := &parts{
+			topology: topology.Dsync(), log: slog.New(slog.DiscardHandler), services: runtime.Services{Region: region},
+			system: &System{folder: folder(dir), values: map[topology.Reference]string{}},
+		}
+		if err := p.startQueues(t.Context(), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.system.takeDown() })
+		return p, sqs.New(sqs.Options{
+			Region: region, BaseEndpoint: &p.services.Queues,
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+			}),
+		})
+	}
+	p, _ := queues()
+	for shard, size := range map[string]int{"small": 100, "large": queue.MaxMessage} {
+		payload, _ := json.Marshal(strings.Repeat("x", size))
+		if err := p.giveUp("relay")(mapping.DeadLetter{Batch: mapping.DeadBatch{ShardID: shard}, Payload: payload}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.giveUp("jobs")(mapping.DeadLetter{Batch: mapping.DeadBatch{ShardID: "of jobs"}}); err != nil {
+		t.Fatal(err)
+	}
+
+	p, client := queues() // the first one was not stopped
+	url := p.system.environment(topology.Dsync().Function("redrive").Environment)("DEAD_LETTER_QUEUE_URL")
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: queue.MaxBatch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, m := range out.Messages {
+		var d mapping.DeadLetter
+		if err := json.Unmarshal([]byte(*m.Body), &d); err != nil {
+			t.Fatal(err)
+		}
+		has[d.Batch.ShardID] = len(d.Payload) > 0
+	}
+	if payload, there := has["large"]; len(has) != 2 || !has["small"] || payload || !there {
+		t.Errorf("received %v", has)
+	}
+}

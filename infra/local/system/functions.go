@@ -1,0 +1,120 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"dsync/infra/local/invoke"
+	"dsync/infra/local/runtime"
+	"dsync/infra/topology"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// buildFunctions gives each function the environment that the topology gives
+// it, and no more.
+func (p *parts) buildFunctions(ctx context.Context, o Options) error {
+	for _, f := range p.topology.Functions {
+		for name, reference := range f.Environment {
+			if p.system.values[reference] == "" {
+				return fmt.Errorf("function %s: one machine cannot tell the %s, which is %s", f.Name, reference, name)
+			}
+		}
+	}
+	build := p.inThisProcess
+	if o.Processes {
+		build = p.inProcesses
+	}
+	handlers, err := build(ctx)
+	if err != nil {
+		return err
+	}
+	p.functions = map[string]invoke.Function{}
+	for _, f := range p.topology.Functions {
+		p.functions[f.Name] = invoke.Function{Name: f.Name, Timeout: f.Timeout, Handler: handlers[f.Name]}
+	}
+	return nil
+}
+
+func (p *parts) inThisProcess(ctx context.Context) (map[string]lambda.Handler, error) {
+	handlers := map[string]lambda.Handler{}
+	for _, f := range p.topology.Functions {
+		build, ok := builders[f.Name]
+		if !ok {
+			return nil, fmt.Errorf("function %s is in the topology and not in this program", f.Name)
+		}
+		handler, err := build(ctx, p.system.environment(f.Environment))
+		if err != nil {
+			return nil, fmt.Errorf("function %s: %w", f.Name, err)
+		}
+		handlers[f.Name] = handler
+	}
+	return handlers, nil
+}
+
+// inProcesses builds the functions' binaries and starts one process of each,
+// to see that it can.
+func (p *parts) inProcesses(ctx context.Context) (map[string]lambda.Handler, error) {
+	dir, err := p.binaries()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range p.topology.Functions {
+		names = append(names, f.Name)
+	}
+	if err := runtime.Build(ctx, dir, "", names...); err != nil {
+		return nil, err
+	}
+	handlers := map[string]lambda.Handler{}
+	failures := make([]error, len(p.topology.Functions))
+	var starting sync.WaitGroup
+	for i, f := range p.topology.Functions {
+		function := runtime.New(runtime.Options{
+			Name:      f.Name,
+			Binary:    runtime.Bootstrap(dir, f.Name),
+			Variables: p.variables(f),
+			MemoryMiB: f.MemoryMiB,
+			Log:       p.functionLog,
+		})
+		p.system.onStop(function.Close)
+		handlers[f.Name] = function
+		starting.Go(func() { failures[i] = function.Warm(ctx) })
+	}
+	starting.Wait()
+	return handlers, errors.Join(failures...)
+}
+
+// binaries is the folder for the functions' binaries.
+func (p *parts) binaries() (string, error) {
+	if p.system.folder.kept() {
+		return filepath.Abs(p.system.folder.path("bin"))
+	}
+	dir, err := os.MkdirTemp("", "dsync-bin-")
+	if err == nil {
+		p.system.onStop(func() error { return os.RemoveAll(dir) })
+	}
+	return dir, err
+}
+
+// variables is all that the process of a function sees of its environment.
+func (p *parts) variables(f topology.Function) map[string]string {
+	variables := p.services.Variables()
+	env := p.system.environment(f.Environment)
+	for name := range f.Environment {
+		variables[name] = env(name)
+	}
+	return variables
+}
+
+// startOperator starts the endpoint at which an operator invokes functions.
+func (p *parts) startOperator(ctx context.Context, _ Options) (err error) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.system.LambdaURL, err = p.serveHere(invoke.NewEndpoint(running, p.functions))
+	p.system.onStop(func() error { stop(); return nil })
+	return err
+}

@@ -1,0 +1,121 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+
+	"dsync/infra/local/bus"
+	"dsync/infra/local/mapping"
+	"dsync/infra/local/ndjson"
+	"dsync/infra/local/queue"
+	"dsync/infra/topology"
+)
+
+// serveHere serves h at a port that only this machine reaches, until the
+// system stops.
+func (p *parts) serveHere(h http.Handler) (url string, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := serve(h, p.log, listener)
+	p.system.onStop(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		return server.Shutdown(ctx)
+	})
+	return "http://" + listener.Addr().String(), nil
+}
+
+// startBus starts the bus with its targets.
+func (p *parts) startBus(_ context.Context, o Options) error {
+	deliver, err := p.eventLog(o.OnEvent)
+	if err != nil {
+		return err
+	}
+	name := p.topology.Bus.Name + "-local"
+	b, err := bus.New(bus.Options{
+		Name:    name,
+		Region:  region,
+		Rules:   p.topology.Rules,
+		Targets: map[topology.Target]bus.Target{topology.EventLog: deliver},
+		Log:     p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.system.values[topology.EventBusName] = name
+	p.services.Bus, err = p.serveHere(b)
+	return err
+}
+
+// eventLog is the target of that name: a file, if there is a folder for it,
+// and whoever wants to see the events.
+func (p *parts) eventLog(observe func(json.RawMessage)) (bus.Target, error) {
+	if observe == nil {
+		observe = func(json.RawMessage) {}
+	}
+	if !p.system.folder.kept() {
+		return func(event json.RawMessage) error { observe(event); return nil }, nil
+	}
+	file, err := ndjson.Open(p.system.folder.path("events.ndjson"))
+	if err != nil {
+		return nil, err
+	}
+	p.system.onStop(file.Close)
+	return func(event json.RawMessage) error {
+		if err := file.Append(event); err != nil {
+			return err
+		}
+		observe(event)
+		return nil
+	}, nil
+}
+
+// deadLetters is the name of the queue that takes what a consumer gives up.
+func deadLetters(function string) string { return function + "-dead-letters" }
+
+// startQueues starts a dead-letter queue for each stream consumer.
+func (p *parts) startQueues(context.Context, Options) error {
+	var names []string
+	for _, f := range p.topology.Functions {
+		if f.Stream != nil {
+			names = append(names, deadLetters(f.Name))
+		}
+	}
+	q, err := queue.Open(queue.Options{Names: names, Region: region, File: p.system.folder.path("dead-letters.ndjson")})
+	if err != nil {
+		return err
+	}
+	p.system.onStop(q.Close)
+	p.queues = q
+	if p.services.Queues, err = p.serveHere(q); err != nil {
+		return err
+	}
+	p.system.values[topology.RelayDeadLettersURL] = queue.URL(p.services.Queues, deadLetters("relay"))
+	return nil
+}
+
+// giveUp is the on-failure destination of a consumer: its queue.
+func (p *parts) giveUp(function string) func(mapping.DeadLetter) error {
+	return func(d mapping.DeadLetter) error {
+		body, err := json.Marshal(d)
+		if err == nil && len(body) > queue.MaxMessage {
+			d.Payload = nil
+			body, err = json.Marshal(d)
+		}
+		if err != nil {
+			return err
+		}
+		return p.queues.Send(deadLetters(function), string(body))
+	}
+}
+
+// useServices points the SDK of this process at the services.
+func (p *parts) useServices(context.Context, Options) error {
+	undo, err := use(p.services)
+	p.system.onStop(undo)
+	return err
+}
