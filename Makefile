@@ -1,29 +1,46 @@
 # dsync: every task, here and in CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo reset build test lint synth deploy bench fuzz clean
+.PHONY: help run demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz clean
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
 STAGE     ?= dev
 PORT      ?= 8080
+# More for the CDK, such as CONTEXT='-c tracing=on'; what shall stay stands in cdk.json.
+CONTEXT   ?=
 FUZZTIME  ?= 10m
 
-# Reproducible arm64 binaries: no paths, no build id, no RPC mode.
-LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -tags lambda.norpc -ldflags '-s -w -buildid='
+# Reproducible arm64 binaries: no paths, no build id, no commit, no RPC mode.
+LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid='
 
 # The CDK's runtime prints a banner about Node.js 20 that nobody here can act on.
 CDK := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Run the whole system on this machine (PORT=8080); no AWS account
+run: ## Run the whole system on this machine; no AWS account (PORT=8080, PROCESSES=1 for real binaries)
 	@mkdir -p .local
 	@go build -o .local/dsync ./infra/local
 	@PORT=$(PORT) exec .local/dsync
 
 demo: ## Play Entra against the running system and check every event
 	@go run ./infra/demo
+
+chaos: ## Prove that no event is lost: 10,000 changes while everything fails
+	go run ./infra/chaos
+
+directory: ## Create a customer's directory and print what to paste into Entra (NAME='Acme Inc.')
+	@go run ./infra/operate directory "$$NAME"
+
+tail: ## Follow events live, one line each
+	@go run ./infra/operate tail
+
+api-key: ## Make an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
+	@go run ./infra/operate api-key "$$NAME"
+
+redrive: ## Publish events once more (FROM=… TO=…, or PARKED=1; STACK=dsync-dev for a deployed stack)
+	@go run ./infra/operate redrive $(if $(PARKED),parked,"$$FROM" "$$TO")
 
 reset: ## Forget the data of `make run`
 	@go run ./infra/local reset
@@ -34,7 +51,7 @@ build: $(BINARIES) ## Build the Lambda binaries into dist/
 $(BINARIES): dist/%/bootstrap:
 	$(LAMBDA_BUILD) -o $@ ./functions/$*
 
-test: lint ## What CI runs: lint, then every test with the race detector
+test: lint node_modules/.package-lock.json ## What CI runs: lint, then every test with the race detector
 	go test -race $$(go list ./... | grep -v -e '^dsync/infra/stack$$' -e '^dsync/infra$$')
 	go test ./infra/stack
 
@@ -54,13 +71,36 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund
 
 synth: build node_modules/.package-lock.json ## Write the CloudFormation template into cdk.out/
-	$(CDK) synth --quiet -c stage=$(STAGE)
+	$(CDK) synth --quiet -c stage=$(STAGE) $(CONTEXT)
+
+bootstrap: build node_modules/.package-lock.json ## Prepare an AWS account and region for the CDK, once
+	$(CDK) bootstrap -c stage=$(STAGE) $(CONTEXT)
+
+diff: build node_modules/.package-lock.json ## Show what a deployment would change (STAGE=dev)
+	$(CDK) diff -c stage=$(STAGE) $(CONTEXT)
 
 deploy: build node_modules/.package-lock.json ## Deploy to your AWS account (STAGE=dev)
-	$(CDK) deploy -c stage=$(STAGE)
+	$(CDK) deploy -c stage=$(STAGE) $(CONTEXT)
+
+destroy: build node_modules/.package-lock.json ## Delete the stack (STAGE=dev); STAGE=prod needs FORCE=1
+	@if [ "$(STAGE)" != dev ] && [ "$(FORCE)" != 1 ]; then \
+		echo "dsync-$(STAGE) serves customers: their Tenant URLs would stop working. If that is meant: make destroy STAGE=$(STAGE) FORCE=1"; exit 1; \
+	fi
+	$(CDK) destroy -c stage=$(STAGE) $(CONTEXT)
+
+logs: ## Follow the log of a deployed function (FUNCTION=relay STAGE=dev)
+	@[ -n "$(FUNCTION)" ] || { echo "which function? make logs FUNCTION=<one of: $(FUNCTIONS)>"; exit 1; }
+	@id=$$(echo $(FUNCTION) | awk '{ print toupper(substr($$0, 1, 1)) substr($$0, 2) "Logs" }'); \
+	group=$$(aws cloudformation list-stack-resources --stack-name dsync-$(STAGE) --output json \
+		--query "StackResourceSummaries[?starts_with(LogicalResourceId,'$$id')].PhysicalResourceId | [0]" | tr -d '"'); \
+	[ -n "$$group" ] && aws logs tail "$$group" --follow --since 15m
+
+smoke: ## Play Entra against a deployed stack and check its answers and events (DSYNC_URL=… DSYNC_API_KEY=…)
+	@go run ./infra/demo -remote
 
 bench: ## Print CPU, allocations, round trips and capacity units
-	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory
+	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory ./internal/relay
+	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)

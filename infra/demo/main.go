@@ -1,5 +1,6 @@
 // Demo plays Microsoft Entra against the system that `make run` started on
-// this machine, and checks that every change has its event. It exits 0 when
+// this machine, or with -remote against a deployed one, and checks that every
+// change has its event. It exits 0 when
 // all checks passed, 1 when one failed, and 2 when the system is not running.
 package main
 
@@ -44,11 +45,16 @@ func main() {
 	seed := flag.Uint64("seed", 0, "seed of names and choices; 0: random")
 	timeout := flag.Duration("timeout", 0, "longest wait for outstanding events; 0: the default")
 	dir := flag.String("dir", ".local", "folder in which `make run` keeps its files")
+	remote := flag.Bool("remote", false, "against the stack that DSYNC_URL and DSYNC_API_KEY name")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(demo(ctx, *dir, entra.Config{Users: *users, Groups: *groups, Seed: *seed, Timeout: *timeout, Out: os.Stdout}))
+	c := entra.Config{Users: *users, Groups: *groups, Seed: *seed, Timeout: *timeout, Out: os.Stdout}
+	if *remote {
+		os.Exit(smoke(ctx, c, os.Getenv))
+	}
+	os.Exit(demo(ctx, *dir, c))
 }
 
 // number is a variable of the environment, 0 when it is not set.
@@ -80,7 +86,12 @@ func demo(ctx context.Context, dir string, c entra.Config) int {
 		fmt.Fprintln(os.Stderr, "Events cannot be followed:", err)
 		return exitFailed
 	}
-	fmt.Fprintf(c.Out, "Entra provisions %s\n\n", system.TenantURL)
+	return play(ctx, c)
+}
+
+// play runs the scenario and returns the exit code.
+func play(ctx context.Context, c entra.Config) int {
+	fmt.Fprintf(c.Out, "Entra provisions %s\n\n", c.TenantURL)
 	report, err := entra.Run(ctx, c)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "The run did not come to its end:", err)

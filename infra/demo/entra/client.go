@@ -79,12 +79,29 @@ func newClient(base, token string) *client {
 	return &client{base: base, token: token, http: &http.Client{Transport: transport}}
 }
 
+// tooFast is how long to wait before a request is repeated that came too fast.
+const tooFast = time.Second
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // do sends q and reads the answer. The error means that there was none.
 func (c *client) do(ctx context.Context, q request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	started := time.Now()
 	a, err := c.send(ctx, q)
+	for err == nil && a.status == http.StatusTooManyRequests { // Entra comes again, too
+		if err = sleep(ctx, tooFast); err == nil {
+			a, err = c.send(ctx, q)
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}

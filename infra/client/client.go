@@ -1,0 +1,129 @@
+// Package client calls the REST API of a dsync that runs somewhere, for the
+// commands of a terminal.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// Client calls the API at URL with Key.
+type Client struct {
+	URL string // https://…, without a slash at its end
+	Key string
+}
+
+// Call makes a request. body is sent as JSON unless it is nil, and the answer
+// is read into answer unless that is nil. An answer that is no success is an
+// error with its text.
+func (c Client) Call(ctx context.Context, method, path string, body, answer any) error {
+	var text io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		text = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.URL+path, text)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.Key)
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("%s %s: %s %s", method, path, response.Status, bytes.TrimSpace(b))
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(b, answer)
+}
+
+// Connection is a new customer's directory.
+type Connection struct {
+	OrganizationID string
+	DirectoryID    string
+	TenantURL      string
+	Token          string
+}
+
+// Connect creates an organization with a directory.
+func (c Client) Connect(ctx context.Context, name string) (Connection, error) {
+	var organization struct {
+		ID string `json:"id"`
+	}
+	if err := c.Call(ctx, http.MethodPost, "/organizations", map[string]any{"name": name}, &organization); err != nil {
+		return Connection{}, err
+	}
+	var directory struct {
+		ID        string `json:"id"`
+		TenantURL string `json:"tenant_url"`
+		Token     struct {
+			Secret string `json:"token"`
+		} `json:"token"`
+	}
+	body := map[string]any{"name": name, "organization_id": organization.ID}
+	err := c.Call(ctx, http.MethodPost, "/directories", body, &directory)
+	return Connection{organization.ID, directory.ID, directory.TenantURL, directory.Token.Secret}, err
+}
+
+// Page is a page of events.
+type Page struct {
+	Data     []json.RawMessage `json:"data"`
+	Metadata struct {
+		After string `json:"after"`
+	} `json:"list_metadata"`
+}
+
+// Events lists events.
+func (c Client) Events(ctx context.Context, query url.Values) (Page, error) {
+	var p Page
+	err := c.Call(ctx, http.MethodGet, "/events?"+query.Encode(), nil, &p)
+	return p, err
+}
+
+// Follow reads on from the event after ("" from the first) until there are no
+// more for now, hands each to visit, and returns the id of the last one.
+func (c Client) Follow(ctx context.Context, query url.Values, after string, visit func(json.RawMessage) error) (string, error) {
+	for {
+		if after != "" {
+			query.Set("after", after)
+			query.Del("range_start")
+		}
+		p, err := c.Events(ctx, query)
+		if err != nil {
+			return after, err
+		}
+		for _, event := range p.Data {
+			var e struct {
+				ID string `json:"id"`
+			}
+			if err := json.Unmarshal(event, &e); err != nil {
+				return after, err
+			}
+			if err := visit(event); err != nil {
+				return after, err
+			}
+			after = e.ID
+		}
+		if p.Metadata.After == "" {
+			return after, nil
+		}
+		after = p.Metadata.After
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dsync/infra/local/system"
+)
+
+// output is a terminal that a test reads while a command writes.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+func nothing(string) string { return "" }
+
+// An operator's commands against a machine that runs here.
+func TestCommands(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := operate(t.Context(), []string{"tail"}, nothing, &output{}); err == nil || !strings.Contains(err.Error(), "make run") {
+		t.Errorf("without a system: %v", err)
+	}
+	var mu sync.Mutex
+	delivered := 0
+	machine, err := system.Start(t.Context(), system.Options{DataDir: folder, OnEvent: func(json.RawMessage) {
+		mu.Lock()
+		defer mu.Unlock()
+		delivered++
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := machine.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	run := func(env map[string]string, args ...string) string {
+		t.Helper()
+		var out output
+		if err := operate(t.Context(), args, func(name string) string { return env[name] }, &out); err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return out.String()
+	}
+
+	made := run(nil, "directory", "Acme Inc.")
+	for _, want := range []string{"Acme Inc. has a directory", machine.APIURL + "/scim/v2.0/", "dsync_scim_", "org_", "directory_"} {
+		if !strings.Contains(made, want) {
+			t.Errorf("%q is not in:\n%s", want, made)
+		}
+	}
+	fields := strings.Fields(made)
+	tenantURL, token := "", ""
+	for i, f := range fields {
+		switch {
+		case f == "URL":
+			tenantURL = fields[i+1]
+		case strings.HasPrefix(f, "dsync_scim_"):
+			token = f
+		}
+	}
+
+	key := run(map[string]string{"SCOPE": "read"}, "api-key", "billing")
+	value := strings.TrimSpace(key[strings.LastIndex(key, "dsync_api_"):])
+	remote := map[string]string{"DSYNC_URL": machine.APIURL + "/", "DSYNC_API_KEY": value}
+	refused := operate(t.Context(), []string{"directory", "x"}, func(name string) string { return remote[name] }, &output{})
+	if refused == nil || !strings.Contains(refused.Error(), "403") {
+		t.Errorf("a key that may only read: %v", refused)
+	}
+
+	// Another terminal follows, while Entra creates a user.
+	ctx, cancel := context.WithCancel(t.Context())
+	var tail output
+	ended := make(chan error)
+	go func() {
+		ended <- operate(ctx, []string{"tail"}, func(name string) string { return remote[name] }, &tail)
+	}()
+	wait := func(what string, enough func() bool) {
+		t.Helper()
+		for deadline := time.After(time.Minute); !enough(); {
+			select {
+			case <-deadline:
+				t.Fatalf("%s:\n%s", what, tail.String())
+			default:
+			}
+		}
+	}
+	wait("tail does not begin", func() bool { return strings.Contains(tail.String(), "Ctrl-C") })
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, tenantURL+"/Users", strings.NewReader(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusCreated {
+		t.Fatal(response.Status)
+	}
+	wait("tail shows no user", func() bool {
+		return strings.Contains(tail.String(), "dsync.user.created") && strings.Contains(tail.String(), "<ada@example.com>")
+	})
+	cancel()
+	<-ended
+
+	mu.Lock()
+	before := delivered
+	mu.Unlock()
+	if out := run(nil, "redrive", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), ""); !strings.Contains(out, fmt.Sprintf("Published %d events", before)) {
+		t.Errorf("%d events were delivered; %s", before, out)
+	}
+	mu.Lock()
+	if delivered != 2*before {
+		t.Errorf("%d deliveries after %d were redriven", delivered, before)
+	}
+	mu.Unlock()
+	if out := run(nil, "redrive", "parked"); !strings.Contains(out, "Published 0 events") {
+		t.Error(out)
+	}
+	for _, args := range [][]string{{}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
+		if err := operate(t.Context(), args, nothing, &output{}); err == nil {
+			t.Errorf("%q is carried out", args)
+		}
+	}
+	if err := operate(t.Context(), []string{"api-key", "x"}, func(name string) string { return map[string]string{"SCOPE": "all"}[name] }, &output{}); err == nil || !strings.Contains(err.Error(), "scope") {
+		t.Errorf("an unknown scope: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "dsync.json")); err != nil {
+		t.Error(err)
+	}
+}
