@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"dsync/events"
 	"dsync/infra/stack"
 	"dsync/infra/topology"
 
@@ -19,14 +20,20 @@ func main() {
 }
 
 func synthesize() int {
+	schemas, err := events.Schemas()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dsync:", err)
+		return 1
+	}
 	app := awscdk.NewApp(nil)
-	_, err := stack.New(app, "DsyncStack", stack.Props{
+	_, err = stack.New(app, stack.Name, stack.Props{
 		StackProps: awscdk.StackProps{
 			Description: jsii.String("Directory Sync for Microsoft Entra ID"),
 			Env:         environment(),
 		},
-		System: topology.Dsync(),
-		Dist:   "dist",
+		System:  topology.Dsync(),
+		Dist:    "dist",
+		Schemas: schemas,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "dsync:", err)

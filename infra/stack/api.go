@@ -29,19 +29,29 @@ var accessLog = map[string]string{
 	"error":              "$context.error.responseType",
 }
 
-// drawAPI draws the HTTP API. It has no authorizer: an authorizer can answer
-// neither 401 nor SCIM JSON, so each function authenticates for itself.
-func (d *drawing) drawAPI() awsapigatewayv2.CfnApi {
-	api := awsapigatewayv2.NewCfnApi(d.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
+// What the API lets through before it answers 429 by itself, without SCIM
+// JSON. It is a guard for the account, whose other APIs share a quota of
+// 10,000 requests a second with this one: Entra sends tens a second for a
+// directory, and what one directory may ask for the functions decide.
+const (
+	requestsPerSecond = 2000
+	requestsAtOnce    = 1000
+)
+
+// drawAPI draws the HTTP API and returns its endpoint. It has no authorizer:
+// an authorizer can answer neither 401 nor SCIM JSON, so each function
+// authenticates for itself.
+func (d *drawing) drawAPI() *string {
+	d.api = awsapigatewayv2.NewCfnApi(d.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name:         d.stack.StackName(),
-		Description:  jsii.String("SCIM endpoints of dsync"),
+		Description:  jsii.String("SCIM and REST API of dsync"),
 		ProtocolType: jsii.String("HTTP"),
 	})
 	logs := awslogs.NewLogGroup(d.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
 		// API Gateway writes a policy for each log group that is not below
 		// this prefix, into a document that an account can fill up.
 		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *d.stack.StackName()),
-		Retention:    logRetention,
+		Retention:    d.settings.logRetention,
 		// Under a fixed name: kept, it would stand in the way of the next
 		// stack of this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
@@ -51,23 +61,52 @@ func (d *drawing) drawAPI() awsapigatewayv2.CfnApi {
 		panic(err) // a map of strings marshals
 	}
 	// The stage named $default is the only one without its name in the path.
-	awsapigatewayv2.NewCfnStage(d.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      api.Ref(),
+	stage := awsapigatewayv2.NewCfnStage(d.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+		ApiId:      d.api.Ref(),
 		StageName:  jsii.String("$default"),
 		AutoDeploy: true,
 		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
 			DestinationArn: logs.LogGroupArn(),
 			Format:         jsii.String(string(format)),
 		},
+		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{
+			ThrottlingRateLimit:  jsii.Number(requestsPerSecond),
+			ThrottlingBurstLimit: jsii.Number(requestsAtOnce),
+		},
 	})
-	return api
+	if d.settings.domainName == "" {
+		return d.api.AttrApiEndpoint()
+	}
+	return d.drawDomain(stage)
+}
+
+// drawDomain leads a domain of the team's own to the API, and returns the
+// endpoint below it. The API's first endpoint goes on answering: Tenant URLs
+// that were pasted before the domain stay good.
+func (d *drawing) drawDomain(stage awsapigatewayv2.CfnStage) *string {
+	domain := awsapigatewayv2.NewCfnDomainName(d.stack, jsii.String("Domain"), &awsapigatewayv2.CfnDomainNameProps{
+		DomainName: &d.settings.domainName,
+		DomainNameConfigurations: []any{&awsapigatewayv2.CfnDomainName_DomainNameConfigurationProperty{
+			CertificateArn: &d.settings.certificate,
+			EndpointType:   jsii.String("REGIONAL"),
+			SecurityPolicy: jsii.String("TLS_1_2"),
+		}},
+	})
+	awsapigatewayv2.NewCfnApiMapping(d.stack, jsii.String("DomainMapping"), &awsapigatewayv2.CfnApiMappingProps{
+		ApiId:      d.api.Ref(),
+		DomainName: domain.Ref(),
+		Stage:      stage.Ref(),
+	})
+	d.output("DomainTarget", "Let a CNAME record of "+d.settings.domainName+" lead here", domain.AttrRegionalDomainName())
+	d.output("DomainTargetZone", "The hosted zone of that target, for an alias record in Route 53", domain.AttrRegionalHostedZoneId())
+	return jsii.String("https://" + d.settings.domainName)
 }
 
 // drawRoutes leads the routes to the function and lets this API, and nobody
 // else, call it.
-func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, function awslambda.Function, api awsapigatewayv2.CfnApi) {
+func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, function awslambda.Function) {
 	integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
-		ApiId:           api.Ref(),
+		ApiId:           d.api.Ref(),
 		IntegrationType: jsii.String("AWS_PROXY"),
 		// The function's ARN alone would do for AWS; this longer form is the
 		// one that every version of sam local understands.
@@ -81,7 +120,7 @@ func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, functi
 	})
 	for _, key := range routes {
 		awsapigatewayv2.NewCfnRoute(scope, jsii.String("Route "+key), &awsapigatewayv2.CfnRouteProps{
-			ApiId:             api.Ref(),
+			ApiId:             d.api.Ref(),
 			RouteKey:          jsii.String(key),
 			AuthorizationType: jsii.String("NONE"),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
@@ -94,7 +133,7 @@ func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, functi
 		// Any stage and route: which ones there are is decided above.
 		SourceArn: d.stack.FormatArn(&awscdk.ArnComponents{
 			Service:      jsii.String("execute-api"),
-			Resource:     api.Ref(),
+			Resource:     d.api.Ref(),
 			ResourceName: jsii.String("*/*"),
 		}),
 	})

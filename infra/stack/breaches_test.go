@@ -26,7 +26,10 @@ func breaches(t template) []string {
 					continue
 				}
 				// An index is granted by its name, and the streams of a log
-				// group by its ARN: nothing needs to spell out a wildcard.
+				// group by its ARN: hardly anything needs to spell out a wildcard.
+				if boundless(s) {
+					continue
+				}
 				for _, text := range slices.Concat(s.Actions, s.Resources, s.Principals) {
 					if strings.Contains(text, "*") {
 						breach("%s: wildcard %q in %+v", name, text, s)
@@ -36,6 +39,10 @@ func breaches(t template) []string {
 		}
 
 		switch resource.Type {
+		case "AWS::CloudWatch::Alarm":
+			if n := len(list(resource.get("Metrics"))); n > 11 {
+				breach("%s adds up %d metrics: CloudWatch takes ten", name, n-1)
+			}
 		case "AWS::Lambda::EventSourceMapping":
 			if idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
 				breach("%s has no failure destination", name)
@@ -84,6 +91,23 @@ func breaches(t template) []string {
 	return found
 }
 
+// boundless tells whether a statement is one of those that AWS lets nobody
+// bound further. docs/permissions.md names them.
+func boundless(s statement) bool {
+	switch strings.Join(s.Actions, " ") {
+	case "xray:PutTelemetryRecords xray:PutTraceSegments":
+		// X-Ray has no resources.
+		return slices.Equal(s.Resources, []string{"*"})
+	}
+	// Rules of others have no names yet: all of one bus, for their own makers,
+	// in the accounts named or in one organization.
+	everyone := slices.Equal(s.Principals, []string{"*"})
+	return s.Conditions["StringEqualsIfExists events:creatorAccount"] == "${aws:PrincipalAccount}" &&
+		slices.Equal(slices.Sorted(slices.Values(s.Actions)), ruleRights) &&
+		len(s.Resources) == 1 && strings.HasSuffix(s.Resources[0], "}/*") && strings.Contains(s.Resources[0], ":rule/${") &&
+		everyone == (s.Conditions["StringEquals aws:PrincipalOrgID"] != "")
+}
+
 // documents finds the policy documents in properties, however deep.
 func documents(value any) []any {
 	var found []any
@@ -94,9 +118,12 @@ func documents(value any) []any {
 		}
 	case map[string]any:
 		for name, element := range v {
-			if strings.HasSuffix(name, "PolicyDocument") || name == "ResourcePolicy" {
+			switch {
+			case strings.HasSuffix(name, "PolicyDocument") || name == "ResourcePolicy":
 				found = append(found, element)
-			} else {
+			case name == "Statement": // of the policy of a bus
+				found = append(found, map[string]any{"Statement": element})
+			default:
 				found = append(found, documents(element)...)
 			}
 		}

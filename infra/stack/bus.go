@@ -1,16 +1,11 @@
 package stack
 
 import (
-	"fmt"
-
-	"dsync/infra/topology"
+	"dsync/events"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
-	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventschemas"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -21,77 +16,79 @@ func (d *drawing) drawBus() {
 		EventBusName: jsii.String(d.system.Bus.Name + "-" + string(d.settings.stage)),
 		Description:  jsii.String("Events of dsync"),
 	})
-}
-
-// drawRule draws a rule on the bus with its target, and the queue for what
-// EventBridge cannot deliver to it.
-func (d *drawing) drawRule(r topology.Rule) error {
-	if r.Target != topology.EventLog {
-		return fmt.Errorf("rule %s: the stack has no target %q", r.Name, r.Target)
+	if len(d.settings.busAccounts) > 0 {
+		principals := make([]any, len(d.settings.busAccounts))
+		for i, account := range d.settings.busAccounts {
+			principals[i] = d.stack.FormatArn(&awscdk.ArnComponents{
+				Service: jsii.String("iam"), Region: jsii.String(""), Account: jsii.String(account), Resource: jsii.String("root"),
+			})
+		}
+		d.letOthersSubscribe("Accounts", map[string]any{"AWS": principals}, nil)
 	}
-	scope := constructs.NewConstruct(d.stack, jsii.String(title(r.Name)))
-	deadLetters := d.deadLetters(scope, r.Name)
-	logs := awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
-		// EventBridge delivers to log groups below this prefix.
-		LogGroupName: jsii.String("/aws/events/" + *d.stack.StackName() + "/" + r.Name),
-		Retention:    logRetention,
-		// A copy of what the table holds, under a fixed name: kept, it would
-		// stand in the way of the next stack of this name.
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	// The rule is drawn by hand because the construct of the library writes
-	// the log group's policy through a Lambda function with rights of its own.
-	rule := awsevents.NewCfnRule(scope, jsii.String("Rule"), &awsevents.CfnRuleProps{
-		Name:         &r.Name,
-		Description:  &r.Description,
-		EventBusName: d.bus.EventBusName(),
-		EventPattern: r.Pattern,
-		Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("Log"),
-			// A target is named without the ":*" of the log group's ARN.
-			Arn: d.stack.FormatArn(&awscdk.ArnComponents{
-				Service:      jsii.String("logs"),
-				Resource:     jsii.String("log-group"),
-				ResourceName: logs.LogGroupName(),
-				ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
-			}),
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
-		}},
-	})
-	d.letRuleDeliver(scope, rule, logs, deadLetters)
-	return nil
+	if d.settings.busOrganization != "" {
+		d.letOthersSubscribe("Organization", "*", map[string]any{"aws:PrincipalOrgID": d.settings.busOrganization})
+	}
+	if d.settings.archiveDays > 0 {
+		archive := awsevents.NewCfnArchive(d.stack, jsii.String("Archive"), &awsevents.CfnArchiveProps{
+			SourceArn:     d.bus.EventBusArn(),
+			Description:   jsii.String("Events of dsync, for replay"),
+			EventPattern:  map[string]any{"source": []any{d.system.Bus.Source}},
+			RetentionDays: jsii.Number(d.settings.archiveDays),
+		})
+		archive.ApplyRemovalPolicy(d.settings.removal(), nil)
+	}
 }
 
-// letRuleDeliver writes the two resource policies that a rule needs:
-// EventBridge takes no role for log groups or for dead-letter queues.
-func (d *drawing) letRuleDeliver(scope constructs.Construct, rule awsevents.CfnRule, logs awslogs.LogGroup, deadLetters awssqs.Queue) {
-	events := awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)
-	fromRule := &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}}
-	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{events},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{deadLetters.QueueArn()},
-		Conditions: fromRule,
-	}))
+// ruleActions is what another account needs to keep rules on the bus. Putting
+// events is not among them: what the bus carries is what dsync says.
+var ruleActions = []any{
+	"events:PutRule", "events:DeleteRule", "events:DescribeRule", "events:EnableRule", "events:DisableRule",
+	"events:PutTargets", "events:RemoveTargets", "events:ListTargetsByRule",
+	"events:TagResource", "events:UntagResource", "events:ListTagsForResource",
+}
 
-	writers := &[]awsiam.IPrincipal{events, awsiam.NewServicePrincipal(jsii.String("delivery.logs.amazonaws.com"), nil)}
-	awslogs.NewResourcePolicy(scope, jsii.String("LogPolicy"), &awslogs.ResourcePolicyProps{
-		// Left to the library, the name would be the same for each stage.
-		ResourcePolicyName: jsii.String(*d.stack.StackName() + "-" + *rule.Name()),
-		PolicyStatements: &[]awsiam.PolicyStatement{
-			// Streams are created in no rule's name, so only writing to them
-			// can be limited to this rule.
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Principals: writers,
-				Actions:    jsii.Strings("logs:CreateLogStream"),
-				Resources:  &[]*string{logs.LogGroupArn()},
+// letOthersSubscribe lets principals keep rules on the bus that they made
+// themselves. Rules have no names yet when this is granted, so the resource
+// is every rule of this bus, and of no other.
+func (d *drawing) letOthersSubscribe(id string, principals any, only map[string]any) {
+	condition := map[string]any{
+		// Not there while a rule is being made.
+		"StringEqualsIfExists": map[string]any{"events:creatorAccount": "${aws:PrincipalAccount}"},
+	}
+	if only != nil {
+		condition["StringEquals"] = only
+	}
+	awsevents.NewCfnEventBusPolicy(d.stack, jsii.String("Subscribers"+id), &awsevents.CfnEventBusPolicyProps{
+		EventBusName: d.bus.EventBusName(),
+		StatementId:  jsii.String("RulesOf" + id),
+		Statement: map[string]any{
+			"Effect":    "Allow",
+			"Principal": principals,
+			"Action":    ruleActions,
+			"Resource": d.stack.FormatArn(&awscdk.ArnComponents{
+				Service:      jsii.String("events"),
+				Resource:     jsii.String("rule"),
+				ResourceName: jsii.String(*d.bus.EventBusName() + "/*"),
 			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Principals: writers,
-				Actions:    jsii.Strings("logs:PutLogEvents"),
-				Resources:  &[]*string{logs.LogGroupArn()},
-				Conditions: fromRule,
-			}),
+			"Condition": condition,
 		},
 	})
+}
+
+// drawSchemas draws the registry that consumers take their types from.
+func (d *drawing) drawSchemas(schemas []events.Schema) {
+	registry := awseventschemas.NewCfnRegistry(d.stack, jsii.String("Schemas"), &awseventschemas.CfnRegistryProps{
+		RegistryName: jsii.String(d.system.Bus.Name + "-" + string(d.settings.stage)),
+		Description:  jsii.String("Events of dsync"),
+	})
+	for _, schema := range schemas {
+		awseventschemas.NewCfnSchema(d.stack, jsii.String("Schema "+schema.Name), &awseventschemas.CfnSchemaProps{
+			RegistryName: registry.AttrRegistryName(),
+			// The form of names that EventBridge gives to what it discovers.
+			SchemaName:  jsii.String(d.system.Bus.Source + "@" + schema.Name),
+			Description: &schema.Description,
+			Type:        jsii.String("JSONSchemaDraft4"),
+			Content:     &schema.Content,
+		})
+	}
 }

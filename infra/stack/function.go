@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"dsync/infra/topology"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -33,17 +32,13 @@ func binaries(dist string, s topology.System) (map[string]string, error) {
 }
 
 // drawFunction draws a function and all that belongs to it alone.
-func (d *drawing) drawFunction(f topology.Function, folder string, api awsapigatewayv2.CfnApi) error {
-	scope := constructs.NewConstruct(d.stack, jsii.String(title(f.Name)))
+func (d *drawing) drawFunction(f topology.Function, folder string) error {
+	scope := d.scope(f.Name)
 	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		Retention:     logRetention,
+		Retention:     d.settings.logRetention,
 		RemovalPolicy: d.settings.removal(),
 	})
-	var deadLetters awssqs.Queue
-	if f.Stream != nil {
-		deadLetters = d.deadLetters(scope, f.Name)
-	}
-	role, err := d.role(scope, f, logs, deadLetters)
+	role, err := d.role(scope, f, logs)
 	if err != nil {
 		return err
 	}
@@ -54,7 +49,7 @@ func (d *drawing) drawFunction(f topology.Function, folder string, api awsapigat
 		}
 	}
 
-	function := awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+	props := &awslambda.FunctionProps{
 		Description:   &f.Description,
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:  awslambda.Architecture_ARM_64(),
@@ -68,23 +63,53 @@ func (d *drawing) drawFunction(f topology.Function, folder string, api awsapigat
 		LoggingFormat: awslambda.LoggingFormat_JSON,
 		// A line for each start and report costs more than the function's own.
 		SystemLogLevelV2: awslambda.SystemLogLevel_WARN,
-	})
+	}
+	// A stream has one batch a shard at a time, which is limit enough.
+	if len(f.Routes) > 0 && d.settings.reservedConcurrency > 0 {
+		props.ReservedConcurrentExecutions = jsii.Number(d.settings.reservedConcurrency)
+	}
+	function := awslambda.NewFunction(scope, jsii.String("Function"), props)
+	d.functions[f.Name] = function
+	if d.settings.tracing {
+		// The library would attach a policy beside the role, too.
+		function.Node().DefaultChild().(awslambda.CfnFunction).SetTracingConfig(&awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")})
+	}
 
-	if f.Stream != nil {
-		if err := d.drawConsumer(scope, *f.Stream, function, deadLetters); err != nil {
+	switch {
+	case f.Stream != nil:
+		if err := d.drawConsumer(f, function); err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
+	case len(f.Routes) == 0:
+		d.drawOperated(f, function)
 	}
 	if len(f.Routes) > 0 {
-		d.drawRoutes(scope, f.Routes, function, api)
+		d.drawRoutes(scope, f.Routes, function)
 	}
 	return nil
+}
+
+// drawOperated draws what a function needs that an operator invokes. One who
+// asks for no answer gets no retry: what these functions do is not for doing
+// twice, an hour later.
+func (d *drawing) drawOperated(f topology.Function, function awslambda.Function) {
+	awslambda.NewCfnEventInvokeConfig(d.scope(f.Name), jsii.String("Asynchronous"), &awslambda.CfnEventInvokeConfigProps{
+		FunctionName:             function.FunctionName(),
+		Qualifier:                jsii.String("$LATEST"),
+		MaximumRetryAttempts:     jsii.Number(0),
+		MaximumEventAgeInSeconds: jsii.Number(60), // the least
+	})
+	name := title(f.Name)
+	if f.Name == theKeyMaker {
+		name = "ApiKey"
+	}
+	d.output(name+"FunctionName", f.Description, function.FunctionName())
 }
 
 // role lets the function do what its grants say, write to its own log group,
 // and read the stream if it consumes it. The policy is part of the role, so
 // nothing that needs the role can be created before its permissions are.
-func (d *drawing) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup, deadLetters awssqs.Queue) (awsiam.Role, error) {
+func (d *drawing) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup) (awsiam.Role, error) {
 	// A log group's ARN ends in ":*", which is its streams.
 	statements := []awsiam.PolicyStatement{allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")}
 	for _, grant := range f.Grants {
@@ -94,12 +119,18 @@ func (d *drawing) role(scope constructs.Construct, f topology.Function, logs aws
 		}
 		statements = append(statements, allow(arn, grant.Actions...))
 	}
-	if deadLetters != nil {
+	if f.Stream != nil {
 		// dynamodb:ListStreams cannot be limited to a stream and is not
 		// needed by a mapping that names its stream.
 		statements = append(statements,
-			allow(d.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-			allow(deadLetters.QueueArn(), "sqs:SendMessage"))
+			allow(d.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"))
+		if !parksForItself(f) {
+			statements = append(statements, allow(d.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
+		}
+	}
+	if d.settings.tracing {
+		// X-Ray has no resource that these could be limited to.
+		statements = append(statements, allow(jsii.String("*"), "xray:PutTelemetryRecords", "xray:PutTraceSegments"))
 	}
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
@@ -108,6 +139,21 @@ func (d *drawing) role(scope constructs.Construct, f topology.Function, logs aws
 			"topology": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	}), nil
+}
+
+// theKeyMaker is the function that makes API keys.
+const theKeyMaker = "apikey"
+
+// theRelay is the function whose dead-letter queue topology.TheRelayDeadLetters
+// is.
+const theRelay = "relay"
+
+// parksForItself tells whether the grants of the function already let it send
+// to its own dead-letter queue.
+func parksForItself(f topology.Function) bool {
+	return f.Name == theRelay && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
+		return g.Resource == topology.TheRelayDeadLetters && slices.Contains(g.Actions, "sqs:SendMessage")
+	})
 }
 
 func allow(arn *string, actions ...string) awsiam.PolicyStatement {
@@ -124,6 +170,10 @@ func (d *drawing) value(reference topology.Reference) (*string, error) {
 		return d.table.TableName(), nil
 	case topology.EventBusName:
 		return d.bus.EventBusName(), nil
+	case topology.RelayDeadLettersURL:
+		if queue := d.deadLetters[theRelay]; queue != nil {
+			return queue.QueueUrl(), nil
+		}
 	}
 	return nil, fmt.Errorf("the stack cannot tell the %q", reference)
 }
@@ -136,6 +186,10 @@ func (d *drawing) arn(resource topology.Resource) (*string, error) {
 		return jsii.String(*d.table.TableArn() + "/index/" + d.system.Table.Index.Name), nil
 	case topology.TheBus:
 		return d.bus.EventBusArn(), nil
+	case topology.TheRelayDeadLetters:
+		if queue := d.deadLetters[theRelay]; queue != nil {
+			return queue.QueueArn(), nil
+		}
 	}
 	return nil, fmt.Errorf("the stack has no resource %q to grant", resource)
 }

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"strings"
 
 	"dsync/infra/topology"
@@ -18,8 +17,33 @@ func (r *reader) readAPI() {
 		"ApiId":      "${" + r.api + "}",
 		"StageName":  "$default",
 		"AutoDeploy": "true",
+		// Far below the 10,000 a second of the account.
+		"DefaultRouteSettings": `{"ThrottlingBurstLimit":1000,"ThrottlingRateLimit":2000}`,
 	}, "AccessLogSettings")
 	r.claim(idIn(stage.text("AccessLogSettings", "DestinationArn"), "Arn"), "AWS::Logs::LogGroup", "the stage")
+	r.readDomain(r.of("AWS::ApiGatewayV2::Stage"))
+}
+
+// readDomain reads the domain of the team's own, if there is one.
+func (r *reader) readDomain(stages []string) {
+	domains := r.of("AWS::ApiGatewayV2::DomainName")
+	if len(domains) == 0 || len(stages) != 1 {
+		return
+	}
+	_, domain := r.only("AWS::ApiGatewayV2::DomainName")
+	configurations := list(domain.get("DomainNameConfigurations"))
+	if len(configurations) != 1 {
+		r.complain("the domain has %d configurations", len(configurations))
+		return
+	}
+	r.settings.domainName, r.settings.certificate = domain.text("DomainName"), resolve(walk(configurations[0], "CertificateArn"))
+	r.expect("the domain", domain, map[string]any{
+		"DomainNameConfigurations": `[{"CertificateArn":"` + r.settings.certificate + `","EndpointType":"REGIONAL","SecurityPolicy":"TLS_1_2"}]`,
+	}, "DomainName")
+	_, mapping := r.only("AWS::ApiGatewayV2::ApiMapping")
+	r.expect("the domain", mapping, map[string]any{
+		"ApiId": "${" + r.api + "}", "DomainName": "${" + domains[0] + "}", "Stage": "${" + stages[0] + "}",
+	})
 }
 
 // readRoutes reads routes through their integrations to functions. A
@@ -72,57 +96,6 @@ func (r *reader) readRoutes() {
 		if callable[function] != (len(f.Routes) > 0) {
 			r.complain("%s has %d routes; API Gateway may call it: %v", f.Name, len(f.Routes), callable[function])
 		}
-	}
-}
-
-// readRole reads a function's grants off its role. What is left over must be
-// exactly what every function needs: its log group, and for a consumer the
-// stream and its dead-letter queue.
-func (r *reader) readRole(function string) {
-	f, resource := r.functions[function], r.Resources[function]
-	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
-	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies")
-
-	trust, err := statements(role.get("AssumeRolePolicyDocument"))
-	if diff := cmp.Diff([]statement{{
-		Effect: "Allow", Actions: []string{"sts:AssumeRole"}, Principals: []string{"lambda.amazonaws.com"},
-	}}, trust, inAnyOrder); err != nil || diff != "" {
-		r.complain("%s: who may take the role: %v\n%s", f.Name, err, diff)
-	}
-
-	resources := map[string]topology.Resource{"${" + r.bus + ".Arn}": topology.TheBus, "${" + r.table + ".Arn}": topology.TheTable}
-	for _, index := range list(r.at(r.table).get("GlobalSecondaryIndexes")) {
-		resources["${"+r.table+".Arn}/index/"+resolve(walk(index, "IndexName"))] = topology.TheIndex
-	}
-	rest := map[string][]string{}
-	for _, policy := range list(role.get("Policies")) {
-		all, err := statements(walk(policy, "PolicyDocument"))
-		if err != nil {
-			r.complain("%s: %v", f.Name, err)
-		}
-		for _, s := range all {
-			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
-				r.complain("%s: a statement that no grant is drawn as: %+v", f.Name, s)
-				continue
-			}
-			if granted, ok := resources[s.Resources[0]]; ok {
-				f.Grants = append(f.Grants, topology.Grant{Resource: granted, Actions: s.Actions})
-			} else {
-				rest[s.Resources[0]] = append(rest[s.Resources[0]], s.Actions...)
-			}
-		}
-	}
-	needs := map[string][]string{
-		fmt.Sprintf("${%s.Arn}", idIn(resource.text("LoggingConfig", "LogGroup"), "")): {"logs:CreateLogStream", "logs:PutLogEvents"},
-	}
-	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
-		if mapping := r.Resources[mapping]; idIn(mapping.text("FunctionName"), "Arn") == function {
-			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
-			needs["${"+r.deadLettersOf(mapping)+".Arn}"] = []string{"sqs:SendMessage"}
-		}
-	}
-	if diff := cmp.Diff(needs, rest, inAnyOrder); diff != "" {
-		r.complain("%s: permissions beyond its grants (-needs +has):\n%s", f.Name, diff)
 	}
 }
 

@@ -1,10 +1,8 @@
 package stack
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"dsync/infra/topology"
 
@@ -12,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// reader reads a template back into the topology that it was drawn from.
-// What it cannot read, and what nothing in the topology accounts for, it
-// complains about.
+// reader reads a template back into the topology and the settings that it was
+// drawn from. What it cannot read, and what neither accounts for, it complains
+// about.
 type reader struct {
 	template
 	// binary tells whose binary is in the asset of that object key.
-	binary func(key string) string
+	binary   func(key string) string
+	settings settings
 
 	table, bus, api string            // logical ids
 	claimed         map[string]string // logical id → what it belongs to
@@ -26,11 +25,14 @@ type reader struct {
 	complaints      []string
 }
 
-// complaints holds a template against a topology, in both directions, and
-// against the rules of the house.
-func complaints(t template, want topology.System, binary func(key string) string) []string {
-	r := &reader{template: t, binary: binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+// complaints holds a template against a topology and settings, in both
+// directions, and against the rules of the house.
+func complaints(t template, want topology.System, chosen settings) []string {
+	r := &reader{template: t, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
 	got := r.system()
+	if diff := cmp.Diff(chosen, r.settings, exactly); diff != "" {
+		r.complain("the template has other settings (-chosen +template):\n%s", diff)
+	}
 	// CloudFormation chooses the table's name, and only publishers use the source.
 	got.Table.Name, got.Bus.Source = want.Table.Name, want.Bus.Source
 	if diff := cmp.Diff(want, got, inAnyOrder); diff != "" {
@@ -73,14 +75,6 @@ func (r *reader) claim(id, kind, owner string) *resource {
 // missing stands for a resource that is not there, so that reading goes on.
 var missing resource
 
-// at is the resource of that id, or an empty one.
-func (r *reader) at(id string) *resource {
-	if resource := r.Resources[id]; resource != nil {
-		return resource
-	}
-	return &missing
-}
-
 // only claims the one resource of its kind.
 func (r *reader) only(kind string) (string, *resource) {
 	ids := r.of(kind)
@@ -111,11 +105,13 @@ func (r *reader) system() topology.System {
 	s.Table = r.readTable()
 	var bus *resource
 	r.bus, bus = r.only("AWS::Events::EventBus")
-	s.Bus.Name = strings.TrimSuffix(bus.text("Name"), "-dev")
+	name, stageName, _ := strings.Cut(bus.text("Name"), "-")
+	s.Bus.Name, r.settings.stage = name, stage(stageName)
 	r.readAPI()
 	for _, id := range r.of("AWS::Lambda::Function") {
 		r.functions[id] = r.readFunction(id)
 	}
+	r.readTracing()
 	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
 		r.readConsumer(id)
 	}
@@ -128,6 +124,13 @@ func (r *reader) system() topology.System {
 		s.Rules = append(s.Rules, r.readRule(id))
 	}
 	r.readPolicies()
+	r.readOperated()
+	r.readSharing()
+	r.readSchemas(s.Bus.Name)
+	r.readLogRetention()
+	r.readTopic()
+	r.readAlarms(s)
+	r.only("AWS::CloudWatch::Dashboard") // what is on it: TestDashboard
 	return s
 }
 
@@ -162,90 +165,10 @@ func (r *reader) readTable() topology.Table {
 		t.Index.Name = resolve(walk(index, "IndexName"))
 		t.Index.PartitionKey, t.Index.SortKey = key(walk(index, "KeySchema"))
 	}
+	r.settings.retain = table.get("DeletionProtectionEnabled") == true
+	r.settings.recoveryDays = table.number("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")
 	if table.get("TimeToLiveSpecification", "Enabled") == true {
 		t.TTLAttribute = table.text("TimeToLiveSpecification", "AttributeName")
 	}
 	return t
-}
-
-func (r *reader) readFunction(function string) *topology.Function {
-	resource := r.claim(function, "AWS::Lambda::Function", "the system")
-	f := &topology.Function{
-		Name:        r.binary(resource.text("Code", "S3Key")),
-		Description: resource.text("Description"),
-		MemoryMiB:   resource.number("MemorySize"),
-		Timeout:     time.Duration(resource.number("Timeout")) * time.Second,
-		Environment: map[string]topology.Reference{},
-	}
-	references := map[string]topology.Reference{
-		"${" + r.table + "}": topology.TableName,
-		"${" + r.bus + "}":   topology.EventBusName,
-	}
-	variables, _ := resource.get("Environment", "Variables").(map[string]any)
-	for name, value := range variables {
-		reference, known := references[resolve(value)]
-		if !known {
-			r.complain("%s: %s holds %s", f.Name, name, resolve(value))
-		}
-		f.Environment[name] = reference
-	}
-	logs := idIn(resource.text("LoggingConfig", "LogGroup"), "")
-	r.claim(logs, "AWS::Logs::LogGroup", f.Name)
-	r.expect(f.Name, resource, map[string]any{
-		"Architectures": `["arm64"]`,
-		"Handler":       "bootstrap",
-		"Runtime":       "provided.al2023",
-		"LoggingConfig": `{"LogFormat":"JSON","LogGroup":{"Ref":"` + logs + `"},"SystemLogLevel":"WARN"}`,
-	}, "Code", "Description", "MemorySize", "Timeout", "Environment", "Role")
-	return f
-}
-
-// readConsumer reads an event source mapping. The settings that every
-// mapping has are those that topology.StreamConsumer promises.
-func (r *reader) readConsumer(name string) {
-	mapping := r.claim(name, "AWS::Lambda::EventSourceMapping", "the system")
-	f := r.functions[idIn(mapping.text("FunctionName"), "Arn")]
-	if f == nil || f.Stream != nil {
-		r.complain("%s leads to no function, or is its second", name)
-		return
-	}
-	f.Stream = &topology.StreamConsumer{
-		BatchSize:     mapping.number("BatchSize"),
-		RetryAttempts: mapping.number("MaximumRetryAttempts"),
-		MaximumAge:    time.Duration(mapping.number("MaximumRecordAgeInSeconds")) * time.Second,
-	}
-	r.expect(f.Name, mapping, map[string]any{
-		"EventSourceArn":             "${" + r.table + ".StreamArn}",
-		"StartingPosition":           "TRIM_HORIZON",
-		"ParallelizationFactor":      "1",
-		"BisectBatchOnFunctionError": "true",
-		"FunctionResponseTypes":      `["ReportBatchItemFailures"]`,
-	}, "FunctionName", "BatchSize", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria", "DestinationConfig")
-	r.claim(r.deadLettersOf(mapping), "AWS::SQS::Queue", f.Name)
-
-	filters := list(mapping.get("FilterCriteria", "Filters"))
-	if len(filters) != 1 {
-		r.complain("%s has %d filters, not one", f.Name, len(filters))
-		return
-	}
-	var pattern map[string]any
-	if err := json.Unmarshal([]byte(resolve(walk(filters[0], "Pattern"))), &pattern); err != nil {
-		r.complain("%s: filter: %v", f.Name, err)
-	}
-	f.Stream.Filter.EventNames = texts(pattern["eventName"])
-	keys, _ := walk(pattern, "dynamodb", "Keys").(map[string]any)
-	for name, values := range keys {
-		f.Stream.Filter.Key = name
-		f.Stream.Filter.Prefixes = nil
-		for _, value := range list(walk(values, "S")) {
-			f.Stream.Filter.Prefixes = append(f.Stream.Filter.Prefixes, resolve(walk(value, "prefix")))
-		}
-	}
-	if diff := cmp.Diff(f.Stream.Filter.Pattern(), pattern); diff != "" {
-		r.complain("%s: the filter says more than a topology filter can (-can +says):\n%s", f.Name, diff)
-	}
-}
-
-func (r *reader) deadLettersOf(mapping *resource) string {
-	return idIn(mapping.text("DestinationConfig", "OnFailure", "Destination"), "Arn")
 }

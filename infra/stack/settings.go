@@ -2,16 +2,15 @@ package stack
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/constructs-go/constructs/v10"
-	"github.com/aws/jsii-runtime-go"
 )
-
-// logRetention bounds what a log group costs. Events stay readable longer in
-// the table's own log.
-const logRetention = awslogs.RetentionDays_ONE_MONTH
 
 // stage is what a deployment is for.
 type stage string
@@ -23,25 +22,239 @@ const (
 
 // settings are what an operator may choose, as CDK context.
 type settings struct {
-	stage stage
+	stage               stage
+	retain              bool // what holds data stays when the stack goes
+	logRetention        awslogs.RetentionDays
+	reservedConcurrency int // per function with routes; 0: none is reserved
+	tracing             bool
+	recoveryDays        int
+	archiveDays         int // 0: no archive
+	schemaRegistry      bool
+	busAccounts         []string
+	busOrganization     string
+	alarmTopic          string
+	alarmEmail          string
+	domainName          string
+	certificate         string
+	tableStream         string // of an existing table; "": the stack makes one
 }
 
-func readSettings(scope constructs.Construct) (settings, error) {
-	s := settings{stage: dev}
-	if value := scope.Node().TryGetContext(jsii.String("stage")); value != nil {
-		name, _ := value.(string)
-		s.stage = stage(name)
-		if s.stage != dev && s.stage != prod {
-			return settings{}, fmt.Errorf("stage %q is not known: choose -c stage=%s or -c stage=%s", fmt.Sprint(value), dev, prod)
+// setting is one thing to choose.
+type setting struct {
+	key       string
+	otherwise string // what holds when it is not set
+	means     string
+	read      func(s *settings, value string) error
+}
+
+const (
+	// recoveryDaysMost is the furthest that DynamoDB recovers.
+	recoveryDaysMost = 35
+	// archiveDaysMost is ten years: more is a slip of the hand, not a choice.
+	archiveDaysMost = 3650
+	// reservedMost is the most that AWS grants without asking why.
+	reservedMost = 1000
+)
+
+// allSettings is every setting there is, in the order of docs/deploy.md.
+var allSettings = []setting{
+	{"stage", "`dev`", "`dev` goes with its stack; `prod` keeps its data", func(s *settings, v string) error {
+		if s.stage = stage(v); s.stage != dev && s.stage != prod {
+			return fmt.Errorf("is not known: choose -c stage=%s or -c stage=%s", dev, prod)
+		}
+		return nil
+	}},
+	{"removal", "`destroy` for dev, `retain` for prod", "what becomes of table, queues and logs when the stack goes; `retain` also protects the table from deletion", func(s *settings, v string) error {
+		if s.retain = v == "retain"; !s.retain && v != "destroy" {
+			return fmt.Errorf("is not known: choose -c removal=retain or -c removal=destroy")
+		}
+		return nil
+	}},
+	{"logRetentionDays", "30", "how long logs are kept", func(s *settings, v string) error {
+		n, err := strconv.Atoi(v)
+		retention, known := logRetentions[n]
+		if err != nil || !known {
+			return fmt.Errorf("is no time that CloudWatch keeps logs for: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
+		}
+		s.logRetention = retention
+		return nil
+	}},
+	{"pointInTimeRecoveryDays", "35", "how far back the table can be restored, 1 to 35 days", func(s *settings, v string) (err error) {
+		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days that DynamoDB can go back")
+		return err
+	}},
+	{"reservedConcurrency", "none", "concurrent executions set aside for, and the most of, each function that serves HTTP", func(s *settings, v string) (err error) {
+		s.reservedConcurrency, err = between(v, 1, reservedMost, "concurrent executions (0 would stop all requests: leave the setting out to reserve none)")
+		return err
+	}},
+	{"tracing", "`off`", "`on` traces the functions with X-Ray", func(s *settings, v string) (err error) {
+		s.tracing, err = onOrOff(v)
+		return err
+	}},
+	{"alarmTopic", "none", "ARN of an SNS topic that alarms go to", func(s *settings, v string) error {
+		s.alarmTopic = v
+		return form(v, topicARN, "the ARN of an SNS topic, arn:aws:sns:<region>:<account>:<name>")
+	}},
+	{"alarmEmail", "none", "address that alarms go to, through a topic of the stack's own", func(s *settings, v string) error {
+		s.alarmEmail = v
+		return form(v, address, "an e-mail address")
+	}},
+	{"domainName", "none", "domain of the Tenant URL; needs `certificateArn`", func(s *settings, v string) error {
+		s.domainName = v
+		return form(v, domain, "a domain name in lower case, such as scim.example.com")
+	}},
+	{"certificateArn", "none", "ARN of the domain's ACM certificate, in the region of the stack", func(s *settings, v string) error {
+		s.certificate = v
+		return form(v, certificateARN, "the ARN of an ACM certificate, arn:aws:acm:<region>:<account>:certificate/<id>")
+	}},
+	{"busPolicyAccounts", "none", "AWS accounts, with commas between, that may put rules of their own on the bus", func(s *settings, v string) error {
+		s.busAccounts = strings.Split(v, ",")
+		for i, account := range s.busAccounts {
+			s.busAccounts[i] = strings.TrimSpace(account)
+			if err := form(s.busAccounts[i], accountID, "12-digit AWS accounts with commas between"); err != nil {
+				return err
+			}
+		}
+		slices.Sort(s.busAccounts)
+		s.busAccounts = slices.Compact(s.busAccounts)
+		return nil
+	}},
+	{"busPolicyOrganization", "none", "AWS organization, all of whose accounts may", func(s *settings, v string) error {
+		s.busOrganization = v
+		return form(v, organizationID, "the id of an AWS organization, o-…")
+	}},
+	{"archiveDays", "0", "how long an EventBridge archive keeps published events for replay; 0 makes none", func(s *settings, v string) (err error) {
+		s.archiveDays, err = between(v, 0, archiveDaysMost, "days for an archive (0 makes none)")
+		return err
+	}},
+	{"schemaRegistry", "`on`", "`off` leaves out the EventBridge schema registry", func(s *settings, v string) (err error) {
+		s.schemaRegistry, err = onOrOff(v)
+		return err
+	}},
+	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore in place of the stack's own; needs `removal` `retain`", func(s *settings, v string) error {
+		s.tableStream = v
+		return form(v, streamARN, "the ARN of a table's stream, arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<time>")
+	}},
+}
+
+// The forms that a value must have for AWS to take it.
+var (
+	topicARN       = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
+	certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$`)
+	streamARN      = regexp.MustCompile(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]+$`)
+	address        = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	domain         = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
+	accountID      = regexp.MustCompile(`^\d{12}$`)
+	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+)
+
+// readSettings reads the context of an app that is drawn for region, which is
+// empty when it is not known. A key that is a stage holds settings for that
+// stage only; one that stands alone counts for each, and before these. Keys
+// with a colon or an @ are the CDK's own.
+func readSettings(context map[string]any, region string) (settings, error) {
+	s := settings{
+		stage:          dev,
+		logRetention:   awslogs.RetentionDays_ONE_MONTH,
+		recoveryDays:   recoveryDaysMost,
+		schemaRegistry: true,
+	}
+	if err := s.take(context, "stage"); err != nil {
+		return settings{}, err
+	}
+	s.retain = s.stage == prod // unless removal says otherwise
+	for _, name := range []stage{dev, prod} {
+		section, isSection := context[string(name)].(map[string]any)
+		if !isSection && context[string(name)] != nil {
+			return settings{}, fmt.Errorf(`%q holds settings of that stage, {"logRetentionDays": 90}: %v is none`, name, context[string(name)])
+		}
+		if err := unknown(section); err != nil {
+			return settings{}, err
+		}
+		if section["stage"] != nil {
+			return settings{}, fmt.Errorf("%q holds settings of that stage: take its stage out", name)
+		}
+		if name == s.stage {
+			context = merge(section, context)
 		}
 	}
-	return s, nil
+	if err := unknown(context, string(dev), string(prod)); err != nil {
+		return settings{}, err
+	}
+	for _, setting := range allSettings {
+		if err := s.take(context, setting.key); err != nil {
+			return settings{}, err
+		}
+	}
+	return s, s.agree(region)
+}
+
+func merge(section, context map[string]any) map[string]any {
+	merged := maps.Clone(context)
+	for key, value := range section {
+		if merged[key] == nil {
+			merged[key] = value
+		}
+	}
+	return merged
+}
+
+// take reads one setting, if it is there.
+func (s *settings) take(context map[string]any, key string) error {
+	value := context[key]
+	if value == nil {
+		return nil
+	}
+	text, err := written(value)
+	if err == nil {
+		i := slices.IndexFunc(allSettings, func(setting setting) bool { return setting.key == key })
+		err = allSettings[i].read(s, text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q %w", key, text, err)
+	}
+	return nil
+}
+
+// unknown complains about a key that is neither a setting nor one of also.
+func unknown(context map[string]any, also ...string) error {
+	var known []string
+	for _, setting := range allSettings {
+		known = append(known, setting.key)
+	}
+	slices.Sort(known)
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		if !slices.Contains(known, key) && !slices.Contains(also, key) && !strings.ContainsAny(key, ":@") {
+			return fmt.Errorf("%q is not a setting: choose among %s", key, listed(known))
+		}
+	}
+	return nil
+}
+
+// agree complains about settings that do not go together.
+func (s settings) agree(region string) error {
+	switch {
+	case s.domainName != "" && s.certificate == "":
+		return fmt.Errorf("domainName %q has no certificate: add -c certificateArn=<ARN of its ACM certificate>", s.domainName)
+	case s.domainName == "" && s.certificate != "":
+		return fmt.Errorf("certificateArn is set, but no domain: add -c domainName=<the domain it is for>")
+	case s.alarmTopic != "" && s.alarmEmail != "":
+		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
+	case s.tableStream != "" && !s.retain:
+		return fmt.Errorf("tableStreamArn takes the stack's own table out of the stack, which would delete it: add -c removal=retain")
+	}
+	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}} {
+		if parts := strings.Split(named.arn, ":"); region != "" && len(parts) > 3 && parts[3] != region {
+			return fmt.Errorf("%s is in %s, but the stack goes to %s: name one that is in the same region", named.key, parts[3], region)
+		}
+	}
+	return nil
 }
 
 // removal is what becomes of a resource that holds what is nowhere else when
 // it leaves the stack.
 func (s settings) removal() awscdk.RemovalPolicy {
-	if s.stage == prod {
+	if s.retain {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_DESTROY

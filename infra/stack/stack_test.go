@@ -2,11 +2,7 @@ package stack
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,111 +11,25 @@ import (
 
 	"dsync/infra/topology"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
 )
 
-// Synthesis costs a second or two each, so it is done once for the package.
-var synthesized struct {
-	dev, again, prod []byte
-	binary           func(key string) string
-}
-
-// dist is a stand-in for what `make build` leaves: each binary holds its name.
-var dist string
-
-func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	if _, err := exec.LookPath("node"); err != nil {
-		fmt.Fprintln(os.Stderr, "the CDK runs on Node.js: install Node.js 18 or later and put node on the PATH")
-		return 1
-	}
-	folder, err := os.MkdirTemp("", "dsync-stack")
-	if err != nil {
-		panic(err)
-	}
-	// The runtime of the CDK leaves its files in the temporary folder unless
-	// jsii.Close is called; but Close, once the runtime is started, waits for
-	// its process while a goroutine does so too, which is a data race. So the
-	// runtime that was prepared on import is closed unstarted, and the next
-	// one prepares itself in a folder that is removed here.
-	jsii.Close()
-	defer os.RemoveAll(folder)
-	os.Setenv("TMPDIR", folder)
-	// The runtime's notice about its own Node.js version would drown a failure.
-	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-	dist = filepath.Join(folder, "dist")
-	for _, f := range topology.Dsync().Functions {
-		build(dist, f.Name)
-	}
-
-	outdir := filepath.Join(folder, "dev")
-	synthesized.dev = synthesize(outdir, "dev")
-	synthesized.again = synthesize(filepath.Join(folder, "again"), "dev")
-	synthesized.prod = synthesize(filepath.Join(folder, "prod"), "prod")
-	synthesized.binary = func(key string) string {
-		name, err := os.ReadFile(filepath.Join(outdir, "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
-		if err != nil {
-			return err.Error()
-		}
-		return string(name)
-	}
-	return m.Run()
-}
-
-func build(dist, function string) {
-	folder := filepath.Join(dist, function)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		panic(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "bootstrap"), []byte(function), 0o755); err != nil {
-		panic(err)
-	}
-}
-
-// app is a CDK app with the context of cdk.json, as `npx cdk` would start it,
-// and with the values given.
-func app(outdir string, values map[string]any) awscdk.App {
-	file, err := os.ReadFile("../../cdk.json")
-	if err != nil {
-		panic(err)
-	}
-	config := struct{ Context map[string]any }{Context: map[string]any{}}
-	if err := json.Unmarshal(file, &config); err != nil {
-		panic(err)
-	}
-	maps.Copy(config.Context, values)
-	return awscdk.NewApp(&awscdk.AppProps{Outdir: &outdir, Context: &config.Context, AnalyticsReporting: jsii.Bool(false)})
-}
-
-func synthesize(outdir, stage string) []byte {
-	app := app(outdir, map[string]any{"stage": stage})
-	if _, err := New(app, "Test", Props{System: topology.Dsync(), Dist: dist}); err != nil {
-		panic(err)
-	}
-	app.Synth(nil)
-	document, err := os.ReadFile(filepath.Join(outdir, "Test.template.json"))
-	if err != nil {
-		panic(err)
-	}
-	return document
-}
-
-func read(t *testing.T, document []byte) template {
-	t.Helper()
-	parsed, err := parse(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed
-}
-
+// What is read back is the topology and the settings, and nothing besides.
 func TestTemplateIsTheTopology(t *testing.T) {
-	for _, complaint := range complaints(read(t, synthesized.dev), topology.Dsync(), synthesized.binary) {
-		t.Error(complaint)
+	for _, row := range []struct {
+		name     string
+		document []byte
+		context  map[string]any
+	}{
+		{"defaults", synthesized.dev, nil},
+		{"prod", synthesized.prod, map[string]any{"stage": "prod"}},
+		{"everything", synthesized.full, everything},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, complaint := range complaints(read(t, row.document), topology.Dsync(), chosen(t, row.context)) {
+				t.Error(complaint)
+			}
+		})
 	}
 }
 
@@ -138,10 +48,16 @@ func TestDevGoesWithItsStack(t *testing.T) {
 }
 
 func TestProdKeepsWhatIsNowhereElse(t *testing.T) {
-	prod := read(t, synthesized.prod)
+	for _, document := range [][]byte{synthesized.prod, synthesized.full} {
+		keepsWhatIsNowhereElse(t, read(t, document))
+	}
+}
+
+func keepsWhatIsNowhereElse(t *testing.T, prod template) {
+	t.Helper()
 	for name, resource := range prod.Resources {
 		switch resource.Type {
-		case "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup":
+		case "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Events::Archive":
 			if resource.get("LogGroupName") != nil {
 				continue // a copy, under a name that the next stack needs
 			}
@@ -163,7 +79,7 @@ func TestStagesShareAnAccount(t *testing.T) {
 		if resource.Type == "AWS::Events::Rule" {
 			continue // its name is unique on its bus
 		}
-		for _, property := range []string{"Name", "LogGroupName", "PolicyName", "QueueName", "TableName", "FunctionName", "RoleName"} {
+		for _, property := range []string{"Name", "LogGroupName", "PolicyName", "QueueName", "TableName", "RoleName", "AlarmName", "DashboardName", "RegistryName"} {
 			chosen, ok := resource.get(property).(string)
 			if ok && chosen == prod.Resources[name].text(property) {
 				t.Errorf("%s: %s is %q in each stage", name, property, chosen)
@@ -173,41 +89,81 @@ func TestStagesShareAnAccount(t *testing.T) {
 }
 
 func TestOutputs(t *testing.T) {
-	template := read(t, synthesized.dev)
-	only := func(kind string) string { return template.of(kind)[0] }
-	api, table, bus := only("AWS::ApiGatewayV2::Api"), only("AWS::DynamoDB::Table"), only("AWS::Events::EventBus")
-	got := map[string]string{}
-	for name, output := range template.Outputs {
-		got[resolve(output.Value)] = name
-	}
-	want := map[string]string{
-		"${" + api + ".ApiEndpoint}":                          "ApiEndpoint",
-		"${" + api + ".ApiEndpoint}/scim/v2.0/{external_key}": "TenantUrlTemplate",
-		"${" + bus + "}":                                      "EventBusName",
-		"${" + bus + ".Arn}":                                  "EventBusArn",
-		"${" + table + "}":                                    "TableName",
-	}
-	for _, queue := range template.of("AWS::SQS::Queue") {
-		name, ok := strings.CutSuffix(got["${"+queue+"}"], "DeadLetterQueueUrl")
-		if !ok || !strings.HasPrefix(queue, name) {
-			t.Errorf("%s: its URL is in output %q", queue, got["${"+queue+"}"])
-		}
-		delete(got, "${"+queue+"}")
-	}
-	if !maps.Equal(got, want) {
-		t.Errorf("outputs: %v, want %v", got, want)
+	for _, row := range []struct {
+		name     string
+		document []byte
+		more     map[string]string // beside those that there always are
+	}{
+		{"defaults", synthesized.dev, map[string]string{
+			"TenantUrlTemplate": "{api.ApiEndpoint}/scim/v2.0/{external_key}",
+			"ApiEndpoint":       "{api.ApiEndpoint}",
+		}},
+		{"everything", synthesized.full, map[string]string{
+			"TenantUrlTemplate": "https://scim.example.com/scim/v2.0/{external_key}",
+			"ApiEndpoint":       "https://scim.example.com",
+			"DomainTarget":      "{domain.RegionalDomainName}",
+			"DomainTargetZone":  "{domain.RegionalHostedZoneId}",
+			"AlarmTopicArn":     "{topic}",
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			template := read(t, row.document)
+			// By what they begin with, the rest of a logical id being a hash.
+			names := map[string]string{}
+			for short, kind := range map[string]string{
+				"api": "AWS::ApiGatewayV2::Api", "table": "AWS::DynamoDB::Table", "bus": "AWS::Events::EventBus",
+				"domain": "AWS::ApiGatewayV2::DomainName", "topic": "AWS::SNS::Topic",
+			} {
+				if ids := template.of(kind); len(ids) == 1 {
+					names["${"+ids[0]+"}"], names["${"+ids[0]+"."] = "{"+short+"}", "{"+short+"."
+				}
+			}
+			for _, kind := range []string{"AWS::SQS::Queue", "AWS::Lambda::Function"} {
+				for _, id := range template.of(kind) {
+					names["${"+id+"}"] = "{" + id[:len(id)-8] + "}"
+				}
+			}
+			var pairs []string
+			for from, to := range names {
+				pairs = append(pairs, from, to)
+			}
+			got := map[string]string{}
+			for name, output := range template.Outputs {
+				got[name] = strings.NewReplacer(pairs...).Replace(resolve(output.Value))
+			}
+			want := map[string]string{
+				"EventBusName":                 "{bus}",
+				"EventBusArn":                  "{bus.Arn}",
+				"TableName":                    "{table}",
+				"RelayDeadLetterQueueUrl":      "{RelayDeadLetters}",
+				"JobsDeadLetterQueueUrl":       "{JobsDeadLetters}",
+				"EveryEventDeadLetterQueueUrl": "{EveryEventDeadLetters}",
+				"ApiKeyFunctionName":           "{ApikeyFunction}",
+				"RedriveFunctionName":          "{RedriveFunction}",
+				"FirstApiKey":                  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+			}
+			maps.Copy(want, row.more)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	// The systems below ask for what no stack can draw.
-	third, unknown, untold, aimless, closed := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
+	third, unknown, untold, aimless, closed, unmeasured := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
 	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
 	unknown.Functions[0].Grants = []topology.Grant{{Resource: "bucket", Actions: []string{"s3:GetObject"}}}
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": "bucket name"}
 	aimless.Rules[0].Target = "nowhere"
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
+	}
+	for i, f := range unmeasured.Functions {
+		if f.Name == "redrive" {
+			unmeasured.Functions[i].Name = "users"
+		}
 	}
 	half := t.TempDir()
 	build(half, "users")
@@ -219,15 +175,15 @@ func TestRefusals(t *testing.T) {
 		dist   string
 		want   []string
 	}{
-		{"stage that is none", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
-		{"stage without a name", "", topology.Dsync(), dist, []string{"-c stage=dev"}},
-		{"stage that is no name", 7.0, topology.Dsync(), dist, []string{`"7"`, "-c stage=dev"}},
+		// The rest of the settings is in TestWrongSettings.
+		{"wrong setting", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
 		{"nothing built", "dev", topology.Dsync(), filepath.Join(half, "none"), []string{"bootstrap is missing", "run make build first"}},
-		{"one of five built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
+		{"one of eight built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
 		{"third reader of the stream", "dev", third, dist, []string{"users, relay, jobs"}},
 		{"grant on an unknown resource", "dev", unknown, dist, []string{"users", `"bucket"`}},
 		{"variable with an unknown value", "dev", untold, dist, []string{"users", `"bucket name"`}},
 		{"rule without a target", "dev", aimless, dist, []string{"every-event", `"nowhere"`}},
+		{"no redrive", "dev", unmeasured, dist, []string{"no function redrive"}},
 		{"no SCIM route", "dev", closed, dist, []string{"Tenant URL"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -241,17 +197,6 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A stage that is not chosen is dev: nobody protects a table by accident.
-func TestStageDefaultsToDev(t *testing.T) {
-	stack, err := New(app(t.TempDir(), nil), "Test", Props{System: topology.Dsync(), Dist: dist})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if name := *stack.StackName(); name != "dsync-dev" {
-		t.Errorf("the stack is named %s", name)
 	}
 }
 

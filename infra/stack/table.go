@@ -1,15 +1,25 @@
 package stack
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/jsii-runtime-go"
 )
 
 // drawTable draws the table. It has no name of its own choosing, so that a
-// change which replaces it does not collide with the one it replaces.
+// change which replaces it does not collide with the one it replaces. A table
+// that was restored from a backup is taken as it is.
 func (d *drawing) drawTable() {
 	t := d.system.Table
-	d.table = awsdynamodb.NewTable(d.stack, jsii.String("Table"), &awsdynamodb.TableProps{
+	if d.settings.tableStream != "" {
+		arn, _, _ := strings.Cut(d.settings.tableStream, "/stream/")
+		d.table = awsdynamodb.Table_FromTableAttributes(d.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
+			TableArn: &arn, TableStreamArn: &d.settings.tableStream,
+		})
+		return
+	}
+	table := awsdynamodb.NewTable(d.stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        stringKey(t.PartitionKey),
 		SortKey:             stringKey(t.SortKey),
 		Stream:              awsdynamodb.StreamViewType(t.StreamView),
@@ -17,16 +27,18 @@ func (d *drawing) drawTable() {
 		BillingMode:         awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
+			RecoveryPeriodInDays:       jsii.Number(d.settings.recoveryDays),
 		},
-		DeletionProtection: jsii.Bool(d.settings.stage == prod),
+		DeletionProtection: &d.settings.retain,
 		RemovalPolicy:      d.settings.removal(),
 	})
-	d.table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
+	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 		IndexName:      &t.Index.Name,
 		PartitionKey:   stringKey(t.Index.PartitionKey),
 		SortKey:        stringKey(t.Index.SortKey),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 	})
+	d.table = table
 }
 
 func stringKey(name string) *awsdynamodb.Attribute {

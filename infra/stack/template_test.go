@@ -38,6 +38,14 @@ func (t template) of(kind string) []string {
 	return ids
 }
 
+// at is the resource of that id, or an empty one.
+func (t template) at(id string) *resource {
+	if resource := t.Resources[id]; resource != nil {
+		return resource
+	}
+	return &missing
+}
+
 // get walks properties by name; nil when there is nothing at the end.
 func (r *resource) get(path ...string) any { return walk(r.Properties, path...) }
 

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+
+	"dsync/infra/topology"
+)
+
+// size is a directory of a stated size.
+type size struct {
+	name                       string
+	users, groups, memberships float64
+}
+
+var sizes = []size{
+	{"100 users", 100, 10, 300},
+	{"1,000 users", 1_000, 50, 3_000},
+}
+
+// What changes in a day, as a share of the users.
+const (
+	changedADay  = 0.01   // an attribute
+	joinedADay   = 0.0005 // a user comes; another leaves
+	movedADay    = 0.005  // a membership, added or removed
+	daysAMonth   = 30
+	cyclesADay   = 36 // every 40 minutes
+	probesACycle = 2  // a user and a group that do not exist
+	readsAnEvent = 1  // of the REST API, by the team's application
+)
+
+// request is one kind of request and how many there are.
+type request struct {
+	units
+	count float64
+}
+
+// load is what a deployment does in a month.
+type load struct {
+	requests, writes, reads, events float64
+	stored                          float64 // bytes
+}
+
+func (l *load) add(r request) {
+	l.requests += r.count
+	l.writes += r.count * r.write
+	l.reads += r.count * (r.read + authenticate.read) // nothing is taken for cached
+}
+
+func (l *load) happen(events float64) {
+	l.events += events
+	l.writes += events * appendEvent
+	l.reads += events * readForEvent
+}
+
+// month is what one directory asks for in a month.
+func month(s size) load {
+	var l load
+	l.add(request{findNothing, cyclesADay * probesACycle * daysAMonth})
+	changed, joined, moved := changedADay*s.users*daysAMonth, joinedADay*s.users*daysAMonth, movedADay*s.users*daysAMonth
+	for _, r := range []request{
+		{getUser, changed}, {patchUser, changed},
+		// Entra looks, creates, and sets what refers to others.
+		{findNothing, joined}, {createUser, joined}, {patchUser, joined},
+		// It disables, and deletes 30 days later.
+		{getUser, joined}, {patchUser, joined}, {deleteUser, joined},
+		{getGroup, moved}, {changeMember, moved},
+	} {
+		l.add(r)
+	}
+	events := changed + 4*joined + moved
+	l.happen(events)
+	l.add(request{getUser, events * readsAnEvent})
+	l.stored = stored(s) + events*loggedMonths*loggedBytes
+	return l
+}
+
+func stored(s size) float64 {
+	return s.users*userBytes + s.groups*groupBytes + s.memberships*membershipBytes
+}
+
+// initial is what the first cycle of a directory asks for, once.
+func initial(s size) load {
+	var l load
+	for _, r := range []request{
+		{findNothing, s.users}, {createUser, s.users},
+		{findNothing, s.groups}, {createGroup, s.groups},
+		{isMember, s.memberships}, {changeMember, s.memberships},
+	} {
+		l.add(r)
+	}
+	l.happen(s.users + s.groups + s.memberships)
+	return l
+}
+
+func (l load) times(n float64) load {
+	return load{l.requests * n, l.writes * n, l.reads * n, l.events * n, l.stored * n}
+}
+
+// item is a line of the bill.
+type item struct {
+	name string
+	cost float64
+	of   string // how many of what, of what is fixed
+}
+
+// bill prices a month.
+func bill(l load) []item {
+	seconds := l.requests*requestTime*memory("users") + l.events*relayTime*memory("relay")
+	logs := (l.requests*requestLogBytes + l.events*eventLogBytes) / gb
+	return []item{
+		{"API Gateway", l.requests * httpRequest, ""},
+		{"Lambda", (l.requests+l.events)*lambdaRequest + seconds*lambdaGBSecond, ""},
+		{"DynamoDB: writes", l.writes * writeUnit, ""},
+		{"DynamoDB: reads", l.reads * readUnit, ""},
+		{"DynamoDB: storage and recovery", l.stored / gb * (tableGBMonth + recoveryGBMonth), ""},
+		{"EventBridge", l.events * customEvent, ""},
+		{"CloudWatch logs", logs * (logsGB + logsGBMonth), ""},
+		{"Data out", l.requests * answerBytes / gb * outGB, ""},
+	}
+}
+
+// fixed is what does not depend on how much there is to do.
+func fixed() []item {
+	return []item{
+		{"CloudWatch alarms", alarmMetrics * alarmMonth, fmt.Sprintf("%d metrics that they watch", alarmMetrics)},
+		{"CloudWatch metrics", series * metricMonth, fmt.Sprintf("%d at most", series)},
+		{"CloudWatch dashboard", dashboardMonth, "1"},
+	}
+}
+
+// alarmMetrics is what the alarms of the stack watch: infra/stack
+// TestAlarmsOnTheBill.
+const alarmMetrics = 39
+
+func total(items []item) (sum float64) {
+	for _, i := range items {
+		sum += i.cost
+	}
+	return sum
+}
+
+// memory is a function's, in GB.
+func memory(function string) float64 {
+	return float64(topology.Dsync().Function(function).MemoryMiB) / 1024
+}

@@ -1,0 +1,161 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"dsync/infra/topology"
+	"dsync/internal/metric"
+
+	"github.com/aws/jsii-runtime-go"
+)
+
+// kind is a kind of alarm: one alarm for each of its owners. docs/operations.md
+// has an entry for each kind.
+type kind struct {
+	name string
+	// owners are the functions, queues or rules that have one. A kind that
+	// there is once in the system has the owner "".
+	owners func(s topology.System) []string
+	// measure is what the alarm adds up.
+	measure   func(d *drawing, owner string) []series
+	statistic string
+	// The alarm goes off when the value is above threshold in late of periods.
+	threshold     float64
+	period        time.Duration
+	late, periods int
+	means         string
+}
+
+// series is a metric of CloudWatch with its dimensions, as names and values
+// in turn.
+type series struct {
+	namespace, name string
+	dimensions      []*string
+}
+
+const minute = time.Minute
+
+// kinds is the inventory. Thresholds of zero are for what never happens while
+// all is well; the others leave room for what does, and say how much.
+var kinds = []kind{
+	{"errors", functions, ofFunction("AWS/Lambda", "Errors"), "Sum", 0, 5 * minute, 1, 1,
+		"The function crashed, ran out of time or out of memory."},
+	{"throttles", functions, ofFunction("AWS/Lambda", "Throttles"), "Sum", 0, 5 * minute, 2, 3,
+		"Lambda refused to start the function: its reserved concurrency or the account's is used up."},
+	{"iterator-age", streamConsumers, ofFunction("AWS/Lambda", "IteratorAge"), "Maximum", 60_000, minute, 5, 5,
+		"The function is more than a minute behind the stream. The stream forgets after 24 hours."},
+	{"dead-letters", deadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
+		"Something was given up on and waits for a decision."},
+	{"failed-deliveries", rules, ofRule, "Sum", 0, 5 * minute, 1, 1,
+		"EventBridge could not deliver events of the rule, nor put them into its dead-letter queue."},
+	{"events-parked", once, ofRelay(metric.EventsParked), "Sum", 0, 5 * minute, 1, 1,
+		"The relay put events aside that the bus will never take."},
+	// A change is on the bus within a second or two. A minute is an outage.
+	{"relay-lag", once, ofRelay(metric.RelayLag), "p90", 60_000, 5 * minute, 3, 3,
+		"Events reach the bus more than a minute after their change."},
+	{"table-throttles", once, ofTableThrottles, "Sum", 0, 5 * minute, 2, 3,
+		"DynamoDB refused reads or writes: one partition key or the account's limit is exceeded."},
+	{"table-errors", once, ofTableErrors, "Sum", 0, 5 * minute, 2, 3,
+		"DynamoDB failed by itself."},
+	// A few may be of one short hiccup, which Entra repeats by itself.
+	{"http-errors", once, ofAPI("5xx"), "Sum", 5, 5 * minute, 1, 1,
+		"More than five requests were answered 5xx."},
+	// Half of what a function has before it is stopped.
+	{"http-latency", once, ofAPI("Latency"), "p99", 5_000, 5 * minute, 3, 3,
+		"One request in a hundred takes more than five seconds."},
+}
+
+// alarmName is the name of an alarm within the stack.
+func alarmName(k kind, owner string) string { return strings.TrimPrefix(owner+"-"+k.name, "-") }
+
+func once(topology.System) []string { return []string{""} }
+
+func functions(s topology.System) []string {
+	return functionsThat(s, func(topology.Function) bool { return true })
+}
+
+// functionsThat names the functions that fulfil a condition.
+func functionsThat(s topology.System, do func(topology.Function) bool) []string {
+	var names []string
+	for _, f := range s.Functions {
+		if do(f) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+func rules(s topology.System) []string {
+	var names []string
+	for _, r := range s.Rules {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+func ofFunction(namespace, name string) func(*drawing, string) []series {
+	return func(d *drawing, owner string) []series {
+		return []series{{namespace, name, []*string{jsii.String(string(metric.Function)), d.functions[owner].FunctionName()}}}
+	}
+}
+
+func ofRelay(m metric.Metric) func(*drawing, string) []series {
+	return func(d *drawing, _ string) []series { return ofFunction(metric.Namespace, m.Name)(d, theRelay) }
+}
+
+func ofQueue(d *drawing, owner string) []series {
+	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), d.deadLetters[owner].QueueName()}}}
+}
+
+// ofRule leaves out what went to the dead-letter queue, which has its own
+// alarm.
+func ofRule(d *drawing, owner string) []series {
+	rule := []*string{jsii.String("EventBusName"), d.bus.EventBusName(), jsii.String("RuleName"), d.rules[owner].Name()}
+	return []series{{"AWS/Events", "FailedInvocations", rule}, {"AWS/Events", "InvocationsFailedToBeSentToDlq", rule}}
+}
+
+func ofAPI(name string) func(*drawing, string) []series {
+	return func(d *drawing, _ string) []series {
+		return []series{{"AWS/ApiGateway", name, []*string{jsii.String("ApiId"), d.api.Ref()}}}
+	}
+}
+
+func ofTableThrottles(d *drawing, _ string) []series {
+	table := []*string{jsii.String("TableName"), d.table.TableName()}
+	index := append(slices.Clone(table), jsii.String("GlobalSecondaryIndexName"), &d.system.Table.Index.Name)
+	return []series{
+		{"AWS/DynamoDB", "ReadThrottleEvents", table}, {"AWS/DynamoDB", "WriteThrottleEvents", table},
+		{"AWS/DynamoDB", "ReadThrottleEvents", index}, {"AWS/DynamoDB", "WriteThrottleEvents", index},
+	}
+}
+
+// ofTableErrors adds up the operations that the functions call: DynamoDB
+// counts its errors by operation only.
+func ofTableErrors(d *drawing, _ string) []series {
+	var all []series
+	for _, operation := range tableOperations(d.system) {
+		all = append(all, series{"AWS/DynamoDB", "SystemErrors", []*string{
+			jsii.String("TableName"), d.table.TableName(), jsii.String("Operation"), &operation,
+		}})
+	}
+	return all
+}
+
+// tableOperations is every operation on the table that a function may call.
+// Transactions are authorized by the actions of their parts.
+func tableOperations(s topology.System) []string {
+	operations := []string{"TransactWriteItems"}
+	for _, f := range s.Functions {
+		for _, g := range f.Grants {
+			for _, action := range g.Actions {
+				if operation, found := strings.CutPrefix(action, "dynamodb:"); found {
+					operations = append(operations, operation)
+				}
+			}
+		}
+	}
+	slices.Sort(operations)
+	return slices.Compact(operations)
+}

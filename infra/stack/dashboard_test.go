@@ -1,0 +1,129 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"testing"
+
+	"dsync/infra/topology"
+	"dsync/internal/metric"
+)
+
+// shownWidget is a widget as the dashboard's body has it.
+type shownWidget struct {
+	X, Y, Width, Height int
+	Properties          struct {
+		Title, Stat, View, Region string
+		Period                    int
+		Metrics                   [][]any
+	}
+}
+
+func shownWidgets(t *testing.T, template template) []shownWidget {
+	t.Helper()
+	dashboard := template.Resources[template.of("AWS::CloudWatch::Dashboard")[0]]
+	var body struct{ Widgets []shownWidget }
+	if err := json.Unmarshal([]byte(dashboard.text("DashboardBody")), &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.Widgets
+}
+
+var searched = regexp.MustCompile(`^SEARCH\('\{(\w+),([\w,]+)\} MetricName="(\w+)" FunctionName="(\$\{\w+\})"', '\w+', 300\)$`)
+
+// shown is the metrics of a line; a search has "*" for what it finds.
+func shown(line []any) (measured, error) {
+	m := measured{Dimensions: map[string]string{}}
+	if search, ok := line[0].(map[string]any); ok {
+		parts := searched.FindStringSubmatch(fmt.Sprint(search["expression"]))
+		if parts == nil {
+			return m, fmt.Errorf("%v is no search", search["expression"])
+		}
+		m.Namespace, m.Name = parts[1], parts[3]
+		for _, name := range regexp.MustCompile(`\w+`).FindAllString(parts[2], -1) {
+			m.Dimensions[name] = "*"
+		}
+		m.Dimensions["FunctionName"] = parts[4]
+		return m, nil
+	}
+	m.Namespace, m.Name = line[0].(string), line[1].(string)
+	rest := line[2:]
+	for len(rest) > 1 {
+		m.Dimensions[rest[0].(string)], rest = rest[1].(string), rest[2:]
+	}
+	return m, nil
+}
+
+// Everything on the dashboard has data, and no two graphs lie on each other.
+func TestDashboard(t *testing.T) {
+	template := read(t, synthesized.full)
+	r := &reader{template: template, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r.system()
+	taken := map[[2]int]string{}
+	for _, w := range shownWidgets(t, template) {
+		title := w.Properties.Title
+		if w.Properties.Region != "${AWS::Region}" || w.Properties.View != "timeSeries" || w.Properties.Period != 300 || len(w.Properties.Metrics) == 0 {
+			t.Errorf("%s: %+v", title, w)
+		}
+		for x := w.X; x < w.X+w.Width; x++ {
+			for y := w.Y; y < w.Y+w.Height; y++ {
+				if other := taken[[2]int{x, y}]; other != "" {
+					t.Fatalf("%s lies on %s", title, other)
+				}
+				if taken[[2]int{x, y}] = title; x >= 24 {
+					t.Fatalf("%s reaches beyond the page", title)
+				}
+			}
+		}
+		for _, line := range w.Properties.Metrics {
+			m, err := shown(line)
+			if err != nil {
+				t.Errorf("%s: %v", title, err)
+				continue
+			}
+			// Whose a graph is, its title says: any owner that exists will do.
+			owner := ""
+			if f := r.functions[idIn(m.Dimensions["FunctionName"], "")]; f != nil {
+				owner = f.Name
+			}
+			if queue := idIn(m.Dimensions["QueueName"], "QueueName"); queue != "" {
+				owner = r.claimed[queue]
+			}
+			r.checkMeasured(title, owner, m)
+		}
+	}
+	for _, complaint := range r.complaints {
+		t.Error(complaint)
+	}
+}
+
+// A metric that is written and never looked at is paid for in vain; one that
+// is looked at and never written is a line at zero.
+func TestEveryMetricIsLookedAt(t *testing.T) {
+	declared := map[string]bool{}
+	for _, m := range metric.All() {
+		declared[m.Name] = true
+	}
+	used := map[string]bool{}
+	template := read(t, synthesized.dev)
+	for _, w := range shownWidgets(t, template) {
+		for _, line := range w.Properties.Metrics {
+			if m, err := shown(line); err == nil && m.Namespace == metric.Namespace {
+				used[m.Name] = true
+			}
+		}
+	}
+	for _, id := range template.of("AWS::CloudWatch::Alarm") {
+		for _, m := range readAlarm(template.Resources[id]).Measures {
+			if m.Namespace == metric.Namespace {
+				used[m.Name] = true
+			}
+		}
+	}
+	if !maps.Equal(declared, used) {
+		t.Errorf("declared %v, on the dashboard and in alarms %v", slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(used)))
+	}
+}

@@ -1,0 +1,111 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"dsync/infra/topology"
+	"dsync/internal/api"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSettingsOfThePage(t *testing.T) {
+	var documented, there []string
+	for _, row := range rows(section(t, document(t, "deploy.md"), "## Settings")) {
+		documented = append(documented, strings.Join(row, " | "))
+	}
+	for _, s := range allSettings {
+		there = append(there, fmt.Sprintf("`%s` | %s | %s", s.key, s.otherwise, s.means))
+	}
+	if diff := cmp.Diff(documented, there); diff != "" {
+		t.Errorf("-docs/deploy.md +allSettings:\n%s", diff)
+	}
+}
+
+// The example on the page is one that would be taken, and so is every setting
+// that it shows on a command line.
+func TestExamplesOfThePage(t *testing.T) {
+	text := document(t, "deploy.md")
+	_, example, _ := strings.Cut(text, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	var config struct{ Context map[string]any }
+	if err := json.Unmarshal([]byte(strings.ReplaceAll("{"+example+"}", "/…", "/0f1e2d3c")), &config); err != nil {
+		t.Fatal(err)
+	}
+	config.Context["stage"] = "prod"
+	if s := chosen(t, config.Context); s.domainName == "" || s.alarmEmail == "" {
+		t.Errorf("the example sets %+v", s)
+	}
+	for _, match := range regexp.MustCompile(`-c (\w+)=(\w+)`).FindAllStringSubmatch(text, -1) {
+		chosen(t, map[string]any{match[1]: match[2]})
+	}
+	if n := fmt.Sprintf("builds the %s functions", map[int]string{7: "seven", 8: "eight", 9: "nine"}[len(topology.Dsync().Functions)]); !strings.Contains(text, n) {
+		t.Errorf("the page does not say %q", n)
+	}
+}
+
+// The line that makes the first API key gives the function what it asks for.
+func TestFirstAPIKey(t *testing.T) {
+	line := resolve(read(t, synthesized.dev).Outputs["FirstApiKey"].Value)
+	_, payload, _ := strings.Cut(line, "--payload '")
+	payload, _, _ = strings.Cut(payload, "'")
+	var given map[string]string
+	if err := json.Unmarshal([]byte(payload), &given); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, route := range api.Routes() {
+		if route.Method != "POST" || route.Pattern != "/api_keys" {
+			continue
+		}
+		for _, field := range route.Body {
+			known[field.Name] = true
+			if field.Required && given[field.Name] == "" {
+				t.Errorf("the first key has no %s", field.Name)
+			}
+		}
+	}
+	for name := range given {
+		if !known[name] {
+			t.Errorf("a key has no %s", name)
+		}
+	}
+	if len(known) == 0 {
+		t.Error("there is no way to make a key")
+	}
+}
+
+// infra/operate finds the functions of a deployed stack by its outputs.
+func TestOperateKnowsTheOutputs(t *testing.T) {
+	source, err := os.ReadFile("../operate/target.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := read(t, synthesized.dev).Outputs
+	names := regexp.MustCompile(`"(\w+FunctionName)"`).FindAllSubmatch(source, -1)
+	for _, name := range names {
+		if _, there := outputs[string(name[1])]; !there {
+			t.Errorf("the stack puts out no %s", name[1])
+		}
+	}
+	if len(names) == 0 {
+		t.Error("infra/operate names no output")
+	}
+}
+
+// The alarms on docs/cost.md are those of the stack.
+func TestAlarmsOnTheBill(t *testing.T) {
+	template := read(t, synthesized.dev)
+	watched := 0
+	for _, id := range template.of("AWS::CloudWatch::Alarm") {
+		watched += len(readAlarm(template.Resources[id]).Measures)
+	}
+	if want := fmt.Sprintf("| CloudWatch alarms | %d metrics that they watch |", watched); !strings.Contains(document(t, "cost.md"), want) {
+		t.Errorf("docs/cost.md does not say %q: change alarmMetrics in infra/cost, and go run ./infra/cost", want)
+	}
+}

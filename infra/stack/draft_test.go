@@ -1,0 +1,91 @@
+package stack
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// draft is a template to be changed. Resources are found by the beginning of
+// their logical id, the rest of which is a hash.
+type draft struct {
+	t *testing.T
+	template
+}
+
+func (d draft) find(prefix string) string {
+	d.t.Helper()
+	found := ""
+	for id := range d.Resources {
+		// The shortest is the resource itself, not one that belongs to it.
+		if strings.HasPrefix(id, prefix) && (found == "" || len(id) < len(found)) {
+			found = id
+		}
+	}
+	if found == "" {
+		d.t.Fatalf("no resource %s", prefix)
+	}
+	return found
+}
+
+func (d draft) get(prefix string) *resource { return d.Resources[d.find(prefix)] }
+
+func (d draft) remove(prefix string) { delete(d.Resources, d.find(prefix)) }
+
+func (d draft) add(id, kind string) { d.Resources[id] = &resource{Type: kind} }
+
+func (d draft) copy(prefix, id string) {
+	twin := *d.get(prefix)
+	d.Resources[id] = &twin
+}
+
+// set changes a property, or removes it when the value is nil.
+func (d draft) set(prefix string, value any, path ...string) {
+	d.t.Helper()
+	last := len(path) - 1
+	object, ok := walk(d.get(prefix).Properties, path[:last]...).(map[string]any)
+	if !ok {
+		d.t.Fatalf("%s has no %v", prefix, path)
+	}
+	if value == nil {
+		delete(object, path[last])
+		return
+	}
+	// As JSON has it, so that a number is what a parsed template holds.
+	written, err := json.Marshal(value)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var parsed any
+	if err := json.Unmarshal(written, &parsed); err != nil {
+		d.t.Fatal(err)
+	}
+	object[path[last]] = parsed
+}
+
+func (d draft) statement(role string, n int) map[string]any {
+	policy := list(d.get(role).get("Policies"))[0]
+	return list(walk(policy, "PolicyDocument", "Statement"))[n].(map[string]any)
+}
+
+func (d draft) filter(mapping string, change *strings.Replacer) {
+	filter := list(d.get(mapping).get("FilterCriteria", "Filters"))[0].(map[string]any)
+	changed := change.Replace(filter["Pattern"].(string))
+	if changed == filter["Pattern"] {
+		d.t.Fatal("the filter did not change")
+	}
+	filter["Pattern"] = changed
+}
+
+func (d draft) key(table string, n int, name string) {
+	list(d.get(table).get("KeySchema"))[n].(map[string]any)["AttributeName"] = name
+}
+
+func (d draft) index() map[string]any {
+	return list(d.get("Table").get("GlobalSecondaryIndexes"))[0].(map[string]any)
+}
+
+// allowAll turns the first statement of a queue's policy around.
+func (d draft) allowAll(policy string) {
+	walk(list(d.get(policy).get("PolicyDocument", "Statement"))[0]).(map[string]any)["Effect"] = "Allow"
+}

@@ -1,0 +1,169 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dsync/events"
+	"dsync/infra/topology"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Synthesis costs a second or two each, so it is done once for the package.
+var synthesized struct {
+	dev, again []byte // the defaults, twice
+	prod       []byte
+	full       []byte // every setting that adds something
+	restored   []byte // on a table that was restored from a backup
+	folder     string // of dev
+	binary     func(key string) string
+}
+
+// everything is the context of synthesized.full, as the command line and
+// cdk.json give it.
+var everything = map[string]any{
+	"stage":                   "dev",
+	"removal":                 "retain",
+	"logRetentionDays":        "90",
+	"pointInTimeRecoveryDays": 7.0,
+	"reservedConcurrency":     "25",
+	"tracing":                 true,
+	"alarmEmail":              "operations@example.com",
+	"domainName":              "scim.example.com",
+	"certificateArn":          "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+	"busPolicyAccounts":       "222233334444,333344445555",
+	"busPolicyOrganization":   "o-a1b2c3d4e5",
+	"schemaRegistry":          "on",
+	"dev":                     map[string]any{"archiveDays": 30.0},
+}
+
+const (
+	restoredTable  = "arn:aws:dynamodb:us-east-1:111122223333:table/dsync-restored"
+	restoredStream = restoredTable + "/stream/2026-05-04T12:00:00.123"
+)
+
+// dist is a stand-in for what `make build` leaves: each binary holds its name.
+var dist string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if _, err := exec.LookPath("node"); err != nil {
+		fmt.Fprintln(os.Stderr, "the CDK runs on Node.js: install Node.js 18 or later and put node on the PATH")
+		return 1
+	}
+	folder, err := os.MkdirTemp("", "dsync-stack")
+	if err != nil {
+		panic(err)
+	}
+	// The runtime of the CDK leaves its files in the temporary folder unless
+	// jsii.Close is called; but Close, once the runtime is started, waits for
+	// its process while a goroutine does so too, which is a data race. So the
+	// runtime that was prepared on import is closed unstarted, and the next
+	// one prepares itself in a folder that is removed here.
+	jsii.Close()
+	defer os.RemoveAll(folder)
+	os.Setenv("TMPDIR", folder)
+	// The runtime's notice about its own Node.js version would drown a failure.
+	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+	dist = filepath.Join(folder, "dist")
+	for _, f := range topology.Dsync().Functions {
+		build(dist, f.Name)
+	}
+
+	synthesized.folder = filepath.Join(folder, "dev")
+	synthesized.dev = synthesize(synthesized.folder, nil)
+	synthesized.again = synthesize(filepath.Join(folder, "again"), nil)
+	synthesized.prod = synthesize(filepath.Join(folder, "prod"), map[string]any{"stage": "prod"})
+	synthesized.full = synthesize(filepath.Join(folder, "full"), everything)
+	synthesized.restored = synthesize(filepath.Join(folder, "restored"), map[string]any{"stage": "prod", "tableStreamArn": restoredStream})
+	synthesized.binary = func(key string) string {
+		name, err := os.ReadFile(filepath.Join(synthesized.folder, "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
+		if err != nil {
+			return err.Error()
+		}
+		return string(name)
+	}
+	return m.Run()
+}
+
+func build(dist, function string) {
+	folder := filepath.Join(dist, function)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "bootstrap"), []byte(function), 0o755); err != nil {
+		panic(err)
+	}
+}
+
+// app is a CDK app with the context of cdk.json and of the CDK CLI, as
+// `npx cdk` would start it, and with the values given.
+func app(outdir string, values map[string]any) awscdk.App {
+	context := cdkContext()
+	maps.Copy(context, values)
+	return awscdk.NewApp(&awscdk.AppProps{Outdir: &outdir, Context: &context, AnalyticsReporting: jsii.Bool(false)})
+}
+
+func cdkContext() map[string]any {
+	file, err := os.ReadFile("../../cdk.json")
+	if err != nil {
+		panic(err)
+	}
+	config := struct{ Context map[string]any }{Context: map[string]any{}}
+	if err := json.Unmarshal(file, &config); err != nil {
+		panic(err)
+	}
+	// What the CLI sets unless told otherwise.
+	maps.Copy(config.Context, map[string]any{
+		"aws:cdk:enable-path-metadata":  true,
+		"aws:cdk:enable-asset-metadata": true,
+	})
+	return config.Context
+}
+
+func synthesize(outdir string, values map[string]any) []byte {
+	app := app(outdir, values)
+	schemas, err := events.Schemas()
+	if err != nil {
+		panic(err)
+	}
+	if _, err := New(app, Name, Props{System: topology.Dsync(), Dist: dist, Schemas: schemas}); err != nil {
+		panic(err)
+	}
+	app.Synth(nil)
+	document, err := os.ReadFile(filepath.Join(outdir, Name+".template.json"))
+	if err != nil {
+		panic(err)
+	}
+	return document
+}
+
+func read(t *testing.T, document []byte) template {
+	t.Helper()
+	parsed, err := parse(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// chosen is the settings of a context.
+func chosen(t *testing.T, values map[string]any) settings {
+	t.Helper()
+	s, err := readSettings(values, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

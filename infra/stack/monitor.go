@@ -1,0 +1,128 @@
+package stack
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// drawAlarms draws the inventory, and the topic if it has to be made. Without
+// a topic the alarms still change their colour on the dashboard.
+func (d *drawing) drawAlarms() {
+	var actions *[]any
+	switch {
+	case d.settings.alarmTopic != "":
+		actions = &[]any{d.settings.alarmTopic}
+	case d.settings.alarmEmail != "":
+		actions = &[]any{d.drawTopic()}
+	}
+	for _, k := range kinds {
+		for _, owner := range k.owners(d.system) {
+			d.drawAlarm(k, owner, actions)
+		}
+	}
+}
+
+func (d *drawing) drawAlarm(k kind, owner string, actions *[]any) {
+	scope := constructs.Construct(d.stack)
+	if owner != "" {
+		scope = d.scope(owner)
+	}
+	props := &awscloudwatch.CfnAlarmProps{
+		AlarmName:          jsii.String(*d.stack.StackName() + "-" + alarmName(k, owner)),
+		AlarmDescription:   jsii.String(k.means + " See docs/operations.md, " + k.name + "."),
+		ComparisonOperator: jsii.String("GreaterThanThreshold"),
+		Threshold:          jsii.Number(k.threshold),
+		EvaluationPeriods:  jsii.Number(k.periods),
+		DatapointsToAlarm:  jsii.Number(k.late),
+		// Nothing runs when nothing happens, and then nothing is wrong.
+		TreatMissingData: jsii.String("notBreaching"),
+		AlarmActions:     actions,
+		OkActions:        actions,
+	}
+	all := k.measure(d, owner)
+	if len(all) == 1 {
+		one := all[0]
+		props.Namespace, props.MetricName, props.Dimensions = &one.namespace, &one.name, one.properties()
+		props.Period = jsii.Number(k.period.Seconds())
+		if k.statistic[0] == 'p' {
+			props.ExtendedStatistic = &k.statistic
+			// A percentile of three requests says nothing.
+			props.EvaluateLowSampleCountPercentile = jsii.String("ignore")
+		} else {
+			props.Statistic = &k.statistic
+		}
+	} else {
+		props.Metrics = sum(all, k.statistic, k.period)
+	}
+	awscloudwatch.NewCfnAlarm(scope, jsii.String("Alarm "+k.name), props)
+}
+
+// sum adds up the series, of which any may have no data.
+func sum(all []series, statistic string, period time.Duration) []any {
+	queries := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+		Id: jsii.String("sum"), Expression: jsii.String("SUM(METRICS())"), ReturnData: true,
+	}}
+	for i, s := range all {
+		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
+			Id: jsii.String(fmt.Sprintf("m%d", i+1)),
+			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
+				Metric: &awscloudwatch.CfnAlarm_MetricProperty{Namespace: &s.namespace, MetricName: &s.name, Dimensions: s.properties()},
+				Period: jsii.Number(period.Seconds()),
+				Stat:   &statistic,
+			},
+			ReturnData: false,
+		})
+	}
+	return queries
+}
+
+func (s series) properties() []any {
+	var all []any
+	for i := 0; i < len(s.dimensions); i += 2 {
+		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: s.dimensions[i], Value: s.dimensions[i+1]})
+	}
+	return all
+}
+
+// drawTopic draws a topic whose messages go to an address, and returns its
+// ARN. It is not encrypted at rest: CloudWatch cannot publish under the key
+// that AWS manages for SNS, and the name of an alarm is no secret.
+func (d *drawing) drawTopic() *string {
+	topic := awssns.NewCfnTopic(d.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{
+		DisplayName: jsii.String("Alarms of " + *d.stack.StackName()),
+	})
+	awssns.NewCfnSubscription(d.stack, jsii.String("AlarmsByEmail"), &awssns.CfnSubscriptionProps{
+		TopicArn: topic.Ref(),
+		Protocol: jsii.String("email"),
+		Endpoint: &d.settings.alarmEmail,
+	})
+	awssns.NewCfnTopicPolicy(d.stack, jsii.String("AlarmsPolicy"), &awssns.CfnTopicPolicyProps{
+		Topics: &[]*string{topic.Ref()},
+		PolicyDocument: map[string]any{
+			"Version": "2012-10-17",
+			"Statement": []any{
+				map[string]any{
+					"Effect":    "Allow",
+					"Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
+					"Action":    "sns:Publish",
+					"Resource":  topic.Ref(),
+					"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": d.stack.Account()}},
+				},
+				map[string]any{
+					"Effect":    "Deny",
+					"Principal": "*",
+					"Action":    "sns:Publish",
+					"Resource":  topic.Ref(),
+					"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}},
+				},
+			},
+		},
+	})
+	d.output("AlarmTopicArn", "The topic that alarms go to", topic.Ref())
+	return topic.Ref()
+}

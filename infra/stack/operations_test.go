@@ -1,0 +1,117 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"dsync/infra/topology"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The runbook has an entry for each kind of alarm. Each says which alarms
+// there are, when they go off, and what to do: the first two as the template
+// has them, in both directions.
+func TestRunbook(t *testing.T) {
+	r := readFull(t)
+	template := map[string]string{} // alarm → what it measures and when it goes off
+	for _, id := range r.of("AWS::CloudWatch::Alarm") {
+		resource := r.Resources[id]
+		a := readAlarm(resource)
+		var metrics []string
+		for _, m := range a.Measures {
+			if name := "`" + m.Name + "`"; !slices.Contains(metrics, name) {
+				metrics = append(metrics, name)
+			}
+		}
+		name := strings.TrimPrefix(resource.text("AlarmName"), "dsync-dev-")
+		template[name] = fmt.Sprintf("`%s` %s %s | above %g in %d of %d periods of %g s",
+			a.Measures[0].Namespace, strings.Join(metrics, " + "), a.Statistic, a.Threshold, a.Late, a.Of, a.Period.Seconds())
+	}
+
+	text := section(t, document(t, "operations.md"), "## Alarms")
+	runbook := map[string]string{}
+	for _, k := range kinds {
+		entry := section(t, text, "### "+k.name)
+		table := rows(entry)
+		if len(table) == 0 || len(table[0]) != 3 {
+			t.Errorf("%s has no table of its alarms", k.name)
+			continue
+		}
+		for _, name := range code(table[0][0]) {
+			if strings.TrimSuffix(name, k.name) == name {
+				t.Errorf("%s stands under %s", name, k.name)
+			}
+			if runbook[name] != "" {
+				t.Errorf("%s stands there twice", name)
+			}
+			runbook[name] = table[0][1] + " | " + table[0][2]
+		}
+		for _, part := range []string{"**Means.** ", "**Look at.** ", "**Do.** "} {
+			if strings.Count(entry, part) != 1 {
+				t.Errorf("%s: %d times %q", k.name, strings.Count(entry, part), part)
+			}
+		}
+	}
+	if diff := cmp.Diff(runbook, template); diff != "" {
+		t.Errorf("-docs/operations.md +template:\n%s", diff)
+	}
+	for _, heading := range regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == heading[1] }) {
+			t.Errorf("there is no alarm %s", heading[1])
+		}
+	}
+}
+
+// What the pages tell an operator to type names what there is.
+func TestCommandsOfThePages(t *testing.T) {
+	r := readFull(t)
+	system := topology.Dsync()
+	text := document(t, "operations.md") + document(t, "deploy.md")
+	for _, match := range regexp.MustCompile("[(`]out (\\w+)[)`]").FindAllStringSubmatch(text, -1) {
+		if _, known := r.Outputs[match[1]]; !known {
+			t.Errorf("the stack puts out no %s", match[1])
+		}
+	}
+	for _, match := range regexp.MustCompile("[(`]res (\\w+)[)`]").FindAllStringSubmatch(text, -1) {
+		found := slices.ContainsFunc(slices.Collect(maps.Keys(r.Resources)), func(id string) bool { return strings.HasPrefix(id, match[1]) })
+		if !found {
+			t.Errorf("no resource begins with %s", match[1])
+		}
+	}
+	for _, want := range []string{
+		"StreamViewType=" + system.Table.StreamView,
+		"AttributeName=" + system.Table.TTLAttribute + "\n",
+		fmt.Sprintf("RecoveryPeriodInDays=%d", recoveryDaysMost),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the restored table is not given %s", strings.TrimSpace(want))
+		}
+	}
+	relay, jobs := system.Function(theRelay).Stream, system.Function("jobs").Stream
+	for _, want := range []string{
+		fmt.Sprintf("The relay gives up on a record after %g hours", relay.MaximumAge.Hours()),
+		fmt.Sprintf("`jobs` after %d attempts or %g hours", jobs.RetryAttempts, jobs.MaximumAge.Hours()),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the pages do not say %q", want)
+		}
+	}
+	if relay.RetryAttempts != topology.Unlimited {
+		t.Error("the pages do not say how often the relay tries")
+	}
+	// Everything that writes is stopped for a restore.
+	writers := regexp.MustCompile(`for f in ([\w ]+);`).FindStringSubmatch(text)
+	for _, f := range system.Functions {
+		writes := f.Name != theRelay && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
+			return g.Resource == topology.TheTable && slices.Contains(g.Actions, "dynamodb:PutItem")
+		})
+		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), title(f.Name)); stopped != writes {
+			t.Errorf("%s writes: %v; it is stopped for a restore: %v", f.Name, writes, stopped)
+		}
+	}
+}

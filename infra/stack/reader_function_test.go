@@ -1,0 +1,223 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"dsync/infra/topology"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func (r *reader) readFunction(function string) *topology.Function {
+	resource := r.claim(function, "AWS::Lambda::Function", "the system")
+	f := &topology.Function{
+		Name:        r.binary(resource.text("Code", "S3Key")),
+		Description: resource.text("Description"),
+		MemoryMiB:   resource.number("MemorySize"),
+		Timeout:     time.Duration(resource.number("Timeout")) * time.Second,
+		Environment: map[string]topology.Reference{},
+	}
+	references := map[string]topology.Reference{
+		"${" + r.table + "}": topology.TableName,
+		"${" + r.bus + "}":   topology.EventBusName,
+	}
+	if queue := r.relayDeadLetters(); queue != "" {
+		references["${"+queue+"}"] = topology.RelayDeadLettersURL
+	}
+	variables, _ := resource.get("Environment", "Variables").(map[string]any)
+	for name, value := range variables {
+		reference, known := references[resolve(value)]
+		if !known {
+			r.complain("%s: %s holds %s", f.Name, name, resolve(value))
+		}
+		f.Environment[name] = reference
+	}
+	logs := idIn(resource.text("LoggingConfig", "LogGroup"), "")
+	r.claim(logs, "AWS::Logs::LogGroup", f.Name)
+	r.expect(f.Name, resource, map[string]any{
+		"Architectures": `["arm64"]`,
+		"Handler":       "bootstrap",
+		"Runtime":       "provided.al2023",
+		"LoggingConfig": `{"LogFormat":"JSON","LogGroup":{"Ref":"` + logs + `"},"SystemLogLevel":"WARN"}`,
+	}, "Code", "Description", "MemorySize", "Timeout", "Environment", "Role", "TracingConfig", "ReservedConcurrentExecutions")
+	return f
+}
+
+// relayDeadLetters is the queue of the mapping to the function relay.
+func (r *reader) relayDeadLetters() string {
+	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
+		function := r.at(idIn(r.Resources[id].text("FunctionName"), "Arn"))
+		if r.binary(function.text("Code", "S3Key")) == "relay" {
+			return r.deadLettersOf(r.Resources[id])
+		}
+	}
+	return ""
+}
+
+// readTracing reads the setting that all functions have alike.
+func (r *reader) readTracing() {
+	traced := map[string]bool{}
+	for id := range r.functions {
+		traced[r.Resources[id].text("TracingConfig")] = true
+	}
+	switch {
+	case len(traced) == 1 && traced[`{"Mode":"Active"}`]:
+		r.settings.tracing = true
+	case len(traced) != 1 || !traced[""]:
+		r.complain("TracingConfig differs from function to function: %v", traced)
+	}
+}
+
+// readReserved reads the concurrency that the functions with routes have
+// alike, and no other.
+func (r *reader) readReserved() {
+	reserved := map[int]bool{}
+	for id, f := range r.functions {
+		n := max(r.Resources[id].number("ReservedConcurrentExecutions"), 0)
+		if len(f.Routes) > 0 {
+			reserved[n] = true
+			r.settings.reservedConcurrency = n
+		} else if n > 0 {
+			r.complain("%s reserves concurrent executions and serves no requests", f.Name)
+		}
+	}
+	if len(reserved) > 1 {
+		r.complain("concurrent executions differ from function to function: %v", reserved)
+	}
+}
+
+// readOperated reads how functions that an operator invokes take being
+// invoked without waiting: once.
+func (r *reader) readOperated() {
+	once := map[string]bool{}
+	for _, id := range r.of("AWS::Lambda::EventInvokeConfig") {
+		resource := r.claim(id, "AWS::Lambda::EventInvokeConfig", "an operator")
+		once[idIn(resource.text("FunctionName"), "")] = true
+		r.expect(id, resource, map[string]any{
+			"Qualifier": "$LATEST", "MaximumRetryAttempts": "0", "MaximumEventAgeInSeconds": "60",
+		}, "FunctionName")
+	}
+	for id, f := range r.functions {
+		if operated := len(f.Routes) == 0 && f.Stream == nil; operated != once[id] {
+			r.complain("%s: an operator invokes it: %v; asynchronous invocations are tried once: %v", f.Name, operated, once[id])
+		}
+	}
+	r.readReserved()
+}
+
+// readConsumer reads an event source mapping. The settings that every
+// mapping has are those that topology.StreamConsumer promises.
+func (r *reader) readConsumer(name string) {
+	mapping := r.claim(name, "AWS::Lambda::EventSourceMapping", "the system")
+	f := r.functions[idIn(mapping.text("FunctionName"), "Arn")]
+	if f == nil || f.Stream != nil {
+		r.complain("%s leads to no function, or is its second", name)
+		return
+	}
+	f.Stream = &topology.StreamConsumer{
+		BatchSize:     mapping.number("BatchSize"),
+		RetryAttempts: mapping.number("MaximumRetryAttempts"),
+		MaximumAge:    time.Duration(mapping.number("MaximumRecordAgeInSeconds")) * time.Second,
+	}
+	r.expect(f.Name, mapping, map[string]any{
+		"EventSourceArn":             "${" + r.table + ".StreamArn}",
+		"StartingPosition":           "TRIM_HORIZON",
+		"ParallelizationFactor":      "1",
+		"BisectBatchOnFunctionError": "true",
+		"FunctionResponseTypes":      `["ReportBatchItemFailures"]`,
+	}, "FunctionName", "BatchSize", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria", "DestinationConfig")
+	r.claim(r.deadLettersOf(mapping), "AWS::SQS::Queue", f.Name)
+
+	filters := list(mapping.get("FilterCriteria", "Filters"))
+	if len(filters) != 1 {
+		r.complain("%s has %d filters, not one", f.Name, len(filters))
+		return
+	}
+	var pattern map[string]any
+	if err := json.Unmarshal([]byte(resolve(walk(filters[0], "Pattern"))), &pattern); err != nil {
+		r.complain("%s: filter: %v", f.Name, err)
+	}
+	f.Stream.Filter.EventNames = texts(pattern["eventName"])
+	keys, _ := walk(pattern, "dynamodb", "Keys").(map[string]any)
+	for name, values := range keys {
+		f.Stream.Filter.Key = name
+		f.Stream.Filter.Prefixes = nil
+		for _, value := range list(walk(values, "S")) {
+			f.Stream.Filter.Prefixes = append(f.Stream.Filter.Prefixes, resolve(walk(value, "prefix")))
+		}
+	}
+	if diff := cmp.Diff(f.Stream.Filter.Pattern(), pattern); diff != "" {
+		r.complain("%s: the filter says more than a topology filter can (-can +says):\n%s", f.Name, diff)
+	}
+}
+
+func (r *reader) deadLettersOf(mapping *resource) string {
+	return idIn(mapping.text("DestinationConfig", "OnFailure", "Destination"), "Arn")
+}
+
+// readRole reads a function's grants off its role. What is left over must be
+// exactly what every function needs: its log group, and for a consumer the
+// stream and its dead-letter queue.
+func (r *reader) readRole(function string) {
+	f, resource := r.functions[function], r.Resources[function]
+	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
+	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies")
+
+	trust, err := statements(role.get("AssumeRolePolicyDocument"))
+	if diff := cmp.Diff([]statement{{
+		Effect: "Allow", Actions: []string{"sts:AssumeRole"}, Principals: []string{"lambda.amazonaws.com"},
+	}}, trust, inAnyOrder); err != nil || diff != "" {
+		r.complain("%s: who may take the role: %v\n%s", f.Name, err, diff)
+	}
+
+	resources := map[string]topology.Resource{"${" + r.bus + ".Arn}": topology.TheBus, "${" + r.table + ".Arn}": topology.TheTable}
+	if queue := r.relayDeadLetters(); queue != "" {
+		resources["${"+queue+".Arn}"] = topology.TheRelayDeadLetters
+	}
+	for _, index := range list(r.at(r.table).get("GlobalSecondaryIndexes")) {
+		resources["${"+r.table+".Arn}/index/"+resolve(walk(index, "IndexName"))] = topology.TheIndex
+	}
+	rest := map[string][]string{}
+	for _, policy := range list(role.get("Policies")) {
+		all, err := statements(walk(policy, "PolicyDocument"))
+		if err != nil {
+			r.complain("%s: %v", f.Name, err)
+		}
+		for _, s := range all {
+			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
+				r.complain("%s: a statement that no grant is drawn as: %+v", f.Name, s)
+				continue
+			}
+			if granted, ok := resources[s.Resources[0]]; ok {
+				f.Grants = append(f.Grants, topology.Grant{Resource: granted, Actions: s.Actions})
+			} else {
+				rest[s.Resources[0]] = append(rest[s.Resources[0]], s.Actions...)
+			}
+		}
+	}
+	needs := map[string][]string{
+		fmt.Sprintf("${%s.Arn}", idIn(resource.text("LoggingConfig", "LogGroup"), "")): {"logs:CreateLogStream", "logs:PutLogEvents"},
+	}
+	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
+		if mapping := r.Resources[mapping]; idIn(mapping.text("FunctionName"), "Arn") == function {
+			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+			queue := "${" + r.deadLettersOf(mapping) + ".Arn}"
+			if granted, ok := resources[queue]; !ok {
+				needs[queue] = []string{"sqs:SendMessage"}
+			} else if !slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
+				return g.Resource == granted && slices.Contains(g.Actions, "sqs:SendMessage")
+			}) {
+				r.complain("%s may not send to its dead-letter queue", f.Name)
+			}
+		}
+	}
+	if r.settings.tracing {
+		needs["*"] = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+	}
+	if diff := cmp.Diff(needs, rest, inAnyOrder); diff != "" {
+		r.complain("%s: permissions beyond its grants (-needs +has):\n%s", f.Name, diff)
+	}
+}

@@ -1,0 +1,175 @@
+package stack
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/google/go-cmp/cmp"
+)
+
+var exactly = cmp.AllowUnexported(settings{})
+
+func TestDefaults(t *testing.T) {
+	want := settings{
+		// Nobody protects a table by accident.
+		stage:          dev,
+		logRetention:   awslogs.RetentionDays_ONE_MONTH,
+		recoveryDays:   35,
+		schemaRegistry: true,
+	}
+	if diff := cmp.Diff(want, chosen(t, nil), exactly); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	// A key without a value is one that is not set, as cdk.json may have it.
+	if diff := cmp.Diff(want, chosen(t, map[string]any{"stage": nil}), exactly); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	want := settings{
+		stage:               dev,
+		retain:              true,
+		logRetention:        awslogs.RetentionDays_THREE_MONTHS,
+		reservedConcurrency: 25,
+		tracing:             true,
+		recoveryDays:        7,
+		archiveDays:         30,
+		schemaRegistry:      true,
+		busAccounts:         []string{"222233334444", "333344445555"},
+		busOrganization:     "o-a1b2c3d4e5",
+		alarmEmail:          "operations@example.com",
+		domainName:          "scim.example.com",
+		certificate:         "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+	}
+	if diff := cmp.Diff(want, chosen(t, everything), exactly); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	// Each setting is chosen there but those that take something away.
+	set := merge(everything["dev"].(map[string]any), everything)
+	for _, setting := range allSettings {
+		if _, set := set[setting.key]; !set && setting.key != "alarmTopic" && setting.key != "tableStreamArn" {
+			t.Errorf("%s is not tried", setting.key)
+		}
+	}
+}
+
+func TestHowValuesAreWritten(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		context map[string]any
+		check   func(s settings) bool
+	}{
+		{"number in cdk.json", map[string]any{"archiveDays": 30.0}, func(s settings) bool { return s.archiveDays == 30 }},
+		{"number on the command line", map[string]any{"archiveDays": "30"}, func(s settings) bool { return s.archiveDays == 30 }},
+		{"true in cdk.json", map[string]any{"tracing": true}, func(s settings) bool { return s.tracing }},
+		{"on", map[string]any{"tracing": "on"}, func(s settings) bool { return s.tracing }},
+		{"false in cdk.json", map[string]any{"schemaRegistry": false}, func(s settings) bool { return !s.schemaRegistry }},
+		{"off", map[string]any{"schemaRegistry": "off"}, func(s settings) bool { return !s.schemaRegistry }},
+		{"list in cdk.json", map[string]any{"busPolicyAccounts": []any{"333344445555", "222233334444"}},
+			func(s settings) bool { return strings.Join(s.busAccounts, " ") == "222233334444 333344445555" }},
+		{"list with blanks and an account twice", map[string]any{"busPolicyAccounts": "222233334444, 222233334444"},
+			func(s settings) bool { return strings.Join(s.busAccounts, " ") == "222233334444" }},
+		{"prod retains", map[string]any{"stage": "prod"}, func(s settings) bool { return s.retain }},
+		{"prod that does not", map[string]any{"stage": "prod", "removal": "destroy"}, func(s settings) bool { return s.stage == prod && !s.retain }},
+		{"dev that does", map[string]any{"removal": "retain"}, func(s settings) bool { return s.stage == dev && s.retain }},
+		{"no archive", map[string]any{"archiveDays": "0"}, func(s settings) bool { return s.archiveDays == 0 }},
+		{"an existing topic", map[string]any{"alarmTopic": "arn:aws:sns:us-east-1:111122223333:pages"}, func(s settings) bool { return s.alarmTopic != "" }},
+		{"a topic in China", map[string]any{"alarmTopic": "arn:aws-cn:sns:cn-north-1:111122223333:pages"}, func(s settings) bool { return s.alarmTopic != "" }},
+		{"settings of the stage", map[string]any{"stage": "prod", "prod": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 30 }},
+		{"settings of another stage", map[string]any{"prod": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 0 }},
+		{"settings of the default stage", map[string]any{"dev": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 30 }},
+		{"the command line goes first", map[string]any{"archiveDays": "7", "dev": map[string]any{"archiveDays": 30.0, "tracing": true}},
+			func(s settings) bool { return s.archiveDays == 7 && s.tracing }},
+		{"no settings of the stage", map[string]any{"dev": nil}, func(s settings) bool { return s.stage == dev }},
+	} {
+		if s := chosen(t, row.context); !row.check(s) {
+			t.Errorf("%s: %+v", row.name, s)
+		}
+	}
+}
+
+// What the CDK puts into the context itself is none of ours.
+func TestKeysOfTheCDK(t *testing.T) {
+	context := cdkContext()
+	maps.Copy(context, map[string]any{
+		"@aws-cdk/core:newStyleStackSynthesis":                                        true,
+		"aws-cdk:enableDiffNoFail":                                                    true,
+		"aws:cdk:version-reporting":                                                   false,
+		"availability-zones:account=111122223333:region=us-east-1":                    []any{"us-east-1a"},
+		"hosted-zone:account=111122223333:domainName=example.com:region=eu-central-1": map[string]any{"Id": "Z"},
+	})
+	if _, err := readSettings(context, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWrongSettings(t *testing.T) {
+	const certificate = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c"
+	for _, row := range []struct {
+		name    string
+		context map[string]any
+		want    []string
+	}{
+		{"stage that is none", map[string]any{"stage": "staging"}, []string{`stage "staging"`, "-c stage=dev", "-c stage=prod"}},
+		{"stage without a name", map[string]any{"stage": ""}, []string{`stage ""`, "-c stage=dev"}},
+		{"stage that is a number", map[string]any{"stage": 7.0}, []string{`stage "7"`, "-c stage=dev"}},
+		{"stage that is an object", map[string]any{"stage": map[string]any{"a": 1.0}}, []string{`stage`, "give it as text"}},
+		{"removal", map[string]any{"removal": "snapshot"}, []string{`removal "snapshot"`, "-c removal=retain", "-c removal=destroy"}},
+		{"negative retention", map[string]any{"logRetentionDays": "-1"}, []string{`logRetentionDays "-1"`, "choose 1, 3, 5", "or 3653"}},
+		{"retention that CloudWatch has not", map[string]any{"logRetentionDays": "31"}, []string{`"31"`, "30, 60"}},
+		{"retention for ever", map[string]any{"logRetentionDays": "0"}, []string{`"0"`, "30, 60"}},
+		{"retention in words", map[string]any{"logRetentionDays": "a month"}, []string{`"a month"`, "30, 60"}},
+		{"no recovery", map[string]any{"pointInTimeRecoveryDays": "0"}, []string{`"0"`, "choose 1 to 35"}},
+		{"recovery beyond what there is", map[string]any{"pointInTimeRecoveryDays": "36"}, []string{`"36"`, "choose 1 to 35"}},
+		{"no concurrency", map[string]any{"reservedConcurrency": "0"}, []string{`"0"`, "would stop all requests", "choose 1 to 1000"}},
+		{"negative concurrency", map[string]any{"reservedConcurrency": "-5"}, []string{`"-5"`, "choose 1 to 1000"}},
+		{"too much concurrency", map[string]any{"reservedConcurrency": "1001"}, []string{`"1001"`, "choose 1 to 1000"}},
+		{"half of one", map[string]any{"reservedConcurrency": 2.5}, []string{`"2.5"`, "choose 1 to 1000"}},
+		{"tracing", map[string]any{"tracing": "yes"}, []string{`tracing "yes"`, "choose on or off"}},
+		{"schema registry", map[string]any{"schemaRegistry": "1"}, []string{`schemaRegistry "1"`, "choose on or off"}},
+		{"negative archive", map[string]any{"archiveDays": "-1"}, []string{`archiveDays "-1"`, "choose 0 to 3650"}},
+		{"archive for ever", map[string]any{"archiveDays": "3651"}, []string{`"3651"`, "choose 0 to 3650"}},
+		{"account", map[string]any{"busPolicyAccounts": "222233334444,12"}, []string{"busPolicyAccounts", "12-digit"}},
+		{"accounts that are none", map[string]any{"busPolicyAccounts": ""}, []string{"busPolicyAccounts", "12-digit"}},
+		{"everyone", map[string]any{"busPolicyAccounts": "*"}, []string{`"*"`, "12-digit"}},
+		{"account with its zeros lost", map[string]any{"busPolicyAccounts": 12345678.0}, []string{`"12345678"`, "12-digit"}},
+		{"organization", map[string]any{"busPolicyOrganization": "*"}, []string{`"*"`, "o-…"}},
+		{"topic that is a name", map[string]any{"alarmTopic": "pages"}, []string{`"pages"`, "arn:aws:sns:"}},
+		{"topic in another region", map[string]any{"alarmTopic": "arn:aws:sns:eu-west-1:111122223333:pages"}, []string{"eu-west-1", "us-east-1", "same region"}},
+		{"address", map[string]any{"alarmEmail": "operations"}, []string{`"operations"`, "e-mail address"}},
+		{"two ways for alarms", map[string]any{"alarmEmail": "a@example.com", "alarmTopic": "arn:aws:sns:us-east-1:111122223333:pages"}, []string{"alarmTopic and alarmEmail", "choose one"}},
+		{"domain without certificate", map[string]any{"domainName": "scim.example.com"}, []string{"scim.example.com", "add -c certificateArn="}},
+		{"certificate without domain", map[string]any{"certificateArn": certificate}, []string{"add -c domainName="}},
+		{"certificate in another region", map[string]any{"domainName": "scim.example.com", "certificateArn": strings.Replace(certificate, "us-east-1", "eu-west-1", 1)}, []string{"eu-west-1", "us-east-1", "same region"}},
+		{"certificate that is none", map[string]any{"domainName": "scim.example.com", "certificateArn": "*.example.com"}, []string{`"*.example.com"`, "arn:aws:acm:"}},
+		{"domain that is a URL", map[string]any{"domainName": "https://scim.example.com", "certificateArn": certificate}, []string{`"https://scim.example.com"`, "such as scim.example.com"}},
+		{"domain in capitals", map[string]any{"domainName": "SCIM.example.com", "certificateArn": certificate}, []string{"lower case"}},
+		{"restored table beside one that goes", map[string]any{"tableStreamArn": restoredStream}, []string{"would delete it", "add -c removal=retain"}},
+		{"restored table without its stream", map[string]any{"tableStreamArn": "arn:aws:dynamodb:us-east-1:111122223333:table/restored", "removal": "retain"}, []string{"/stream/<time>"}},
+		{"restored table in another region", map[string]any{"tableStreamArn": strings.Replace(restoredStream, "us-east-1", "eu-west-1", 1), "removal": "retain"}, []string{"eu-west-1", "us-east-1"}},
+		{"unknown key", map[string]any{"logRetention": "30"}, []string{`"logRetention" is not a setting`, "logRetentionDays"}},
+		{"unknown key of a stage", map[string]any{"dev": map[string]any{"logRetention": 30.0}}, []string{`"logRetention" is not a setting`, "logRetentionDays"}},
+		{"unknown key of another stage", map[string]any{"prod": map[string]any{"logRetention": 30.0}}, []string{`"logRetention" is not a setting`}},
+		{"stage within a stage", map[string]any{"prod": map[string]any{"stage": "dev"}}, []string{`"prod"`, "take its stage out"}},
+		{"wrong setting of the stage", map[string]any{"dev": map[string]any{"archiveDays": -1.0}}, []string{`archiveDays "-1"`}},
+		{"stage that is no section", map[string]any{"prod": "yes"}, []string{`"prod" holds settings of that stage`, "yes is none"}},
+		{"key in another case", map[string]any{"Stage": "prod"}, []string{`"Stage" is not a setting`, "stage"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			context := cdkContext()
+			maps.Copy(context, row.context)
+			_, err := readSettings(context, "us-east-1")
+			if err == nil {
+				t.Fatal("was not refused")
+			}
+			for _, want := range row.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+)
+
+// logRetentions are the times that CloudWatch keeps logs for, by days.
+var logRetentions = map[int]awslogs.RetentionDays{
+	1: awslogs.RetentionDays_ONE_DAY, 3: awslogs.RetentionDays_THREE_DAYS, 5: awslogs.RetentionDays_FIVE_DAYS,
+	7: awslogs.RetentionDays_ONE_WEEK, 14: awslogs.RetentionDays_TWO_WEEKS, 30: awslogs.RetentionDays_ONE_MONTH,
+	60: awslogs.RetentionDays_TWO_MONTHS, 90: awslogs.RetentionDays_THREE_MONTHS, 120: awslogs.RetentionDays_FOUR_MONTHS,
+	150: awslogs.RetentionDays_FIVE_MONTHS, 180: awslogs.RetentionDays_SIX_MONTHS, 365: awslogs.RetentionDays_ONE_YEAR,
+	400: awslogs.RetentionDays_THIRTEEN_MONTHS, 545: awslogs.RetentionDays_EIGHTEEN_MONTHS, 731: awslogs.RetentionDays_TWO_YEARS,
+	1096: awslogs.RetentionDays_THREE_YEARS, 1827: awslogs.RetentionDays_FIVE_YEARS, 2192: awslogs.RetentionDays_SIX_YEARS,
+	2557: awslogs.RetentionDays_SEVEN_YEARS, 2922: awslogs.RetentionDays_EIGHT_YEARS, 3288: awslogs.RetentionDays_NINE_YEARS,
+	3653: awslogs.RetentionDays_TEN_YEARS,
+}
+
+// plain takes the wrapping off the objects in what the CDK's runtime returns.
+func plain(value any) any {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	if inner, wrapped := object["$jsii.map"]; wrapped && len(object) == 1 {
+		return plain(inner)
+	}
+	unwrapped := make(map[string]any, len(object))
+	for key, element := range object {
+		unwrapped[key] = plain(element)
+	}
+	return unwrapped
+}
+
+// written is a value of the context as -c on the command line would give it:
+// cdk.json may also hold a number, true, or a list.
+func written(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case []any:
+		parts := make([]string, len(v))
+		for i, element := range v {
+			part, err := written(element)
+			if err != nil {
+				return part, err
+			}
+			parts[i] = part
+		}
+		return strings.Join(parts, ","), nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		text = fmt.Append(nil, value)
+	}
+	return string(text), fmt.Errorf("is an object: give it as text")
+}
+
+func between(value string, least, most int, of string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("is no number of %s: choose %d to %d", of, least, most)
+	}
+	return n, nil
+}
+
+func onOrOff(value string) (bool, error) {
+	switch value {
+	case "on", "true":
+		return true, nil
+	case "off", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("is neither: choose on or off")
+}
+
+func form(value string, pattern interface{ MatchString(string) bool }, what string) error {
+	if !pattern.MatchString(value) {
+		return fmt.Errorf("is not %s", what)
+	}
+	return nil
+}
+
+// listed writes values as a sentence does: "a, b or c".
+func listed[T any](values []T) string {
+	var text strings.Builder
+	for i, v := range values {
+		switch {
+		case i > 0 && i == len(values)-1:
+			text.WriteString(" or ")
+		case i > 0:
+			text.WriteString(", ")
+		}
+		fmt.Fprint(&text, v)
+	}
+	return text.String()
+}
