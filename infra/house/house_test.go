@@ -69,15 +69,18 @@ func TestPurePackages(t *testing.T) {
 // internal packages know nothing of infra.
 func TestArrowsPointDown(t *testing.T) {
 	above := map[string][]string{
-		"gateway":   {"provider", "directory", "table", "relay", "jobs", "dsync", "scim", "app"},
+		"gateway":   {"provider", "api", "directory", "table", "eventlog", "relay", "jobs", "dsync", "scim", "metric", "app"},
 		"scim":      {"*"},
 		"id":        {"*"},
-		"dsync":     {"gateway", "provider", "directory", "table", "relay", "jobs", "app"},
-		"table":     {"gateway", "provider", "directory", "relay", "jobs", "dsync", "app"},
-		"directory": {"gateway", "provider", "relay", "jobs", "dsync", "app"},
-		"provider":  {"table", "relay", "jobs", "dsync", "app"},
-		"relay":     {"gateway", "provider", "directory", "jobs", "app"},
-		"jobs":      {"gateway", "provider", "directory", "relay", "dsync", "scim", "app"},
+		"metric":    {"*"},
+		"dsync":     {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric", "app"},
+		"table":     {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "app"},
+		"eventlog":  {"gateway", "provider", "api", "directory", "relay", "jobs", "scim", "app"},
+		"directory": {"gateway", "provider", "api", "eventlog", "relay", "jobs", "app"},
+		"provider":  {"api", "table", "eventlog", "relay", "jobs", "dsync", "app"},
+		"api":       {"provider", "table", "relay", "jobs", "app"},
+		"relay":     {"gateway", "provider", "api", "directory", "jobs", "app"},
+		"jobs":      {"gateway", "provider", "api", "directory", "eventlog", "relay", "app"},
 	}
 	for _, p := range list(t, "./internal/...") {
 		name := strings.TrimPrefix(p.ImportPath, "dsync/internal/")
@@ -162,7 +165,7 @@ func TestFunctions(t *testing.T) {
 // One machine and the functions need no CDK: it is neither downloaded nor
 // compiled for them.
 func TestNoCDKOutsideTheStack(t *testing.T) {
-	for _, p := range list(t, "./functions/...", "./infra/local", "./infra/demo", "./internal/...") {
+	for _, p := range list(t, "./functions/...", "./infra/local", "./infra/demo", "./infra/operate", "./infra/chaos", "./internal/...", "./events/...") {
 		for _, dep := range p.Deps {
 			if strings.Contains(dep, "/aws-cdk-go/") || strings.Contains(dep, "/jsii-runtime-go") {
 				t.Errorf("%s reaches %s", p.ImportPath, dep)
