@@ -16,7 +16,7 @@ var organizationFields = []Field{
 	{Name: "external_id", Type: String, Nullable: true, About: "Your own id of the organization. No two have the same. null for none."},
 	{Name: "domain_data", Type: Array, About: "All domains of the organization.", Fields: []Field{
 		{Name: "domain", Type: String, Required: true, About: "Such as example.com."},
-		{Name: "state", Type: String, Choices: []string{"verified", "pending"}, About: "pending is the default."},
+		{Name: "state", Type: String, Choices: directory.DomainStates, About: "pending is the default."},
 	}},
 	{Name: "metadata", Type: Strings, About: "Up to 50 keys with strings, which are merged into what is there. null takes a key away."},
 }

@@ -33,8 +33,8 @@ type NewDomain struct {
 	State  string // verified or pending; "" is pending
 }
 
-// domainStates are those that a team may say of a domain.
-var domainStates = []string{"verified", "pending"}
+// DomainStates are those that a team may say of a domain.
+var DomainStates = []string{"verified", "pending"}
 
 // OrganizationUpdate is what of an organization is to change.
 type OrganizationUpdate struct {
@@ -149,7 +149,7 @@ func (s *Service) domains(old []table.Domain, list []NewDomain, wrong *problems)
 			wrong.add(field+".domain", "%s.domain must be a domain, such as example.com.", field)
 		case slices.ContainsFunc(domains, same):
 			wrong.add(field+".domain", "%s.domain must not be there twice.", field)
-		case !slices.Contains(domainStates, d.State):
+		case !slices.Contains(DomainStates, d.State):
 			wrong.add(field+".state", "%s.state must be verified or pending.", field)
 		}
 		if was := slices.IndexFunc(old, same); was >= 0 {

@@ -60,7 +60,8 @@ func TestBudgetOfEvents(t *testing.T) {
 	} {
 		api, name := enginetest.Table(t)
 		now := time.Now().Truncate(time.Second)
-		log := eventlog.New(table.New(api, name), func() time.Time { return now })
+		records := table.New(api, name)
+		log := eventlog.New(records, func() time.Time { return now })
 		entries := func(first int) (list []eventlog.Entry) {
 			for i := range c.n {
 				e := eventlog.Entry{Name: c.event, DirectoryID: "directory_01000000000000000000000000", OrganizationID: "org_01000000000000000000000000",
@@ -82,7 +83,11 @@ func TestBudgetOfEvents(t *testing.T) {
 		if _, err := log.Append(ctx, list); err != nil {
 			t.Fatal(err)
 		}
-		stored, err := log.Size(list[0].Detail)
+		stored := 0
+		err := records.DirectoryLog(t.Context(), list[0].DirectoryID, "0", "8", true, func(e table.LoggedEvent) (bool, error) {
+			stored = len(e.Body)
+			return false, nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
