@@ -34,7 +34,7 @@ func TestActivity(t *testing.T) {
 
 	requests := []table.Request{
 		{ID: "scim_request_01000000000000000000000000", DirectoryID: d.id, At: at, Method: "PATCH", Route: "/Users/{id}", Status: 400,
-			ScimType: "invalidPath", Path: "nothing", Operation: 2, Milliseconds: 5, TTL: at.AddDate(9, 0, 0).Unix(), Cause: table.Cause{RequestID: "r"}},
+			ScimType: "invalidPath", Path: "nothing", Operation: 2, Milliseconds: 5, TTL: at.AddDate(9, 0, 0).Unix(), Actor: table.Actor{RequestID: "r"}},
 		{ID: "scim_request_01000000000000000000000001", DirectoryID: d.id, At: at, Method: "PATCH", Route: "/Groups/{id}", Status: 204,
 			Tolerated: []table.Tolerated{{What: "members that are no users of the directory", Count: 2}}, TTL: at.AddDate(9, 0, 0).Unix()},
 	}

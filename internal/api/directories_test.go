@@ -338,7 +338,7 @@ func TestDirectoryRace(t *testing.T) {
 		t.Errorf("%+v, %+v, %v", after, s, err)
 	}
 	token, err := table.New(w.db, w.table).Token(t.Context(), after.Tokens[0].Hash)
-	if err != nil || !token.Protocol.Equal(after.Protocol) {
-		t.Errorf("the token says %+v, the directory %+v, %v", token.Protocol, after.Protocol, err)
+	if err != nil || !token.SCIMConfig.Equal(after.SCIMConfig) {
+		t.Errorf("the token says %+v, the directory %+v, %v", token.SCIMConfig, after.SCIMConfig, err)
 	}
 }

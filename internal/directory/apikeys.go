@@ -89,8 +89,8 @@ func (o *Operator) RevokeAPIKey(ctx context.Context, name string) error {
 // Operator is what one request of the REST API may do.
 type Operator struct {
 	*Service
-	key table.APIKey
-	by  table.Cause
+	key   table.APIKey
+	actor table.Actor
 }
 
 // pass is an API key that was read lately.
@@ -126,7 +126,7 @@ func (s *Service) Operator(ctx context.Context, value, requestID string) (*Opera
 	if !ok {
 		s.used(ctx, k.ID, hash, k.LastUsed, s.table.UseAPIKey)
 	}
-	return &Operator{s, k.APIKey, table.Cause{RequestID: requestID}}, nil
+	return &Operator{s, k.APIKey, table.Actor{RequestID: requestID}}, nil
 }
 
 // used notes that a token or key was used today, if it is not noted yet. It is

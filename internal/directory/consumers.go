@@ -13,9 +13,9 @@ import (
 
 // visible reads the users or groups of a list as consumers see them.
 func (o *Operator) visible(d table.Directory, k table.Kind, read reader[table.Resource]) reader[shown] {
-	return func(ctx context.Context, from string, newest bool, limit int) (table.Stretch[shown], error) {
+	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[shown], error) {
 		records, err := read(ctx, from, newest, limit)
-		s := table.Stretch[shown]{Last: records.Last, More: records.More}
+		s := table.Chunk[shown]{Last: records.Last, More: records.More}
 		if err != nil {
 			return s, err
 		}
@@ -35,10 +35,10 @@ func (o *Operator) visible(d table.Directory, k table.Kind, read reader[table.Re
 
 // chosen reads a few resources as a list.
 func (o *Operator) chosen(dir string, k table.Kind, ids []string) reader[table.Resource] {
-	return func(ctx context.Context, from string, newest bool, limit int) (table.Stretch[table.Resource], error) {
+	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[table.Resource], error) {
 		slices.SortFunc(ids, func(a, b string) int { return inOrder(a, b, newest) })
 		rest := slices.DeleteFunc(slices.Compact(slices.Clone(ids)), func(id string) bool { return from != "" && inOrder(id, from, newest) <= 0 })
-		s := table.Stretch[table.Resource]{Last: from, More: len(rest) > limit}
+		s := table.Chunk[table.Resource]{Last: from, More: len(rest) > limit}
 		rest = rest[:min(limit, len(rest))]
 		if len(rest) == 0 {
 			return s, nil
@@ -46,7 +46,7 @@ func (o *Operator) chosen(dir string, k table.Kind, ids []string) reader[table.R
 		s.Last = rest[len(rest)-1]
 		records, err := o.table.Resources(ctx, k, dir, rest)
 		for _, r := range records {
-			if !r.Gone() {
+			if !r.Deleted {
 				s.Entries = append(s.Entries, table.ListEntry[table.Resource]{ID: r.ID, Record: r})
 			}
 		}
@@ -66,18 +66,18 @@ func (f UserFilter) check() error {
 	if f.Directory == "" && f.Group == "" {
 		wrong.either("directory", "group")
 	}
-	var by []string
+	var actor []string
 	for _, p := range []struct{ field, value string }{{"group", f.Group}, {"idp_id", f.IdPID}, {"email", f.Email}} {
 		if p.value == "" {
 			continue
 		}
-		by = append(by, p.field)
+		actor = append(actor, p.field)
 		if p.field != "group" && f.Directory == "" {
 			wrong.add(p.field, "%s must come with directory.", p.field)
 		}
 	}
-	if len(by) > 1 {
-		wrong.add(by[1], "%s must not come with %s.", by[1], by[0])
+	if len(actor) > 1 {
+		wrong.add(actor[1], "%s must not come with %s.", actor[1], actor[0])
 	}
 	return wrong.err()
 }

@@ -40,24 +40,24 @@ type NewDirectory struct {
 // CreateDirectory creates a directory of an organization with its first token.
 // The secret is shown here and never again. It fails with a *Refusal.
 func (s *Service) CreateDirectory(ctx context.Context, n NewDirectory) (d Directory, secret string, err error) {
-	return s.createDirectory(ctx, n, table.Cause{})
+	return s.createDirectory(ctx, n, table.Actor{})
 }
 
 // CreateDirectory creates a directory of an organization with its first token.
 // The secret is shown here and never again.
 func (o *Operator) CreateDirectory(ctx context.Context, n NewDirectory) (d Directory, first Token, secret string, err error) {
-	if d, secret, err = o.createDirectory(ctx, n, o.by); err == nil {
+	if d, secret, err = o.createDirectory(ctx, n, o.actor); err == nil {
 		first = o.listed(table.Token{TokenRef: d.Tokens[0], DirectoryID: d.ID, OrganizationID: d.OrganizationID})
 	}
 	return d, first, secret, err
 }
 
-func (s *Service) createDirectory(ctx context.Context, n NewDirectory, by table.Cause) (d Directory, secret string, err error) {
+func (s *Service) createDirectory(ctx context.Context, n NewDirectory, actor table.Actor) (d Directory, secret string, err error) {
 	at := s.clock()
 	d = Directory{
 		OrganizationID: n.OrganizationID, Name: n.Name, Type: n.Type, State: table.Validating,
-		Protocol: table.Protocol{Pending: true, CursorKey: make([]byte, cursorKeyBytes)},
-		Version:  1, Created: at, Modified: at, Cause: by,
+		SCIMConfig: table.SCIMConfig{Pending: true, CursorKey: make([]byte, cursorKeyBytes)},
+		Version:    1, Created: at, Modified: at, Actor: actor,
 	}
 	if d.Type == "" {
 		d.Type = Entra
@@ -68,7 +68,7 @@ func (s *Service) createDirectory(ctx context.Context, n NewDirectory, by table.
 	if !slices.Contains(DirectoryTypes, d.Type) {
 		wrong.add("type", "type must be one of %s.", strings.Join(DirectoryTypes, ", "))
 	}
-	if err := describe(&d.Protocol, n.Settings, n.Extensions, &wrong); err != nil {
+	if err := describe(&d.SCIMConfig, n.Settings, n.Extensions, &wrong); err != nil {
 		return d, "", err
 	}
 	if err := wrong.err(); err != nil {
@@ -100,7 +100,7 @@ const cursorKeyBytes = 32
 
 // describe gives a directory schemas and settings. A mapping may name
 // attributes of the schemas that come with it.
-func describe(p *table.Protocol, settings SettingsChange, extensions []json.RawMessage, wrong *problems) error {
+func describe(p *table.SCIMConfig, settings SettingsChange, extensions []json.RawMessage, wrong *problems) error {
 	if err := extend(p, extensions, wrong); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (o *Operator) UpdateDirectory(ctx context.Context, name string, u Directory
 			wrong.name("name", *u.Name)
 			d.Name = *u.Name
 		}
-		if err := describe(&d.Protocol, u.Settings, u.Extensions, &wrong); err != nil {
+		if err := describe(&d.SCIMConfig, u.Settings, u.Extensions, &wrong); err != nil {
 			return err
 		}
 		return wrong.err()
@@ -204,7 +204,7 @@ func (o *Operator) DeleteDirectory(ctx context.Context, name string) error {
 		}
 		next := o.next(old)
 		next.State, next.Tokens = table.Deleting, nil
-		job, err := o.job(table.Purge, old.ID, next.Modified, o.by)
+		job, err := o.job(table.Purge, old.ID, next.Modified, o.actor)
 		if err != nil {
 			return err
 		}
@@ -218,7 +218,7 @@ func (o *Operator) DeleteDirectory(ctx context.Context, name string) error {
 func (o *Operator) next(old Directory) table.Directory {
 	next := old
 	next.Version++
-	next.Modified, next.Cause = o.clock(), o.by
+	next.Modified, next.Actor = o.clock(), o.actor
 	next.Tokens = slices.DeleteFunc(slices.Clone(old.Tokens), func(r table.TokenRef) bool { return r.Expired(next.Modified) })
 	return next
 }
@@ -245,7 +245,7 @@ func (o *Operator) change(ctx context.Context, name string, edit func(*Directory
 		}
 		var follow *table.Job
 		if next.View != old.View {
-			job, err := o.job(table.Project, old.ID, next.Modified, o.by)
+			job, err := o.job(table.Project, old.ID, next.Modified, o.actor)
 			if err != nil {
 				return err
 			}

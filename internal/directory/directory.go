@@ -72,7 +72,7 @@ var (
 const MaxWorkEmails = 30
 
 // names are the values that a resource is found by.
-func (t Type) names(doc map[string]any) (n table.Names, err error) {
+func (t Type) names(doc map[string]any) (n table.Keys, err error) {
 	n.Name, _ = doc[t.name].(string)
 	n.ExternalID, _ = doc["externalId"].(string)
 	emails, _ := doc["emails"].([]any)

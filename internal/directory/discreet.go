@@ -3,4 +3,4 @@ package directory
 import "dsync/internal/table"
 
 // Discreet is what may be logged of an error that is a failure of ours.
-func Discreet(err error) string { return table.Discreet(err) }
+func Discreet(err error) string { return table.Redact(err) }

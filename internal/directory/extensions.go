@@ -14,7 +14,7 @@ import (
 const maxExtensions = 128 << 10
 
 // declared are the custom schemas of a directory, as they were declared.
-func declared(p table.Protocol) ([]json.RawMessage, error) {
+func declared(p table.SCIMConfig) ([]json.RawMessage, error) {
 	if p.Extensions == "" {
 		return nil, nil
 	}
@@ -26,7 +26,7 @@ func declared(p table.Protocol) ([]json.RawMessage, error) {
 }
 
 // extended is the user type of a directory with custom extensions.
-func extended(p table.Protocol) (*scim.ResourceType, error) {
+func extended(p table.SCIMConfig) (*scim.ResourceType, error) {
 	list, err := declared(p)
 	if len(list) == 0 {
 		return scim.Users, err
@@ -42,7 +42,7 @@ func extended(p table.Protocol) (*scim.ResourceType, error) {
 
 // extend declares more custom schemas. One that is declared already may be
 // given again as it is; there are users with its attributes, so it stays.
-func extend(p *table.Protocol, more []json.RawMessage, wrong *problems) error {
+func extend(p *table.SCIMConfig, more []json.RawMessage, wrong *problems) error {
 	list, err := declared(*p)
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func (s *Session) changeMembers(ctx context.Context, t Type, group string, versi
 	}
 	// The version first: if we die between the two writes, the client sees a
 	// new version too early, and repeating the request completes it.
-	err = s.table.Touch(ctx, s.token.DirectoryID, group, version, change[0].At, s.by)
+	err = s.table.Touch(ctx, s.token.DirectoryID, group, version, change[0].At, s.actor)
 	if errors.Is(err, table.ErrNotFound) {
 		return notFound(t)
 	} else if err != nil {
@@ -117,14 +117,14 @@ func nested(m scim.Member) bool {
 // only forgetting all members reads them all.
 func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]table.Membership, error) {
 	change := table.Membership{
-		DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID, GroupID: group, At: s.clock(), Cause: s.by,
+		DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID, GroupID: group, At: s.clock(), Actor: s.actor,
 	}
 	added, removed := m.Added(), m.Removed()
 	named := removed
 	for _, member := range added {
 		named = append(named, member.ID)
 	}
-	known, in, err := s.table.Present(ctx, s.token.DirectoryID, group, named)
+	known, in, err := s.table.CheckMembers(ctx, s.token.DirectoryID, group, named)
 	if err != nil {
 		return nil, err
 	}
@@ -150,12 +150,12 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 	var list []table.Membership
 	of := func(user, display string) table.Membership {
 		m := change
-		m.UserID, m.Display, m.Hidden, m.Life = user, display, known[user].Hidden, known[user].Life
+		m.UserID, m.Display, m.Hidden, m.Generation = user, display, known[user].Hidden, known[user].Generation
 		return m
 	}
 	for _, user := range removed {
 		if in[user] {
-			list = append(list, of(user, "").Bury())
+			list = append(list, of(user, "").SoftDelete())
 		}
 	}
 	unknown, groups := 0, 0
@@ -163,7 +163,7 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 		switch {
 		case nested(member):
 			groups++
-		case !known[member.ID].There:
+		case !known[member.ID].Exists:
 			// No user of this directory: ignored, so that one stray id does not
 			// cost the others their membership (entra.md section 15).
 			unknown++
@@ -183,11 +183,11 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 // standing adds to known what it takes to tell consumers of the removal of
 // users whom the request did not name. Only a policy that hides users asks for
 // it: all others are shown, in their first life.
-func (s *Session) standing(ctx context.Context, group string, users []string, known map[string]table.Standing) error {
+func (s *Session) standing(ctx context.Context, group string, users []string, known map[string]table.UserState) error {
 	if s.token.view.Deactivation != dsync.Delete {
 		return nil
 	}
-	more, _, err := s.table.Present(ctx, s.token.DirectoryID, group, users)
+	more, _, err := s.table.CheckMembers(ctx, s.token.DirectoryID, group, users)
 	maps.Copy(known, more)
 	return err
 }

@@ -47,7 +47,7 @@ func (c *nameCache) put(k nameKey, id string) {
 func (s *Session) named(ctx context.Context, t Type, name string) (source, error) {
 	dir := s.token.DirectoryID
 	if t.kind == table.Group {
-		ids, err := s.table.Holders(ctx, t.kind, dir, name)
+		ids, err := s.table.NameHolders(ctx, t.kind, dir, name)
 		return s.listed(ctx, t, ids), err
 	}
 	k := nameKey{dir, scim.Fold(name)}

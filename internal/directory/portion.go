@@ -35,11 +35,11 @@ type Found[T any] struct {
 }
 
 // reader reads a stretch of a list, as table.List does.
-type reader[T any] func(ctx context.Context, from string, newest bool, limit int) (table.Stretch[T], error)
+type reader[T any] func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[T], error)
 
 // stretches reads the records of a list.
 func stretches[T any](t *table.Table, l table.List[T]) reader[T] {
-	return func(ctx context.Context, from string, newest bool, limit int) (table.Stretch[T], error) {
+	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[T], error) {
 		return l.Read(ctx, t, from, newest, limit)
 	}
 }
@@ -47,8 +47,8 @@ func stretches[T any](t *table.Table, l table.List[T]) reader[T] {
 // merged reads several lists as one. It goes no further than the list that has
 // told least.
 func merged[T any](readers []reader[T]) reader[T] {
-	return func(ctx context.Context, from string, newest bool, limit int) (table.Stretch[T], error) {
-		all := table.Stretch[T]{Last: from}
+	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[T], error) {
+		all := table.Chunk[T]{Last: from}
 		for _, read := range readers {
 			s, err := read(ctx, from, newest, limit)
 			if err != nil {

@@ -10,10 +10,10 @@ import (
 
 // fixed is a list of these ids, of which those that are gone are still listed.
 func fixed(gone string, ids ...string) reader[string] {
-	return func(_ context.Context, from string, newest bool, limit int) (table.Stretch[string], error) {
+	return func(_ context.Context, from string, newest bool, limit int) (table.Chunk[string], error) {
 		list := slices.Clone(ids)
 		slices.SortFunc(list, func(a, b string) int { return inOrder(a, b, newest) })
-		s := table.Stretch[string]{Last: from}
+		s := table.Chunk[string]{Last: from}
 		looked := 0
 		for _, id := range list {
 			if from != "" && inOrder(id, from, newest) <= 0 {

@@ -93,7 +93,7 @@ func (r *Recorder) put(ctx context.Context, list []table.Request) error {
 func (v *Visit) request(now time.Time, a Answer) table.Request {
 	r := table.Request{
 		DirectoryID: v.DirectoryID(), At: now, Method: a.Method, Route: a.Route, Status: a.Status,
-		Bulk: a.Bulk, Milliseconds: a.Took.Milliseconds(), Tolerated: a.Tolerated, Cause: v.by,
+		Bulk: a.Bulk, Milliseconds: a.Took.Milliseconds(), Tolerated: a.Tolerated, Actor: v.actor,
 	}
 	if e := a.Refusal; e != nil {
 		r.ScimType, r.Path, r.Operation = string(e.Type), e.Path, e.Operation
@@ -105,6 +105,6 @@ func (v *Visit) request(now time.Time, a Answer) table.Request {
 func (r *Recorder) failed(ctx context.Context, v *Visit, what string, err error) {
 	if err != nil {
 		r.log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("directory_id", v.DirectoryID()),
-			slog.String("request_id", v.by.RequestID), slog.String("error", Discreet(err)))
+			slog.String("request_id", v.actor.RequestID), slog.String("error", Discreet(err)))
 	}
 }

@@ -87,11 +87,11 @@ func TestRecord(t *testing.T) {
 	tolerant := directory.Answer{Method: "POST", Route: "/Groups", Status: 201, Bulk: 3, Tolerated: []directory.Tolerated{{What: directory.UnknownMember, Count: 2, Path: "members"}}}
 	d.forward(time.Second)
 	d.recorder.Conclude(t.Context(), d.visit(t), tolerant, fine)
-	by := table.Cause{RequestID: "request-1", TokenID: d.directory.Tokens[0].ID}
+	actor := table.Actor{RequestID: "request-1", TokenID: d.directory.Tokens[0].ID}
 	ttl := func(at time.Time) int64 { return at.Add(table.RequestLife).Unix() }
 	want := []table.Request{
-		{DirectoryID: d.directory.ID, At: d.now(), Method: "POST", Route: "/Groups", Status: 201, Bulk: 3, Tolerated: tolerant.Tolerated, Cause: by, TTL: ttl(d.now())},
-		{DirectoryID: d.directory.ID, At: d.start, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath", Path: "shoeSize", Operation: 2, Milliseconds: 7, Cause: by, TTL: ttl(d.start)},
+		{DirectoryID: d.directory.ID, At: d.now(), Method: "POST", Route: "/Groups", Status: 201, Bulk: 3, Tolerated: tolerant.Tolerated, Actor: actor, TTL: ttl(d.now())},
+		{DirectoryID: d.directory.ID, At: d.start, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath", Path: "shoeSize", Operation: 2, Milliseconds: 7, Actor: actor, TTL: ttl(d.start)},
 	}
 	if diff := cmp.Diff(want, d.recorded(t), cmpopts.IgnoreFields(table.Request{}, "ID")); diff != "" {
 		t.Error(diff)

@@ -55,7 +55,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	}
 	record := table.Resource{
 		Kind: t.kind, ID: name, DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID,
-		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Cause: s.by,
+		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
 		View: s.token.View, Hidden: t.kind == table.User && s.token.view.Hides(doc),
 	}
 	var first, rest []table.Membership
@@ -164,7 +164,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		next := old
 		if next.Document = scim.Encode(doc); next.Document != old.Document {
 			next.Version++
-			next.Modified, next.Cause, next.View = s.clock(), s.by, s.token.View
+			next.Modified, next.Actor, next.View = s.clock(), s.actor, s.token.View
 			is, err := t.names(doc)
 			if err != nil {
 				return err
@@ -208,15 +208,15 @@ func (s *Service) returned(old table.Resource, next *table.Resource) ([]table.Jo
 	if !old.Hidden || next.Hidden {
 		return nil, nil
 	}
-	next.Life++
-	job, err := s.job(table.Announce, next.DirectoryID, next.Modified, next.Cause)
+	next.Generation++
+	job, err := s.job(table.Announce, next.DirectoryID, next.Modified, next.Actor)
 	job.Kind, job.Subject = next.Kind, next.ID
 	return []table.Job{job}, err
 }
 
 // job is a new job, about to take its first step.
-func (s *Service) job(task table.Task, dir string, at time.Time, by table.Cause) (table.Job, error) {
-	j := table.Job{DirectoryID: dir, Task: task, State: table.JobRunning, Created: at, Modified: at, Cause: by}
+func (s *Service) job(task table.Task, dir string, at time.Time, actor table.Actor) (table.Job, error) {
+	j := table.Job{DirectoryID: dir, Task: task, State: table.JobRunning, Created: at, Modified: at, Actor: actor}
 	var err error
 	if j.ID, err = id.New(id.Job, at, s.entropy); err != nil {
 		return j, fmt.Errorf("directory: %w", err)
@@ -235,13 +235,13 @@ func (s *Session) Delete(ctx context.Context, t Type, name string, c Condition) 
 			return err
 		}
 		at := s.clock()
-		job, err := s.job(table.ClearMemberships, s.token.DirectoryID, at, s.by)
+		job, err := s.job(table.ClearMemberships, s.token.DirectoryID, at, s.actor)
 		if err != nil {
 			return err
 		}
 		job.Kind, job.Subject = t.kind, name
 		names, _ := t.names(r.Document) // they were accepted once
-		if err := s.table.Delete(ctx, old, names, job, at, s.by); err != nil {
+		if err := s.table.Delete(ctx, old, names, job, at, s.actor); err != nil {
 			return err
 		}
 		s.visit.changed()

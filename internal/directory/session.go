@@ -16,7 +16,7 @@ import (
 type Session struct {
 	*Service
 	token grant
-	by    table.Cause
+	actor table.Actor
 	visit *Visit
 }
 
@@ -61,14 +61,14 @@ func (s *Service) Authenticate(ctx context.Context, externalKey, secret, request
 		token.Revoked || !token.Expires.IsZero() && !now.Before(token.Expires) {
 		return nil, errUnauthorized
 	}
-	by := table.Cause{RequestID: requestID, TokenID: token.ID}
-	visit := &Visit{token: token.Token, by: by, read: !cached}
+	actor := table.Actor{RequestID: requestID, TokenID: token.ID}
+	visit := &Visit{token: token.Token, actor: actor, read: !cached}
 	switch {
 	case token.Paused:
 		return nil, turnedAway{errPaused, visit}
 	case token.Pending:
 		// This is the first request: consumers are told of it.
-		if err := s.table.Activate(ctx, token.DirectoryID, hash, s.clock(), by); errors.Is(err, table.ErrNotFound) {
+		if err := s.table.Activate(ctx, token.DirectoryID, hash, s.clock(), actor); errors.Is(err, table.ErrNotFound) {
 			return nil, errUnauthorized
 		} else if err != nil {
 			return nil, err
@@ -78,13 +78,13 @@ func (s *Service) Authenticate(ctx context.Context, externalKey, secret, request
 	if !cached {
 		s.tokens.put(token)
 	}
-	return &Session{s, token, by, visit}, nil
+	return &Session{s, token, actor, visit}, nil
 }
 
 // newGrant reads what a token opens.
 func newGrant(t table.Token, until time.Time) (g grant, err error) {
 	g = grant{Token: t, groups: scim.Groups, until: until}
-	if g.users, err = extended(t.Protocol); err != nil {
+	if g.users, err = extended(t.SCIMConfig); err != nil {
 		return g, err
 	}
 	if g.view, err = dsync.ParseView(t.View); err != nil {

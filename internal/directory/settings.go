@@ -120,7 +120,7 @@ func (s Settings) view() dsync.View {
 }
 
 // set changes the settings of a directory, if nothing is wrong with them.
-func set(p *table.Protocol, change SettingsChange, users *scim.ResourceType, wrong *problems) error {
+func set(p *table.SCIMConfig, change SettingsChange, users *scim.ResourceType, wrong *problems) error {
 	s, err := ParseSettings(p.Settings)
 	if err != nil {
 		return err

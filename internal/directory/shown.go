@@ -114,7 +114,7 @@ func (o *Operator) groupsOf(ctx context.Context, d table.Directory, list []shown
 	}
 	payloads := make(map[string]any, len(records))
 	for _, r := range records {
-		if r.Gone() {
+		if r.Deleted {
 			continue // the memberships follow
 		}
 		s, err := show(d, r)

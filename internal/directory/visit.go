@@ -23,7 +23,7 @@ const (
 // its directory is paused: what is to be noted of it.
 type Visit struct {
 	token table.Token
-	by    table.Cause
+	actor table.Actor
 	read  bool // the token was read for this request
 
 	mu        sync.Mutex

@@ -21,7 +21,7 @@ func (s *Session) walk(ctx context.Context, t Type, f scim.Expr, last string, wa
 	}
 	reads := 0
 	return from.records(last, func(record table.Resource) (bool, error) {
-		if record.Gone() {
+		if record.Deleted {
 			return true, nil
 		}
 		r, err := read(record)
@@ -166,7 +166,7 @@ func (s *Session) readAll(ctx context.Context, t Type, ids []string, visit func(
 		return err
 	}
 	for _, record := range records {
-		if record.Gone() {
+		if record.Deleted {
 			continue
 		}
 		if more, err := visit(record); err != nil || !more {

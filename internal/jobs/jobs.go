@@ -93,7 +93,7 @@ func (w *Worker) step(ctx context.Context, job table.Job) error {
 	job.Done += p.done
 	job.Cursor, job.Modified = p.cursor, at
 	if p.end {
-		job.State, job.TTL = table.JobDone, at.Add(table.TombstoneLife).Unix()
+		job.State, job.TTL = table.JobDone, at.Add(table.DeletedRetention).Unix()
 	}
 	if err := w.table.StepJob(ctx, job); err != nil && !errors.Is(err, table.ErrStale) {
 		return err
@@ -122,8 +122,8 @@ func (w *Worker) announce(ctx context.Context, job table.Job) (progress, error) 
 		return progress{}, err
 	}
 	for _, m := range kept {
-		if m.Hidden || m.Life < user.Life {
-			if err := w.table.AnnounceMembership(ctx, m, user.Life); err != nil {
+		if m.Hidden || m.Generation < user.Generation {
+			if err := w.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
 				return progress{}, err
 			}
 		}

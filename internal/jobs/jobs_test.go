@@ -54,7 +54,7 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 	dir := newID(id.Directory)
 	create := func(k table.Kind, kind id.Kind, name string) table.Resource {
 		r := table.Resource{Kind: k, ID: newID(kind), DirectoryID: dir, Document: "{}", Version: 1, Created: at, Modified: at}
-		if err := records.Create(ctx, r, table.Names{Name: name}, nil); err != nil {
+		if err := records.Create(ctx, r, table.Keys{Name: name}, nil); err != nil {
 			t.Fatal(err)
 		}
 		return r
@@ -74,9 +74,9 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	finish := func(r table.Resource, n table.Names) table.Job {
+	finish := func(r table.Resource, n table.Keys) table.Job {
 		job := table.Job{ID: newID(id.Job), DirectoryID: dir, Task: table.ClearMemberships, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at}
-		if err := records.Delete(ctx, r, n, job, at, table.Cause{}); err != nil {
+		if err := records.Delete(ctx, r, n, job, at, table.Actor{}); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
@@ -97,14 +97,14 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 		}
 		return n
 	}
-	job := finish(group, table.Names{Name: "g"})
+	job := finish(group, table.Keys{Name: "g"})
 	if job.Done < size || job.Steps < 4 || left(group.ID) != 0 || left(other.ID) != 2 {
 		t.Errorf("job %+v, %d and %d memberships left", job, left(group.ID), left(other.ID))
 	}
 	if job.TTL == 0 {
 		t.Error("a finished job stays for ever")
 	}
-	finish(user, table.Names{Name: "u"})
+	finish(user, table.Keys{Name: "u"})
 	if left(other.ID) != 1 {
 		t.Errorf("%d memberships left", left(other.ID))
 	}

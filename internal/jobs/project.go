@@ -123,7 +123,7 @@ func (w *Worker) shown(job table.Job, r table.Resource, encoded string, view dsy
 	at := w.now().UTC().Truncate(time.Millisecond)
 	next = r
 	next.Version++
-	next.View, next.Cause = encoded, job.Cause
+	next.View, next.Actor = encoded, job.Actor
 	change, hidden := dsync.GroupChange, false
 	if r.Kind == table.User {
 		change, hidden = dsync.UserChange, view.Hides(doc)
@@ -136,9 +136,9 @@ func (w *Worker) shown(job table.Job, r table.Resource, encoded string, view dsy
 	}
 	next.Hidden = hidden
 	if r.Hidden && !hidden {
-		next.Life++
+		next.Generation++
 		announce := table.Job{
-			DirectoryID: r.DirectoryID, Task: table.Announce, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at, Cause: job.Cause,
+			DirectoryID: r.DirectoryID, Task: table.Announce, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at, Actor: job.Actor,
 		}
 		announce.ID, err = id.New(id.Job, at, w.entropy)
 		follow = append(follow, announce)

@@ -95,7 +95,7 @@ func (w *world) create(t testing.TB, k table.Kind, doc, name string) table.Resou
 	}
 	r := table.Resource{Kind: k, ID: newID(t, kind, w.at), DirectoryID: w.dir.ID, OrganizationID: w.dir.OrganizationID,
 		Document: doc, Version: 1, Created: w.at, Modified: w.at}
-	if err := w.table.Create(t.Context(), r, table.Names{Name: name, ExternalID: name, Emails: []string{name}}, nil); err != nil {
+	if err := w.table.Create(t.Context(), r, table.Keys{Name: name, ExternalID: name, Emails: []string{name}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -161,7 +161,7 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	stays := table.Resource{Kind: table.User, ID: newID(t, id.User, w.at), DirectoryID: other.ID, Document: "{}", Version: 1, Created: w.at, Modified: w.at}
-	if err := w.table.Create(t.Context(), stays, table.Names{Name: "stays"}, nil); err != nil {
+	if err := w.table.Create(t.Context(), stays, table.Keys{Name: "stays"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	userIDs, groupIDs := make([]string, users), make([]string, groups)
@@ -258,7 +258,7 @@ func TestProject(t *testing.T) {
 				if r.Hidden {
 					hidden++
 				}
-				lives += int(r.Life)
+				lives += int(r.Generation)
 				return true, nil
 			})
 			if err != nil {
@@ -281,7 +281,7 @@ func TestProject(t *testing.T) {
 		if err != nil || len(kept) != 1 {
 			t.Fatal(kept, err)
 		}
-		if kept[0].Life == 1 {
+		if kept[0].Generation == 1 {
 			break
 		}
 		if time.Now().After(deadline) {

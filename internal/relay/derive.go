@@ -63,7 +63,7 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 			return list, records[i].Change.SequenceNumber, nil
 		case reason != nil:
 			if err := park(ctx, records[i], reason); err != nil {
-				r.log.LogAttrs(ctx, slog.LevelError, "not parked", slog.String("error", table.Discreet(err)))
+				r.log.LogAttrs(ctx, slog.LevelError, "not parked", slog.String("error", table.Redact(err)))
 				return list, records[i].Change.SequenceNumber, nil
 			}
 		case e != nil:
@@ -82,8 +82,8 @@ func (r *Relay) repair(ctx context.Context, members []table.Membership, subjects
 	for _, m := range members {
 		user, group := subjects[m.UserID], subjects[m.GroupID]
 		switch {
-		case m.Gone():
-		case user.Gone() || group.Gone():
+		case m.Deleted:
+		case user.Deleted || group.Deleted:
 			left = append(left, m)
 		case m.Hidden && user.ID != "":
 			shown, err := resource(&user)
@@ -93,7 +93,7 @@ func (r *Relay) repair(ctx context.Context, members []table.Membership, subjects
 			if shown.View.Hides(shown.Document) {
 				continue
 			}
-			if err := r.table.AnnounceMembership(ctx, m, user.Life); err != nil {
+			if err := r.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
 				return err
 			}
 		}
@@ -133,13 +133,13 @@ func (r *Relay) eventOf(ctx context.Context, c table.Change, record events.Dynam
 }
 
 // about fills in whose change it is.
-func (e *entry) about(dir, org string, at time.Time, by table.Cause) {
+func (e *entry) about(dir, org string, at time.Time, actor table.Actor) {
 	e.DirectoryID, e.OrganizationID, e.at = dir, org, at
-	e.event.CreatedAt, e.event.Context = scim.Timestamp(at), dsync.Context{RequestID: by.RequestID, TokenID: by.TokenID}
+	e.event.CreatedAt, e.event.Context = scim.Timestamp(at), dsync.Context{RequestID: actor.RequestID, TokenID: actor.TokenID}
 }
 
 func (e *entry) ofResource(old, new *table.Resource) (*dsync.Change, error) {
-	e.about(new.DirectoryID, new.OrganizationID, new.Modified, new.Cause)
+	e.about(new.DirectoryID, new.OrganizationID, new.Modified, new.Actor)
 	was, err := resource(old)
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (e *entry) ofResource(old, new *table.Resource) (*dsync.Change, error) {
 }
 
 func (e *entry) ofMembership(old, new *table.Membership, subjects map[string]table.Resource) (*dsync.Change, error) {
-	e.about(new.DirectoryID, new.OrganizationID, new.At, new.Cause)
+	e.about(new.DirectoryID, new.OrganizationID, new.At, new.Actor)
 	e.touches = touches{user: new.UserID, group: new.GroupID}
 	userRecord, known := subjects[new.UserID]
 	groupRecord, also := subjects[new.GroupID]
@@ -201,7 +201,7 @@ func (r *Relay) recall(ctx context.Context, e entry) (*entry, error) {
 }
 
 func (r *Relay) ofDirectory(ctx context.Context, e *entry, old, new *table.Directory) (*dsync.Change, error) {
-	e.about(new.ID, new.OrganizationID, new.Modified, new.Cause)
+	e.about(new.ID, new.OrganizationID, new.Modified, new.Actor)
 	e.touches = touches{directory: true}
 	is := directory(new)
 	if old != nil && old.Pending && !new.Pending {
@@ -230,7 +230,7 @@ func resource(r *table.Resource) (*dsync.Resource, error) {
 	view, err := dsync.ParseView(r.View)
 	return &dsync.Resource{
 		ID: r.ID, DirectoryID: r.DirectoryID, OrganizationID: r.OrganizationID,
-		Document: doc, Created: r.Created, Updated: r.Modified, Gone: r.Gone(), View: view,
+		Document: doc, Created: r.Created, Updated: r.Modified, Gone: r.Deleted, View: view,
 	}, err
 }
 
@@ -238,7 +238,7 @@ func membership(m *table.Membership) *dsync.Membership {
 	if m == nil {
 		return nil
 	}
-	return &dsync.Membership{Gone: m.Gone(), Hidden: m.Hidden, Life: m.Life}
+	return &dsync.Membership{Gone: m.Deleted, Hidden: m.Hidden, Life: m.Generation}
 }
 
 func directory(d *table.Directory) *dsync.Directory {

@@ -157,7 +157,7 @@ func (r *Relay) redriveLetters(ctx context.Context, _ Order) (report Report, err
 			report.Published += sent
 			if err != nil {
 				report.Left++
-				r.log.LogAttrs(ctx, slog.LevelError, "a dead letter stays", slog.String("message_id", *m.MessageId), slog.String("error", table.Discreet(err)))
+				r.log.LogAttrs(ctx, slog.LevelError, "a dead letter stays", slog.String("message_id", *m.MessageId), slog.String("error", table.Redact(err)))
 				continue
 			}
 			if _, err := r.parked.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.parked.url, ReceiptHandle: m.ReceiptHandle}); err != nil {

@@ -81,7 +81,7 @@ func (r *Relay) append(ctx context.Context, entries []entry) (logged []entry, st
 	}
 	outcomes, err := r.events.Append(ctx, list)
 	if err != nil {
-		r.log.LogAttrs(ctx, slog.LevelError, "append", slog.String("error", table.Discreet(err)))
+		r.log.LogAttrs(ctx, slog.LevelError, "append", slog.String("error", table.Redact(err)))
 	}
 	for i, e := range entries {
 		switch outcomes[i] {
@@ -99,20 +99,20 @@ func (r *Relay) append(ctx context.Context, entries []entry) (logged []entry, st
 // publish puts the entries on the bus, and parks those that it will never take.
 func (r *Relay) publish(ctx context.Context, entries []entry) (sent int, stopped string) {
 	sent, rest, err := r.bus.publish(ctx, entries, func(ctx context.Context, e entry, reason error) error {
-		r.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("event_id", e.ID), slog.String("error", table.Discreet(reason)))
+		r.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("event_id", e.ID), slog.String("error", table.Redact(reason)))
 		r.counts.Write(nil, nil, metric.EventsParked.Of(1))
 		return r.parked.event(ctx, e, reason)
 	})
 	if err == nil {
 		return sent, ""
 	}
-	r.log.LogAttrs(ctx, slog.LevelError, "publish", slog.String("error", table.Discreet(err)), slog.String("sequence_number", rest[0].Sequence))
+	r.log.LogAttrs(ctx, slog.LevelError, "publish", slog.String("error", table.Redact(err)), slog.String("sequence_number", rest[0].Sequence))
 	return sent, rest[0].Sequence
 }
 
 // park puts a record aside, in the dead-letter queue.
 func (r *Relay) park(ctx context.Context, record events.DynamoDBEventRecord, reason error) error {
-	r.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("error", table.Discreet(reason)), slog.String("sequence_number", record.Change.SequenceNumber))
+	r.log.LogAttrs(ctx, slog.LevelError, "parked", slog.String("error", table.Redact(reason)), slog.String("sequence_number", record.Change.SequenceNumber))
 	r.counts.Write(nil, nil, metric.EventsParked.Of(1))
 	b, err := json.Marshal(record)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Activate notes the first request to a directory, which came with the token
 // of that hash. If another one was first, only the token is told.
-func (t *Table) Activate(ctx context.Context, dir, token string, at time.Time, by Cause) error {
+func (t *Table) Activate(ctx context.Context, directoryID, token string, at time.Time, actor Actor) error {
 	told := types.Update{
 		TableName:                 &t.name,
 		Key:                       marshal(tokenKey(token)),
@@ -21,7 +21,7 @@ func (t *Table) Activate(ctx context.Context, dir, token string, at time.Time, b
 	}
 	activate := types.Update{
 		TableName:                &t.name,
-		Key:                      marshal(directoryKey(dir)),
+		Key:                      marshal(directoryKey(directoryID)),
 		UpdateExpression:         aws.String("SET #state = :linked, #at = :at, rid = :rid, tid = :tid ADD v :one REMOVE pending"),
 		ConditionExpression:      aws.String("pending = :true AND #state = :validating"),
 		ExpressionAttributeNames: map[string]string{"#state": "state", "#at": "at"},
@@ -33,7 +33,7 @@ func (t *Table) Activate(ctx context.Context, dir, token string, at time.Time, b
 			T          string    `dynamodbav:":tid"`
 			One        int       `dynamodbav:":one"`
 			True       bool      `dynamodbav:":true"`
-		}{Linked, Validating, at, by.RequestID, by.TokenID, 1, true}),
+		}{Linked, Validating, at, actor.RequestID, actor.TokenID, 1, true}),
 	}
 	err := t.transact(ctx, []types.TransactWriteItem{{Update: &activate}, {Update: &told}})
 	var failed conditionFailed

@@ -12,7 +12,7 @@ import (
 // CreateAPIKey writes a new API key.
 func (t *Table) CreateAPIKey(ctx context.Context, k APIKey) error {
 	if !k.Expires.IsZero() {
-		k.TTL = k.Expires.Add(TombstoneLife).Unix()
+		k.TTL = k.Expires.Add(DeletedRetention).Unix()
 	}
 	return t.put(ctx, *t.putNew(marshal(apiKeyKey(k.Hash), indexKey{apiKeysIndex(), ulidOf(k.ID)}, k)).Put)
 }
@@ -26,7 +26,7 @@ func (t *Table) APIKey(ctx context.Context, hash string) (APIKey, error) {
 
 // RevokeAPIKey revokes an API key, once. The list keeps it for a while.
 func (t *Table) RevokeAPIKey(ctx context.Context, hash string, at time.Time) error {
-	return ifStill(t.update(ctx, t.revoke(apiKeyKey(hash), at)))
+	return notFoundIfFailed(t.update(ctx, t.revoke(apiKeyKey(hash), at)))
 }
 
 // UseAPIKey notes the day on which an API key was used last.
@@ -40,7 +40,7 @@ func (t *Table) UseToken(ctx context.Context, hash, day string) error {
 }
 
 func (t *Table) use(ctx context.Context, k key, day string) error {
-	return ifStill(t.update(ctx, types.Update{
+	return notFoundIfFailed(t.update(ctx, types.Update{
 		Key:                       marshal(k),
 		UpdateExpression:          aws.String("SET last_used = :day"),
 		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(revoked)"),
@@ -59,12 +59,12 @@ func (t *Table) revoke(k key, at time.Time) types.Update {
 		ExpressionAttributeValues: marshal(struct {
 			True bool  `dynamodbav:":true"`
 			TTL  int64 `dynamodbav:":ttl"`
-		}{true, at.Add(TombstoneLife).Unix()}),
+		}{true, at.Add(DeletedRetention).Unix()}),
 	}
 }
 
 // ifStill takes a condition that does not hold for nothing to be done.
-func ifStill(err error) error {
+func notFoundIfFailed(err error) error {
 	var failed conditionFailed
 	if errors.As(err, &failed) {
 		return nil

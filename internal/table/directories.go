@@ -16,9 +16,9 @@ func (d Directory) item() item {
 
 // token is the record of a token of the directory.
 func (d Directory) token(ref TokenRef) Token {
-	k := Token{TokenRef: ref, DirectoryID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, Protocol: d.Protocol}
+	k := Token{TokenRef: ref, DirectoryID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, SCIMConfig: d.SCIMConfig}
 	if !ref.Expires.IsZero() {
-		k.TTL = ref.Expires.Add(TombstoneLife).Unix()
+		k.TTL = ref.Expires.Add(DeletedRetention).Unix()
 	}
 	return k
 }
@@ -64,8 +64,8 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 		case ref.Expired(next.Modified):
 		case !holds(old.Tokens, ref):
 			parts = append(parts, t.putNew(next.token(ref).item()))
-		case !old.Protocol.Equal(next.Protocol):
-			parts = append(parts, types.TransactWriteItem{Update: t.follow(ref, next.Protocol)})
+		case !old.SCIMConfig.Equal(next.SCIMConfig):
+			parts = append(parts, types.TransactWriteItem{Update: t.follow(ref, next.SCIMConfig)})
 		}
 	}
 	for _, ref := range old.Tokens {
@@ -85,7 +85,7 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 }
 
 // follow writes a directory's protocol into the record of a token.
-func (t *Table) follow(ref TokenRef, p Protocol) *types.Update {
+func (t *Table) follow(ref TokenRef, p SCIMConfig) *types.Update {
 	return &types.Update{
 		TableName:           &t.name,
 		Key:                 marshal(tokenKey(ref.Hash)),
@@ -105,7 +105,7 @@ func (t *Table) follow(ref TokenRef, p Protocol) *types.Update {
 }
 
 // Equal reports whether two protocols are the same.
-func (p Protocol) Equal(o Protocol) bool {
+func (p SCIMConfig) Equal(o SCIMConfig) bool {
 	return p.Extensions == o.Extensions && p.Settings == o.Settings && p.View == o.View &&
 		p.Pending == o.Pending && p.Paused == o.Paused
 }

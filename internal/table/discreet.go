@@ -13,7 +13,7 @@ import (
 // Discreet is what may be logged of an error that is a failure of ours: which
 // call failed, and how. What an engine or a decoder writes may quote a value of
 // a record or request, so of theirs only the code or the type is told.
-func Discreet(err error) string {
+func Redact(err error) string {
 	var said strings.Builder
 	ours := true // so far
 	for err != nil {

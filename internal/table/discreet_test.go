@@ -65,7 +65,7 @@ func TestDiscreet(t *testing.T) {
 		{errors.Join(parse, parse), "*errors.joinError"},
 		{nil, ""},
 	} {
-		got := table.Discreet(row.err)
+		got := table.Redact(row.err)
 		if !strings.Contains(got, row.want) || strings.Contains(got, quoted) {
 			t.Errorf("%v became %q, want %q", row.err, got, row.want)
 		}

@@ -47,26 +47,28 @@ func organizationsIndex() string             { return "ORGANIZATIONS" }
 func directoryKey(id string) key             { return key{directoryPartition(id), "D"} }
 func directoriesIndex() string               { return "DIRECTORIES" }
 func tokenKey(hash string) key               { return key{"T#" + hash, "T"} }
-func tokensIndex(dir string) string          { return directoryPartition(dir) + "#T" }
+func tokensIndex(directoryID string) string  { return directoryPartition(directoryID) + "#T" }
 func jobKey(id string) key                   { return key{"J#" + ulidOf(id), "J"} }
-func jobsIndex(dir string) string            { return directoryPartition(dir) + "#J" }
+func jobsIndex(directoryID string) string    { return directoryPartition(directoryID) + "#J" }
 func apiKeyKey(hash string) key              { return key{"K#" + hash, "K"} }
 func apiKeysIndex() string                   { return "KEYS" }
-func (k Kind) index(dir string) string       { return directoryPartition(dir) + "#" + string(k) }
+func (k Kind) index(directoryID string) string {
+	return directoryPartition(directoryID) + "#" + string(k)
+}
 
-func resourceKey(k Kind, dir, id string) key {
-	return key{directoryPartition(dir), string(k) + "#" + ulidOf(id)}
+func resourceKey(k Kind, directoryID, id string) key {
+	return key{directoryPartition(directoryID), string(k) + "#" + ulidOf(id)}
 }
 
 // nameKey is the claim of a unique name.
-func nameKey(k Kind, dir, name string) key {
-	return key{directoryPartition(dir), string(k) + "N#" + segment(scim.Fold(name))}
+func nameKey(k Kind, directoryID, name string) key {
+	return key{directoryPartition(directoryID), string(k) + "N#" + segment(scim.Fold(name))}
 }
 
 // sharedNameKey is the look-up of one of those who share a name. No claim's key
 // begins like it: segments hold no separator.
-func sharedNameKey(k Kind, dir, name, id string) key {
-	return key{directoryPartition(dir), sharedNamePrefix(k, name) + ulidOf(id)}
+func sharedNameKey(k Kind, directoryID, name, id string) key {
+	return key{directoryPartition(directoryID), sharedNamePrefix(k, name) + ulidOf(id)}
 }
 
 func sharedNamePrefix(k Kind, name string) string {
@@ -83,12 +85,14 @@ func emailPrefix(email string) string { return "UE#" + segment(scim.Fold(email))
 
 func membershipPrefix(group string) string { return "M#" + ulidOf(group) + "#" }
 
-func membershipKey(dir, group, user string) key {
-	return key{directoryPartition(dir), membershipPrefix(group) + ulidOf(user)}
+func membershipKey(directoryID, group, user string) key {
+	return key{directoryPartition(directoryID), membershipPrefix(group) + ulidOf(user)}
 }
 
 // membershipIndex lists the groups of a user.
-func membershipIndex(dir, user string) string { return User.index(dir) + "#" + ulidOf(user) }
+func membershipIndex(directoryID, user string) string {
+	return User.index(directoryID) + "#" + ulidOf(user)
+}
 
 // The relay takes records of a directory by the beginning of their sort key:
 // what follows is none of them.
@@ -97,9 +101,13 @@ const (
 	dayPrefix     = "S#"
 )
 
-func requestKey(dir, id string) key { return key{directoryPartition(dir), requestPrefix + ulidOf(id)} }
+func requestKey(directoryID, id string) key {
+	return key{directoryPartition(directoryID), requestPrefix + ulidOf(id)}
+}
 
-func dayKey(dir, date string) key { return key{directoryPartition(dir), dayPrefix + date} }
+func dayKey(directoryID, date string) key {
+	return key{directoryPartition(directoryID), dayPrefix + date}
+}
 
 // maxSegment keeps a sort key below DynamoDB's 1,024 bytes.
 const maxSegment = 512
@@ -121,11 +129,11 @@ func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
 
 // logKey is the record of an event in its directory's log, whose sort keys are
 // positions: ULIDs.
-func logKey(dir, position string) key { return key{logPartition(dir), position} }
-func logPartition(dir string) string  { return "L#" + ulidOf(dir) }
+func logKey(directoryID, position string) key { return key{logPartition(directoryID), position} }
+func logPartition(directoryID string) string  { return "L#" + ulidOf(directoryID) }
 
 // headKey is how far a directory's log is. It sorts behind all positions.
-func headKey(dir string) key { return key{logPartition(dir), "HEAD"} }
+func headKey(directoryID string) key { return key{logPartition(directoryID), "HEAD"} }
 
 // placeKey leads from an event's id to its position, where they differ.
 func placeKey(event string) key { return key{"LP#" + ulidOf(event), "P"} }
@@ -140,8 +148,8 @@ func bucketIndex(b Bucket) string { return "L#" + b.String() }
 
 // ownedKey lists a directory in its organization. Its sort key does not begin
 // as a directory's own: the relay takes those.
-func ownedKey(organization, dir string) key {
-	return key{organizationPartition(organization), ownedPrefix + ulidOf(dir)}
+func ownedKey(organization, directoryID string) key {
+	return key{organizationPartition(organization), ownedPrefix + ulidOf(directoryID)}
 }
 
 const ownedPrefix = "R#"

@@ -47,30 +47,30 @@ func DirectoriesOf(organization string) List[Directory] {
 }
 
 // ResourcesOf is the users or the groups of a directory.
-func ResourcesOf(k Kind, dir string) List[Resource] {
-	return List[Resource]{kind: k.idKind(), index: true, pk: k.index(dir), record: own, gone: Resource.Gone}
+func ResourcesOf(k Kind, directoryID string) List[Resource] {
+	return List[Resource]{kind: k.idKind(), index: true, pk: k.index(directoryID), record: own, gone: Resource.isDeleted}
 }
 
 // UsersIn is the users in a group.
-func UsersIn(dir, group string) List[Resource] {
-	return List[Resource]{kind: id.User, pk: directoryPartition(dir), prefix: membershipPrefix(group), gone: Resource.Gone,
-		record: func(id string, _ key) key { return resourceKey(User, dir, id) }}
+func UsersIn(directoryID, group string) List[Resource] {
+	return List[Resource]{kind: id.User, pk: directoryPartition(directoryID), prefix: membershipPrefix(group), gone: Resource.isDeleted,
+		record: func(id string, _ key) key { return resourceKey(User, directoryID, id) }}
 }
 
 // GroupsWith is the groups that a user is in.
-func GroupsWith(dir, user string) List[Resource] {
-	return List[Resource]{kind: id.Group, index: true, pk: membershipIndex(dir, user), prefix: "G#", gone: Resource.Gone,
-		record: func(id string, _ key) key { return resourceKey(Group, dir, id) }}
+func GroupsWith(directoryID, user string) List[Resource] {
+	return List[Resource]{kind: id.Group, index: true, pk: membershipIndex(directoryID, user), prefix: "G#", gone: Resource.isDeleted,
+		record: func(id string, _ key) key { return resourceKey(Group, directoryID, id) }}
 }
 
 // Tokens is the tokens of a directory, those that were revoked lately included.
-func Tokens(dir string) List[Token] {
-	return List[Token]{kind: id.Token, index: true, pk: tokensIndex(dir), record: own}
+func Tokens(directoryID string) List[Token] {
+	return List[Token]{kind: id.Token, index: true, pk: tokensIndex(directoryID), record: own}
 }
 
 // Jobs is the jobs of a directory.
-func Jobs(dir string) List[Job] {
-	return List[Job]{kind: id.Job, index: true, pk: jobsIndex(dir), record: own}
+func Jobs(directoryID string) List[Job] {
+	return List[Job]{kind: id.Job, index: true, pk: jobsIndex(directoryID), record: own}
 }
 
 // APIKeys is the keys of the REST API, those that were revoked lately included.
@@ -85,7 +85,7 @@ type ListEntry[T any] struct {
 }
 
 // Stretch is a part of a list.
-type Stretch[T any] struct {
+type Chunk[T any] struct {
 	Entries []ListEntry[T]
 	Last    string // where reading stopped: the id of the last record that was looked at
 	More    bool   // there is something behind it
@@ -103,12 +103,12 @@ func (l List[T]) IDs(ctx context.Context, t *Table, from string, newest bool, li
 
 // Read reads the records of IDs, in one query and one read for each hundred.
 // Those that are gone are left out.
-func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, limit int) (Stretch[T], error) {
+func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, limit int) (Chunk[T], error) {
 	places, more, err := l.places(ctx, t, from, newest, limit)
 	if err != nil {
-		return Stretch[T]{}, err
+		return Chunk[T]{}, err
 	}
-	s := Stretch[T]{Last: from, More: more}
+	s := Chunk[T]{Last: from, More: more}
 	var keys []key
 	for _, p := range places {
 		s.Last = p.id
@@ -157,14 +157,14 @@ func (l List[T]) Find(ctx context.Context, t *Table, id string) (T, error) {
 }
 
 // listed is where a list has a record.
-type listed struct {
+type indexEntry struct {
 	key
 	indexKey
 	Deleted bool   `dynamodbav:"deleted"` // a membership that was removed
 	id      string // of the record
 }
 
-func (l List[T]) places(ctx context.Context, t *Table, from string, newest bool, limit int) (places []listed, more bool, err error) {
+func (l List[T]) places(ctx context.Context, t *Table, from string, newest bool, limit int) (places []indexEntry, more bool, err error) {
 	first, last := "0", "~" // ULIDs are between these
 	switch u := ulidOf(from); {
 	case u == "":
@@ -182,7 +182,7 @@ func (l List[T]) places(ctx context.Context, t *Table, from string, newest bool,
 				more = true
 				return false, nil
 			}
-			var at listed
+			var at indexEntry
 			if err := unmarshal(i, &at); err != nil {
 				return false, err
 			}

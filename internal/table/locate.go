@@ -13,12 +13,12 @@ func (t *Table) Locate(ctx context.Context, k Kind, id string, dirs []string) (R
 		return found, ErrNotFound
 	}
 	keys := make([]key, len(dirs))
-	for i, dir := range dirs {
-		keys[i] = resourceKey(k, dir, id)
+	for i, directoryID := range dirs {
+		keys[i] = resourceKey(k, directoryID, id)
 	}
 	err := t.batchGet(ctx, keys, func(i item) error { return errors.Join(unmarshal(i, &found), errFound) })
 	switch {
-	case errors.Is(err, errFound) && !found.Gone():
+	case errors.Is(err, errFound) && !found.Deleted:
 		return found, nil
 	case err == nil || errors.Is(err, errFound):
 		return found, ErrNotFound

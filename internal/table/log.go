@@ -61,10 +61,10 @@ func parseBucket(s string) (b Bucket, err error) {
 func (t *Table) LogHeads(ctx context.Context, dirs []string) (map[string]LogHead, error) {
 	heads := make(map[string]LogHead, len(dirs))
 	var keys []key
-	for _, dir := range dirs {
-		if _, ok := heads[dir]; !ok {
-			heads[dir] = LogHead{DirectoryID: dir}
-			keys = append(keys, headKey(dir))
+	for _, directoryID := range dirs {
+		if _, ok := heads[directoryID]; !ok {
+			heads[directoryID] = LogHead{DirectoryID: directoryID}
+			keys = append(keys, headKey(directoryID))
 		}
 	}
 	return heads, t.batchGet(ctx, keys, func(i item) error {
@@ -83,13 +83,13 @@ const MaxAppend = (maxTransact - 1) / 2
 // head, all or nothing. It fails with ErrStale when the head is no longer as
 // the last version says: then somebody else has appended.
 func (t *Table) AppendLog(ctx context.Context, head LogHead, list []LoggedEvent, bucket func(LoggedEvent) Bucket) error {
-	was := head.Version
+	version := head.Version
 	head.Version++
 	parts := []types.TransactWriteItem{{Put: &types.Put{
 		TableName:                 &t.name,
 		Item:                      marshal(headKey(head.DirectoryID), head),
 		ConditionExpression:       aws.String("attribute_not_exists(pk) OR v = :v"),
-		ExpressionAttributeValues: marshal(map[string]int64{":v": was}),
+		ExpressionAttributeValues: marshal(map[string]int64{":v": version}),
 	}}}
 	for _, e := range list {
 		index := indexKey{bucketIndex(bucket(e)), entrySort(e)}
@@ -123,9 +123,9 @@ func (t *Table) LogPlace(ctx context.Context, event string) (string, error) {
 
 // LoggedEvent reads the event at a position of a directory's log. It fails
 // with ErrNotFound.
-func (t *Table) LoggedEvent(ctx context.Context, dir, position string) (LoggedEvent, error) {
+func (t *Table) LoggedEvent(ctx context.Context, directoryID, position string) (LoggedEvent, error) {
 	var e LoggedEvent
-	err := t.get(ctx, logKey(dir, position), &e)
+	err := t.get(ctx, logKey(directoryID, position), &e)
 	return e, err
 }
 
@@ -240,12 +240,12 @@ func (t *Table) LogEvents(ctx context.Context, entries []Entry) ([]LoggedEvent, 
 // DirectoryLog reads the log of a directory between two positions, both
 // excluded, oldest or newest first, and hands each event to visit until it
 // returns false. It is strongly consistent.
-func (t *Table) DirectoryLog(ctx context.Context, dir, from, to string, newest bool, visit func(LoggedEvent) (bool, error)) error {
+func (t *Table) DirectoryLog(ctx context.Context, directoryID, from, to string, newest bool, visit func(LoggedEvent) (bool, error)) error {
 	in := dynamodb.QueryInput{
 		ConsistentRead:         aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
 		ExpressionAttributeValues: marshal(map[string]string{
-			":pk": logPartition(dir), ":from": from + "\x00", ":to": to,
+			":pk": logPartition(directoryID), ":from": from + "\x00", ":to": to,
 		}),
 		ScanIndexForward: aws.Bool(!newest),
 	}

@@ -24,20 +24,20 @@ func (m Membership) item() item {
 }
 
 // Bury returns the membership as removed at its time.
-func (m Membership) Bury() Membership {
-	m.tombstone = bury(m.At)
+func (m Membership) SoftDelete() Membership {
+	m.softDeletion = softDelete(m.At)
 	return m
 }
 
 // AnnounceMembership tells consumers of a membership in a life of its user, if
 // it is still there and they were not told: the change is in the stream.
-func (t *Table) AnnounceMembership(ctx context.Context, m Membership, life int64) error {
+func (t *Table) AnnounceMembership(ctx context.Context, m Membership, generation int64) error {
 	err := t.update(ctx, types.Update{
 		Key:                       marshal(m.key()),
 		UpdateExpression:          aws.String("SET life = :life REMOVE #hidden"),
 		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(deleted) AND (#hidden = :true OR attribute_not_exists(life) AND :life > :zero OR life < :life)"),
 		ExpressionAttributeNames:  map[string]string{"#hidden": "hidden"},
-		ExpressionAttributeValues: marshal(map[string]any{":life": life, ":true": true, ":zero": 0}),
+		ExpressionAttributeValues: marshal(map[string]any{":life": generation, ":true": true, ":zero": 0}),
 	})
 	var failed conditionFailed
 	if errors.As(err, &failed) {
@@ -57,21 +57,21 @@ func (t *Table) PutMemberships(ctx context.Context, members []Membership) error 
 }
 
 // Standing is what a change of memberships has to know of a user.
-type Standing struct {
-	There  bool  // a user of the directory
-	Hidden bool  // see Resource
-	Life   int64 // see Resource
+type UserState struct {
+	Exists     bool  // a user of the directory
+	Hidden     bool  // see Resource
+	Generation int64 // see Resource
 }
 
 // Present reads which of the ids are users of the directory and which of them
 // are in the group. Ids that differ in letter case are others. Few ids are read
 // in one go, by key; many that lie close together, as after an import, by range.
-func (t *Table) Present(ctx context.Context, dir, group string, users []string) (known map[string]Standing, in map[string]bool, err error) {
-	known, in = make(map[string]Standing, len(users)), make(map[string]bool, len(users))
+func (t *Table) CheckMembers(ctx context.Context, directoryID, group string, users []string) (known map[string]UserState, in map[string]bool, err error) {
+	known, in = make(map[string]UserState, len(users)), make(map[string]bool, len(users))
 	var wanted []string
 	for _, u := range users {
 		if _, asked := known[u]; !asked && User.ValidID(u) {
-			known[u] = Standing{}
+			known[u] = UserState{}
 			wanted = append(wanted, u)
 		}
 	}
@@ -83,11 +83,11 @@ func (t *Table) Present(ctx context.Context, dir, group string, users []string) 
 			User   string `dynamodbav:"user"`
 			Hidden bool   `dynamodbav:"hidden"`
 			Life   int64  `dynamodbav:"life"`
-			tombstone
+			softDeletion
 		}
 		err := unmarshal(i, &at)
 		if strings.HasPrefix(at.SK, "U#") {
-			known[at.ID] = Standing{!at.Deleted, at.Hidden, at.Life}
+			known[at.ID] = UserState{!at.Deleted, at.Hidden, at.Life}
 		} else {
 			in[at.User] = !at.Deleted
 		}
@@ -95,12 +95,12 @@ func (t *Table) Present(ctx context.Context, dir, group string, users []string) 
 	}
 	var keys []key
 	for _, prefix := range []string{string(User) + "#", membershipPrefix(group)} {
-		rest, err := t.sieve(ctx, directoryPartition(dir), prefix, wanted, found)
+		rest, err := t.readRange(ctx, directoryPartition(directoryID), prefix, wanted, found)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, id := range rest {
-			keys = append(keys, key{directoryPartition(dir), prefix + ulidOf(id)})
+			keys = append(keys, key{directoryPartition(directoryID), prefix + ulidOf(id)})
 		}
 	}
 	return known, in, t.batchGet(ctx, keys, found)
@@ -110,15 +110,15 @@ const (
 	// worthRange is how many ids make reading their range worth a try, and
 	// worthPage how many of them a page of 1 MB must hold to read another: it
 	// costs 256 units, and each id read by key costs one.
-	worthRange = 500
-	worthPage  = 256
+	minRangeIDs  = 500
+	minRangeHits = 256
 )
 
 // sieve reads the range of sort keys that ids span, as long as that is cheaper
 // than reading by key, and hands what is there to found. It returns the ids
 // that are left to be read.
-func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, found func(item) error) (rest []string, err error) {
-	if len(ids) < worthRange {
+func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string, found func(item) error) (rest []string, err error) {
+	if len(ids) < minRangeIDs {
 		return ids, nil
 	}
 	in := dynamodb.QueryInput{
@@ -155,7 +155,7 @@ func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, foun
 		switch {
 		case out.LastEvaluatedKey == nil:
 			return nil, nil
-		case hits < worthPage:
+		case hits < minRangeHits:
 			return ids, nil
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
@@ -163,29 +163,29 @@ func (t *Table) sieve(ctx context.Context, pk, prefix string, ids []string, foun
 }
 
 // IsMember reports whether the user is in the group.
-func (t *Table) IsMember(ctx context.Context, dir, group, user string) (bool, error) {
+func (t *Table) IsMember(ctx context.Context, directoryID, group, user string) (bool, error) {
 	if !Group.ValidID(group) || !User.ValidID(user) {
 		return false, nil
 	}
 	var m Membership
-	err := t.get(ctx, membershipKey(dir, group, user), &m)
+	err := t.get(ctx, membershipKey(directoryID, group, user), &m)
 	if err == ErrNotFound {
 		return false, nil
 	}
-	return err == nil && !m.Gone(), err
+	return err == nil && !m.Deleted, err
 }
 
 // Members reads the memberships of a group, by user id, and hands each to
 // visit until it returns false. It begins behind the user last, or with the
 // first for "".
-func (t *Table) Members(ctx context.Context, dir, group, last string, visit func(Membership) bool) error {
-	return t.query(ctx, after(directoryPartition(dir), membershipPrefix(group), ulidOf(last)), func(items []item) (bool, error) {
+func (t *Table) Members(ctx context.Context, directoryID, group, last string, visit func(Membership) bool) error {
+	return t.query(ctx, after(directoryPartition(directoryID), membershipPrefix(group), ulidOf(last)), func(items []item) (bool, error) {
 		for _, i := range items {
 			var m Membership
 			if err := unmarshal(i, &m); err != nil {
 				return false, err
 			}
-			if !m.Gone() && !visit(m) {
+			if !m.Deleted && !visit(m) {
 				return false, nil
 			}
 		}
@@ -196,10 +196,10 @@ func (t *Table) Members(ctx context.Context, dir, group, last string, visit func
 // ClearMemberships removes at most limit memberships of a deleted user or
 // group for good and tells how many there were. Removing an item is silent:
 // the deletion of the user or group has said it all.
-func (t *Table) ClearMemberships(ctx context.Context, k Kind, dir, id string, limit int32) (int, error) {
-	in := prefix(directoryPartition(dir), membershipPrefix(id))
+func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id string, limit int32) (int, error) {
+	in := prefix(directoryPartition(directoryID), membershipPrefix(id))
 	if k == User {
-		in = listIndex(membershipIndex(dir, id))
+		in = listIndex(membershipIndex(directoryID, id))
 	}
 	return t.clear(ctx, in, limit)
 }
@@ -226,12 +226,12 @@ func (t *Table) removeAll(ctx context.Context, keys []key) error {
 
 // GroupsOf lists the ids of the groups that a user is in. It reads the index,
 // which follows writes within moments.
-func (t *Table) GroupsOf(ctx context.Context, dir, user string) ([]string, error) {
+func (t *Table) GroupsOf(ctx context.Context, directoryID, user string) ([]string, error) {
 	if !User.ValidID(user) {
 		return nil, nil
 	}
 	var ids []string
-	err := t.query(ctx, listIndex(membershipIndex(dir, user)), func(items []item) (bool, error) {
+	err := t.query(ctx, listIndex(membershipIndex(directoryID, user)), func(items []item) (bool, error) {
 		for _, i := range items {
 			var k indexKey
 			if err := unmarshal(i, &k); err != nil {
@@ -247,11 +247,11 @@ func (t *Table) GroupsOf(ctx context.Context, dir, user string) ([]string, error
 // KeptMemberships reads the memberships of a user that are still there, of all
 // groups behind the one with the id last, at most limit of them looked at. The
 // cursor is where to go on, "" at the end.
-func (t *Table) KeptMemberships(ctx context.Context, dir, user, last string, limit int32) (kept []Membership, cursor string, err error) {
-	in := listIndex(membershipIndex(dir, user))
+func (t *Table) KeptMemberships(ctx context.Context, directoryID, user, last string, limit int32) (kept []Membership, cursor string, err error) {
+	in := listIndex(membershipIndex(directoryID, user))
 	if last != "" {
 		in.KeyConditionExpression = aws.String("gsi1pk = :pk AND gsi1sk > :last")
-		in.ExpressionAttributeValues = marshal(map[string]string{":pk": membershipIndex(dir, user), ":last": "G#" + ulidOf(last)})
+		in.ExpressionAttributeValues = marshal(map[string]string{":pk": membershipIndex(directoryID, user), ":last": "G#" + ulidOf(last)})
 	}
 	in.Limit = aws.Int32(limit)
 	out, err := t.page(ctx, in)
@@ -269,7 +269,7 @@ func (t *Table) KeptMemberships(ctx context.Context, dir, user, last string, lim
 		if err := unmarshal(i, &m); err != nil {
 			return err
 		}
-		if !m.Gone() {
+		if !m.Deleted {
 			kept = append(kept, m)
 		}
 		return nil
@@ -287,10 +287,10 @@ func (t *Table) Subjects(ctx context.Context, members []Membership) (map[string]
 	all := make(map[string]Resource)
 	kinds := make(map[string]Kind)
 	var keys []key
-	want := func(k Kind, dir, id string) {
+	want := func(k Kind, directoryID, id string) {
 		if _, ok := kinds[id]; !ok {
 			kinds[id] = k
-			keys = append(keys, resourceKey(k, dir, id))
+			keys = append(keys, resourceKey(k, directoryID, id))
 		}
 	}
 	for _, m := range members {

@@ -24,25 +24,25 @@ type claim struct {
 	Shared bool   `dynamodbav:"joint,omitempty"`
 	// Came counts those who came to share it: a claim that nobody has come to
 	// meanwhile can be taken over.
-	Came int64 `dynamodbav:"came,omitempty"`
+	Joins int64 `dynamodbav:"came,omitempty"`
 }
 
 // CreateShared is Create for a group whose name others may have, too. It never
 // fails with ErrTaken.
-func (t *Table) CreateShared(ctx context.Context, r Resource, n Names, members []Membership) error {
+func (t *Table) CreateShared(ctx context.Context, r Resource, n Keys, members []Membership) error {
 	return t.create(ctx, r, n, members, true)
 }
 
 // ReplaceShared is Replace for a group whose name others may have, too. It
 // never fails with ErrTaken.
-func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, was, is Names, jobs ...Job) error {
-	return t.replace(ctx, old, next, was, is, true, jobs)
+func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, oldKeys, newKeys Keys, jobs ...Job) error {
+	return t.replace(ctx, old, next, oldKeys, newKeys, true, jobs)
 }
 
 // ByName finds the id of the resource that alone has that name, in any letter
 // case. It fails with ErrNotFound.
-func (t *Table) ByName(ctx context.Context, k Kind, dir, name string) (string, error) {
-	c, err := t.claimed(ctx, nameKey(k, dir, name))
+func (t *Table) ByName(ctx context.Context, k Kind, directoryID, name string) (string, error) {
+	c, err := t.claimed(ctx, nameKey(k, directoryID, name))
 	if err == nil && c.ID == "" {
 		err = ErrNotFound
 	}
@@ -50,13 +50,13 @@ func (t *Table) ByName(ctx context.Context, k Kind, dir, name string) (string, e
 }
 
 // Holders finds the ids of all resources with that name, in any letter case.
-func (t *Table) Holders(ctx context.Context, k Kind, dir, name string) ([]string, error) {
-	c, err := t.claimed(ctx, nameKey(k, dir, name))
+func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name string) ([]string, error) {
+	c, err := t.claimed(ctx, nameKey(k, directoryID, name))
 	switch {
 	case err != nil:
 		return nil, err
 	case c.Shared:
-		return t.lookup(ctx, dir, sharedNamePrefix(k, name))
+		return t.lookup(ctx, directoryID, sharedNamePrefix(k, name))
 	case c.ID == "":
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ const maxRenamings = 20
 // most likely, without looking; and then, if that was not so, by what the
 // claims say. It fails with ErrTaken.
 func (t *Table) rename(ctx context.Context, r renaming, write func(naming []types.TransactWriteItem) error) error {
-	n := t.likely(r)
+	n := t.assumed(r)
 	for range maxRenamings {
 		parts := slices.Concat(n.take, n.leave)
 		err := write(parts)
@@ -110,7 +110,7 @@ func (t *Table) rename(ctx context.Context, r renaming, write func(naming []type
 		if r.of.Kind == User {
 			return ErrTaken // nothing else can be
 		}
-		if n, err = t.looked(ctx, r); err != nil {
+		if n, err = t.fromClaims(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func (t *Table) rename(ctx context.Context, r renaming, write func(naming []type
 
 // likely supposes that the resource holds its name, and that another is free,
 // as its directory holds names now.
-func (t *Table) likely(r renaming) (n naming) {
+func (t *Table) assumed(r renaming) (n naming) {
 	if r.to != nil {
 		if r.shared {
 			n.take = t.share(r.of, *r.to)
@@ -140,7 +140,7 @@ func (t *Table) likely(r renaming) (n naming) {
 }
 
 // looked goes by what the claims say.
-func (t *Table) looked(ctx context.Context, r renaming) (n naming, err error) {
+func (t *Table) fromClaims(ctx context.Context, r renaming) (n naming, err error) {
 	if r.to != nil {
 		if n.take, err = t.taking(ctx, r); err != nil {
 			return n, err
@@ -204,7 +204,7 @@ func (t *Table) takeOver(k key, id string, c claim) types.TransactWriteItem {
 		TableName:                 &t.name,
 		Item:                      marshal(k, claim{ID: id}),
 		ConditionExpression:       aws.String("joint = :true AND came = :came"),
-		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":came": c.Came}),
+		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":came": c.Joins}),
 	}}
 }
 

@@ -41,7 +41,7 @@ func (b *book) holders(name string) []string {
 func (b *book) agrees(names []string) {
 	b.t.Helper()
 	for _, name := range names {
-		got, err := b.Holders(b.t.Context(), table.Group, b.dir, name)
+		got, err := b.NameHolders(b.t.Context(), table.Group, b.dir, name)
 		if slices.Sort(got); err != nil || !slices.Equal(got, b.holders(name)) {
 			b.t.Fatalf("%s is the name of %v (%v), not of %v", name, got, err, b.holders(name))
 		}
@@ -68,7 +68,7 @@ func TestNamesHoweverTheyAreHeld(t *testing.T) {
 				}
 				others := slices.DeleteFunc(b.holders(name), func(other string) bool { return other == id })
 				var err error
-				old, was := b.groups[id], table.Names{Name: b.names[id]}
+				old, oldKeys := b.groups[id], table.Keys{Name: b.names[id]}
 				switch {
 				case id == "":
 					create := b.Create
@@ -76,11 +76,11 @@ func TestNamesHoweverTheyAreHeld(t *testing.T) {
 						create = b.CreateShared
 					}
 					old = b.resource(table.Group, "{}")
-					if err = create(ctx, old, table.Names{Name: name, ExternalID: "x"}, nil); err == nil {
+					if err = create(ctx, old, table.Keys{Name: name, ExternalID: "x"}, nil); err == nil {
 						b.groups[old.ID], b.names[old.ID] = old, name
 					}
 				case random.IntN(3) == 0:
-					if err = b.Delete(ctx, old, was, b.job(old), now, by); err == nil {
+					if err = b.Delete(ctx, old, oldKeys, b.job(old), now, by); err == nil {
 						delete(b.groups, id)
 						delete(b.names, id)
 					}
@@ -91,10 +91,10 @@ func TestNamesHoweverTheyAreHeld(t *testing.T) {
 						replace = b.ReplaceShared
 					}
 					next.Version++
-					if strings.EqualFold(name, was.Name) {
+					if strings.EqualFold(name, oldKeys.Name) {
 						others = nil // it has the name already
 					}
-					if err = replace(ctx, old, next, was, table.Names{Name: name}); err == nil {
+					if err = replace(ctx, old, next, oldKeys, table.Keys{Name: name}); err == nil {
 						b.groups[id], b.names[id] = next, name
 					}
 				}
@@ -115,23 +115,23 @@ func TestNamesHoweverTheyAreHeld(t *testing.T) {
 // A group that is not as it was read is not renamed, and its name stays whole.
 func TestStaleRename(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	old := f.create(table.Group, table.Names{Name: "a"})
+	old := f.create(table.Group, table.Keys{Name: "a"})
 	next := old
 	next.Version++
-	if err := f.Replace(ctx, old, next, table.Names{Name: "a"}, table.Names{Name: "b"}); err != nil {
+	if err := f.Replace(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, replace := range map[string]func() error{
-		"alone":  func() error { return f.Replace(ctx, old, next, table.Names{Name: "a"}, table.Names{Name: "c"}) },
-		"shared": func() error { return f.ReplaceShared(ctx, old, next, table.Names{Name: "a"}, table.Names{Name: "c"}) },
-		"gone":   func() error { return f.Delete(ctx, old, table.Names{Name: "a"}, f.job(old), now, by) },
+		"alone":  func() error { return f.Replace(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
+		"shared": func() error { return f.ReplaceShared(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
+		"gone":   func() error { return f.Delete(ctx, old, table.Keys{Name: "a"}, f.job(old), now, by) },
 	} {
 		if err := replace(); !errors.Is(err, table.ErrStale) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, n := range map[string]int{"a": 0, "b": 1, "c": 0} {
-		if ids, err := f.Holders(ctx, table.Group, f.dir, name); err != nil || len(ids) != n {
+		if ids, err := f.NameHolders(ctx, table.Group, f.dir, name); err != nil || len(ids) != n {
 			t.Errorf("%s is the name of %v, %v", name, ids, err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestRacingForAName(t *testing.T) {
 				if i%2 == 0 {
 					create = f.CreateShared
 				}
-				err := create(ctx, r, table.Names{Name: name}, nil)
+				err := create(ctx, r, table.Keys{Name: name}, nil)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
@@ -167,7 +167,7 @@ func TestRacingForAName(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		held, err := f.Holders(ctx, table.Group, f.dir, name)
+		held, err := f.NameHolders(ctx, table.Group, f.dir, name)
 		slices.Sort(got)
 		if slices.Sort(held); err != nil || !slices.Equal(held, got) || alone > 1 {
 			t.Errorf("%s is the name of %v (%v), and %v got it, %d alone", name, held, err, got, alone)
@@ -195,7 +195,7 @@ func (m *meddler) Do(r *http.Request) (*http.Response, error) {
 // leaves it. The name is looked at anew.
 func TestNamesBetweenLookAndTake(t *testing.T) {
 	db, name := enginetest.Table(t)
-	f, n := fixture{table.New(db, name), t, newID(t, id.Directory)}, table.Names{Name: "sales"}
+	f, n := fixture{table.New(db, name), t, newID(t, id.Directory)}, table.Keys{Name: "sales"}
 	meddled := func(call string, do func()) *table.Table {
 		o := db.Options()
 		o.HTTPClient = &meddler{HTTPClient: o.HTTPClient, call: call, do: do}
@@ -219,7 +219,7 @@ func TestNamesBetweenLookAndTake(t *testing.T) {
 
 	fourth := f.resource(table.Group, "{}")
 	must(meddled("GetItem", func() { must(f.Delete(t.Context(), third, n, f.job(third), now, by)) }).CreateShared(t.Context(), fourth, n, nil))
-	if ids, err := f.Holders(t.Context(), table.Group, f.dir, "sales"); err != nil || !slices.Equal(ids, []string{fourth.ID}) {
+	if ids, err := f.NameHolders(t.Context(), table.Group, f.dir, "sales"); err != nil || !slices.Equal(ids, []string{fourth.ID}) {
 		t.Errorf("a name that was left meanwhile: %v, %v", ids, err)
 	}
 }
@@ -227,7 +227,7 @@ func TestNamesBetweenLookAndTake(t *testing.T) {
 // The largest transaction that creates a group: with all its parts it fits.
 func TestCreateSharedWithMembers(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	n := table.Names{Name: "g", ExternalID: "x"}
+	n := table.Keys{Name: "g", ExternalID: "x"}
 	if err := f.Create(ctx, f.resource(table.Group, "{}"), n, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestCreateSharedWithMembers(t *testing.T) {
 	if err := f.CreateShared(ctx, second, n, members); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := f.Holders(ctx, table.Group, f.dir, "G"); err != nil || len(ids) != 2 {
+	if ids, err := f.NameHolders(ctx, table.Group, f.dir, "G"); err != nil || len(ids) != 2 {
 		t.Errorf("%v, %v", ids, err)
 	}
 }

@@ -66,11 +66,11 @@ func (t *Table) writeOrganization(ctx context.Context, old, next Organization, w
 			parts = append(parts, t.remove(externalOrganizationKey(old.ExternalID)))
 		}
 	}
-	was, is := old.lookups(), next.lookups()
-	for _, k := range without(is, was) {
+	oldKeys, newKeys := old.lookups(), next.lookups()
+	for _, k := range without(newKeys, oldKeys) {
 		parts = append(parts, t.putAny(marshal(k, reference{next.ID})))
 	}
-	for _, k := range without(was, is) {
+	for _, k := range without(oldKeys, newKeys) {
 		parts = append(parts, t.remove(k))
 	}
 	var failed conditionFailed

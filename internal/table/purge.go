@@ -10,12 +10,12 @@ import (
 // Purge removes at most limit records of a deleted directory for good and tells
 // how many there were. Its own record is left for RemoveDirectory. Removing an
 // item is silent.
-func (t *Table) Purge(ctx context.Context, dir string, limit int32) (int, error) {
+func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int, error) {
 	in := dynamodb.QueryInput{
 		ConsistentRead:         aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk > :own"),
 		// The directory's own record sorts before all others.
-		ExpressionAttributeValues: marshal(map[string]string{":pk": directoryPartition(dir), ":own": directorySort}),
+		ExpressionAttributeValues: marshal(map[string]string{":pk": directoryPartition(directoryID), ":own": directorySort}),
 	}
 	return t.clear(ctx, in, limit)
 }

@@ -8,14 +8,14 @@ import (
 
 // Cause is what made a change: the ids of a request and of the token it came
 // with. The events of the change carry it.
-type Cause struct {
+type Actor struct {
 	RequestID string `dynamodbav:"rid,omitempty"`
 	TokenID   string `dynamodbav:"tid,omitempty"`
 }
 
 // tombstone marks a record that is gone for everybody but the stream. TTL
 // removes the item: seconds since the epoch.
-type tombstone struct {
+type softDeletion struct {
 	Deleted bool  `dynamodbav:"deleted,omitempty"`
 	TTL     int64 `dynamodbav:"ttl,omitempty"`
 }
@@ -23,10 +23,10 @@ type tombstone struct {
 // TombstoneLife is how long a deleted record can still be read by the relay,
 // which needs it for events that came before. The stream keeps records for one
 // day, so a week is ample.
-const TombstoneLife = 7 * 24 * time.Hour
+const DeletedRetention = 7 * 24 * time.Hour
 
-func bury(at time.Time) tombstone {
-	return tombstone{Deleted: true, TTL: at.Add(TombstoneLife).Unix()}
+func softDelete(at time.Time) softDeletion {
+	return softDeletion{Deleted: true, TTL: at.Add(DeletedRetention).Unix()}
 }
 
 // Organization is a customer.
@@ -50,7 +50,7 @@ type Domain struct {
 
 // Protocol is what answering a directory's requests takes. Its tokens hold a
 // copy.
-type Protocol struct {
+type SCIMConfig struct {
 	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs cursors
 	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON list
 	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each
@@ -68,14 +68,14 @@ type Directory struct {
 	Type           string `dynamodbav:"type"`
 	ExternalKey    string `dynamodbav:"external_key"`
 	State          State  `dynamodbav:"state"`
-	Protocol
+	SCIMConfig
 	// Tokens are those that may be used: all of the directory's changes are
 	// in one record, so that the stream has one order for them.
 	Tokens   []TokenRef `dynamodbav:"tokens,omitempty"`
 	Version  int64      `dynamodbav:"v"`
 	Created  time.Time  `dynamodbav:"created"`
 	Modified time.Time  `dynamodbav:"at"`
-	Cause
+	Actor
 }
 
 // State is what a directory does with requests.
@@ -105,7 +105,7 @@ type Token struct {
 	DirectoryID    string `dynamodbav:"dir"`
 	OrganizationID string `dynamodbav:"org"`
 	ExternalKey    string `dynamodbav:"external_key"`
-	Protocol              // the directory's
+	SCIMConfig            // the directory's
 	Revoked        bool   `dynamodbav:"revoked,omitempty"`
 	LastUsed       string `dynamodbav:"last_used,omitempty"` // a day, as 2026-01-31
 	TTL            int64  `dynamodbav:"ttl,omitempty"`       // of a revoked one
@@ -137,22 +137,19 @@ type Resource struct {
 	View string `dynamodbav:"view,omitempty"`
 	// Life counts how often consumers have been told of a user anew, after
 	// the first time.
-	Life int64 `dynamodbav:"life,omitempty"`
+	Generation int64 `dynamodbav:"life,omitempty"`
 	// Hidden says that consumers are not shown the user: it follows from View
 	// and Document, for those who do not read them.
 	Hidden   bool      `dynamodbav:"hidden,omitempty"`
 	Version  int64     `dynamodbav:"v"`
 	Created  time.Time `dynamodbav:"created"`
 	Modified time.Time `dynamodbav:"at"`
-	Cause
-	tombstone
+	Actor
+	softDeletion
 }
 
-// Gone reports whether the resource was deleted.
-func (r Resource) Gone() bool { return r.Deleted }
-
 // Names are the values that a resource is found by.
-type Names struct {
+type Keys struct {
 	Name       string   // userName or displayName: unique, in any letter case
 	ExternalID string   // "" for none; not unique
 	Emails     []string // work e-mail addresses; not unique
@@ -168,15 +165,12 @@ type Membership struct {
 	// Life is the life of the user that consumers were told of the membership
 	// in, and Hidden says that they were not told, because the user was hidden
 	// from them.
-	Life   int64     `dynamodbav:"life,omitempty"`
-	Hidden bool      `dynamodbav:"hidden,omitempty"`
-	At     time.Time `dynamodbav:"at"` // of the last change
-	Cause
-	tombstone
+	Generation int64     `dynamodbav:"life,omitempty"`
+	Hidden     bool      `dynamodbav:"hidden,omitempty"`
+	At         time.Time `dynamodbav:"at"` // of the last change
+	Actor
+	softDeletion
 }
-
-// Gone reports whether the membership was removed.
-func (m Membership) Gone() bool { return m.Deleted }
 
 // JobState is how far a job is.
 type JobState string
@@ -216,7 +210,7 @@ type Job struct {
 	Done        int       `dynamodbav:"done"` // how many records were dealt with
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
-	Cause
+	Actor
 	TTL int64 `dynamodbav:"ttl,omitempty"`
 }
 
@@ -230,3 +224,6 @@ func (k Kind) idKind() id.Kind {
 
 // ValidID reports whether s can be the id of such a resource.
 func (k Kind) ValidID(s string) bool { return k.idKind().Valid(s) }
+
+// isDeleted reports whether the resource is soft-deleted.
+func (r Resource) isDeleted() bool { return r.Deleted }

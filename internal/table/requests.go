@@ -41,7 +41,7 @@ type Request struct {
 	// Unrecorded is how many such requests came before this one, since the
 	// last record, and were not recorded: there were too many at a time.
 	Unrecorded int `dynamodbav:"unrecorded,omitempty"`
-	Cause
+	Actor
 	TTL int64 `dynamodbav:"ttl"`
 }
 
@@ -72,15 +72,15 @@ func (t *Table) PutRequests(ctx context.Context, all []Request) error {
 }
 
 // Requests is the records of a directory's requests.
-func Requests(dir string) List[Request] {
-	return List[Request]{kind: RequestKind, pk: directoryPartition(dir), prefix: requestPrefix, record: own}
+func Requests(directoryID string) List[Request] {
+	return List[Request]{kind: RequestKind, pk: directoryPartition(directoryID), prefix: requestPrefix, record: own}
 }
 
 // CountDay adds counts to those of a day. It is not exact: a write that is
 // repeated, because its answer got lost, counts twice.
-func (t *Table) CountDay(ctx context.Context, dir string, d Day) error {
+func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
 	return t.update(ctx, types.Update{
-		Key:                      marshal(dayKey(dir, d.Date)),
+		Key:                      marshal(dayKey(directoryID, d.Date)),
 		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl ADD requests :requests, refused :refused, writes :writes"),
 		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
 		ExpressionAttributeValues: marshal(struct {
@@ -96,8 +96,8 @@ func (t *Table) CountDay(ctx context.Context, dir string, d Day) error {
 
 // Days reads the counts of the last days on which requests came, at most that
 // many, newest first.
-func (t *Table) Days(ctx context.Context, dir string, limit int32) ([]Day, error) {
-	in := prefix(directoryPartition(dir), dayPrefix)
+func (t *Table) Days(ctx context.Context, directoryID string, limit int32) ([]Day, error) {
+	in := prefix(directoryPartition(directoryID), dayPrefix)
 	in.ScanIndexForward, in.Limit = aws.Bool(false), &limit
 	out, err := t.page(ctx, in)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestRequests(t *testing.T) {
 	for i := range all {
 		all[i] = table.Request{
 			ID: newID(t, table.RequestKind), DirectoryID: f.dir, At: now, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath",
-			Path: "shoeSize", Operation: i, Milliseconds: 3, Cause: by, Tolerated: []table.Tolerated{{What: "unknown path", Count: 1, Path: "x"}},
+			Path: "shoeSize", Operation: i, Milliseconds: 3, Actor: by, Tolerated: []table.Tolerated{{What: "unknown path", Count: 1, Path: "x"}},
 		}
 	}
 	if err := f.PutRequests(ctx, all); err != nil {

@@ -19,7 +19,7 @@ type reference struct {
 
 // lookups are the look-up records of a resource with these names, but for a
 // shared name.
-func (r Resource) lookups(n Names) (lookups []key) {
+func (r Resource) lookups(n Keys) (lookups []key) {
 	pk := directoryPartition(r.DirectoryID)
 	if n.ExternalID != "" {
 		lookups = append(lookups, key{pk, externalIDPrefix(r.Kind, n.ExternalID) + ulidOf(r.ID)})
@@ -76,11 +76,11 @@ const MaxCreateMembers = maxTransact - 2 - maxNaming
 // Create writes a new resource with its claim and look-ups, and for a group
 // the memberships it begins with (at most MaxCreateMembers), all or nothing.
 // It fails with ErrTaken.
-func (t *Table) Create(ctx context.Context, r Resource, n Names, members []Membership) error {
+func (t *Table) Create(ctx context.Context, r Resource, n Keys, members []Membership) error {
 	return t.create(ctx, r, n, members, false)
 }
 
-func (t *Table) create(ctx context.Context, r Resource, n Names, members []Membership, shared bool) error {
+func (t *Table) create(ctx context.Context, r Resource, n Keys, members []Membership, shared bool) error {
 	parts := []types.TransactWriteItem{t.putNew(r.item())}
 	for _, k := range r.lookups(n) {
 		parts = append(parts, t.putAny(marshal(k, reference{r.ID})))
@@ -109,14 +109,14 @@ func stale(err error) error {
 // Replace writes next over old, with the claim and look-ups that differ, and
 // the jobs that follow, all or nothing. It fails with ErrStale when the
 // resource is no longer as old says, and with ErrTaken.
-func (t *Table) Replace(ctx context.Context, old, next Resource, was, is Names, jobs ...Job) error {
-	return t.replace(ctx, old, next, was, is, false, jobs)
+func (t *Table) Replace(ctx context.Context, old, next Resource, oldKeys, newKeys Keys, jobs ...Job) error {
+	return t.replace(ctx, old, next, oldKeys, newKeys, false, jobs)
 }
 
-func (t *Table) replace(ctx context.Context, old, next Resource, was, is Names, shared bool, jobs []Job) error {
+func (t *Table) replace(ctx context.Context, old, next Resource, oldKeys, newKeys Keys, shared bool, jobs []Job) error {
 	write := t.current(old.Version)
 	write.Item = next.item()
-	before, after := old.lookups(was), next.lookups(is)
+	before, after := old.lookups(oldKeys), next.lookups(newKeys)
 	var parts []types.TransactWriteItem
 	for _, k := range without(after, before) {
 		parts = append(parts, t.putAny(marshal(k, reference{next.ID})))
@@ -129,8 +129,8 @@ func (t *Table) replace(ctx context.Context, old, next Resource, was, is Names, 
 	}
 	own := types.TransactWriteItem{Put: &write}
 	change := renaming{of: next, shared: shared}
-	if old.nameKey(was.Name) != next.nameKey(is.Name) {
-		change.from, change.to = &was.Name, &is.Name
+	if old.nameKey(oldKeys.Name) != next.nameKey(newKeys.Name) {
+		change.from, change.to = &oldKeys.Name, &newKeys.Name
 	} else if len(parts) == 0 {
 		return stale(t.put(ctx, write))
 	}
@@ -142,7 +142,7 @@ func (t *Table) replace(ctx context.Context, old, next Resource, was, is Names, 
 // Update writes next over the version, and the jobs that follow, all or
 // nothing. Its names are what they were. It fails with ErrStale.
 func (t *Table) Update(ctx context.Context, version int64, next Resource, jobs ...Job) error {
-	return t.Replace(ctx, Resource{Kind: next.Kind, ID: next.ID, DirectoryID: next.DirectoryID, Version: version}, next, Names{}, Names{}, jobs...)
+	return t.Replace(ctx, Resource{Kind: next.Kind, ID: next.ID, DirectoryID: next.DirectoryID, Version: version}, next, Keys{}, Keys{}, jobs...)
 }
 
 func without(list, other []key) []key {
@@ -162,10 +162,10 @@ func without(list, other []key) []key {
 // Delete buries a resource: nobody finds it any more, its name is free, and a
 // job begins to remove its memberships. It fails with ErrStale when the
 // resource is no longer as old says.
-func (t *Table) Delete(ctx context.Context, old Resource, n Names, job Job, at time.Time, by Cause) error {
+func (t *Table) Delete(ctx context.Context, old Resource, n Keys, job Job, at time.Time, actor Actor) error {
 	gone := old
 	gone.Version++
-	gone.Modified, gone.Cause, gone.tombstone = at, by, bury(at)
+	gone.Modified, gone.Actor, gone.softDeletion = at, actor, softDelete(at)
 	bury := t.current(old.Version)
 	bury.Item = gone.item()
 	parts := []types.TransactWriteItem{{Put: &bury}, t.putNew(job.item())}
@@ -178,27 +178,27 @@ func (t *Table) Delete(ctx context.Context, old Resource, n Names, job Job, at t
 }
 
 // Resource reads one resource. It fails with ErrNotFound.
-func (t *Table) Resource(ctx context.Context, k Kind, dir, id string) (Resource, error) {
+func (t *Table) Resource(ctx context.Context, k Kind, directoryID, id string) (Resource, error) {
 	r := Resource{Kind: k}
 	if !k.ValidID(id) {
 		return r, ErrNotFound
 	}
-	err := t.get(ctx, resourceKey(k, dir, id), &r)
-	if err == nil && r.Gone() {
+	err := t.get(ctx, resourceKey(k, directoryID, id), &r)
+	if err == nil && r.Deleted {
 		err = ErrNotFound
 	}
 	return r, err
 }
 
 // Resources reads several resources of a directory, in the order of ids,
-// leaving out those that do not exist. Deleted ones are among them: see Gone.
-func (t *Table) Resources(ctx context.Context, k Kind, dir string, ids []string) ([]Resource, error) {
+// leaving out those that do not exist. Deleted ones are among them: see Deleted.
+func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids []string) ([]Resource, error) {
 	byID := make(map[string]Resource, len(ids))
 	var keys []key
 	for _, id := range ids {
 		if _, ok := byID[id]; !ok && k.ValidID(id) {
 			byID[id] = Resource{}
-			keys = append(keys, resourceKey(k, dir, id))
+			keys = append(keys, resourceKey(k, directoryID, id))
 		}
 	}
 	err := t.batchGet(ctx, keys, func(i item) error {
@@ -221,19 +221,19 @@ func (t *Table) Resources(ctx context.Context, k Kind, dir string, ids []string)
 }
 
 // ByExternalID finds the ids of all resources with that externalId.
-func (t *Table) ByExternalID(ctx context.Context, k Kind, dir, externalID string) ([]string, error) {
-	return t.lookup(ctx, dir, externalIDPrefix(k, externalID))
+func (t *Table) ByExternalID(ctx context.Context, k Kind, directoryID, externalID string) ([]string, error) {
+	return t.lookup(ctx, directoryID, externalIDPrefix(k, externalID))
 }
 
 // ByEmail finds the ids of all users with that work e-mail address, in any
 // letter case.
-func (t *Table) ByEmail(ctx context.Context, dir, email string) ([]string, error) {
-	return t.lookup(ctx, dir, emailPrefix(email))
+func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]string, error) {
+	return t.lookup(ctx, directoryID, emailPrefix(email))
 }
 
-func (t *Table) lookup(ctx context.Context, dir, sk string) ([]string, error) {
+func (t *Table) lookup(ctx context.Context, directoryID, sk string) ([]string, error) {
 	var ids []string
-	err := t.query(ctx, prefix(directoryPartition(dir), sk), func(items []item) (bool, error) {
+	err := t.query(ctx, prefix(directoryPartition(directoryID), sk), func(items []item) (bool, error) {
 		for _, i := range items {
 			var to reference
 			if err := unmarshal(i, &to); err != nil {
@@ -249,14 +249,14 @@ func (t *Table) lookup(ctx context.Context, dir, sk string) ([]string, error) {
 // All reads the resources of a kind in a directory, oldest first, and hands
 // each to visit until it returns false. It begins behind the id last, or with
 // the first for "".
-func (t *Table) All(ctx context.Context, k Kind, dir, last string, visit func(Resource) (bool, error)) error {
-	return t.query(ctx, after(directoryPartition(dir), string(k)+"#", ulidOf(last)), func(items []item) (bool, error) {
+func (t *Table) All(ctx context.Context, k Kind, directoryID, last string, visit func(Resource) (bool, error)) error {
+	return t.query(ctx, after(directoryPartition(directoryID), string(k)+"#", ulidOf(last)), func(items []item) (bool, error) {
 		for _, i := range items {
 			r := Resource{Kind: k}
 			if err := unmarshal(i, &r); err != nil {
 				return false, err
 			}
-			if r.Gone() {
+			if r.Deleted {
 				continue
 			}
 			if more, err := visit(r); err != nil || !more {
@@ -270,11 +270,11 @@ func (t *Table) All(ctx context.Context, k Kind, dir, last string, visit func(Re
 // IDs lists the ids of the resources of a kind in a directory, oldest first:
 // at most limit of them behind the id last; 0 is all, "" from the first. It
 // reads the index, which follows writes within moments.
-func (t *Table) IDs(ctx context.Context, k Kind, dir, last string, limit int) ([]string, error) {
-	in := listIndex(k.index(dir))
+func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) ([]string, error) {
+	in := listIndex(k.index(directoryID))
 	if last != "" {
 		in.KeyConditionExpression = aws.String("gsi1pk = :pk AND gsi1sk > :last")
-		in.ExpressionAttributeValues = marshal(map[string]string{":pk": k.index(dir), ":last": ulidOf(last)})
+		in.ExpressionAttributeValues = marshal(map[string]string{":pk": k.index(directoryID), ":last": ulidOf(last)})
 	}
 	if limit > 0 {
 		in.Limit = aws.Int32(int32(limit))
@@ -298,7 +298,7 @@ func (t *Table) IDs(ctx context.Context, k Kind, dir, last string, limit int) ([
 // reading the group, so that many at once do not meet. With a version other
 // than 0 the group must still have it. It fails with ErrNotFound, or with
 // ErrStale if a version was given.
-func (t *Table) Touch(ctx context.Context, dir, group string, version int64, at time.Time, by Cause) error {
+func (t *Table) Touch(ctx context.Context, directoryID, group string, version int64, at time.Time, actor Actor) error {
 	if !Group.ValidID(group) {
 		return ErrNotFound
 	}
@@ -308,13 +308,13 @@ func (t *Table) Touch(ctx context.Context, dir, group string, version int64, at 
 		At  time.Time `dynamodbav:":at"`
 		R   string    `dynamodbav:":rid"`
 		T   string    `dynamodbav:":tid"`
-	}{1, at, by.RequestID, by.TokenID})
+	}{1, at, actor.RequestID, actor.TokenID})
 	if version != 0 {
 		condition += " AND v = :v"
 		values[":v"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(version, 10)}
 	}
 	err := t.update(ctx, types.Update{
-		Key:                       marshal(resourceKey(Group, dir, group)),
+		Key:                       marshal(resourceKey(Group, directoryID, group)),
 		UpdateExpression:          aws.String("SET #at = :at, rid = :rid, tid = :tid ADD v :one"),
 		ConditionExpression:       &condition,
 		ExpressionAttributeNames:  map[string]string{"#at": "at"},

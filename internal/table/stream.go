@@ -41,16 +41,16 @@ func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 }
 
 // images reads a record before and after a change; before it is nil if it is new.
-func images[T any](r events.DynamoDBStreamRecord) (was, is *T, err error) {
-	is = new(T)
-	if err := unmarshal(imageItem(r.NewImage), is); err != nil {
+func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
+	updated = new(T)
+	if err := unmarshal(imageItem(r.NewImage), updated); err != nil {
 		return nil, nil, err
 	}
 	if len(r.OldImage) > 0 {
-		was = new(T)
-		err = unmarshal(imageItem(r.OldImage), was)
+		old = new(T)
+		err = unmarshal(imageItem(r.OldImage), old)
 	}
-	return was, is, err
+	return old, updated, err
 }
 
 // ReadJob reads a stream record of a job. It returns nil for a removed one.

@@ -191,7 +191,7 @@ func (e conditionFailed) Error() string { return fmt.Sprintf("table: condition %
 // transact writes all parts or none. It repeats conflicts with other
 // transactions, and fails with conditionFailed or ErrBusy.
 func (t *Table) transact(ctx context.Context, parts []types.TransactWriteItem) error {
-	return t.contend(ctx, func() error {
+	return t.retryConflicts(ctx, func() error {
 		out, err := t.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 			TransactItems:          parts,
 			ReturnConsumedCapacity: metered(ctx),
@@ -207,7 +207,7 @@ func (t *Table) transact(ctx context.Context, parts []types.TransactWriteItem) e
 
 // put writes one item if the condition holds. It fails with conditionFailed.
 func (t *Table) put(ctx context.Context, p types.Put) error {
-	return t.single(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
+	return t.writeItem(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
 		out, err := t.api.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName:                 &t.name,
 			Item:                      p.Item,
@@ -224,7 +224,7 @@ func (t *Table) put(ctx context.Context, p types.Put) error {
 
 // update changes one item if the condition holds. It fails with conditionFailed.
 func (t *Table) update(ctx context.Context, u types.Update) error {
-	return t.single(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
+	return t.writeItem(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
 		out, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 &t.name,
 			Key:                       u.Key,
@@ -242,8 +242,8 @@ func (t *Table) update(ctx context.Context, u types.Update) error {
 }
 
 // single writes one item, repeats conflicts and counts the cost.
-func (t *Table) single(ctx context.Context, write func(types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error)) error {
-	return t.contend(ctx, func() error {
+func (t *Table) writeItem(ctx context.Context, write func(types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error)) error {
+	return t.retryConflicts(ctx, func() error {
 		consumed, err := write(metered(ctx))
 		countWrite(ctx, one(consumed)...)
 		return err
@@ -251,7 +251,7 @@ func (t *Table) single(ctx context.Context, write func(types.ReturnConsumedCapac
 }
 
 // contend repeats a write while others hold its items.
-func (t *Table) contend(ctx context.Context, write func() error) error {
+func (t *Table) retryConflicts(ctx context.Context, write func() error) error {
 	for attempt := 0; attempt < maxAttempts; attempt++ {
 		if err := pause(ctx, attempt); err != nil {
 			return err

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 
 var (
 	now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	by  = table.Cause{RequestID: "request", TokenID: "token"}
+	by  = table.Actor{RequestID: "request", TokenID: "token"}
 )
 
 func newID(t testing.TB, k id.Kind) string {
@@ -52,11 +52,11 @@ func (f fixture) resource(k table.Kind, doc string) table.Resource {
 	}
 	return table.Resource{
 		Kind: k, ID: newID(f.t, kind), DirectoryID: f.dir, OrganizationID: "org_1",
-		Document: doc, Version: 1, Created: now, Modified: now, Cause: by,
+		Document: doc, Version: 1, Created: now, Modified: now, Actor: by,
 	}
 }
 
-func (f fixture) create(k table.Kind, n table.Names) table.Resource {
+func (f fixture) create(k table.Kind, n table.Keys) table.Resource {
 	f.t.Helper()
 	r := f.resource(k, `{"x":"`+n.Name+`"}`)
 	if err := f.Create(f.t.Context(), r, n, nil); err != nil {
@@ -66,7 +66,7 @@ func (f fixture) create(k table.Kind, n table.Names) table.Resource {
 }
 
 func (f fixture) member(group, user table.Resource) table.Membership {
-	return table.Membership{DirectoryID: f.dir, OrganizationID: "org_1", GroupID: group.ID, UserID: user.ID, At: now, Cause: by}
+	return table.Membership{DirectoryID: f.dir, OrganizationID: "org_1", GroupID: group.ID, UserID: user.ID, At: now, Actor: by}
 }
 
 func (f fixture) job(r table.Resource) table.Job {
@@ -75,7 +75,7 @@ func (f fixture) job(r table.Resource) table.Job {
 
 func TestResourceRoundTrip(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	n := table.Names{Name: "Ada@Example.com", ExternalID: "x#1", Emails: []string{"ada@example.com", "ADA@example.com"}}
+	n := table.Keys{Name: "Ada@Example.com", ExternalID: "x#1", Emails: []string{"ada@example.com", "ADA@example.com"}}
 	want := f.create(table.User, n)
 
 	got, err := f.Resource(ctx, table.User, f.dir, want.ID)
@@ -106,14 +106,14 @@ func TestResourceRoundTrip(t *testing.T) {
 
 func TestNamesAreUniquePerDirectoryAndKind(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	f.create(table.User, table.Names{Name: "ada"})
-	if err := f.Create(ctx, f.resource(table.User, "{}"), table.Names{Name: "ADA"}, nil); !errors.Is(err, table.ErrTaken) {
+	f.create(table.User, table.Keys{Name: "ada"})
+	if err := f.Create(ctx, f.resource(table.User, "{}"), table.Keys{Name: "ADA"}, nil); !errors.Is(err, table.ErrTaken) {
 		t.Errorf("same name in another case: %v", err)
 	}
-	f.create(table.Group, table.Names{Name: "ada"})
+	f.create(table.Group, table.Keys{Name: "ada"})
 	other := f
 	other.dir = newID(t, id.Directory)
-	other.create(table.User, table.Names{Name: "ada"})
+	other.create(table.User, table.Keys{Name: "ada"})
 	if ids, _ := f.IDs(ctx, table.User, f.dir, "", 0); len(ids) != 1 {
 		t.Errorf("the refused create left a record: %v", ids)
 	}
@@ -121,12 +121,12 @@ func TestNamesAreUniquePerDirectoryAndKind(t *testing.T) {
 
 func TestReplaceMovesClaimsAndLookups(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	was := table.Names{Name: "ada", ExternalID: "1", Emails: []string{"a@x"}}
-	is := table.Names{Name: "eve", ExternalID: "2", Emails: []string{"b@x"}}
-	old := f.create(table.User, was)
+	oldKeys := table.Keys{Name: "ada", ExternalID: "1", Emails: []string{"a@x"}}
+	newKeys := table.Keys{Name: "eve", ExternalID: "2", Emails: []string{"b@x"}}
+	old := f.create(table.User, oldKeys)
 	next := old
 	next.Version, next.Document = 2, `{"x":"eve"}`
-	if err := f.Replace(ctx, old, next, was, is); err != nil {
+	if err := f.Replace(ctx, old, next, oldKeys, newKeys); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.ByName(ctx, table.User, f.dir, "ada"); !errors.Is(err, table.ErrNotFound) {
@@ -141,20 +141,20 @@ func TestReplaceMovesClaimsAndLookups(t *testing.T) {
 		t.Errorf("the new e-mail is not found: %v", ids)
 	}
 	// The same change again, as after a timeout, is stale: the name is its own.
-	if err := f.Replace(ctx, old, next, was, is); !errors.Is(err, table.ErrStale) {
+	if err := f.Replace(ctx, old, next, oldKeys, newKeys); !errors.Is(err, table.ErrStale) {
 		t.Errorf("stale rename: %v", err)
 	}
-	if err := f.Replace(ctx, old, next, is, is); !errors.Is(err, table.ErrStale) {
+	if err := f.Replace(ctx, old, next, newKeys, newKeys); !errors.Is(err, table.ErrStale) {
 		t.Errorf("stale replace: %v", err)
 	}
-	f.create(table.User, table.Names{Name: "bob"})
+	f.create(table.User, table.Keys{Name: "bob"})
 	third := next
 	third.Version = 3
-	if err := f.Replace(ctx, next, third, is, table.Names{Name: "Bob"}); !errors.Is(err, table.ErrTaken) {
+	if err := f.Replace(ctx, next, third, newKeys, table.Keys{Name: "Bob"}); !errors.Is(err, table.ErrTaken) {
 		t.Errorf("rename to a taken name: %v", err)
 	}
 	// Only the letter case of the name changes: the claim stays.
-	if err := f.Replace(ctx, next, third, is, table.Names{Name: "EVE", ExternalID: "2", Emails: []string{"B@X"}}); err != nil {
+	if err := f.Replace(ctx, next, third, newKeys, table.Keys{Name: "EVE", ExternalID: "2", Emails: []string{"B@X"}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -168,8 +168,8 @@ func must[T any](v T, err error) T {
 
 func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	n := table.Names{Name: "ada", ExternalID: "1", Emails: []string{"a@x"}}
-	user, group := f.create(table.User, n), f.create(table.Group, table.Names{Name: "g"})
+	n := table.Keys{Name: "ada", ExternalID: "1", Emails: []string{"a@x"}}
+	user, group := f.create(table.User, n), f.create(table.Group, table.Keys{Name: "g"})
 	if err := f.PutMemberships(ctx, []table.Membership{f.member(group, user)}); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 	if ids := must(f.IDs(ctx, table.User, f.dir, "", 0)); len(ids) != 0 {
 		t.Errorf("a deleted user is listed: %v", ids)
 	}
-	if all := must(f.Resources(ctx, table.User, f.dir, []string{user.ID})); len(all) != 1 || !all[0].Gone() {
+	if all := must(f.Resources(ctx, table.User, f.dir, []string{user.ID})); len(all) != 1 || !all[0].Deleted {
 		t.Errorf("the relay cannot read the deleted user: %v", all)
 	}
 	f.create(table.User, n) // the name is free
@@ -206,16 +206,16 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 
 func TestMemberships(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	group := f.create(table.Group, table.Names{Name: "g"})
+	group := f.create(table.Group, table.Keys{Name: "g"})
 	var members []table.Membership
 	for i := range 60 { // more than two batches
-		members = append(members, f.member(group, f.create(table.User, table.Names{Name: fmt.Sprint("u", i)})))
+		members = append(members, f.member(group, f.create(table.User, table.Keys{Name: fmt.Sprint("u", i)})))
 	}
 	if err := f.PutMemberships(ctx, members); err != nil {
 		t.Fatal(err)
 	}
 	gone := members[7]
-	if err := f.PutMemberships(ctx, []table.Membership{gone.Bury()}); err != nil {
+	if err := f.PutMemberships(ctx, []table.Membership{gone.SoftDelete()}); err != nil {
 		t.Fatal(err)
 	}
 	count := 0
@@ -223,11 +223,11 @@ func TestMemberships(t *testing.T) {
 		t.Errorf("%d members, %v", count, err)
 	}
 	stranger := newID(t, id.User)
-	exist, in, err := f.Present(ctx, f.dir, group.ID, []string{gone.UserID, members[0].UserID, stranger, "nonsense", members[0].UserID})
+	exist, in, err := f.CheckMembers(ctx, f.dir, group.ID, []string{gone.UserID, members[0].UserID, stranger, "nonsense", members[0].UserID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !exist[gone.UserID].There || in[gone.UserID] || !in[members[0].UserID] || exist[stranger].There || exist["nonsense"].There {
+	if !exist[gone.UserID].Exists || in[gone.UserID] || !in[members[0].UserID] || exist[stranger].Exists || exist["nonsense"].Exists {
 		t.Errorf("Present: exist %v, in %v", exist, in)
 	}
 	if ids := must(f.GroupsOf(ctx, f.dir, gone.UserID)); len(ids) != 0 {
@@ -242,13 +242,13 @@ func TestMemberships(t *testing.T) {
 // or far apart, and whatever is between them.
 func TestPresentOfMany(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	group := f.create(table.Group, table.Names{Name: "g"})
+	group := f.create(table.Group, table.Keys{Name: "g"})
 	var everybody []string
 	var members []table.Membership
 	for i := range 1300 {
 		r := f.resource(table.User, `{"x":"`+strings.Repeat("x", 900)+`"}`)
 		r.ID = fmt.Sprintf("directory_user_01%024d", i)
-		n := table.Names{Name: fmt.Sprint("u", i)}
+		n := table.Keys{Name: fmt.Sprint("u", i)}
 		if err := f.Create(ctx, r, n, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +262,7 @@ func TestPresentOfMany(t *testing.T) {
 		if i%3 == 0 {
 			members = append(members, m)
 		} else if i%5 == 0 {
-			members = append(members, m.Bury())
+			members = append(members, m.SoftDelete())
 		}
 	}
 	if err := f.PutMemberships(ctx, members); err != nil {
@@ -281,17 +281,17 @@ func TestPresentOfMany(t *testing.T) {
 			}
 		}
 		asked = append(asked, "directory_user_00000000000000000000000000", "directory_user_7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "nonsense")
-		exist, in, err := f.Present(ctx, f.dir, group.ID, asked)
+		exist, in, err := f.CheckMembers(ctx, f.dir, group.ID, asked)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, id := range everybody {
-			if wantUser, wantMember := pick(i) && i%7 != 0, pick(i) && i%3 == 0; exist[id].There != wantUser || in[id] != wantMember {
+			if wantUser, wantMember := pick(i) && i%7 != 0, pick(i) && i%3 == 0; exist[id].Exists != wantUser || in[id] != wantMember {
 				t.Fatalf("%s: user %d exists %v, is in %v", name, i, exist[id], in[id])
 			}
 		}
 		for _, id := range asked[len(asked)-3:] {
-			if exist[id].There || in[id] {
+			if exist[id].Exists || in[id] {
 				t.Errorf("%s: %s is there", name, id)
 			}
 		}
@@ -300,7 +300,7 @@ func TestPresentOfMany(t *testing.T) {
 
 func TestTouch(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	group := f.create(table.Group, table.Names{Name: "g"})
+	group := f.create(table.Group, table.Keys{Name: "g"})
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -329,7 +329,7 @@ func TestRacingCreates(t *testing.T) {
 	results := map[error]int{}
 	for range 20 {
 		wg.Go(func() {
-			err := f.Create(ctx, f.resource(table.User, "{}"), table.Names{Name: "ada"}, nil)
+			err := f.Create(ctx, f.resource(table.User, "{}"), table.Keys{Name: "ada"}, nil)
 			mu.Lock()
 			defer mu.Unlock()
 			results[err]++
@@ -343,7 +343,7 @@ func TestRacingCreates(t *testing.T) {
 
 func TestStepJobOnce(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	n := table.Names{Name: "ada"}
+	n := table.Keys{Name: "ada"}
 	user := f.create(table.User, n)
 	job := f.job(user)
 	if err := f.Delete(ctx, user, n, job, now, by); err != nil {
@@ -367,7 +367,7 @@ func TestAwkwardKeys(t *testing.T) {
 	}
 	values := []string{"a", "a#", "a#b", "a%23b", "%", "~", "ä", long, long + "x", " "}
 	for _, v := range values {
-		f.create(table.User, table.Names{Name: v, ExternalID: v, Emails: []string{v}})
+		f.create(table.User, table.Keys{Name: v, ExternalID: v, Emails: []string{v}})
 	}
 	for _, v := range values {
 		if ids, err := f.ByExternalID(ctx, table.User, f.dir, v); err != nil || len(ids) != 1 {

@@ -150,7 +150,7 @@ func (t *tenant) announced(ctx context.Context, user string) error {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(kept, func(m table.Membership) bool { return m.Hidden || m.Life < u.Life }) {
+		if !slices.ContainsFunc(kept, func(m table.Membership) bool { return m.Hidden || m.Generation < u.Generation }) {
 			return nil
 		}
 		select {
