@@ -21,29 +21,29 @@ help: ## List the tasks
 
 run: ## Run the whole system on this machine; no AWS account (PORT=8080, PROCESSES=1 for real binaries)
 	@mkdir -p .local
-	@go build -o .local/dsync ./infra/local
+	@go build -o .local/dsync ./infra/cmd/local
 	@PORT=$(PORT) exec .local/dsync
 
 demo: ## Play Entra against the running system and check every event
-	@go run ./infra/demo
+	@go run ./infra/cmd/demo
 
 chaos: ## Prove that no event is lost: 10,000 changes while everything fails
-	go run ./infra/chaos
+	go run ./infra/cmd/chaos
 
 directory: ## Create a customer's directory and print what to paste into Entra (NAME='Acme Inc.')
-	@go run ./infra/operate directory "$$NAME"
+	@go run ./infra/cmd/operate directory "$$NAME"
 
 tail: ## Follow events live, one line each
-	@go run ./infra/operate tail
+	@go run ./infra/cmd/operate tail
 
 api-key: ## Make an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
-	@go run ./infra/operate api-key "$$NAME"
+	@go run ./infra/cmd/operate api-key "$$NAME"
 
 redrive: ## Publish events once more (FROM=… TO=…, or PARKED=1; STACK=dsync-dev for a deployed stack)
-	@go run ./infra/operate redrive $(if $(PARKED),parked,"$$FROM" "$$TO")
+	@go run ./infra/cmd/operate redrive $(if $(PARKED),parked,"$$FROM" "$$TO")
 
 reset: ## Forget the data of `make run`
-	@go run ./infra/local reset
+	@go run ./infra/cmd/local reset
 
 build: $(BINARIES) ## Build the Lambda binaries into dist/
 
@@ -96,7 +96,7 @@ logs: ## Follow the log of a deployed function (FUNCTION=relay STAGE=dev)
 	[ -n "$$group" ] && aws logs tail "$$group" --follow --since 15m
 
 smoke: ## Play Entra against a deployed stack and check its answers and events (DSYNC_URL=… DSYNC_API_KEY=…)
-	@go run ./infra/demo -remote
+	@go run ./infra/cmd/demo -remote
 
 bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory ./internal/relay

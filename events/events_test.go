@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/bus"
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/dsync"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
@@ -165,13 +165,13 @@ const firstChange = 5
 // EventBridge chooses is fixed.
 func deliver(t *testing.T, e dsync.Event, at time.Time) (got lambdaevents.EventBridgeEvent) {
 	t.Helper()
-	b, err := bus.New(bus.Options{
-		Name: "dsync", Region: "eu-west-1", Rules: topology.Dsync().Rules,
-		Targets: map[topology.Target]bus.Target{topology.EventLog: func(event json.RawMessage) error {
+	b, err := eventbridge.New(eventbridge.Options{
+		Name: "dsync", Region: "eu-west-1",
+		Rules: []eventbridge.Rule{{Name: "every-event", Pattern: topology.Dsync().Rules[0].Pattern, Target: func(event json.RawMessage) error {
 			d := json.NewDecoder(bytes.NewReader(event))
 			d.DisallowUnknownFields()
 			return d.Decode(&got)
-		}},
+		}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
-	"dsync/infra/local/pattern"
 	"dsync/infra/topology"
 	"dsync/internal/api"
+	"dsync/internal/awslocal/eventbridge/pattern"
 	"dsync/internal/directory"
+	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
 	"dsync/internal/provider"
 	"dsync/internal/relay"
@@ -29,7 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // strictly decodes a sample, which must have no field that the type lacks, and
 // lose nothing on the way back.
@@ -107,7 +107,7 @@ type tenant struct {
 func newTenant(t testing.TB) tenant {
 	t.Helper()
 	v := tenant{}
-	v.db, v.table = enginetest.Table(t)
+	v.db, v.table = dsynctest.Table(t)
 	v.service = directory.New(table.New(v.db, v.table), func() time.Time { return created }, rand.NewChaCha8([32]byte{}), slog.New(slog.DiscardHandler))
 	o, err := v.service.CreateOrganization(t.Context(), "Foo Corp")
 	if err != nil {
@@ -243,7 +243,8 @@ func (v tenant) records(t testing.TB, function string) []lambdaevents.DynamoDBEv
 		t.Fatal(err)
 	}
 	seen := make(chan lambdaevents.DynamoDBEventRecord, 1000)
-	enginetest.Consume(t, v.db, v.table, function, lambda.NewHandler(func(_ context.Context, batch lambdaevents.DynamoDBEvent) error {
+	f := topology.Dsync().Function(function)
+	dsynctest.Consume(t, v.db, v.table, dsynctest.Stream{Filter: f.Stream.Filter, BatchSize: f.Stream.BatchSize, Timeout: f.Timeout}, lambda.NewHandler(func(_ context.Context, batch lambdaevents.DynamoDBEvent) error {
 		for _, r := range batch.Records {
 			seen <- r
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/infra/local/pattern"
+	"dsync/internal/awslocal/eventbridge/pattern"
 	"dsync/internal/dsync"
 )
 

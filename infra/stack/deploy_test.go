@@ -80,7 +80,7 @@ func TestFirstAPIKey(t *testing.T) {
 	}
 }
 
-// infra/operate finds the functions of a deployed stack by its outputs.
+// infra/cmd/operate finds the functions of a deployed stack by its outputs.
 func TestOperateKnowsTheOutputs(t *testing.T) {
 	source, err := os.ReadFile("../operate/target.go")
 	if err != nil {
@@ -94,7 +94,7 @@ func TestOperateKnowsTheOutputs(t *testing.T) {
 		}
 	}
 	if len(names) == 0 {
-		t.Error("infra/operate names no output")
+		t.Error("infra/cmd/operate names no output")
 	}
 }
 
@@ -106,6 +106,6 @@ func TestAlarmsOnTheBill(t *testing.T) {
 		watched += len(readAlarm(template.Resources[id]).Measures)
 	}
 	if want := fmt.Sprintf("| CloudWatch alarms | %d metrics that they watch |", watched); !strings.Contains(document(t, "cost.md"), want) {
-		t.Errorf("docs/cost.md does not say %q: change alarmMetrics in infra/cost, and go run ./infra/cost", want)
+		t.Errorf("docs/cost.md does not say %q: change alarmMetrics in infra/cmd/cost, and go run ./infra/cmd/cost", want)
 	}
 }

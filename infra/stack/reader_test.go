@@ -134,7 +134,7 @@ func (r *reader) system() topology.System {
 	return s
 }
 
-func (r *reader) readTable() topology.Table {
+func (r *reader) readTable() schema.Table {
 	var table *resource
 	r.table, table = r.only("AWS::DynamoDB::Table")
 	types := map[string]string{}
@@ -156,7 +156,7 @@ func (r *reader) readTable() topology.Table {
 		return partition, sort
 	}
 
-	t := topology.Table{StreamView: table.text("StreamSpecification", "StreamViewType")}
+	t := schema.Table{StreamView: table.text("StreamSpecification", "StreamViewType")}
 	t.PartitionKey, t.SortKey = key(table.get("KeySchema"))
 	for _, index := range list(table.get("GlobalSecondaryIndexes")) {
 		if t.Index.Name != "" || resolve(walk(index, "Projection", "ProjectionType")) != "KEYS_ONLY" {

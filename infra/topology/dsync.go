@@ -1,6 +1,10 @@
 package topology
 
-import "time"
+import (
+	"time"
+
+	"dsync/internal/table/schema"
+)
 
 const (
 	base = "/scim/v2.0/{external_key}"
@@ -43,15 +47,8 @@ func Dsync() System {
 		"DEAD_LETTER_QUEUE_URL": RelayDeadLettersURL,
 	}
 	return System{
-		Table: Table{
-			Name:         "dsync",
-			PartitionKey: "pk",
-			SortKey:      "sk",
-			Index:        Index{Name: "gsi1", PartitionKey: "gsi1pk", SortKey: "gsi1sk"},
-			TTLAttribute: "ttl",
-			StreamView:   "NEW_AND_OLD_IMAGES",
-		},
-		Bus: Bus{Name: "dsync", Source: "dsync"},
+		Table: schema.Dsync(),
+		Bus:   Bus{Name: "dsync", Source: "dsync"},
 		Functions: []Function{
 			{
 				Name:        "users",
@@ -93,12 +90,7 @@ func Dsync() System {
 					// fails here is an outage: the stream waits for a day.
 					RetryAttempts: Unlimited,
 					MaximumAge:    23 * time.Hour,
-					Filter: Filter{
-						// A record is marked before it is removed, so REMOVE means nothing.
-						EventNames: []string{"INSERT", "MODIFY"},
-						Key:        "sk",
-						Prefixes:   []string{"U#", "G#", "M#", "D"},
-					},
+					Filter:        schema.ResourceChanges(),
 				},
 				Environment: publisher,
 				Grants: []Grant{
@@ -116,7 +108,7 @@ func Dsync() System {
 					BatchSize:     1,
 					RetryAttempts: 10,
 					MaximumAge:    6 * time.Hour,
-					Filter:        Filter{EventNames: []string{"INSERT", "MODIFY"}, Key: "pk", Prefixes: []string{"J#"}},
+					Filter:        schema.JobChanges(),
 				},
 				Environment: table,
 				Grants: []Grant{

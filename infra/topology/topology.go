@@ -7,31 +7,18 @@
 // like what is deployed.
 package topology
 
-import "time"
+import (
+	"time"
+
+	"dsync/internal/table/schema"
+)
 
 // System is the whole of dsync.
 type System struct {
-	Table     Table
+	Table     schema.Table
 	Bus       Bus
 	Functions []Function
 	Rules     []Rule
-}
-
-// Table is the single DynamoDB table. All key attributes are strings.
-type Table struct {
-	Name         string // logical name; the physical name reaches functions as TABLE_NAME
-	PartitionKey string
-	SortKey      string
-	Index        Index
-	TTLAttribute string
-	StreamView   string // StreamViewType
-}
-
-// Index is a keys-only global secondary index.
-type Index struct {
-	Name         string
-	PartitionKey string
-	SortKey      string
 }
 
 // Bus is the EventBridge event bus that carries dsync events.
@@ -65,19 +52,11 @@ type StreamConsumer struct {
 	BatchSize     int
 	RetryAttempts int // Unlimited: until a record is past MaximumAge
 	MaximumAge    time.Duration
-	Filter        Filter
+	Filter        schema.Filter
 }
 
 // Unlimited is the RetryAttempts of a consumer that gives up on age only.
 const Unlimited = -1
-
-// Filter lets a stream record through when its event name is listed and the
-// key attribute Key starts with one of Prefixes.
-type Filter struct {
-	EventNames []string // INSERT, MODIFY, REMOVE
-	Key        string   // name of a key attribute of the table
-	Prefixes   []string
-}
 
 // Reference names a value that only a rendering knows.
 type Reference string
@@ -134,20 +113,4 @@ func (s System) Function(name string) *Function {
 		}
 	}
 	return nil
-}
-
-// Pattern is the filter as the event source mapping takes it.
-func (f Filter) Pattern() map[string]any {
-	prefixes := make([]any, len(f.Prefixes))
-	for i, p := range f.Prefixes {
-		prefixes[i] = map[string]any{"prefix": p}
-	}
-	names := make([]any, len(f.EventNames))
-	for i, n := range f.EventNames {
-		names[i] = n
-	}
-	return map[string]any{
-		"eventName": names,
-		"dynamodb":  map[string]any{"Keys": map[string]any{f.Key: map[string]any{"S": prefixes}}},
-	}
 }

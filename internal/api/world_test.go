@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/api"
 	"dsync/internal/directory"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
 	"dsync/internal/scim"
@@ -31,7 +31,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 const host = "dsync.example"
 
@@ -71,7 +71,7 @@ func (j *journal) Read(_ context.Context, q eventlog.Query) (eventlog.Page, erro
 func open(t testing.TB) *world {
 	t.Helper()
 	w := &world{clock: &clock{}, events: &journal{}, log: &bytes.Buffer{}}
-	w.db, w.table = enginetest.Table(t)
+	w.db, w.table = dsynctest.Table(t)
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
 	w.service = directory.New(table.New(w.db, w.table), w.clock.now, rand.Reader, log)
 	w.restart()

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/directory"
+	"dsync/internal/dsynctest"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // world is a service on a table of its own, with one directory.
 type world struct {
@@ -30,7 +30,7 @@ type world struct {
 
 func open(t testing.TB) world {
 	t.Helper()
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	w := world{table: table.New(api, name)}
 	w.Service = directory.New(w.table, time.Now, rand.Reader, slog.New(slog.DiscardHandler))
 	w.directory, w.secret, w.session = w.connect(t)

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/directory"
+	"dsync/internal/dsynctest"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,7 +37,7 @@ func sizes() []int {
 // held, and slows down for every table that is created after it.
 func still(t testing.TB) world {
 	t.Helper()
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	off := &types.StreamSpecification{StreamEnabled: aws.Bool(false)}
 	if _, err := api.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: off}); err != nil {
 		t.Fatal(err)

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 var (
 	epoch = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
@@ -59,7 +59,7 @@ type fixture struct {
 }
 
 func setup(t testing.TB) *fixture {
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	f := &fixture{t: t, table: table.New(api, name), clock: &clock{t: epoch}, seq: 1000}
 	f.log = eventlog.New(f.table, f.clock.now)
 	return f

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
+	"dsync/internal/dsynctest"
 	"dsync/internal/id"
 	"dsync/internal/jobs"
 	"dsync/internal/table"
@@ -19,17 +19,17 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // A job removes all memberships of what was deleted and no other, in several
 // steps, though every third step dies before it is done and every fifth after.
 func TestMembershipsOfTheDeleted(t *testing.T) {
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	records := table.New(api, name)
 	worker := jobs.New(records, time.Now, rand.Reader, 0, slog.New(slog.DiscardHandler))
 	var calls atomic.Int64
 	crash := errors.New("crash")
-	enginetest.Consume(t, api, name, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
+	dsynctest.Consume(t, api, name, dsynctest.Jobs, lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
 		n := calls.Add(1)
 		if n%3 == 0 {
 			return crash

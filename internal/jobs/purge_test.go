@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/id"
 	"dsync/internal/jobs"
 	"dsync/internal/scim"
@@ -39,10 +39,10 @@ var errCrash = errors.New("crash")
 // newWorld runs jobs of which every third step dies before it is done, every
 // fifth after, and every seventh in the middle.
 func newWorld(t testing.TB, trust time.Duration) *world {
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	w := &world{table: table.New(api, name), at: time.Now().UTC().Truncate(time.Millisecond)}
 	worker := jobs.New(w.table, time.Now, rand.Reader, trust, slog.New(slog.DiscardHandler))
-	enginetest.Consume(t, api, name, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
+	dsynctest.Consume(t, api, name, dsynctest.Jobs, lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
 		n := w.calls.Add(1)
 		if n%3 == 0 {
 			return errCrash

@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/bus"
-	"dsync/infra/local/enginetest"
-	"dsync/infra/topology"
+	localeventbridge "dsync/internal/awslocal/eventbridge"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/jobs"
 	"dsync/internal/metric"
@@ -33,12 +32,13 @@ func (v tenant) background(t testing.TB) (done <-chan string) {
 }
 
 // behind is background with a log, metrics and a place for the events.
-func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, deliver bus.Target) (done <-chan string) {
+func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, deliver localeventbridge.Target) (done <-chan string) {
 	t.Helper()
-	records, system := table.New(v.api, v.table), topology.Dsync()
+	const bus = "dsync"
+	records := table.New(v.api, v.table)
 	ended := make(chan string, 100)
 	worker := jobs.New(records, time.Now, rand.Reader, 0, log)
-	enginetest.Consume(t, v.api, v.table, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
+	dsynctest.Consume(t, v.api, v.table, dsynctest.Jobs, lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
 		for _, record := range batch.Records {
 			if job, err := table.ReadJob(record.Change); err == nil && job != nil && job.State == table.JobDone {
 				ended <- job.Subject
@@ -46,8 +46,8 @@ func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, de
 		}
 		return worker.Handle(ctx, batch)
 	}))
-	b, err := bus.New(bus.Options{Name: system.Bus.Name, Region: "us-east-1", Rules: system.Rules, Log: log, Targets: map[topology.Target]bus.Target{
-		topology.EventLog: deliver,
+	b, err := localeventbridge.New(localeventbridge.Options{Name: bus, Region: "us-east-1", Log: log, Rules: []localeventbridge.Rule{
+		{Name: "every-event", Pattern: map[string]any{"source": []any{relay.Source}}, Target: deliver},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, de
 	t.Cleanup(server.Close)
 	client := eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials})
 	letters := sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials})
-	r := relay.New(records, eventlog.New(records, time.Now), relay.NewBus(client, system.Bus.Name), relay.NewDeadLetters(letters, server.URL), time.Now, log, counts)
-	enginetest.Consume(t, v.api, v.table, "relay", lambda.NewHandler(r.Handle))
+	r := relay.New(records, eventlog.New(records, time.Now), relay.NewBus(client, bus), relay.NewDeadLetters(letters, server.URL), time.Now, log, counts)
+	dsynctest.Consume(t, v.api, v.table, dsynctest.Changes, lambda.NewHandler(r.Handle))
 	return ended
 }

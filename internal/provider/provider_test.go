@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/directory"
+	"dsync/internal/dsynctest"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
 	"dsync/internal/table"
@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // tenant is the three functions on a table of their own, and one directory.
 type tenant struct {
@@ -35,7 +35,7 @@ type tenant struct {
 
 func open(t testing.TB) tenant {
 	t.Helper()
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	v := tenant{log: &bytes.Buffer{}, api: api, table: name}
 	log := slog.New(slog.NewJSONHandler(v.log, nil))
 	v.service = directory.New(table.New(api, name), time.Now, rand.Reader, log)

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
 )
@@ -58,7 +58,7 @@ func TestBudgetOfEvents(t *testing.T) {
 		{"100 user.created in a batch", dsync.UserCreated, 100, 4, 5.1},
 		{"100 group.user_added in a batch", dsync.GroupUserAdded, 100, 4, 5.1},
 	} {
-		api, name := enginetest.Table(t)
+		api, name := dsynctest.Table(t)
 		now := time.Now().Truncate(time.Second)
 		records := table.New(api, name)
 		log := eventlog.New(records, func() time.Time { return now })

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
 	"dsync/internal/directory"
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/jobs"
 	"dsync/internal/table"
 
@@ -40,7 +40,7 @@ func (m *machine) work(t *testing.T, dies func(n int) (inside, after bool)) *spe
 	t.Helper()
 	worker := jobs.New(m.table, time.Now, rand.Reader, 0, quiet)
 	s := &spent{}
-	enginetest.Consume(t, m.db, m.tableName, "jobs", lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
+	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Jobs, lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
 		ctx, meter := table.WithMeter(ctx)
 		s.mu.Lock() // one step at a time
 		defer s.mu.Unlock()

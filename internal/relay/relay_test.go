@@ -16,12 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/bus"
-	"dsync/infra/local/enginetest"
-	"dsync/infra/local/queue"
-	"dsync/infra/topology"
+	localeventbridge "dsync/internal/awslocal/eventbridge"
+	localsqs "dsync/internal/awslocal/sqs"
 	"dsync/internal/directory"
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/id"
 	"dsync/internal/jobs"
@@ -36,7 +35,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -64,7 +63,7 @@ type machine struct {
 func start(t *testing.T, view dsync.View, faults func(http.Handler) http.Handler) *machine {
 	t.Helper()
 	m := prepare(t, faults)
-	enginetest.Consume(t, m.db, m.tableName, "jobs", lambda.NewHandler(jobs.New(m.table, time.Now, rand.Reader, 0, quiet).Handle))
+	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Jobs, lambda.NewHandler(jobs.New(m.table, time.Now, rand.Reader, 0, quiet).Handle))
 	m.connect(t, view)
 	return m
 }
@@ -73,16 +72,15 @@ func start(t *testing.T, view dsync.View, faults func(http.Handler) http.Handler
 func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	t.Helper()
 	m := &machine{arrived: make(chan struct{}, 1)}
-	m.db, m.tableName = enginetest.Table(t)
-	system := topology.Dsync()
-	b, err := bus.New(bus.Options{Name: "dsync", Region: "us-east-1", Rules: system.Rules, Log: quiet,
-		Targets: map[topology.Target]bus.Target{topology.EventLog: m.deliver}})
+	m.db, m.tableName = dsynctest.Table(t)
+	b, err := localeventbridge.New(localeventbridge.Options{Name: "dsync", Region: "us-east-1", Log: quiet,
+		Rules: []localeventbridge.Rule{{Name: "every-event", Pattern: map[string]any{"source": []any{relay.Source}}, Target: m.deliver}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(faults(b))
 	t.Cleanup(server.Close)
-	queues, err := queue.Open(queue.Options{Names: []string{"relay"}, Region: "us-east-1",
+	queues, err := localsqs.Open(localsqs.Options{Names: []string{"relay"}, Region: "us-east-1",
 		Now: func() time.Time { return time.Now().Add(time.Duration(m.queueTime.Load())) }})
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +96,9 @@ func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
 	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &letters.URL, Credentials: credentials})
-	m.queueURL = queue.URL(letters.URL, "relay")
+	m.queueURL = localsqs.URL(letters.URL, "relay")
 	m.relay = relay.New(m.table, m.log, relay.NewBus(events, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
-	enginetest.Consume(t, m.db, m.tableName, "relay", lambda.NewHandler(m.relay.Handle))
+	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Changes, lambda.NewHandler(m.relay.Handle))
 	m.service = directory.New(m.table, time.Now, rand.Reader, quiet)
 	return m
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"dsync/infra/local/enginetest"
+	"dsync/internal/dsynctest"
 	"dsync/internal/id"
 	"dsync/internal/table"
 
@@ -194,7 +194,7 @@ func (m *meddler) Do(r *http.Request) (*http.Response, error) {
 // Between the look at a name and the taking of it another group takes or
 // leaves it. The name is looked at anew.
 func TestNamesBetweenLookAndTake(t *testing.T) {
-	db, name := enginetest.Table(t)
+	db, name := dsynctest.Table(t)
 	f, n := fixture{table.New(db, name), t, newID(t, id.Directory)}, table.Keys{Name: "sales"}
 	meddled := func(call string, do func()) *table.Table {
 		o := db.Options()

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
-	"dsync/infra/topology"
+	"dsync/internal/dsynctest"
 	"dsync/internal/table"
+	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -78,7 +78,7 @@ func TestDays(t *testing.T) {
 
 // Notes of requests have a time to go, and the stream hands them to nobody.
 func TestNotesOfRequestsAreNotes(t *testing.T) {
-	db, name := enginetest.Table(t)
+	db, name := dsynctest.Table(t)
 	f := fixture{table.New(db, name), t, newID(t, "directory")}
 	if err := f.PutRequests(t.Context(), []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: f.dir, At: now}}); err != nil {
 		t.Fatal(err)
@@ -94,14 +94,11 @@ func TestNotesOfRequestsAreNotes(t *testing.T) {
 		if _, ok := item["ttl"].(*types.AttributeValueMemberN); !ok {
 			t.Errorf("%v stays for good", item)
 		}
-		for _, function := range topology.Dsync().Functions {
-			if function.Stream == nil {
-				continue
-			}
-			at := item[function.Stream.Filter.Key].(*types.AttributeValueMemberS).Value
-			for _, prefix := range function.Stream.Filter.Prefixes {
+		for _, filter := range []schema.Filter{schema.ResourceChanges(), schema.JobChanges()} {
+			at := item[filter.Key].(*types.AttributeValueMemberS).Value
+			for _, prefix := range filter.Prefixes {
 				if strings.HasPrefix(at, prefix) {
-					t.Errorf("%s gets %s", function.Name, at)
+					t.Errorf("the filter %v passes %s", filter, at)
 				}
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"dsync/infra/local/enginetest"
+	"dsync/internal/dsynctest"
 	"dsync/internal/id"
 	"dsync/internal/table"
 
@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 var (
 	now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -41,7 +41,7 @@ type fixture struct {
 }
 
 func open(t testing.TB) fixture {
-	api, name := enginetest.Table(t)
+	api, name := dsynctest.Table(t)
 	return fixture{table.New(api, name), t, newID(t, id.Directory)}
 }
 

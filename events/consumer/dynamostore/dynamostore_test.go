@@ -6,11 +6,11 @@ import (
 	"dsync/events/consumer"
 	"dsync/events/consumer/dynamostore"
 	"dsync/events/consumer/storetest"
-	"dsync/infra/local/enginetest"
+	"dsync/internal/dsynctest"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) consumer.Store { return dynamostore.New(enginetest.Table(t)) })
+	storetest.Run(t, func(t *testing.T) consumer.Store { return dynamostore.New(dsynctest.Table(t)) })
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"dsync/events/consumer"
-	"dsync/infra/local/enginetest"
+	"dsync/internal/dsynctest"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,7 +25,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // samples are the events of events/samples, in their order.
 func samples(t *testing.T) (all []events.EventBridgeEvent) {
@@ -89,8 +89,8 @@ func TestHandler(t *testing.T) {
 		group + "/" + user: {Directory: directory, ID: group + "/" + user, Active: true},
 	}
 	for seed := range uint64(4) {
-		api, table := enginetest.Table(t)
-		_, progress := enginetest.Table(t)
+		api, table := dsynctest.Table(t)
+		_, progress := dsynctest.Table(t)
 		handle := handler(api, table, progress)
 		deliver := func(list []events.EventBridgeEvent) {
 			t.Helper()
@@ -119,7 +119,7 @@ func TestHandler(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	api, table := enginetest.Table(t)
+	api, table := dsynctest.Table(t)
 	if err := handler(api, table, table)(t.Context(), events.EventBridgeEvent{Detail: json.RawMessage(`{}`)}); err == nil {
 		t.Error("an event without content is taken")
 	}
@@ -145,8 +145,8 @@ func TestLeastPrivilege(t *testing.T) {
 		granted[grant[2]] = strings.Split(grant[1], ", ")
 		slices.Sort(granted[grant[2]])
 	}
-	api, people := enginetest.Table(t)
-	_, progress := enginetest.Table(t)
+	api, people := dsynctest.Table(t)
+	_, progress := dsynctest.Table(t)
 	names := map[string]string{people: "People", progress: "Progress"}
 	called := map[string][]string{}
 	o := api.Options()

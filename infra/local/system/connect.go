@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"path"
 
-	"dsync/infra/local/uuid"
 	"dsync/internal/app"
+	"dsync/internal/awslocal/uuid"
 )
 
 // What a first start creates.

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/infra/local/mapping"
-	"dsync/infra/local/queue"
-	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/eventsource"
+	"dsync/internal/awslocal/lambda/runtimeapi"
+	localsqs "dsync/internal/awslocal/sqs"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -22,7 +22,7 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 	dir := t.TempDir()
 	queues := func() (*parts, *sqs.Client) {
 		p := &parts{
-			topology: topology.Dsync(), log: slog.New(slog.DiscardHandler), services: runtime.Services{Region: region},
+			topology: topology.Dsync(), log: slog.New(slog.DiscardHandler), services: runtimeapi.Services{Region: region},
 			system: &System{folder: folder(dir), values: map[topology.Reference]string{}},
 		}
 		if err := p.startQueues(t.Context(), Options{}); err != nil {
@@ -37,25 +37,25 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 		})
 	}
 	p, _ := queues()
-	for shard, size := range map[string]int{"small": 100, "large": queue.MaxMessage} {
+	for shard, size := range map[string]int{"small": 100, "large": localsqs.MaxMessage} {
 		payload, _ := json.Marshal(strings.Repeat("x", size))
-		if err := p.giveUp("relay")(mapping.DeadLetter{Batch: mapping.DeadBatch{ShardID: shard}, Payload: payload}); err != nil {
+		if err := p.giveUp("relay")(eventsource.DeadLetter{Batch: eventsource.DeadBatch{ShardID: shard}, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.giveUp("jobs")(mapping.DeadLetter{Batch: mapping.DeadBatch{ShardID: "of jobs"}}); err != nil {
+	if err := p.giveUp("jobs")(eventsource.DeadLetter{Batch: eventsource.DeadBatch{ShardID: "of jobs"}}); err != nil {
 		t.Fatal(err)
 	}
 
 	p, client := queues() // the first one was not stopped
 	url := p.system.environment(topology.Dsync().Function("redrive").Environment)("DEAD_LETTER_QUEUE_URL")
-	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: queue.MaxBatch})
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: localsqs.MaxBatch})
 	if err != nil {
 		t.Fatal(err)
 	}
 	has := map[string]bool{}
 	for _, m := range out.Messages {
-		var d mapping.DeadLetter
+		var d eventsource.DeadLetter
 		if err := json.Unmarshal([]byte(*m.Body), &d); err != nil {
 			t.Fatal(err)
 		}

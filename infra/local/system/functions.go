@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 
-	"dsync/infra/local/invoke"
-	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
+	locallambda "dsync/internal/awslocal/lambda"
+	"dsync/internal/awslocal/lambda/runtimeapi"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -33,9 +33,9 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	p.functions = map[string]invoke.Function{}
+	p.functions = map[string]locallambda.Function{}
 	for _, f := range p.topology.Functions {
-		p.functions[f.Name] = invoke.Function{Name: f.Name, Timeout: f.Timeout, Handler: handlers[f.Name]}
+		p.functions[f.Name] = locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: handlers[f.Name]}
 	}
 	return nil
 }
@@ -67,16 +67,16 @@ func (p *parts) inProcesses(ctx context.Context) (map[string]lambda.Handler, err
 	for _, f := range p.topology.Functions {
 		names = append(names, f.Name)
 	}
-	if err := runtime.Build(ctx, dir, "", names...); err != nil {
+	if err := runtimeapi.Build(ctx, dir, "", names...); err != nil {
 		return nil, err
 	}
 	handlers := map[string]lambda.Handler{}
 	failures := make([]error, len(p.topology.Functions))
 	var starting sync.WaitGroup
 	for i, f := range p.topology.Functions {
-		function := runtime.New(runtime.Options{
+		function := runtimeapi.New(runtimeapi.Options{
 			Name:      f.Name,
-			Binary:    runtime.Bootstrap(dir, f.Name),
+			Binary:    runtimeapi.Bootstrap(dir, f.Name),
 			Variables: p.variables(f),
 			MemoryMiB: f.MemoryMiB,
 			Log:       p.functionLog,
@@ -114,7 +114,7 @@ func (p *parts) variables(f topology.Function) map[string]string {
 // startOperator starts the endpoint at which an operator invokes functions.
 func (p *parts) startOperator(ctx context.Context, _ Options) (err error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p.system.LambdaURL, err = p.serveHere(invoke.NewEndpoint(running, p.functions))
+	p.system.LambdaURL, err = p.serveHere(locallambda.NewEndpoint(running, p.functions))
 	p.system.onStop(func() error { stop(); return nil })
 	return err
 }

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"testing"
 
-	"dsync/infra/local/engine"
 	"dsync/infra/local/system"
+	"dsync/internal/awslocal/dynamodb"
 )
 
 // machineFolder makes this test binary a machine on that folder.
@@ -25,7 +25,7 @@ func TestKillLosesNoEvent(t *testing.T) {
 		}
 		select {} // until killed
 	}
-	if os.Getenv(engine.EndpointVariable) != "" {
+	if os.Getenv(dynamodb.EndpointVariable) != "" {
 		t.Skip("an engine that is somebody else's is not killed")
 	}
 	dir := filepath.Join(t.TempDir(), "local")

@@ -7,15 +7,15 @@ import (
 	"net"
 	"sync"
 
-	"dsync/infra/local/engine"
-	"dsync/infra/local/front"
-	"dsync/infra/local/invoke"
-	"dsync/infra/local/mapping"
-	"dsync/infra/local/queue"
-	"dsync/infra/local/runtime"
-	"dsync/infra/local/schema"
-	"dsync/infra/local/uuid"
+	"dsync/internal/awslocal/apigateway"
+	localdynamodb "dsync/internal/awslocal/dynamodb"
+	"dsync/internal/awslocal/eventsource"
+	"dsync/internal/awslocal/lambda"
+	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/awslocal/sqs"
+
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/uuid"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,14 +29,14 @@ type parts struct {
 	system      *System
 	functionLog io.Writer
 	log         *slog.Logger
-	services    runtime.Services
-	queues      *queue.Queues
+	services    runtimeapi.Services
+	queues      *sqs.Queues
 	streams     *dynamodbstreams.Client
-	functions   map[string]invoke.Function
+	functions   map[string]lambda.Function
 }
 
 func (p *parts) startEngine(ctx context.Context, o Options) error {
-	e, err := engine.Start(ctx, engine.Options{DataDir: p.system.folder.path("dynamodb"), Log: o.Log})
+	e, err := localdynamodb.Start(ctx, localdynamodb.Options{DataDir: p.system.folder.path("dynamodb"), Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (p *parts) createTable(ctx context.Context, _ Options) error {
 		name = p.topology.Table.Name + "-" + uuid.New()
 	}
 	p.system.values[topology.TableName] = name
-	return schema.Create(ctx, p.system.db, p.topology.Table, name)
+	return localdynamodb.CreateTable(ctx, p.system.db, p.topology.Table, name)
 }
 
 func (p *parts) startMappings(ctx context.Context, _ Options) error {
@@ -67,16 +67,16 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 	if err != nil {
 		return err
 	}
-	var mappings []*mapping.Mapping
+	var mappings []*eventsource.Mapping
 	for _, f := range p.topology.Functions {
 		if f.Stream == nil {
 			continue
 		}
-		m, err := mapping.New(mapping.Options{
+		m, err := eventsource.New(eventsource.Options{
 			Streams:     p.streams,
 			StreamARN:   *out.Table.LatestStreamArn,
 			Region:      region,
-			Consumer:    *f.Stream,
+			Consumer:    consumer(*f.Stream),
 			Function:    p.functions[f.Name],
 			Checkpoint:  p.system.folder.path(f.Name + ".checkpoint.json"),
 			DeadLetters: p.giveUp(f.Name),
@@ -101,13 +101,13 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 }
 
 func (p *parts) startFront(listeners []net.Listener) error {
-	var routes []front.Route
+	var routes []apigateway.Route
 	for _, f := range p.topology.Functions {
 		for _, key := range f.Routes {
-			routes = append(routes, front.Route{Key: key, Function: p.functions[f.Name]})
+			routes = append(routes, apigateway.Route{Key: key, Function: p.functions[f.Name]})
 		}
 	}
-	f, err := front.New(routes, p.log)
+	f, err := apigateway.New(routes, p.log)
 	if err != nil {
 		return err
 	}
@@ -123,4 +123,11 @@ func (p *parts) startFront(listeners []net.Listener) error {
 		return err
 	})
 	return nil
+}
+
+// consumer translates an event source mapping of the topology.
+func consumer(s topology.StreamConsumer) eventsource.Consumer {
+	return eventsource.Consumer{
+		BatchSize: s.BatchSize, RetryAttempts: s.RetryAttempts, MaximumAge: s.MaximumAge, Filter: s.Filter.Pattern(),
+	}
 }

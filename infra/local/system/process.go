@@ -8,7 +8,7 @@ import (
 	"os"
 	"sync"
 
-	"dsync/infra/local/runtime"
+	"dsync/internal/awslocal/lambda/runtimeapi"
 )
 
 // misleading are variables that can lead elsewhere, or refuse an endpoint.
@@ -19,7 +19,7 @@ var misleading = []string{
 
 // use points the SDK of this process at the services. undo puts everything
 // back.
-func use(s runtime.Services) (undo func() error, err error) {
+func use(s runtimeapi.Services) (undo func() error, err error) {
 	variables := s.Variables()
 	for _, name := range misleading {
 		variables[name] = ""

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/lambda/runtimeapi"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -65,7 +65,7 @@ func TestEndpointsAreUndone(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "company")
 	t.Setenv("AWS_REGION", "eu-central-1")
 	before := os.Environ()
-	undo, err := use(runtime.Services{DynamoDB: "http://engine", Bus: "http://bus", Queues: "http://queues"})
+	undo, err := use(runtimeapi.Services{DynamoDB: "http://engine", Bus: "http://bus", Queues: "http://queues"})
 	if err != nil {
 		t.Fatal(err)
 	}

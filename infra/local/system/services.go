@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/http"
 
-	"dsync/infra/local/bus"
-	"dsync/infra/local/mapping"
-	"dsync/infra/local/ndjson"
-	"dsync/infra/local/queue"
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/eventbridge"
+	"dsync/internal/awslocal/eventsource"
+	"dsync/internal/awslocal/ndjson"
+	"dsync/internal/awslocal/sqs"
 )
 
 // serveHere serves h at a port that only this machine reaches, until the
@@ -35,13 +35,17 @@ func (p *parts) startBus(_ context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	targets := map[topology.Target]eventbridge.Target{topology.EventLog: deliver}
+	var rules []eventbridge.Rule
+	for _, r := range p.topology.Rules {
+		rules = append(rules, eventbridge.Rule{Name: r.Name, Pattern: r.Pattern, Target: targets[r.Target]})
+	}
 	name := p.topology.Bus.Name + "-local"
-	b, err := bus.New(bus.Options{
-		Name:    name,
-		Region:  region,
-		Rules:   p.topology.Rules,
-		Targets: map[topology.Target]bus.Target{topology.EventLog: deliver},
-		Log:     p.log,
+	b, err := eventbridge.New(eventbridge.Options{
+		Name:   name,
+		Region: region,
+		Rules:  rules,
+		Log:    p.log,
 	})
 	if err != nil {
 		return err
@@ -53,7 +57,7 @@ func (p *parts) startBus(_ context.Context, o Options) error {
 
 // eventLog is the target of that name: a file, if there is a folder for it,
 // and whoever wants to see the events.
-func (p *parts) eventLog(observe func(json.RawMessage)) (bus.Target, error) {
+func (p *parts) eventLog(observe func(json.RawMessage)) (eventbridge.Target, error) {
 	if observe == nil {
 		observe = func(json.RawMessage) {}
 	}
@@ -85,7 +89,7 @@ func (p *parts) startQueues(context.Context, Options) error {
 			names = append(names, deadLetters(f.Name))
 		}
 	}
-	q, err := queue.Open(queue.Options{Names: names, Region: region, File: p.system.folder.path("dead-letters.ndjson")})
+	q, err := sqs.Open(sqs.Options{Names: names, Region: region, File: p.system.folder.path("dead-letters.ndjson")})
 	if err != nil {
 		return err
 	}
@@ -94,15 +98,15 @@ func (p *parts) startQueues(context.Context, Options) error {
 	if p.services.Queues, err = p.serveHere(q); err != nil {
 		return err
 	}
-	p.system.values[topology.RelayDeadLettersURL] = queue.URL(p.services.Queues, deadLetters("relay"))
+	p.system.values[topology.RelayDeadLettersURL] = sqs.URL(p.services.Queues, deadLetters("relay"))
 	return nil
 }
 
 // giveUp is the on-failure destination of a consumer: its queue.
-func (p *parts) giveUp(function string) func(mapping.DeadLetter) error {
-	return func(d mapping.DeadLetter) error {
+func (p *parts) giveUp(function string) func(eventsource.DeadLetter) error {
+	return func(d eventsource.DeadLetter) error {
 		body, err := json.Marshal(d)
-		if err == nil && len(body) > queue.MaxMessage {
+		if err == nil && len(body) > sqs.MaxMessage {
 			d.Payload = nil
 			body, err = json.Marshal(d)
 		}

@@ -22,9 +22,9 @@ import (
 	"sync"
 	"time"
 
-	"dsync/infra/local/runtime"
 	"dsync/infra/topology"
 	"dsync/internal/app"
+	"dsync/internal/awslocal/lambda/runtimeapi"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -96,7 +96,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	}
 	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
 	p := &parts{
-		topology: topology.Dsync(), system: s, services: runtime.Services{Region: region},
+		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
 	}
 	for _, step := range []func(context.Context, Options) error{

@@ -1,0 +1,67 @@
+// Command chaos proves what the README promises of events: it changes many
+// directories at random while everything fails that can, and counts what was
+// lost, late or out of order. It exits 1 if anything was.
+//
+//	go run ./infra/cmd/chaos -changes 10000 -directories 20
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"dsync/infra/test/chaos"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if child, err := chaos.Child(ctx, os.Getenv); child {
+		exit(err)
+	}
+	c := chaos.Config{Log: os.Stderr, Child: again}
+	flag.IntVar(&c.Changes, "changes", 10_000, "changes to make, of all directories together")
+	flag.IntVar(&c.Directories, "directories", 20, "directories to make them in")
+	flag.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "seed of all choices")
+	flag.DurationVar(&c.Patience, "patience", 5*time.Minute, "how long to wait for what is outstanding at the end")
+	flag.Parse()
+	exit(run(ctx, c))
+}
+
+func run(ctx context.Context, c chaos.Config) (err error) {
+	if c.Folder, err = os.MkdirTemp("", "dsync-chaos-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(c.Folder)
+	fmt.Printf("A campaign with the seed %d.\n", c.Seed)
+	report, err := chaos.Run(ctx, c)
+	if err != nil {
+		return err
+	}
+	report.Print(os.Stdout)
+	if !report.Passed() {
+		return fmt.Errorf("the campaign failed")
+	}
+	fmt.Println("\nAll promises were kept.")
+	return nil
+}
+
+// again starts this program once more.
+func again(variable string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), variable)
+	return cmd
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"dsync/infra/test/chaos"
+)
+
+func TestMain(m *testing.M) {
+	// The campaign starts this program again, to kill it.
+	if child, err := chaos.Child(context.Background(), os.Getenv); child {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// A short campaign with all faults on; `make chaos` runs the long one.
+func TestCampaign(t *testing.T) {
+	report, err := chaos.Run(t.Context(), chaos.Config{
+		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: again, Patience: 3 * time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	report.Print(&out)
+	t.Log(out.String())
+	if !report.Passed() {
+		t.Fail()
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"dsync/internal/metric"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The page is what the program writes.
+func TestPage(t *testing.T) {
+	written, err := os.ReadFile("../../../docs/cost.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(written), page()); diff != "" {
+		t.Errorf("docs/cost.md is not what `go run ./infra/cmd/cost` writes (-page +program):\n%s", diff)
+	}
+}
+
+var (
+	limits = regexp.MustCompile(`budget\{(\d+), (\d+), (\d+)\}`)
+	billed = regexp.MustCompile(`bills (\d+)`)
+)
+
+// What a request costs is what the tests of internal/directory hold it to: the
+// limit, or what the row says that DynamoDB bills.
+func TestUnits(t *testing.T) {
+	var source []byte
+	for _, name := range []string{"budget_test.go", "large_test.go"} {
+		text, err := os.ReadFile(filepath.Join("../../../internal/directory", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
+	}
+	for _, u := range []units{authenticate, findNothing, findOne, getUser, createUser, patchUser, deleteUser, createGroup, isMember, getGroup, changeMember} {
+		at := bytes.Index(source, []byte(`"`+u.row))
+		if at < 0 {
+			t.Errorf("no row of the budget begins with %q", u.row)
+			continue
+		}
+		row := source[at:]
+		row = row[:bytes.IndexByte(row, '\n')]
+		limit := limits.FindSubmatch(row)
+		if limit == nil && bytes.Contains(row, []byte("within")) {
+			limit = limits.FindSubmatch(source[bytes.Index(source, []byte("within := ")):])
+		}
+		if limit == nil {
+			t.Errorf("%s has no budget", row)
+			continue
+		}
+		write, read := string(limit[2]), string(limit[3])
+		if bills := billed.FindSubmatch(row); bills != nil {
+			write = string(bills[1])
+		}
+		if got := strconv.FormatFloat(u.write, 'f', -1, 64); got != write {
+			t.Errorf("%s: %s write units here, %s there", u.row, got, write)
+		}
+		if got := strconv.FormatFloat(u.read, 'f', -1, 64); got != read {
+			t.Errorf("%s: %s read units here, %s there", u.row, got, read)
+		}
+	}
+}
+
+func TestUnitsOfAnEvent(t *testing.T) {
+	source, err := os.ReadFile("../../../internal/relay/budget_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`"` + regexp.QuoteMeta(eventRow) + `", [\w.]+, 1, \d+, (\d+)\}`).FindSubmatch(source)
+	if row == nil {
+		t.Fatalf("no row of the budget is %q", eventRow)
+	}
+	if got := strconv.Itoa(appendEvent - 2); got != string(row[1]) {
+		t.Errorf("%s: %s write units here, %s there", eventRow, got, row[1])
+	}
+}
+
+// One request's lines in the logs, as they were written by one.
+const (
+	accessLine   = `{"error":"","integrationLatency":"14","integrationRequest":"5f2b8a0e-6d2c-4a53-9a3f-0d6f5f5f0f5f","integrationStatus":"200","method":"PATCH","path":"/scim/v2.0/a1b2c3d4e5f6a7b8/Users/directory_user_01KQXW9N3T4Z5Y6X7W8V9T0S1R","protocol":"HTTP/1.1","requestId":"Y0ur8jXQoAMEP9w=","requestTime":"04/May/2026:12:00:00 +0000","responseLatency":"16","responseLength":"1874","route":"ANY /scim/v2.0/{external_key}/Users/{proxy+}","status":"200"}`
+	functionLine = `{"timestamp":"2026-05-04T12:00:00.123456789Z","level":"INFO","message":"request","method":"PATCH","request_id":"Y0ur8jXQoAMEP9w=","directory_id":"directory_01KQXW9N3T4Z5Y6X7W8V9T0S1R","endpoint":"Users","resource_id":"directory_user_01KQXW9N3T4Z5Y6X7W8V9T0S1R","status":200,"ms":12.345,"requestId":"5f2b8a0e-6d2c-4a53-9a3f-0d6f5f5f0f5f"}`
+	// perLine is what CloudWatch adds to each.
+	perLine = 26
+)
+
+func TestSizes(t *testing.T) {
+	var line bytes.Buffer
+	metric.New(&line, "dsync-prod-UsersFunction0A1B2C3D-AbCdEfGhIjKl", time.Now).Write(
+		metric.Dimensions{metric.Operation: "PATCH /Users", metric.Status: "2xx"},
+		metric.Properties{"directory_id": "directory_01KQXW9N3T4Z5Y6X7W8V9T0S1R", "request_id": "Y0ur8jXQoAMEP9w="},
+		metric.Requests.Of(1), metric.Latency.Of(12.345))
+	within(t, "lines of a request", requestLogBytes, float64(len(accessLine)+len(functionLine)+line.Len()+3*perLine))
+
+	files, err := filepath.Glob("../../../events/samples/dsync.*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples of events: %v", err)
+	}
+	bytesOf := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var short bytes.Buffer
+		if err := json.Compact(&short, text); err != nil {
+			t.Fatal(err)
+		}
+		bytesOf += short.Len()
+	}
+	within(t, "an event", eventBytes, float64(bytesOf)/float64(len(files)))
+}
+
+// within complains unless the constant is what was measured or up to twice as
+// much: sizes are counted on the safe side.
+func within(t *testing.T, what string, constant, measured float64) {
+	t.Helper()
+	t.Logf("%s: %.0f bytes, counted as %.0f", what, measured, constant)
+	if constant < measured || constant > 2*measured {
+		t.Errorf("%s: %.0f bytes, counted as %.0f", what, measured, constant)
+	}
+}
+
+func TestModel(t *testing.T) {
+	if got, want := total(bill(month(sizes[1]).times(10))), 10*total(bill(month(sizes[1]))); !near(got, want) {
+		t.Errorf("ten directories cost %v, ten times one %v", got, want)
+	}
+	// Every request reads a token at least, every event passes the log.
+	for _, s := range sizes {
+		l := month(s)
+		if l.reads < l.requests || l.writes < l.events*appendEvent {
+			t.Errorf("%s: %+v", s.name, l)
+		}
+	}
+	// At the break-even, one less is cheaper there and one more here.
+	n := evenAt(hypothetical, sizes[0])
+	here := func(n float64) float64 { return total(fixed()) + n*total(bill(month(sizes[0]))) }
+	if n < 1 || here(n) > n*hypothetical || here(n-1) < (n-1)*hypothetical {
+		t.Errorf("even at %v: %v here", n, here(n))
+	}
+	if got := evenAt(1, sizes[0]); here(got) > got || here(got-1) < got-1 {
+		t.Errorf("even at %v at a price of 1: %v here", got, here(got))
+	}
+}
+
+func near(a, b float64) bool { return a-b < 1e-9 && b-a < 1e-9 }
+
+func TestNumbers(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.05: "0.05", 0.5: "0.5", 36: "36", 100: "100", 1000: "1,000", 12345.6: "12,346", 1234567: "1,234,567"} {
+		if got := number(v); got != want {
+			t.Errorf("%v is written %s, want %s", v, got, want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0.00", 0.0066: "0.0066", 0.35: "0.35", 29.47: "29.47", 210.4: "210", 1234.5: "1,235"} {
+		if got := dollars(v); got != want {
+			t.Errorf("%v is written %s, want %s", v, got, want)
+		}
+	}
+}

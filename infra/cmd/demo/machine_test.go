@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"dsync/infra/local/system"
+	"dsync/infra/test/entra"
+)
+
+// Entra provisions a whole machine: every function, the real engine, stream,
+// relay and bus. This is `make run` and `make demo` in one process.
+func TestMachine(t *testing.T) {
+	provision(t, 60, system.Options{})
+}
+
+// The same with each function's real binary in processes of its own, as
+// `PROCESSES=1 make run` does.
+func TestMachineOfProcesses(t *testing.T) {
+	provision(t, 20, system.Options{Processes: true})
+}
+
+func provision(t *testing.T, users int, o system.Options) {
+	t.Helper()
+	events := make(chan entra.Event, 10_000)
+	o.OnEvent = func(line json.RawMessage) {
+		var e entra.Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Error(err)
+		}
+		events <- e
+	}
+	machine, err := system.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := machine.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var out bytes.Buffer
+	report, err := entra.Run(t.Context(), entra.Config{
+		TenantURL: machine.TenantURL, Token: machine.Token, DirectoryID: machine.DirectoryID,
+		Users: users, Events: events, Out: &out, Seed: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.Passed() {
+		t.Errorf("%s", out.String())
+	}
+}

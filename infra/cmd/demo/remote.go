@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"dsync/infra/local/client"
+	"dsync/infra/test/entra"
+)
+
+// smoke runs the scenario against a deployed stack, in a directory of its own
+// that it deletes afterwards, and returns the exit code. Events come from the
+// directory's log.
+func smoke(ctx context.Context, c entra.Config, env func(string) string) int {
+	api := client.Client{URL: strings.TrimSuffix(env("DSYNC_URL"), "/"), Key: env("DSYNC_API_KEY")}
+	if api.URL == "" || api.Key == "" {
+		fmt.Fprintln(os.Stderr, "Set DSYNC_URL, which is the stack's output ApiEndpoint, and DSYNC_API_KEY: make api-key makes one.")
+		return exitNotRunning
+	}
+	connection, err := api.Connect(ctx, "Smoke test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "A directory for the test cannot be created:", err)
+		return exitNotRunning
+	}
+	code := smokeIn(ctx, c, api, connection)
+	{
+		path := "/directories/" + connection.DirectoryID
+		if err := api.Call(context.WithoutCancel(ctx), http.MethodDelete, path, nil, nil); err != nil {
+			fmt.Fprintf(os.Stderr, "%s of the test is left: %v\n", path, err)
+			code = exitFailed
+		}
+	}
+	return code
+}
+
+func smokeIn(ctx context.Context, c entra.Config, api client.Client, connection client.Connection) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.TenantURL, c.Token, c.DirectoryID = connection.TenantURL, connection.Token, connection.DirectoryID
+	c.Events = followLog(ctx, api, connection.DirectoryID)
+	return play(ctx, c)
+}
+
+// followLog delivers the events of a directory's log, in the form in which
+// EventBridge hands them to a target.
+func followLog(ctx context.Context, api client.Client, directory string) <-chan entra.Event {
+	events := make(chan entra.Event, ahead)
+	go func() {
+		query := url.Values{"directory": {directory}, "limit": {"100"}}
+		last, told := "", false
+		for {
+			var err error
+			last, err = api.Follow(ctx, query, last, func(event json.RawMessage) error {
+				e := entra.Event{Source: "dsync"}
+				if err := json.Unmarshal(event, &e.Detail); err != nil {
+					return err
+				}
+				e.DetailType = e.Detail.Event
+				select {
+				case events <- e:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+			if err != nil && !errors.Is(err, context.Canceled) && !told {
+				fmt.Fprintln(os.Stderr, "The log of events cannot be read; trying again:", err)
+				told = true
+			}
+			if !pause(ctx) {
+				return
+			}
+		}
+	}()
+	return events
+}

@@ -1,0 +1,193 @@
+// Command local runs the whole of dsync on one machine, with no AWS account:
+//
+//	go run ./infra/cmd/local         until Ctrl-C; PORT is 8080 unless set,
+//	                             EXTENSIONS names a file of custom schemas,
+//	                             PROCESSES=1 builds each function's binary and
+//	                             runs it in processes of its own, as Lambda does
+//	go run ./infra/cmd/local reset   delete the data, which is in .local/
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"dsync/infra/cmd/internal/eventfmt"
+	"dsync/infra/local/system"
+)
+
+const (
+	dataDir     = ".local"
+	defaultPort = 8080
+)
+
+func main() {
+	// While the machine runs, these names belong to the functions.
+	out, user := os.Stdout, os.Stderr
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 0:
+		err = run(out, user)
+	case len(args) == 1 && args[0] == "reset":
+		if err = system.Reset(dataDir); err == nil {
+			fmt.Fprintf(out, "Deleted %s/. The next `make run` starts afresh.\n", dataDir)
+		}
+	default:
+		err = fmt.Errorf("unknown arguments %q; there is only `reset`", args)
+	}
+	if err != nil {
+		fmt.Fprintln(user, "dsync:", err)
+		os.Exit(1)
+	}
+}
+
+// run runs a machine until the first SIGINT or SIGTERM, which stops it
+// cleanly; the second one ends the process at once.
+func run(out, user io.Writer) error {
+	port, err := port(os.Getenv("PORT"))
+	if err != nil {
+		return err
+	}
+	extensions, err := extensions(os.Getenv("EXTENSIONS"))
+	if err != nil {
+		return err
+	}
+	processes, err := processes(os.Getenv("PROCESSES"))
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		fmt.Fprintln(out, "\nStopping; once more to stop at once.")
+		cancel()
+		<-signals
+		os.Exit(130)
+	}()
+
+	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, the event bus.")
+	if processes {
+		fmt.Fprintln(out, "Each function's binary is built first, and runs in processes of its own.")
+	}
+	events := &printer{out: out}
+	s, err := system.Start(ctx, system.Options{
+		Port: port, DataDir: dataDir, Extensions: extensions, Processes: processes, Log: user, OnEvent: events.event,
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	greet(out, s)
+	events.open()
+	<-ctx.Done()
+	return s.Stop()
+}
+
+func port(value string) (int, error) {
+	if value == "" {
+		return defaultPort, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 || n > 65535 {
+		return 0, fmt.Errorf("PORT must be a number from 1 to 65535, or 0 for any free port, not %q", value)
+	}
+	return n, nil
+}
+
+func processes(value string) (bool, error) {
+	switch value {
+	case "", "0":
+		return false, nil
+	case "1":
+		return true, nil
+	}
+	return false, fmt.Errorf("PROCESSES must be 1 or 0, not %q", value)
+}
+
+// extensions reads a JSON list of custom schemas, which the directory of a
+// first start declares.
+func extensions(file string) (list []json.RawMessage, err error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("EXTENSIONS must name a file with a JSON list of schemas: %w", err)
+	}
+	return list, nil
+}
+
+func greet(out io.Writer, s *system.System) {
+	fmt.Fprintf(out, `dsync is running. Ctrl-C stops it; the data stays in %[1]s/ (make reset deletes it).
+
+  Tenant URL     %[2]s
+  Secret Token   %[3]s
+  API key        %[4]s
+
+Ask it what Entra's Test Connection asks:
+
+  curl -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
+
+or, as your application does, for the directories:
+
+  curl -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
+
+or let a simulated Entra provision users and groups, from another terminal:
+
+  make demo
+
+Each event is shown here as it leaves the bus, and kept in %[1]s/events.ndjson; logs are in %[1]s/functions.log.
+
+`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL)
+}
+
+// printer shows events, from open on: what a restart delivers earlier waits
+// for the greeting.
+type printer struct {
+	out    io.Writer
+	mu     sync.Mutex
+	opened bool
+	early  []string
+}
+
+func (p *printer) event(event json.RawMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var e struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		e.Detail = event
+	}
+	text := time.Now().Format(time.TimeOnly) + "  " + eventfmt.Of(e.Detail) + "\n"
+	if !p.opened {
+		p.early = append(p.early, text)
+		return
+	}
+	_, _ = io.WriteString(p.out, text)
+}
+
+func (p *printer) open() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opened = true
+	for _, text := range p.early {
+		_, _ = io.WriteString(p.out, text)
+	}
+	p.early = nil
+}

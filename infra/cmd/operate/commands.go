@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"dsync/infra/cmd/internal/eventfmt"
+)
+
+// createDirectory makes an organization with a directory and prints what its
+// IT admin pastes into Entra.
+func (s *target) createDirectory(ctx context.Context, name string, out io.Writer) error {
+	api, err := s.api()
+	if err != nil {
+		return err
+	}
+	c, err := api.Connect(ctx, name)
+	if err != nil {
+		return unreachable(err)
+	}
+	_, err = fmt.Fprintf(out, `%s has a directory. Paste into Entra, under Provisioning:
+
+  Tenant URL     %s
+  Secret Token   %s   (it cannot be shown again)
+
+  organization   %s
+  directory      %s
+`, name, c.TenantURL, c.Token, c.OrganizationID, c.DirectoryID)
+	return err
+}
+
+// makeKey has the function make a key.
+func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer) error {
+	var key struct {
+		ID    string `json:"id"`
+		Value string `json:"value"`
+	}
+	if err := s.invoke(ctx, "apikey", map[string]any{"name": name, "scope": scope}, &key); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "API key %s, scope %s (it cannot be shown again):\n\n  %s\n", key.ID, scope, key.Value)
+	return err
+}
+
+// redrive carries out an order to its end, however many invocations it takes.
+func (s *target) redrive(ctx context.Context, order map[string]any, out io.Writer) error {
+	published := 0
+	for {
+		var report struct {
+			Published, Left int
+			After           string
+		}
+		if err := s.invoke(ctx, "redrive", order, &report); err != nil {
+			return err
+		}
+		published += report.Published
+		if report.Left > 0 {
+			fmt.Fprintf(out, "%d letters stay in the queue: the function's log says why.\n", report.Left)
+		}
+		if report.After == "" {
+			_, err := fmt.Fprintf(out, "Published %d events once more.\n", published)
+			return err
+		}
+		delete(order, "range_start")
+		order["after"] = report.After
+	}
+}
+
+// pause is how long tail waits when there is nothing new.
+const pause = time.Second
+
+// tail follows the log of events from now on.
+func (s *target) tail(ctx context.Context, out io.Writer) error {
+	api, err := s.api()
+	if err != nil {
+		return err
+	}
+	query := url.Values{"order": {"desc"}, "limit": {"1"}}
+	newest, err := api.Events(ctx, query)
+	if err != nil {
+		return unreachable(err)
+	}
+	// From the newest event on, or from now, if there is none.
+	query = url.Values{"limit": {"100"}, "range_start": {time.Now().UTC().Format(time.RFC3339)}}
+	last := ""
+	for _, event := range newest.Data {
+		var e struct{ ID string }
+		if err := json.Unmarshal(event, &e); err != nil {
+			return err
+		}
+		last = e.ID
+	}
+	fmt.Fprintln(out, "Events as they come, some ten seconds behind; Ctrl-C ends it.")
+	for {
+		last, err = api.Follow(ctx, query, last, func(event json.RawMessage) error {
+			var e struct {
+				Created time.Time `json:"created_at"`
+			}
+			if err := json.Unmarshal(event, &e); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(out, e.Created.Local().Format(time.TimeOnly)+"  "+eventfmt.Of(event))
+			return err
+		})
+		if err != nil {
+			return unreachable(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}

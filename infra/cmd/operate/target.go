@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"dsync/infra/local/client"
+)
+
+// target is a dsync that runs somewhere.
+type target struct {
+	APIURL    string `json:"api_url"`
+	APIKey    string `json:"api_key"`
+	LambdaURL string `json:"lambda_url"` // of one machine
+	stack     string // a deployed one
+}
+
+// folder is where `make run` keeps its files.
+const folder = ".local"
+
+// find finds the system that the environment names, or else the one on this
+// machine.
+func find(env func(string) string) (*target, error) {
+	s := &target{APIURL: strings.TrimSuffix(env("DSYNC_URL"), "/"), APIKey: env("DSYNC_API_KEY"), stack: env("STACK")}
+	if s.APIURL != "" || s.stack != "" {
+		return s, nil
+	}
+	b, err := os.ReadFile(filepath.Join(folder, "dsync.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, errors.New("nothing runs here: start it with `make run` in another terminal, or set DSYNC_URL and DSYNC_API_KEY")
+	} else if err != nil {
+		return nil, err
+	}
+	return s, json.Unmarshal(b, s)
+}
+
+// api is the REST API.
+func (s *target) api() (client.Client, error) {
+	if s.APIURL == "" || s.APIKey == "" {
+		return client.Client{}, errors.New("set DSYNC_URL, which is the stack's output ApiEndpoint, and DSYNC_API_KEY")
+	}
+	return client.Client{URL: s.APIURL, Key: s.APIKey}, nil
+}
+
+// unreachable says what to do about a system that does not answer.
+func unreachable(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w: does it run? (`make run`)", err)
+	}
+	return err
+}
+
+// invoke calls a function that only an operator may call: on one machine over
+// its emulation of Lambda, in the cloud with the AWS CLI and its credentials.
+func (s *target) invoke(ctx context.Context, function string, payload, answer any) error {
+	b, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	if s.stack != "" {
+		return s.invokeInCloud(ctx, function, b, answer)
+	}
+	if s.LambdaURL == "" {
+		return errors.New("set STACK, the name of the deployed stack, such as dsync-dev")
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.LambdaURL+"/2015-03-31/functions/"+function+"/invocations", bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return unreachable(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	return outcome(function, response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "", text, answer)
+}
+
+// outcome reads what a function answered, or why it failed.
+func outcome(function string, failed bool, text []byte, answer any) error {
+	if failed {
+		var e struct {
+			Message string `json:"errorMessage"`
+		}
+		if json.Unmarshal(text, &e) == nil && e.Message != "" {
+			return fmt.Errorf("%s: %s", function, e.Message)
+		}
+		return fmt.Errorf("%s: %s", function, bytes.TrimSpace(text))
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// invokeInCloud finds the function by the stack's outputs.
+func (s *target) invokeInCloud(ctx context.Context, function string, payload []byte, answer any) error {
+	output := map[string]string{"apikey": "ApiKeyFunctionName", "redrive": "RedriveFunctionName"}[function]
+	name, err := s.aws(ctx, "cloudformation", "describe-stacks", "--stack-name", s.stack, "--output", "text",
+		"--query", "Stacks[0].Outputs[?OutputKey=='"+output+"'].OutputValue")
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return fmt.Errorf("the stack %s has no output %s", s.stack, output)
+	}
+	f, err := os.CreateTemp("", "dsync-answer-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	failed, err := s.aws(ctx, "lambda", "invoke", "--function-name", name, "--cli-binary-format", "raw-in-base64-out",
+		"--payload", string(payload), "--cli-read-timeout", "0", "--output", "text", "--query", "FunctionError", f.Name())
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		return err
+	}
+	return outcome(function, failed != "None" && failed != "", text, answer)
+}
+
+func (s *target) aws(ctx context.Context, arguments ...string) (string, error) {
+	var out, problem bytes.Buffer
+	cmd := exec.CommandContext(ctx, "aws", arguments...)
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("aws %s %s: %w: %s", arguments[0], arguments[1], err, strings.TrimSpace(problem.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}

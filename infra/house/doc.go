@@ -1,4 +1,0 @@
-// Package house holds the rules of the house as tests: which package may
-// import what, where the environment is read, how long a main may be, and that
-// names which must agree do.
-package house

@@ -1,0 +1,203 @@
+package arch_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"dsync/infra/topology"
+	"dsync/internal/relay"
+)
+
+const root = "../../.."
+
+// pkg is what `go list` tells of a package.
+type pkg struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+	// Of tests in the package and outside of it.
+	TestImports, XTestImports []string
+}
+
+func list(t *testing.T, patterns ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps,TestImports,XTestImports"}, patterns...)...)
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// forTests reports whether no function may link the package: it is an emulator
+// of AWS or a harness for tests.
+func forTests(p pkg) bool {
+	return p.ImportPath == "dsync/internal/dsynctest" || strings.HasPrefix(p.ImportPath, "dsync/internal/awslocal/")
+}
+
+// The protocol and the events are pure: they reach no AWS package and no I/O.
+func TestPurePackages(t *testing.T) {
+	for _, p := range list(t, "./internal/scim", "./internal/dsync", "./internal/id") {
+		for _, dep := range p.Deps {
+			if strings.Contains(dep, "/aws/") {
+				t.Errorf("%s reaches %s", p.ImportPath, dep)
+			}
+		}
+		for _, imported := range p.Imports {
+			switch imported {
+			case "os", "net", "os/exec", "io/fs", "database/sql":
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// Requests go down: gateway, provider, directory, table. Records go from the
+// relay and the jobs to the table. Nothing below knows what is above, and
+// internal packages know nothing of infra.
+func TestArrowsPointDown(t *testing.T) {
+	above := map[string][]string{
+		"gateway":      {"provider", "api", "directory", "table", "eventlog", "relay", "jobs", "dsync", "scim", "metric", "app"},
+		"table/schema": {"*"},
+		"scim":         {"*"},
+		"id":           {"*"},
+		"metric":       {"*"},
+		"dsync":        {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric", "app"},
+		"table":        {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "app"},
+		"eventlog":     {"gateway", "provider", "api", "directory", "relay", "jobs", "scim", "app"},
+		"directory":    {"gateway", "provider", "api", "eventlog", "relay", "jobs", "app"},
+		"provider":     {"api", "table", "eventlog", "relay", "jobs", "dsync", "app"},
+		"api":          {"provider", "table", "relay", "jobs", "app"},
+		"relay":        {"gateway", "provider", "api", "directory", "jobs", "app"},
+		"jobs":         {"gateway", "provider", "api", "directory", "eventlog", "relay", "app"},
+	}
+	for _, p := range list(t, "./internal/...") {
+		name := strings.TrimPrefix(p.ImportPath, "dsync/internal/")
+		forbidden, known := above[name]
+		if !known && name != "app" && !forTests(p) {
+			t.Errorf("internal/%s has no place among the packages: give it one here", name)
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(imported, "dsync/infra") || strings.HasPrefix(imported, "dsync/functions") {
+				t.Errorf("internal/%s imports %s", name, imported)
+			}
+		}
+		for _, imported := range p.Imports {
+			if other, ok := strings.CutPrefix(imported, "dsync/internal/"); ok && (slices.Contains(forbidden, other) || slices.Contains(forbidden, "*")) {
+				t.Errorf("internal/%s imports internal/%s", name, other)
+			}
+		}
+	}
+}
+
+// Keys of the table are built in one package only.
+func TestOnlyTheTableKnowsKeys(t *testing.T) {
+	for _, p := range list(t, "./internal/...") {
+		if p.ImportPath == "dsync/internal/table" || forTests(p) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if imported == "github.com/aws/aws-sdk-go-v2/service/dynamodb/types" || strings.HasSuffix(imported, "/attributevalue") {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// Only functions and infra read the environment; what is internal gets it
+// passed in.
+func TestWhoReadsTheEnvironment(t *testing.T) {
+	for _, p := range list(t, "./internal/...") {
+		if forTests(p) {
+			continue
+		}
+		for _, file := range p.GoFiles {
+			code, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range []string{"os.Getenv(", "os.LookupEnv(", "os.Environ(", "os.ExpandEnv("} {
+				if bytes.Contains(code, []byte(call)) {
+					t.Errorf("%s calls %s", filepath.Join(p.ImportPath, file), call)
+				}
+			}
+		}
+	}
+}
+
+// A function's main is wiring: at most 40 lines, and it knows no other.
+func TestFunctions(t *testing.T) {
+	var names []string
+	for _, p := range list(t, "./functions/...") {
+		names = append(names, filepath.Base(p.Dir))
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "dsync/") && imported != "dsync/internal/app" {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+		for _, dep := range p.Deps {
+			if forTests(pkg{ImportPath: dep}) {
+				t.Errorf("%s links %s", p.ImportPath, dep)
+			}
+		}
+		if len(p.GoFiles) != 1 {
+			t.Errorf("%s is more than its main: %v", p.ImportPath, p.GoFiles)
+		}
+		code, err := os.ReadFile(filepath.Join(p.Dir, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(code, []byte("\n")); n > 40 {
+			t.Errorf("%s/main.go has %d lines", p.ImportPath, n)
+		}
+	}
+	var inTopology []string
+	for _, f := range topology.Dsync().Functions {
+		inTopology = append(inTopology, f.Name)
+	}
+	slices.Sort(inTopology)
+	if !slices.Equal(names, inTopology) {
+		t.Errorf("functions/ has %v, the topology %v", names, inTopology)
+	}
+}
+
+// One machine and the functions need no CDK: it is neither downloaded nor
+// compiled for them.
+func TestNoCDKOutsideTheStack(t *testing.T) {
+	for _, p := range list(t, "./functions/...", "./infra/local/...", "./infra/cmd/local", "./infra/cmd/demo", "./infra/cmd/operate", "./infra/cmd/chaos", "./internal/...", "./events/...") {
+		for _, dep := range p.Deps {
+			if strings.Contains(dep, "/aws-cdk-go/") || strings.Contains(dep, "/jsii-runtime-go") {
+				t.Errorf("%s reaches %s", p.ImportPath, dep)
+				break
+			}
+		}
+	}
+}
+
+// Events come from where the rules look for them. (That table and topology
+// name the same keys is seen by every test that uses the engine.)
+func TestSource(t *testing.T) {
+	if source := topology.Dsync().Bus.Source; source != relay.Source {
+		t.Errorf("events come from %q, the topology says %q", relay.Source, source)
+	}
+}

@@ -1,0 +1,321 @@
+// Package campaign proves the promises of the event pipeline: it makes random
+// changes in many directories while everything that can fail does, and then
+// holds what consumers saw against a plain model of what each directory's
+// events should be.
+//
+// Nothing is mocked: the engine, its stream, the relay, the jobs and the SDK's
+// clients are the real ones. The relay and the jobs run in a process of their
+// own, which is killed again and again. Faults are made at the edges: in the
+// calls that leave the process, in the bus's answers, in the batches of the
+// stream, and in the clocks.
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	localdynamodb "dsync/internal/awslocal/dynamodb"
+	"dsync/internal/awslocal/eventbridge"
+	localsqs "dsync/internal/awslocal/sqs"
+
+	"dsync/infra/topology"
+	"dsync/internal/directory"
+	"dsync/internal/dsync"
+	"dsync/internal/table"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// Config describes a campaign.
+type Config struct {
+	Changes     int
+	Directories int
+	Seed        uint64
+	Folder      string // for what survives a killed process; empty
+	Log         io.Writer
+	// Child starts this program once more, so that Child runs in it.
+	Child func(variable string) *exec.Cmd
+	// Patience is how long to wait, after the last change, for what is
+	// outstanding.
+	Patience time.Duration
+}
+
+// campaign is one that runs.
+type campaign struct {
+	Config
+	dice    *dice
+	faults  tally
+	setup   setup
+	db      *dynamodb.Client
+	table   *table.Table
+	bus     *subscriber
+	queues  *localsqs.Queues
+	tenants []*tenant
+	undo    []func()
+}
+
+// Run runs a campaign to its end and reports. An error means that it could not
+// be run; what it found is in the report.
+func Run(ctx context.Context, c Config) (*Report, error) {
+	r := &campaign{Config: c, dice: newDice(c.Seed), bus: &subscriber{}}
+	defer func() {
+		for _, undo := range r.undo {
+			defer undo()
+		}
+	}()
+	for _, prepare := range []func(context.Context) error{r.startEngine, r.startBus, r.createTenants} {
+		if err := prepare(ctx); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	stopChildren := r.startChildren(ctx)
+	reader := r.startReader(ctx)
+	err := r.work(ctx)
+	worked := time.Since(began)
+	if err == nil {
+		err = r.settle(ctx, reader)
+	}
+	kills := stopChildren()
+	if err = errors.Join(err, reader.stop()); err != nil {
+		return nil, err
+	}
+	report, err := r.check(ctx, reader)
+	if report != nil {
+		report.Worked, report.Took, report.faults["the process is killed"] = worked, time.Since(began), kills
+	}
+	return report, err
+}
+
+func (r *campaign) startEngine(ctx context.Context) error {
+	e, err := localdynamodb.Start(ctx, localdynamodb.Options{Log: r.Log})
+	if err != nil {
+		return err
+	}
+	r.undo = append(r.undo, func() { _ = e.Stop() })
+	endpoint := e.Endpoint()
+	r.db = dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: credentials})
+	name := fmt.Sprintf("chaos-%d", time.Now().UnixNano())
+	if err := localdynamodb.CreateTable(ctx, r.db, topology.Dsync().Table, name); err != nil {
+		return err
+	}
+	out, err := r.db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return err
+	}
+	r.table = table.New(r.db, name)
+	r.setup = setup{Engine: endpoint, Table: name, Stream: *out.Table.LatestStreamArn, Folder: r.Folder}
+	return nil
+}
+
+func (r *campaign) startBus(context.Context) error {
+	b, err := eventbridge.New(eventbridge.Options{
+		Name: busName, Region: region, Log: slog.New(slog.DiscardHandler),
+		Rules: []eventbridge.Rule{{Name: "every-event", Pattern: topology.Dsync().Rules[0].Pattern, Target: r.bus.deliver}},
+	})
+	if err != nil {
+		return err
+	}
+	if r.queues, err = localsqs.Open(localsqs.Options{Names: []string{"relay"}, Region: region}); err != nil {
+		return err
+	}
+	events := httptest.NewServer(faultyBus(b, r.dice, &r.faults))
+	letters := httptest.NewServer(r.queues)
+	r.undo = append(r.undo, events.Close, letters.Close)
+	r.setup.Bus, r.setup.Queue = events.URL, localsqs.URL(letters.URL, "relay")
+	return nil
+}
+
+// createTenants makes directories, of which every fourth has the policy to
+// delete who is deactivated.
+func (r *campaign) createTenants(ctx context.Context) error {
+	all := services(r.table, r.dice)
+	for n := range r.Directories {
+		deletes := n%4 == 3
+		o, err := all[0].CreateOrganization(ctx, fmt.Sprint("Organization ", n))
+		if err != nil {
+			return err
+		}
+		d, secret, err := all[0].CreateDirectory(ctx, directory.NewDirectory{OrganizationID: o.ID, Name: fmt.Sprint("Directory ", n)})
+		if err != nil {
+			return err
+		}
+		if deletes {
+			next := d
+			next.Version, next.View = d.Version+1, dsync.View{Deactivation: dsync.Delete}.Encode()
+			if err := r.table.ReplaceDirectory(ctx, d, next, nil); err != nil {
+				return err
+			}
+		}
+		t := &tenant{model: newModel(d.ID, deletes), table: r.table, services: all, random: mathrand.New(mathrand.NewPCG(r.Seed, uint64(n)))}
+		t.tell(dsync.TokenCreated, "", "")
+		t.tell(dsync.DirectoryActivated, "", "")
+		for _, s := range all {
+			session, err := s.Authenticate(ctx, d.ExternalKey, secret, fmt.Sprint("request-", n))
+			if err != nil {
+				return err
+			}
+			t.sessions = append(t.sessions, session)
+		}
+		r.tenants = append(r.tenants, t)
+	}
+	return nil
+}
+
+// work makes the changes: the directories side by side, each one's in order.
+// Every fifth directory is deleted at its end.
+func (r *campaign) work(ctx context.Context) error {
+	errs := make([]error, len(r.tenants))
+	var wg sync.WaitGroup
+	for n, t := range r.tenants {
+		wg.Go(func() {
+			for range r.Changes / len(r.tenants) {
+				if errs[n] = t.step(ctx); errs[n] != nil {
+					errs[n] = fmt.Errorf("directory %d: %w", n, errs[n])
+					return
+				}
+				t.changes++
+			}
+			if n%5 == 4 {
+				errs[n] = t.remove(ctx)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// startChildren runs the relay and the jobs in a process, kills it at any
+// moment and starts the next, under another clock. stop tells how many were
+// killed.
+func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan int)
+	go func() {
+		kills := 0
+		for ; ctx.Err() == nil; kills++ {
+			s := r.setup
+			s.Seed, s.Skew = uint64(r.dice.below(1<<30)), skew(r.dice)
+			variable, err := s.variable()
+			if err != nil {
+				break
+			}
+			cmd := r.Child(variable)
+			cmd.Stderr = os.Stderr
+			if err := cmd.Start(); err != nil {
+				fmt.Fprintln(r.Log, "a child did not start:", err)
+				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Duration(500+r.dice.below(3500)) * time.Millisecond):
+			}
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		done <- kills
+	}()
+	return func() int { cancel(); return <-done }
+}
+
+// subscriber is a consumer of the bus that keeps everything.
+type subscriber struct {
+	mu  sync.Mutex
+	all []dsync.Event // in the order of delivery
+	ids map[string]bool
+}
+
+func (s *subscriber) deliver(event json.RawMessage) error {
+	var e struct{ Detail dsync.Event }
+	if err := json.Unmarshal(event, &e); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids == nil {
+		s.ids = map[string]bool{}
+	}
+	s.all = append(s.all, e.Detail)
+	s.ids[e.Detail.ID] = true
+	return nil
+}
+
+func (s *subscriber) distinct() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ids)
+}
+
+// settle waits until what is outstanding has come, or patience ends: then the
+// report tells what is missing.
+func (r *campaign) settle(ctx context.Context, f *reader) error {
+	want := 0
+	for _, t := range r.tenants {
+		want += len(t.want)
+	}
+	deadline := time.Now().Add(r.Patience)
+	for time.Now().Before(deadline) {
+		if r.bus.distinct() >= want && f.count() >= want && r.purged(ctx) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// purged reports whether nothing is left of the directories that were deleted.
+func (r *campaign) purged(ctx context.Context) bool {
+	for _, t := range r.tenants {
+		if t.deleted() && r.left(ctx, t.id) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// left counts the records in a directory's partition, its own among them.
+func (r *campaign) left(ctx context.Context, dir string) int {
+	_, ulid, _ := strings.Cut(dir, "_")
+	out, err := r.db.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &r.setup.Table,
+		ConsistentRead:            aws.Bool(true),
+		Select:                    types.SelectCount,
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "D#" + ulid}},
+	})
+	if err != nil {
+		return -1
+	}
+	return int(out.Count)
+}
+
+// parked counts the letters in the relay's dead-letter queue.
+func (r *campaign) parked(ctx context.Context) (int, error) {
+	api := sqs.New(sqs.Options{Region: region, BaseEndpoint: &r.setup.Queue, Credentials: credentials})
+	name := sqstypes.QueueAttributeNameApproximateNumberOfMessages
+	out, err := api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &r.setup.Queue, AttributeNames: []sqstypes.QueueAttributeName{name}})
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(out.Attributes[string(name)])
+}

@@ -1,0 +1,181 @@
+package chaos
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"maps"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"dsync/internal/directory"
+	"dsync/internal/id"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// tenant is a directory under load: its model, and sessions of functions whose
+// clocks disagree.
+type tenant struct {
+	*model
+	table    *table.Table
+	sessions []*directory.Session
+	services []*directory.Service
+	random   *mathrand.Rand
+	changes  int // made
+	names    int
+}
+
+// services are instances of the functions, under clocks of their own.
+func services(t *table.Table, d *dice) (all []*directory.Service) {
+	for range 3 {
+		wrong := skew(d)
+		now := func() time.Time { return time.Now().Add(wrong) }
+		all = append(all, directory.New(t, now, rand.Reader, slog.New(slog.DiscardHandler)))
+	}
+	return all
+}
+
+func (t *tenant) session() *directory.Session { return t.sessions[t.random.IntN(len(t.sessions))] }
+
+func pick[K comparable, V any](t *tenant, all map[K]V, less func(a, b K) int) (k K, ok bool) {
+	if len(all) == 0 {
+		return k, false
+	}
+	keys := slices.SortedFunc(maps.Keys(all), less)
+	return keys[t.random.IntN(len(keys))], true
+}
+
+// step makes one change, or one that changes nothing.
+func (t *tenant) step(ctx context.Context) error {
+	user, someUser := pick(t, t.users, strings.Compare)
+	group, someGroup := pick(t, t.groups, strings.Compare)
+	t.names++
+	switch n := t.random.IntN(100); {
+	case n < 25 || !someUser:
+		id, err := t.create(ctx, directory.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", t.names), "active": true})
+		if err == nil {
+			t.createUser(id)
+		}
+		return err
+	case n < 30 || !someGroup:
+		name := fmt.Sprint("g", t.names)
+		id, err := t.create(ctx, directory.Groups, map[string]any{"displayName": name})
+		if err == nil {
+			t.createGroup(id, name)
+		}
+		return err
+	case n < 40:
+		title := fmt.Sprint("title ", t.random.IntN(3))
+		err := t.patch(ctx, directory.Users, user, "Replace", "title", `"`+title+`"`)
+		if err == nil {
+			t.retitle(user, title)
+		}
+		return err
+	case n < 52:
+		return t.setActive(ctx, user, t.random.IntN(2) == 0)
+	case n < 56:
+		err := t.session().Delete(ctx, directory.Users, user, "")
+		if err == nil {
+			t.deleteUser(user)
+		}
+		return err
+	case n < 58:
+		err := t.session().Delete(ctx, directory.Groups, group, "")
+		if err == nil {
+			t.deleteGroup(group)
+		}
+		return err
+	case n < 61:
+		name := fmt.Sprint("g", t.names)
+		err := t.patch(ctx, directory.Groups, group, "Replace", "displayName", `"`+name+`"`)
+		if err == nil {
+			t.rename(group, name)
+		}
+		return err
+	default:
+		return t.setMember(ctx, group, user, t.random.IntN(3) > 0)
+	}
+}
+
+func (t *tenant) create(ctx context.Context, kind directory.Type, doc map[string]any) (string, error) {
+	r, err := t.session().Create(ctx, kind, doc, nil)
+	return r.Meta.ID, err
+}
+
+func (t *tenant) patch(ctx context.Context, kind directory.Type, id, op, path, value string) error {
+	operations, err := scim.ParsePatch([]byte(`{"Operations":[{"op":"` + op + `","path":"` + path + `","value":` + value + `}]}`))
+	if err != nil {
+		return err
+	}
+	_, err = t.session().Patch(ctx, kind, id, operations, "")
+	return err
+}
+
+func (t *tenant) setMember(ctx context.Context, group, user string, in bool) error {
+	op := "Remove"
+	if in {
+		op = "Add"
+	}
+	err := t.patch(ctx, directory.Groups, group, op, "members", `[{"value":"`+user+`"}]`)
+	if err == nil {
+		t.join(group, user, in)
+	}
+	return err
+}
+
+func (t *tenant) setActive(ctx context.Context, user string, active bool) error {
+	if err := t.patch(ctx, directory.Users, user, "Replace", "active", fmt.Sprint(active)); err != nil {
+		return err
+	}
+	if t.activate(user, active) == 0 {
+		return nil
+	}
+	// A change of a membership that consumers are about to be told of anew
+	// would come before or after: the model knows no race, so wait.
+	return t.announced(ctx, user)
+}
+
+// announced waits until the job of a user who returned is done.
+func (t *tenant) announced(ctx context.Context, user string) error {
+	for {
+		u, err := t.table.Resource(ctx, table.User, t.id, user)
+		if err != nil {
+			return err
+		}
+		kept, _, err := t.table.KeptMemberships(ctx, t.id, user, "", 1000)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(kept, func(m table.Membership) bool { return m.Hidden || m.Generation < u.Generation }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// remove deletes the directory, which starts its purge.
+func (t *tenant) remove(ctx context.Context) error {
+	old, err := t.table.Directory(ctx, t.id)
+	if err != nil {
+		return err
+	}
+	next := old
+	next.Version++
+	next.State, next.Tokens, next.Modified = table.Deleting, nil, time.Now().UTC()
+	job := table.Job{DirectoryID: t.id, Task: table.Purge, Subject: t.id, State: table.JobRunning, Created: next.Modified, Modified: next.Modified}
+	if job.ID, err = id.New(id.Job, next.Modified, rand.Reader); err != nil {
+		return err
+	}
+	if err = t.table.ReplaceDirectory(ctx, old, next, &job); err == nil {
+		t.delete()
+	}
+	return err
+}

@@ -1,0 +1,205 @@
+package dynamodb_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	localdynamodb "dsync/internal/awslocal/dynamodb"
+
+	"dsync/internal/table/schema"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+func client(e *localdynamodb.Engine) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(e.Endpoint()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+}
+
+func put(t *testing.T, db *dynamodb.Client, table, sk string) {
+	t.Helper()
+	if _, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "D#1"}, "sk": &types.AttributeValueMemberS{Value: sk},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(t *testing.T, db *dynamodb.Client, table string) int32 {
+	t.Helper()
+	out, err := db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Count
+}
+
+func TestInMemory(t *testing.T) {
+	began := time.Now()
+	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("engine answers after %v", time.Since(began).Round(time.Millisecond))
+	db, table := client(e), schema.Dsync()
+	for range 2 { // the second time finds it there
+		if err := localdynamodb.CreateTable(t.Context(), db, table, "engine-test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, db, "engine-test", "U#1")
+	if n := count(t, db, "engine-test"); n != 1 {
+		t.Fatalf("%d items, want 1", n)
+	}
+	if err := e.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv(localdynamodb.EndpointVariable) != "" {
+		return
+	}
+	if _, err := http.Get(e.Endpoint()); err == nil {
+		t.Fatal("the engine answers after Stop")
+	}
+}
+
+// A kill -9 of the machine leaves an engine behind where the system cannot
+// tie it to its parent; the next start on the folder replaces it, data kept.
+func TestKeptDataSurvivesALeftOverEngine(t *testing.T) {
+	t.Setenv(localdynamodb.EndpointVariable, "")
+	dir := t.TempDir()
+	first, err := localdynamodb.Start(t.Context(), localdynamodb.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = first.Stop() })
+	if err := localdynamodb.CreateTable(t.Context(), client(first), schema.Dsync(), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, client(first), "kept", "U#1")
+
+	second, err := localdynamodb.Start(t.Context(), localdynamodb.Options{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = second.Stop() })
+	if _, err := http.Get(first.Endpoint()); err == nil {
+		t.Error("the engine that was left over still runs")
+	}
+	if n := count(t, client(second), "kept"); n != 1 {
+		t.Errorf("%d items survived, want 1", n)
+	}
+	if err := second.Stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "engine.pid")); !os.IsNotExist(err) {
+		t.Error("a clean stop leaves its pid file")
+	}
+}
+
+// The test runs itself as a process that starts an engine, and kills it.
+func TestEngineDiesWithItsProcess(t *testing.T) {
+	if dir := os.Getenv("DSYNC_ENGINE_TEST_FOLDER"); dir != "" {
+		e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "part"), []byte(e.Endpoint()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "part"), filepath.Join(dir, "endpoint")); err != nil {
+			t.Fatal(err)
+		}
+		select {} // until killed
+	}
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("only Linux ties a process to its parent")
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestEngineDiesWithItsProcess$")
+	cmd.Env = append(os.Environ(), "DSYNC_ENGINE_TEST_FOLDER="+dir, localdynamodb.EndpointVariable+"=")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	endpoint := eventually(t, func() string {
+		b, _ := os.ReadFile(filepath.Join(dir, "endpoint"))
+		return string(b)
+	})
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	eventually(t, func() string {
+		if _, err := http.Get(endpoint); err != nil {
+			return "gone"
+		}
+		return ""
+	})
+}
+
+func eventually(t *testing.T, f func() string) string {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if s := f(); s != "" {
+			return s
+		}
+	}
+	t.Fatal("it did not happen within 30 s")
+	return ""
+}
+
+func TestGivenEndpoint(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("x-amzn-RequestId", "1")
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	t.Setenv(localdynamodb.EndpointVariable, server.URL)
+	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{DataDir: filepath.Join(t.TempDir(), "untouched")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Endpoint() != server.URL {
+		t.Errorf("endpoint %s, want %s", e.Endpoint(), server.URL)
+	}
+	if err := e.Stop(); err != nil {
+		t.Error(err)
+	}
+	if r, err := http.Get(server.URL); err != nil {
+		t.Error("Stop ended an engine that it did not start")
+	} else {
+		_ = r.Body.Close()
+	}
+	server.Close()
+	if _, err := localdynamodb.Start(t.Context(), localdynamodb.Options{}); err == nil || !strings.Contains(err.Error(), "DYNAMODB_ENDPOINT") {
+		t.Errorf("error %v, want one that names DYNAMODB_ENDPOINT", err)
+	}
+}
+
+func TestNothingInstalled(t *testing.T) {
+	t.Setenv(localdynamodb.EndpointVariable, "")
+	t.Setenv("PATH", t.TempDir())
+	_, err := localdynamodb.Start(t.Context(), localdynamodb.Options{})
+	if err == nil {
+		t.Fatal("an engine without Java and Docker")
+	}
+	for _, word := range []string{"Java " + strconv.Itoa(17), "npm", "Docker"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q does not name %s", err, word)
+		}
+	}
+}

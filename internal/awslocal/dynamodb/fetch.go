@@ -1,0 +1,146 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// The npm package that ships the official DynamoDB Local jar. Its
+// dependencies are not needed.
+const (
+	jarPackage   = "amplify-dynamodb-simulator@2.9.30"
+	jarIntegrity = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+	jarName      = "dynamodb-local-2.9.30"
+)
+
+// jarFolder is the folder that holds DynamoDBLocal.jar, fetched if need be.
+// It appears whole or not at all, also when several processes want it at once.
+func jarFolder(ctx context.Context, log io.Writer) (string, error) {
+	parent, err := cacheFolder()
+	if err != nil {
+		return "", fmt.Errorf("no folder to keep the DynamoDB Local jar in: %w", err)
+	}
+	folder := filepath.Join(parent, jarName)
+	if isJarFolder(folder) {
+		return folder, nil
+	}
+	unlock, err := lock(ctx, folder+".lock")
+	if err != nil {
+		return "", fmt.Errorf("the DynamoDB Local jar: %w", err)
+	}
+	defer unlock()
+	if isJarFolder(folder) { // another process was faster
+		return folder, nil
+	}
+	if err := fetch(ctx, parent, folder, log); err != nil {
+		return "", fmt.Errorf("the DynamoDB Local jar: %w", err)
+	}
+	return folder, nil
+}
+
+func isJarFolder(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "DynamoDBLocal.jar"))
+	return err == nil
+}
+
+// cacheFolder is the user's cache folder, or one among the temporary files
+// for a user who has none.
+func cacheFolder() (string, error) {
+	if cache, err := os.UserCacheDir(); err == nil {
+		folder := filepath.Join(cache, "dsync")
+		if os.MkdirAll(folder, 0o755) == nil {
+			return folder, nil
+		}
+	}
+	folder := filepath.Join(os.TempDir(), "dsync-"+strconv.Itoa(os.Getuid()))
+	return folder, os.MkdirAll(folder, 0o700)
+}
+
+// lock holds the file until unlock or the end of the process.
+func lock(ctx context.Context, file string) (unlock func(), err error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			_ = f.Close()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// fetch downloads the package, checks it, and unpacks its emulator folder to
+// folder by way of a sibling of it.
+func fetch(ctx context.Context, parent, folder string, log io.Writer) error {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return errors.New("it is fetched with npm, and there is no npm on PATH")
+	}
+	work, err := os.MkdirTemp(parent, jarName+".part-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+
+	fmt.Fprintf(log, "Downloading DynamoDB Local (npm package %s, about 57 MB, once) to %s\n", jarPackage, folder)
+	pack := exec.CommandContext(ctx, npm, "pack", jarPackage, "--ignore-scripts", "--loglevel=error")
+	pack.Dir = work
+	said := &output{}
+	pack.Stdout, pack.Stderr = said, said
+	if err := pack.Run(); err != nil {
+		return fmt.Errorf("npm pack %s: %w: %s", jarPackage, err, said.tail())
+	}
+	tarballs, err := filepath.Glob(filepath.Join(work, "*.tgz"))
+	if err != nil || len(tarballs) != 1 {
+		return fmt.Errorf("npm pack %s left %d files", jarPackage, len(tarballs))
+	}
+	if err := verify(tarballs[0], jarIntegrity); err != nil {
+		return err
+	}
+	unpacked := filepath.Join(work, "emulator")
+	if err := unpack(tarballs[0], "package/emulator", unpacked); err != nil {
+		return err
+	}
+	if !isJarFolder(unpacked) {
+		return fmt.Errorf("%s does not hold DynamoDBLocal.jar", jarPackage)
+	}
+	return os.Rename(unpacked, folder)
+}
+
+// verify checks the base64 SHA-512 of a file, npm's integrity.
+func verify(file, integrity string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha512.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	if got := base64.StdEncoding.EncodeToString(h.Sum(nil)); got != integrity {
+		return fmt.Errorf("%s is not the package that was published: sha512 is %s, want %s", filepath.Base(file), got, integrity)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+const oldestJava = 17
+
+// java runs the jar with the Java on PATH.
+func java(ctx context.Context, o Options) (launch, error) {
+	path, err := exec.LookPath("java")
+	if err != nil {
+		return launch{}, errors.New("there is no java on PATH")
+	}
+	banner, err := exec.CommandContext(ctx, path, "-version").CombinedOutput()
+	if err != nil {
+		return launch{}, errors.New("java -version does not work")
+	}
+	version, ok := javaMajor(string(banner))
+	if !ok || version < oldestJava {
+		return launch{}, fmt.Errorf("the java on PATH is older than %d", oldestJava)
+	}
+	emulator, err := jarFolder(ctx, o.Log)
+	if err != nil {
+		return launch{}, err
+	}
+	store := []string{"-inMemory"}
+	if o.DataDir != "" {
+		store = []string{"-dbPath", o.DataDir}
+	}
+	return launch{
+		patience: javaPatience,
+		command: func(port int) command {
+			return command{path: path, dir: emulator, args: append([]string{
+				// One simple collector: a short life, and 2 cores shared with
+				// everything else.
+				"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+				"-Djava.library.path=" + filepath.Join(emulator, "DynamoDBLocal_lib"),
+				"-jar", filepath.Join(emulator, "DynamoDBLocal.jar"),
+				"-port", strconv.Itoa(port), "-sharedDb", "-disableTelemetry",
+			}, store...)}
+		},
+	}, nil
+}
+
+// The first quoted word of `java -version`: "17.0.15", or "1.8.0_402" before 9.
+var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
+
+func javaMajor(banner string) (int, bool) {
+	m := javaVersion.FindStringSubmatch(banner)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil
+}

@@ -1,0 +1,62 @@
+package dynamodb
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func writePid(file string, pid int) error {
+	return os.WriteFile(file, []byte(strconv.Itoa(pid)+"\n"), 0o600)
+}
+
+// stopLeftover ends the engine that file names if it still runs on dataDir.
+// Two engines on one folder would each see half of the writes. A pid that the
+// system has since given to something else is left alone.
+func stopLeftover(file, dataDir string) error {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid <= 1 {
+		return os.Remove(file) // torn by a crash: nothing to learn from it
+	}
+	ours := func() bool {
+		line := commandLine(pid)
+		return strings.Contains(line, "DynamoDBLocal.jar") && strings.Contains(line, dataDir)
+	}
+	if !ours() {
+		return os.Remove(file)
+	}
+	// SIGTERM first, so that it commits what it has answered.
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		_ = syscall.Kill(pid, signal)
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			if !ours() {
+				return os.Remove(file)
+			}
+		}
+	}
+	return fmt.Errorf("another engine (process %d) uses %s and cannot be stopped", pid, dataDir)
+}
+
+// commandLine is what a process was started with, "" when there is none.
+func commandLine(pid int) string {
+	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
+		return strings.ReplaceAll(string(line), "\x00", " ")
+	}
+	line, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return ""
+	}
+	return string(line)
+}

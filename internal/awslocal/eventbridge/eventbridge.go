@@ -1,0 +1,261 @@
+// Package bus speaks EventBridge's PutEvents on one machine.
+//
+// It keeps EventBridge's limits and its answers, matches rules, and hands
+// each event to the targets of the rules it matches, in the order of the
+// entries, before it answers: what was answered with an event id has been
+// delivered. Requests are served one at a time, so there is one order of
+// delivery. As on AWS, an event for a bus that does not exist is answered
+// like any other and goes nowhere; here it is also logged.
+package eventbridge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"dsync/internal/awslocal/awsjson"
+	"dsync/internal/awslocal/eventbridge/pattern"
+	"dsync/internal/awslocal/uuid"
+)
+
+// EventBridge's limits on one PutEvents request.
+const (
+	MaxEntries = 10
+	// MaxSize counts what Size counts; 1 MiB since January 2026.
+	MaxSize = 1 << 20
+)
+
+// JSON may spell a byte of an entry with six (\u0000).
+const maxBody = 6*MaxSize + 64<<10
+
+const (
+	account  = "000000000000"
+	protocol = awsjson.V11
+)
+
+// Target takes one event as EventBridge hands it to a target. An error makes
+// the entry fail, so that its sender tries again.
+type Target func(event json.RawMessage) error
+
+// Rule matches events and hands them to a target.
+type Rule struct {
+	Name    string
+	Pattern map[string]any // event pattern; see package pattern for what is supported
+	Target  Target
+}
+
+// Options describe a bus.
+type Options struct {
+	Name   string // as functions know it: EVENT_BUS_NAME
+	Region string
+	Rules  []Rule
+	Now    func() time.Time // nil is time.Now
+	Log    *slog.Logger     // nil is slog.Default
+}
+
+// Bus is an http.Handler.
+type Bus struct {
+	o       Options
+	rules   []rule
+	deliver sync.Mutex
+}
+
+type rule struct {
+	name    string
+	pattern pattern.Pattern
+	target  Target
+}
+
+// New refuses a rule that it cannot honour.
+func New(o Options) (*Bus, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	b := &Bus{o: o}
+	for _, r := range o.Rules {
+		p, err := pattern.Compile(r.Pattern)
+		if err != nil {
+			return nil, fmt.Errorf("eventbridge: rule %s: %w", r.Name, err)
+		}
+		if r.Target == nil {
+			return nil, fmt.Errorf("eventbridge: rule %s has no target", r.Name)
+		}
+		b.rules = append(b.rules, rule{r.Name, p, r.Target})
+	}
+	return b, nil
+}
+
+// Entry is one entry of a PutEvents request.
+type Entry struct {
+	Time         *float64 // seconds since 1970
+	Source       string
+	Resources    []string
+	DetailType   string
+	Detail       string
+	EventBusName string
+}
+
+type result struct {
+	EventID      string `json:"EventId,omitempty"`
+	ErrorCode    string `json:",omitempty"`
+	ErrorMessage string `json:",omitempty"`
+}
+
+// Size is what an entry counts towards MaxSize, by the formula of the
+// EventBridge User Guide.
+func (e Entry) Size() int {
+	size := len(e.Source) + len(e.DetailType) + len(e.Detail)
+	if e.Time != nil {
+		size += 14
+	}
+	for _, r := range e.Resources {
+		size += len(r)
+	}
+	return size
+}
+
+// ServeHTTP answers PutEvents as EventBridge's JSON 1.1 endpoint does.
+func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if operation := r.Header.Get("X-Amz-Target"); operation != "AWSEvents.PutEvents" {
+		protocol.Refuse(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		protocol.Refuse(w, "ValidationException", sizeMessage)
+		return
+	}
+	var request struct{ Entries []Entry }
+	if err != nil || json.Unmarshal(body, &request) != nil {
+		protocol.Refuse(w, "SerializationException", "")
+		return
+	}
+	if message := invalid(request.Entries); message != "" {
+		protocol.Refuse(w, "ValidationException", message)
+		return
+	}
+
+	b.deliver.Lock()
+	defer b.deliver.Unlock()
+	var answer struct {
+		FailedEntryCount int
+		Entries          []result
+	}
+	for _, e := range request.Entries {
+		result := b.put(e)
+		if result.ErrorCode != "" {
+			answer.FailedEntryCount++
+		}
+		answer.Entries = append(answer.Entries, result)
+	}
+	protocol.Reply(w, http.StatusOK, answer)
+}
+
+const sizeMessage = "Total size of the entries in the request is over the limit."
+
+// invalid says what is wrong with a request as a whole, "" for nothing.
+func invalid(entries []Entry) string {
+	constraint := func(bound string) string {
+		return "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length " + bound
+	}
+	switch {
+	case len(entries) == 0:
+		return constraint("greater than or equal to 1")
+	case len(entries) > MaxEntries:
+		return constraint(fmt.Sprintf("less than or equal to %d", MaxEntries))
+	}
+	size := 0
+	for _, e := range entries {
+		size += e.Size()
+	}
+	if size > MaxSize {
+		return sizeMessage
+	}
+	return ""
+}
+
+func (b *Bus) put(e Entry) result {
+	if code, message := e.invalid(); code != "" {
+		return result{ErrorCode: code, ErrorMessage: message}
+	}
+	id := uuid.New()
+	event, err := b.event(e, id)
+	if err != nil {
+		return result{ErrorCode: "InternalFailure", ErrorMessage: err.Error()}
+	}
+	if name := e.EventBusName; name != b.o.Name && !strings.HasSuffix(name, ":event-bus/"+b.o.Name) {
+		b.o.Log.Warn("an event for a bus that does not exist is lost, as it is on AWS", "bus", name, "id", id)
+		return result{EventID: id}
+	}
+	for _, r := range b.rules {
+		if !r.pattern.Match(event) {
+			continue
+		}
+		if err := r.target(event); err != nil {
+			b.o.Log.Error("an event was not delivered", "rule", r.name, "id", id, "error", err)
+			return result{ErrorCode: "InternalFailure", ErrorMessage: "the target of rule " + r.name + " failed"}
+		}
+	}
+	return result{EventID: id}
+}
+
+// invalid says what EventBridge finds wrong with a single entry.
+func (e Entry) invalid() (code, message string) {
+	for _, required := range []struct{ name, value string }{
+		{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail},
+	} {
+		if required.value == "" {
+			return "InvalidArgument", fmt.Sprintf("Parameter %s is not valid. Reason: %[1]s is a required argument.", required.name)
+		}
+	}
+	if strings.HasPrefix(e.Source, "aws.") {
+		return "NotAuthorizedForSource", "Not authorized for the source."
+	}
+	var detail map[string]json.RawMessage
+	if json.Unmarshal([]byte(e.Detail), &detail) != nil || detail == nil {
+		return "MalformedDetail", "Detail is malformed."
+	}
+	return "", ""
+}
+
+// event is what a target receives.
+func (b *Bus) event(e Entry, id string) (json.RawMessage, error) {
+	at := b.o.Now()
+	if e.Time != nil {
+		seconds, fraction := math.Modf(*e.Time)
+		at = time.Unix(int64(seconds), int64(fraction*1e9))
+	}
+	return marshal(struct {
+		Version    string          `json:"version"`
+		ID         string          `json:"id"`
+		DetailType string          `json:"detail-type"`
+		Source     string          `json:"source"`
+		Account    string          `json:"account"`
+		Time       string          `json:"time"`
+		Region     string          `json:"region"`
+		Resources  []string        `json:"resources"`
+		Detail     json.RawMessage `json:"detail"`
+	}{"0", id, e.DetailType, e.Source, account, at.UTC().Format(time.RFC3339), b.o.Region,
+		append([]string{}, e.Resources...), json.RawMessage(e.Detail)})
+}
+
+// marshal leaves <, > and & as they were sent.
+func marshal(v any) (json.RawMessage, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return json.RawMessage(strings.TrimSuffix(text.String(), "\n")), nil
+}

@@ -1,0 +1,35 @@
+package lambda
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// FunctionError is how an invocation failed, as Lambda tells it.
+type FunctionError struct {
+	Type       string          `json:"errorType"`
+	Message    string          `json:"errorMessage"`
+	StackTrace json.RawMessage `json:"stackTrace,omitempty"`
+}
+
+func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
+
+// explain tells an error of Call in Lambda's words.
+func (f Function) explain(err error, requestID string) *FunctionError {
+	var own *FunctionError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, ErrTimeout):
+		return &FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, f.Timeout.Seconds())}
+	case errors.Is(err, ErrAnswerTooLarge):
+		return &FunctionError{Type: "Function.ResponseSizeTooLarge", Message: err.Error()}
+	}
+	kind := reflect.TypeOf(err)
+	if kind.Kind() == reflect.Pointer {
+		kind = kind.Elem()
+	}
+	return &FunctionError{Type: kind.Name(), Message: err.Error()}
+}

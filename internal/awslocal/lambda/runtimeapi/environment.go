@@ -1,0 +1,198 @@
+package runtimeapi
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"dsync/internal/awslocal/lambda"
+	"dsync/internal/awslocal/process"
+)
+
+// environment is one process and the endpoint that it alone talks to.
+type environment struct {
+	name    string
+	process *process.Process
+	server  *http.Server
+	log     *lines // nil when the process writes to a file by itself
+	started time.Time
+
+	polls  chan struct{}    // it asks for work
+	work   chan *invocation // what it gets
+	failed chan error       // it says that it cannot start
+
+	mu      sync.Mutex
+	current *invocation // in flight
+}
+
+// invocation is one piece of work.
+type invocation struct {
+	id       string
+	arn      string
+	deadline time.Time
+	payload  []byte
+	outcome  chan outcome // takes one
+}
+
+type outcome struct {
+	answer []byte
+	err    error
+}
+
+// start starts a process under an endpoint of its own.
+func start(o Options) (*environment, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	e := &environment{
+		name:   o.Name,
+		polls:  make(chan struct{}, 1),
+		work:   make(chan *invocation),
+		failed: make(chan error, 1),
+	}
+	e.server = &http.Server{Handler: e.api(), ReadHeaderTimeout: initTimeout}
+	go func() { _ = e.server.Serve(listener) }() // until close
+
+	cmd := exec.Command(o.Binary)
+	cmd.Dir = filepath.Dir(o.Binary)
+	cmd.Env = o.environ(listener.Addr().String())
+	if file, ok := o.Log.(*os.File); ok {
+		cmd.Stdout, cmd.Stderr = file, file
+	} else {
+		e.log = &lines{w: o.Log}
+		cmd.Stdout, cmd.Stderr = e.log, e.log
+	}
+	e.started = time.Now()
+	// As on Lambda a function is not asked to end.
+	if e.process, err = process.Start(cmd, syscall.SIGKILL); err != nil {
+		_ = e.server.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// environ is the environment of a process: its variables, and those of
+// Lambda's own that the functions' runtime reads.
+func (o Options) environ(api string) []string {
+	all := map[string]string{
+		"AWS_LAMBDA_RUNTIME_API":          api,
+		"AWS_LAMBDA_FUNCTION_NAME":        o.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(o.MemoryMiB),
+		"AWS_LAMBDA_LOG_FORMAT":           "JSON",
+		"AWS_LAMBDA_LOG_LEVEL":            "INFO",
+		"TZ":                              ":UTC",
+	}
+	for name, value := range o.Variables {
+		all[name] = value
+	}
+	environ := make([]string, 0, len(all))
+	for name, value := range all {
+		environ = append(environ, name+"="+value)
+	}
+	return environ
+}
+
+// awaitInit returns when the process asks for work for the first time.
+func (e *environment) awaitInit(ctx context.Context) error {
+	late := time.NewTimer(initTimeout)
+	defer late.Stop()
+	select {
+	case <-e.polls:
+		return nil
+	case err := <-e.failed:
+		return err
+	case <-e.process.Done():
+		return e.exit()
+	case <-late.C:
+		return &lambda.FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("function %s did not ask for work within %v", e.name, initTimeout)}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// invoke hands i to the process and waits for its outcome. What does not come
+// before ctx ends is killed.
+func (e *environment) invoke(ctx context.Context, i *invocation) ([]byte, error) {
+	select {
+	case e.work <- i:
+	case <-e.process.Done():
+		return nil, e.exit()
+	case <-ctx.Done():
+		e.kill()
+		return nil, ctx.Err()
+	}
+	select {
+	case o := <-i.outcome:
+		return o.answer, o.err
+	case <-e.process.Done():
+		select {
+		case o := <-i.outcome: // its last words
+			return o.answer, o.err
+		default:
+			return nil, e.exit()
+		}
+	case <-ctx.Done():
+		e.kill()
+		return nil, ctx.Err()
+	}
+}
+
+// exit is how the process ended, in Lambda's words.
+func (e *environment) exit() error {
+	how := "exit status 0"
+	if err := e.process.Err(); err != nil {
+		how = err.Error()
+	}
+	return &lambda.FunctionError{Type: "Runtime.ExitError", Message: fmt.Sprintf("function %s: Runtime exited with error: %s", e.name, how)}
+}
+
+// kill ends the process and waits for that.
+func (e *environment) kill() {
+	e.process.Signal(syscall.SIGKILL)
+	<-e.process.Done()
+}
+
+// close takes down the endpoint of a process that has ended.
+func (e *environment) close() {
+	_ = e.server.Close()
+	if e.log != nil {
+		e.log.end()
+	}
+}
+
+// lines hands whole lines on, so that those of several processes do not mix.
+type lines struct {
+	w    io.Writer
+	rest []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	end := len(l.rest)
+	for end > 0 && l.rest[end-1] != '\n' {
+		end--
+	}
+	if end == 0 {
+		return len(p), nil
+	}
+	_, err := l.w.Write(l.rest[:end])
+	l.rest = append(l.rest[:0], l.rest[end:]...)
+	return len(p), err
+}
+
+func (l *lines) end() {
+	if len(l.rest) > 0 {
+		_, _ = l.Write([]byte("\n"))
+	}
+}

@@ -1,0 +1,28 @@
+package runtimeapi
+
+import "os"
+
+// Services is where a machine's stand-ins for AWS's services are, as URLs.
+type Services struct {
+	Region   string
+	DynamoDB string // and its streams
+	Bus      string
+	Queues   string
+}
+
+// Variables point an SDK at the services, and away from whatever AWS account
+// the user has configured.
+func (s Services) Variables() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB":         s.DynamoDB,
+		"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": s.DynamoDB,
+		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.Bus,
+		"AWS_ENDPOINT_URL_SQS":              s.Queues,
+		"AWS_REGION":                        s.Region,
+		"AWS_ACCESS_KEY_ID":                 "local",
+		"AWS_SECRET_ACCESS_KEY":             "local",
+		"AWS_EC2_METADATA_DISABLED":         "true",
+		"AWS_CONFIG_FILE":                   os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE":       os.DevNull,
+	}
+}

@@ -1,0 +1,264 @@
+package sqs
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dsync/internal/awslocal/awsjson"
+)
+
+const protocol = awsjson.V10
+
+// JSON may spell a byte of a message with six (\u0000).
+const maxRequest = 6*MaxMessage + 64<<10
+
+// A receive hides messages for so long unless it says otherwise.
+const defaultVisibility = 30 // seconds
+
+// request is every operation's input, as far as it is known here.
+type request struct {
+	QueueUrl string // SQS spells it so, here and below
+	// SendMessage
+	MessageBody             string
+	DelaySeconds            int
+	MessageAttributes       map[string]any
+	MessageSystemAttributes map[string]any
+	MessageGroupId          string
+	MessageDeduplicationId  string
+	// ReceiveMessage
+	MaxNumberOfMessages         *int
+	VisibilityTimeout           *int
+	WaitTimeSeconds             *int
+	MessageSystemAttributeNames []string
+	// ReceiveMessage, GetQueueAttributes
+	AttributeNames []string
+	// DeleteMessage
+	ReceiptHandle string
+	// SendMessageBatch, DeleteMessageBatch: each entry is a request, with an id.
+	Id      string
+	Entries []request
+}
+
+// operations answer a request, or refuse it with a *Refusal.
+var operations = map[string]func(q *Queues, name string, of *queue, in request) (any, error){
+	"SendMessage":        (*Queues).sendMessage,
+	"SendMessageBatch":   (*Queues).sendMessageBatch,
+	"ReceiveMessage":     (*Queues).receiveMessage,
+	"DeleteMessage":      (*Queues).deleteMessage,
+	"DeleteMessageBatch": (*Queues).deleteMessageBatch,
+	"GetQueueAttributes": (*Queues).getQueueAttributes,
+}
+
+// ServeHTTP answers as SQS's JSON 1.0 endpoint does.
+func (q *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := q.serve(w, r)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		w.Header().Set("x-amzn-query-error", refusal.code+";Sender")
+		protocol.Refuse(w, "com.amazonaws.sqs#"+refusal.shape, refusal.message)
+	case err != nil: // the SDK tries again
+		protocol.Reply(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
+	default:
+		protocol.Reply(w, http.StatusOK, answer)
+	}
+}
+
+func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
+	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
+	operation, known := operations[name]
+	if !ok || !known {
+		return nil, unsupported(fmt.Sprintf("operation %q", r.Header.Get("X-Amz-Target")))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, ofBatch("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes.", MaxMessage)
+	}
+	var in request
+	if err != nil || json.Unmarshal(body, &in) != nil {
+		return nil, &Refusal{"SerializationException", "MalformedInput", "The request is not a JSON object of this operation."}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	queueName, of, err := q.find(in.QueueUrl)
+	if err != nil {
+		return nil, err
+	}
+	return operation(q, queueName, of, in)
+}
+
+// known refuses what a message may have in SQS and cannot have here.
+func (in request) known() error {
+	switch {
+	case in.DelaySeconds != 0:
+		return unsupported("DelaySeconds")
+	case len(in.MessageAttributes) > 0 || len(in.MessageSystemAttributes) > 0:
+		return unsupported("message attributes")
+	case in.MessageGroupId != "" || in.MessageDeduplicationId != "":
+		return unsupported("message groups")
+	}
+	return nil
+}
+
+type sent struct {
+	Id               string `json:",omitempty"`
+	MessageId        string
+	MD5OfMessageBody string
+}
+
+func (q *Queues) sendMessage(name string, to *queue, in request) (any, error) {
+	if err := in.known(); err != nil {
+		return nil, err
+	}
+	m, err := q.send(name, to, in.MessageBody)
+	if err != nil {
+		return nil, err
+	}
+	return sent{MessageId: m.id, MD5OfMessageBody: digest(m.body)}, nil
+}
+
+// batch is the answer to a batch. The members must be there, also empty.
+type batch struct {
+	Successful []any
+	Failed     []failure
+}
+
+type failure struct {
+	Id          string
+	SenderFault bool
+	Code        string
+	Message     string
+}
+
+// inBatch does each entry of a batch by itself.
+func inBatch(operation string, entries []request, do func(request) (any, error)) (any, error) {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.Id
+	}
+	if err := checkBatch(operation, ids); err != nil {
+		return nil, err
+	}
+	answer := batch{Successful: []any{}, Failed: []failure{}}
+	for _, e := range entries {
+		done, err := do(e)
+		var refusal *Refusal
+		switch {
+		case errors.As(err, &refusal):
+			answer.Failed = append(answer.Failed, failure{e.Id, true, refusal.code, refusal.message})
+		case err != nil:
+			answer.Failed = append(answer.Failed, failure{e.Id, false, "InternalError", err.Error()})
+		default:
+			answer.Successful = append(answer.Successful, done)
+		}
+	}
+	return answer, nil
+}
+
+func (q *Queues) sendMessageBatch(name string, to *queue, in request) (any, error) {
+	size := 0
+	for _, e := range in.Entries {
+		size += len(e.MessageBody)
+	}
+	if size > MaxMessage {
+		return nil, ofBatch("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessage, size)
+	}
+	return inBatch("SendMessageBatch", in.Entries, func(e request) (any, error) {
+		done, err := q.sendMessage(name, to, e)
+		if err != nil {
+			return nil, err
+		}
+		answer := done.(sent)
+		answer.Id = e.Id
+		return answer, nil
+	})
+}
+
+func (q *Queues) deleteMessage(_ string, from *queue, in request) (any, error) {
+	return struct{}{}, q.delete(from, in.ReceiptHandle)
+}
+
+func (q *Queues) deleteMessageBatch(_ string, from *queue, in request) (any, error) {
+	return inBatch("DeleteMessageBatch", in.Entries, func(e request) (any, error) {
+		return struct{ Id string }{e.Id}, q.delete(from, e.ReceiptHandle)
+	})
+}
+
+type received struct {
+	MessageId     string
+	ReceiptHandle string
+	MD5OfBody     string
+	Body          string
+	Attributes    map[string]string `json:",omitempty"`
+}
+
+func (q *Queues) receiveMessage(_ string, from *queue, in request) (any, error) {
+	n, err := within("MaxNumberOfMessages", in.MaxNumberOfMessages, 1, MaxBatch, 1)
+	if err != nil {
+		return nil, err
+	}
+	hide, err := within("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, defaultVisibility)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := within("WaitTimeSeconds", in.WaitTimeSeconds, 0, maxWait, 0); err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Messages []received `json:",omitempty"`
+	}
+	wanted := slices.Concat(in.MessageSystemAttributeNames, in.AttributeNames)
+	for _, m := range q.receive(from, n, time.Duration(hide)*time.Second) {
+		answer.Messages = append(answer.Messages, received{m.id, m.handle(), digest(m.body), m.body, only(wanted, map[string]string{
+			"ApproximateReceiveCount":          strconv.Itoa(m.count),
+			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
+			"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
+			"SenderId":                         account,
+		})})
+	}
+	return answer, nil
+}
+
+func (q *Queues) getQueueAttributes(name string, of *queue, in request) (any, error) {
+	visible, hidden := q.count(of)
+	all := map[string]string{
+		"ApproximateNumberOfMessages":           strconv.Itoa(visible),
+		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
+		"ApproximateNumberOfMessagesDelayed":    "0",
+		"MaximumMessageSize":                    strconv.Itoa(MaxMessage),
+		"VisibilityTimeout":                     strconv.Itoa(defaultVisibility),
+		"QueueArn":                              "arn:aws:sqs:" + q.region + ":" + account + ":" + name,
+	}
+	for _, wanted := range in.AttributeNames {
+		if _, known := all[wanted]; !known && wanted != "All" {
+			return nil, &Refusal{"InvalidAttributeName", "InvalidAttributeName", "Unknown Attribute " + wanted + "."}
+		}
+	}
+	return map[string]any{"Attributes": only(in.AttributeNames, all)}, nil
+}
+
+// only is the wanted ones of all attributes.
+func only(wanted []string, all map[string]string) map[string]string {
+	attributes := map[string]string{}
+	for name, value := range all {
+		if slices.Contains(wanted, name) || slices.Contains(wanted, "All") {
+			attributes[name] = value
+		}
+	}
+	return attributes
+}
+
+// digest is what the SDK holds a body against.
+func digest(body string) string {
+	sum := md5.Sum([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
