@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"dsync/infra/topology"
+	"dsync/internal/table/schema"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
