@@ -1,10 +1,34 @@
-// Command api is the Lambda function of that name; see infra/topology.
+// Command api is the Lambda function that serves the REST API.
 package main
 
 import (
+	"crypto/rand"
 	"os"
+	"time"
 
-	"dsync/internal/app"
+	"dsync/internal/api"
+	"dsync/internal/directory"
+	"dsync/internal/eventlog"
+	"dsync/internal/gateway"
+	"dsync/internal/lambdaenv"
+	"dsync/internal/scim"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
-func main() { app.Start(os.Getenv, app.API) }
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	e.Prime(t)
+	return gateway.NewHandler(api.New(api.Options{
+		Directories: directory.New(t, time.Now, rand.Reader, e.Log),
+		Events:      eventlog.New(t, time.Now),
+		SCIMBase:    scim.BasePath,
+		Now:         time.Now,
+		Log:         e.Log,
+	})), nil
+}

@@ -1,10 +1,25 @@
-// Command apikey is the Lambda function of that name; see infra/topology.
+// Command apikey is the Lambda function that creates API keys. It can write to
+// the table and do nothing else.
 package main
 
 import (
+	"crypto/rand"
 	"os"
+	"time"
 
-	"dsync/internal/app"
+	"dsync/internal/api"
+	"dsync/internal/directory"
+	"dsync/internal/lambdaenv"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
-func main() { app.Start(os.Getenv, app.APIKey) }
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	return lambda.NewHandler(api.KeyMaker(directory.New(t, time.Now, rand.Reader, e.Log))), nil
+}

@@ -1,10 +1,24 @@
-// Command jobs is the Lambda function of that name; see infra/topology.
+// Command jobs is the Lambda function that does long work one page at a time.
 package main
 
 import (
+	"crypto/rand"
 	"os"
+	"time"
 
-	"dsync/internal/app"
+	"dsync/internal/jobs"
+	"dsync/internal/lambdaenv"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
-func main() { app.Start(os.Getenv, app.Jobs) }
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	e.Prime(t)
+	return lambda.NewHandler(jobs.New(t, time.Now, rand.Reader, jobs.Trust, e.Log).Handle), nil
+}

@@ -1,10 +1,37 @@
-// Command redrive is the Lambda function of that name; see infra/topology.
+// Command redrive is the Lambda function that publishes events again.
 package main
 
 import (
 	"os"
+	"time"
 
-	"dsync/internal/app"
+	"dsync/internal/eventlog"
+	"dsync/internal/lambdaenv"
+	"dsync/internal/relay"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-func main() { app.Start(os.Getenv, app.Redrive) }
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	e.Prime(t)
+	bus, err := e.Required("EVENT_BUS_NAME")
+	if err != nil {
+		return nil, err
+	}
+	queue, err := e.Required("DEAD_LETTER_QUEUE_URL")
+	if err != nil {
+		return nil, err
+	}
+	events := eventbridge.NewFromConfig(e.AWS, func(o *eventbridge.Options) { o.BaseEndpoint = e.Endpoint("EVENTBRIDGE") })
+	queues := sqs.NewFromConfig(e.AWS, func(o *sqs.Options) { o.BaseEndpoint = e.Endpoint("SQS") })
+	r := relay.New(t, eventlog.New(t, time.Now), relay.NewBus(events, bus), relay.NewDeadLetters(queues, queue), time.Now, e.Log, e.Metrics)
+	return lambda.NewHandler(r.Redrive), nil
+}

@@ -1,10 +1,32 @@
-// Command users is the Lambda function of that name; see infra/topology.
+// Command users is the Lambda function that serves SCIM /Users.
 package main
 
 import (
+	"crypto/rand"
 	"os"
+	"time"
 
-	"dsync/internal/app"
+	"dsync/internal/directory"
+	"dsync/internal/gateway"
+	"dsync/internal/lambdaenv"
+	"dsync/internal/provider"
+
+	"github.com/aws/aws-lambda-go/lambda"
 )
 
-func main() { app.Start(os.Getenv, app.Users) }
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	e.Prime(t)
+	return gateway.NewHandler(provider.Options{
+		Directories: directory.New(t, time.Now, rand.Reader, e.Log),
+		Log:         e.Log,
+		Metrics:     e.Metrics,
+		Limits:      provider.DefaultLimits,
+		Now:         time.Now,
+	}.Users()), nil
+}

@@ -26,7 +26,7 @@ import (
 
 // Base is the path below which everything is SCIM; the next segment is the
 // directory's external key.
-const Base = "/scim/v2.0/"
+const Base = scim.BasePath
 
 // request is a request that was let in.
 type request struct {

@@ -2,13 +2,17 @@ package system
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
+	"time"
 
-	"dsync/internal/app"
 	"dsync/internal/awslocal/uuid"
+	"dsync/internal/directory"
+	"dsync/internal/table"
 )
 
 // What a first start creates.
@@ -28,7 +32,7 @@ func (p *parts) connect(ctx context.Context, o Options) error {
 		return err
 	}
 	if kept == nil {
-		c, err := app.Connect(ctx, s.Environment(), organizationName, directoryName, o.Extensions...)
+		c, err := Connect(ctx, table.New(s.db, s.TableName()), organizationName, directoryName, o.Extensions...)
 		if err != nil {
 			return fmt.Errorf("connecting the first directory: %w", err)
 		}
@@ -62,4 +66,24 @@ func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 		return "", errors.New("making an API key: the function's answer has no value")
 	}
 	return key.Value, nil
+}
+
+// Connection is what an IT admin pastes into Entra, and whose directory it is.
+type Connection struct {
+	OrganizationID string // org_…
+	DirectoryID    string // directory_…
+	ExternalKey    string // the last segment of the Tenant URL's path
+	Token          string // the Secret Token; it cannot be read again
+}
+
+// Connect creates an organization, an Entra directory in it whose users have
+// these custom schemas, and a token.
+func Connect(ctx context.Context, t *table.Table, organization, name string, extensions ...json.RawMessage) (Connection, error) {
+	s := directory.New(t, time.Now, rand.Reader, slog.New(slog.DiscardHandler))
+	o, err := s.CreateOrganization(ctx, organization)
+	if err != nil {
+		return Connection{}, err
+	}
+	d, secret, err := s.CreateDirectory(ctx, directory.NewDirectory{OrganizationID: o.ID, Name: name, Extensions: extensions})
+	return Connection{o.ID, d.ID, d.ExternalKey, secret}, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,8 +12,11 @@ import (
 	"dsync/infra/topology"
 	locallambda "dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/lambdaenv"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // buildFunctions gives each function the environment that the topology gives
@@ -40,20 +44,24 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (p *parts) inThisProcess(ctx context.Context) (map[string]lambda.Handler, error) {
-	handlers := map[string]lambda.Handler{}
-	for _, f := range p.topology.Functions {
-		build, ok := builders[f.Name]
-		if !ok {
-			return nil, fmt.Errorf("function %s is in the topology and not in this program", f.Name)
-		}
-		handler, err := build(ctx, p.system.environment(f.Environment))
-		if err != nil {
-			return nil, fmt.Errorf("function %s: %w", f.Name, err)
-		}
-		handlers[f.Name] = handler
+func (p *parts) inThisProcess(context.Context) (map[string]lambda.Handler, error) {
+	c := configuration{
+		table:   lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
+		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.Bus }),
+		bus:     p.system.values[topology.EventBusName],
+		queues:  sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.Queues }),
+		letters: p.system.values[topology.RelayDeadLettersURL],
+		log:     slog.New(slog.NewJSONHandler(p.functionLog, nil)),
 	}
-	return handlers, nil
+	built := map[string]lambda.Handler{}
+	for _, f := range p.topology.Functions {
+		build, ok := handlers[f.Name]
+		if !ok {
+			return nil, fmt.Errorf("function %s is in the topology but not in this program", f.Name)
+		}
+		built[f.Name] = build(c)
+	}
+	return built, nil
 }
 
 // inProcesses builds the functions' binaries and starts one process of each,

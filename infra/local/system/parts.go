@@ -17,7 +17,7 @@ import (
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
 
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
@@ -29,6 +29,7 @@ type parts struct {
 	system      *System
 	functionLog io.Writer
 	log         *slog.Logger
+	aws         aws.Config // the endpoints are in services
 	services    runtimeapi.Services
 	queues      *sqs.Queues
 	streams     *dynamodbstreams.Client
@@ -46,12 +47,8 @@ func (p *parts) startEngine(ctx context.Context, o Options) error {
 }
 
 func (p *parts) createTable(ctx context.Context, _ Options) error {
-	c, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return err
-	}
-	p.streams = dynamodbstreams.NewFromConfig(c)
-	p.system.db = dynamodb.NewFromConfig(c)
+	p.streams = dynamodbstreams.NewFromConfig(p.aws, func(o *dynamodbstreams.Options) { o.BaseEndpoint = &p.services.DynamoDB })
+	p.system.db = dynamodb.NewFromConfig(p.aws, func(o *dynamodb.Options) { o.BaseEndpoint = &p.services.DynamoDB })
 	name := p.topology.Table.Name + "-local"
 	if !p.system.folder.kept() {
 		// An engine that is somebody else's may have kept the last one.

@@ -2,13 +2,11 @@ package system
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"dsync/infra/topology"
-	"dsync/internal/awslocal/lambda/runtimeapi"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,7 +19,7 @@ func TestEveryFunctionIsHere(t *testing.T) {
 		inTopology = append(inTopology, f.Name)
 	}
 	slices.Sort(inTopology)
-	if diff := cmp.Diff(inTopology, slices.Sorted(maps.Keys(builders))); diff != "" {
+	if diff := cmp.Diff(inTopology, slices.Sorted(maps.Keys(handlers))); diff != "" {
 		t.Errorf("(-topology +registry)\n%s", diff)
 	}
 	mains, err := filepath.Glob("../../../functions/*/main.go")
@@ -51,34 +49,5 @@ func TestEnvironmentIsTheTopologys(t *testing.T) {
 				t.Errorf("%s sees %s=%q", f.Name, name, got)
 			}
 		}
-	}
-	for i, name := range all {
-		if got, want := s.Environment()(name), []string{"t", "b", "q"}[i]; got != want {
-			t.Errorf("the environment of all functions has %s=%q, want %q", name, got, want)
-		}
-	}
-}
-
-// The SDK reaches the machine whatever its user has configured, and the
-// process is left as it was.
-func TestEndpointsAreUndone(t *testing.T) {
-	t.Setenv("AWS_PROFILE", "company")
-	t.Setenv("AWS_REGION", "eu-central-1")
-	before := os.Environ()
-	undo, err := use(runtimeapi.Services{DynamoDB: "http://engine", Bus: "http://bus", Queues: "http://queues"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Getenv("AWS_PROFILE") != "" || os.Getenv("AWS_ENDPOINT_URL_EVENTBRIDGE") != "http://bus" || os.Getenv("AWS_ENDPOINT_URL_SQS") != "http://queues" {
-		t.Error("the variables are not set")
-	}
-	if err := undo(); err != nil {
-		t.Fatal(err)
-	}
-	after := os.Environ()
-	slices.Sort(before)
-	slices.Sort(after)
-	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("(-before +after)\n%s", diff)
 	}
 }

@@ -116,10 +116,3 @@ func (p *parts) giveUp(function string) func(eventsource.DeadLetter) error {
 		return p.queues.Send(deadLetters(function), string(body))
 	}
 }
-
-// useServices points the SDK of this process at the services.
-func (p *parts) useServices(context.Context, Options) error {
-	undo, err := use(p.services)
-	p.system.onStop(undo)
-	return err
-}

@@ -8,8 +8,9 @@
 // is delivered at least once, also when the machine is ended by kill -9
 // between the answer to a request and its event, if there is a data folder.
 //
-// The SDK's environment variables and the default loggers belong to the
-// System while it runs, so a process runs one at a time.
+// A System reads no environment variable of its process and changes neither
+// the environment, the standard streams nor the default logger. One process
+// can run several systems, each with its own port and data folder.
 package system
 
 import (
@@ -18,13 +19,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"dsync/infra/topology"
-	"dsync/internal/app"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/lambdaenv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -98,9 +100,10 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	p := &parts{
 		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
+		aws: lambdaenv.Config(region, runtimeapi.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
-		p.startEngine, p.startBus, p.startQueues, p.useServices, p.createTable, p.buildFunctions,
+		p.startEngine, p.startBus, p.startQueues, p.createTable, p.buildFunctions,
 		p.connect, p.startMappings, p.startOperator,
 	} {
 		if err := step(ctx, o); err != nil {
@@ -131,18 +134,10 @@ func (s *System) takeDown() error {
 
 func (s *System) onStop(f func() error) { s.undo = append(s.undo, f) }
 
-// Environment is what functions see of their environment, all taken together.
-func (s *System) Environment() func(name string) string {
-	all := map[string]topology.Reference{}
-	for _, f := range topology.Dsync().Functions {
-		for name, reference := range f.Environment {
-			all[name] = reference
-		}
-	}
-	return s.environment(all)
-}
+// TableName is the physical name of the table.
+func (s *System) TableName() string { return s.values[topology.TableName] }
 
-func (s *System) environment(variables map[string]topology.Reference) app.Environment {
+func (s *System) environment(variables map[string]topology.Reference) func(string) string {
 	return func(name string) string { return s.values[variables[name]] }
 }
 
@@ -164,7 +159,6 @@ func (s *System) openLog(user io.Writer) (io.Writer, error) {
 		s.onStop(f.Close)
 		w = f
 	}
-	s.onStop(useLog(w))
 	return w, nil
 }
 

@@ -77,24 +77,25 @@ func TestPurePackages(t *testing.T) {
 // internal packages know nothing of infra.
 func TestArrowsPointDown(t *testing.T) {
 	above := map[string][]string{
-		"gateway":      {"provider", "api", "directory", "table", "eventlog", "relay", "jobs", "dsync", "scim", "metric", "app"},
+		"gateway":      {"provider", "api", "directory", "table", "eventlog", "relay", "jobs", "dsync", "scim", "metric"},
 		"table/schema": {"*"},
+		"lambdaenv":    {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "scim"},
 		"scim":         {"*"},
 		"id":           {"*"},
 		"metric":       {"*"},
-		"dsync":        {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric", "app"},
-		"table":        {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "app"},
-		"eventlog":     {"gateway", "provider", "api", "directory", "relay", "jobs", "scim", "app"},
-		"directory":    {"gateway", "provider", "api", "eventlog", "relay", "jobs", "app"},
-		"provider":     {"api", "table", "eventlog", "relay", "jobs", "dsync", "app"},
-		"api":          {"provider", "table", "relay", "jobs", "app"},
-		"relay":        {"gateway", "provider", "api", "directory", "jobs", "app"},
-		"jobs":         {"gateway", "provider", "api", "directory", "eventlog", "relay", "app"},
+		"dsync":        {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric"},
+		"table":        {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync"},
+		"eventlog":     {"gateway", "provider", "api", "directory", "relay", "jobs", "scim"},
+		"directory":    {"gateway", "provider", "api", "eventlog", "relay", "jobs"},
+		"provider":     {"api", "table", "eventlog", "relay", "jobs", "dsync"},
+		"api":          {"provider", "table", "relay", "jobs"},
+		"relay":        {"gateway", "provider", "api", "directory", "jobs"},
+		"jobs":         {"gateway", "provider", "api", "directory", "eventlog", "relay"},
 	}
 	for _, p := range list(t, "./internal/...") {
 		name := strings.TrimPrefix(p.ImportPath, "dsync/internal/")
 		forbidden, known := above[name]
-		if !known && name != "app" && !forTests(p) {
+		if !known && !forTests(p) {
 			t.Errorf("internal/%s has no place among the packages: give it one here", name)
 		}
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
@@ -151,7 +152,7 @@ func TestFunctions(t *testing.T) {
 	for _, p := range list(t, "./functions/...") {
 		names = append(names, filepath.Base(p.Dir))
 		for _, imported := range p.Imports {
-			if strings.HasPrefix(imported, "dsync/") && imported != "dsync/internal/app" {
+			if strings.HasPrefix(imported, "dsync/functions") || strings.HasPrefix(imported, "dsync/infra") {
 				t.Errorf("%s imports %s", p.ImportPath, imported)
 			}
 		}

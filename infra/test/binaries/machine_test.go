@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"dsync/infra/local/system"
 	"dsync/infra/topology"
-	"dsync/internal/app"
 	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
@@ -20,6 +20,7 @@ import (
 	"dsync/internal/awslocal/uuid"
 	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
+	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -36,7 +37,7 @@ type machine struct {
 	events   chan event   // that left the bus
 
 	db        *dynamodb.Client
-	directory app.Connection
+	directory system.Connection
 }
 
 type event struct {
@@ -47,9 +48,9 @@ type event struct {
 func newMachine(t *testing.T, dir string) *machine {
 	t.Helper()
 	m := &machine{dir: dir, events: make(chan event, 100)}
-	db, table := dsynctest.Table(t)
+	db, name := dsynctest.Table(t)
 	m.db = db
-	m.values = map[topology.Reference]string{topology.TableName: table, topology.EventBusName: "dsync-test"}
+	m.values = map[topology.Reference]string{topology.TableName: name, topology.EventBusName: "dsync-test"}
 
 	engine, err := url.Parse(*db.Options().BaseEndpoint)
 	if err != nil {
@@ -64,10 +65,10 @@ func newMachine(t *testing.T, dir string) *machine {
 		})),
 	}
 
-	system := topology.Dsync()
+	rules := topology.Dsync().Rules
 	b, err := eventbridge.New(eventbridge.Options{
 		Name: "dsync-test", Region: "us-east-1",
-		Rules: []eventbridge.Rule{{Name: "every-event", Pattern: system.Rules[0].Pattern, Target: func(text json.RawMessage) error {
+		Rules: []eventbridge.Rule{{Name: "every-event", Pattern: rules[0].Pattern, Target: func(text json.RawMessage) error {
 			var e event
 			err := json.Unmarshal(text, &e)
 			m.events <- e
@@ -85,10 +86,7 @@ func newMachine(t *testing.T, dir string) *machine {
 	m.services.Queues = serve(t, queues)
 	m.values[topology.RelayDeadLettersURL] = sqs.URL(m.services.Queues, "relay")
 
-	for name, value := range m.services.Variables() {
-		t.Setenv(name, value) // for app.Connect
-	}
-	m.directory, err = app.Connect(t.Context(), func(string) string { return table }, "Example", "Entra ID")
+	m.directory, err = system.Connect(t.Context(), table.New(db, name), "Example", "Entra ID")
 	if err != nil {
 		t.Fatal(err)
 	}

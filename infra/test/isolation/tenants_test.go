@@ -207,7 +207,7 @@ func (w *world) records(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	pages := dynamodb.NewScanPaginator(w.DynamoDB(), &dynamodb.ScanInput{
-		TableName: aws.String(w.Environment()("TABLE_NAME")), ConsistentRead: aws.Bool(true),
+		TableName: aws.String(w.TableName()), ConsistentRead: aws.Bool(true),
 		FilterExpression:          aws.String("NOT begins_with(pk, :log)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":log": &types.AttributeValueMemberS{Value: "L"}},
 	})

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"dsync/infra/local/system"
-	"dsync/internal/app"
+	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -57,14 +57,14 @@ func (o onlyErrors) Write(line []byte) (int, error) {
 
 // tenant is a directory as Entra knows it.
 type tenant struct {
-	app.Connection
+	system.Connection
 	url string
 }
 
 // connect makes a directory of an organization of its own.
 func (m *machine) connect(t *testing.T, name string) tenant {
 	t.Helper()
-	c, err := app.Connect(t.Context(), m.Environment(), name, name)
+	c, err := system.Connect(t.Context(), table.New(m.DynamoDB(), m.TableName()), name, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func (m *machine) connect(t *testing.T, name string) tenant {
 // jobs go on by themselves.
 func (m *machine) items(t *testing.T) map[string]string {
 	t.Helper()
-	name, consistent := m.Environment()("TABLE_NAME"), true
+	name, consistent := m.TableName(), true
 	all := map[string]string{}
 	pages := dynamodb.NewScanPaginator(m.DynamoDB(), &dynamodb.ScanInput{
 		TableName: &name, ConsistentRead: &consistent,

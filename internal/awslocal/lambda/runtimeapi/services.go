@@ -1,6 +1,10 @@
 package runtimeapi
 
-import "os"
+import (
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
 
 // Services is where a machine's stand-ins for AWS's services are, as URLs.
 type Services struct {
@@ -9,6 +13,9 @@ type Services struct {
 	Bus      string
 	Queues   string
 }
+
+// Credentials are those of the local services, which accept any.
+var Credentials = aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}
 
 // Variables point an SDK at the services, and away from whatever AWS account
 // the user has configured.
@@ -19,8 +26,8 @@ func (s Services) Variables() map[string]string {
 		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.Bus,
 		"AWS_ENDPOINT_URL_SQS":              s.Queues,
 		"AWS_REGION":                        s.Region,
-		"AWS_ACCESS_KEY_ID":                 "local",
-		"AWS_SECRET_ACCESS_KEY":             "local",
+		"AWS_ACCESS_KEY_ID":                 Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":             Credentials.SecretAccessKey,
 		"AWS_EC2_METADATA_DISABLED":         "true",
 		"AWS_CONFIG_FILE":                   os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE":       os.DevNull,
