@@ -275,7 +275,7 @@ func TestOperator(t *testing.T) {
 			t.Errorf("no operator invokes %s", function)
 		}
 	}
-	var letters, byRange relay.Order
+	var letters, byRange relay.Request
 	strictly(t, "samples/operator/redrive-dead-letters.json", &letters)
 	strictly(t, "samples/operator/redrive-range.json", &byRange)
 	if !letters.DeadLetters || byRange.DeadLetters || !byRange.RangeEnd.After(byRange.RangeStart) {

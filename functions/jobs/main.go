@@ -20,5 +20,5 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
-	return lambda.NewHandler(jobs.New(t, time.Now, rand.Reader, jobs.Trust, e.Log).Handle), nil
+	return lambda.NewHandler(jobs.New(t, time.Now, rand.Reader, jobs.TokenTrust, e.Log).Handle), nil
 }

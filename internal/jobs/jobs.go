@@ -1,7 +1,9 @@
-// Package jobs does long work a page at a time. A job is a record: creating it
-// starts the first step through the stream, and each step ends by writing the
-// record, which starts the next. So it survives crashes, needs no queue, and a
-// step that is delivered twice is done once.
+// Package jobs does long work one page at a time. A job is a record of the
+// table. Creating the record starts the first step through the stream. Each
+// step ends with a write of the record, which starts the next step.
+//
+// Promises: a job survives crashes and needs no queue. A step that is delivered
+// twice is done once.
 package jobs
 
 import (
@@ -17,33 +19,35 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// page is how many records a step deals with: 20 writes of 25.
+// page is the number of records of one step: 20 BatchWriteItem calls of 25.
 const page = 500
 
-// Trust is how long after a change of a directory a function may still act as
-// if it had not been: 5 seconds it trusts a token, and 10 it may then run.
-const Trust = 16 * time.Second
+// TokenTrust is how long a function may still act on the old state after a
+// directory changed: it caches a token for 5 seconds, and a request may then
+// run for 10 seconds. One second is added for the clocks.
+const TokenTrust = 16 * time.Second
 
-// maxWait bounds how long a step waits: less than a function's timeout.
+// maxWait is the longest wait within a step. It is shorter than the timeout of
+// the function.
 const maxWait = 20 * time.Second
 
 // Worker runs jobs. It is safe for concurrent use.
 type Worker struct {
-	table   *table.Table
-	now     func() time.Time
-	entropy io.Reader
-	trust   time.Duration
-	log     *slog.Logger
+	table      *table.Table
+	now        func() time.Time
+	entropy    io.Reader
+	tokenTrust time.Duration
+	log        *slog.Logger
 }
 
-// New returns a worker on the table. entropy is the source of ids, trust is
-// Trust outside tests.
-func New(t *table.Table, now func() time.Time, entropy io.Reader, trust time.Duration, log *slog.Logger) *Worker {
-	return &Worker{t, now, entropy, trust, log}
+// New returns a worker on the table. entropy is the source of ids. tokenTrust
+// is TokenTrust outside tests.
+func New(t *table.Table, now func() time.Time, entropy io.Reader, tokenTrust time.Duration, log *slog.Logger) *Worker {
+	return &Worker{t, now, entropy, tokenTrust, log}
 }
 
-// Handle does one step of each job in the batch. It fails when a step fails:
-// then the batch comes again, and steps that were done are recognised.
+// Handle does one step of each job in the batch. It fails if a step fails.
+// Lambda then retries the batch; completed steps are recognised and skipped.
 func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
 	for _, record := range batch.Records {
 		job, err := table.ReadJob(record.Change)
@@ -60,18 +64,18 @@ func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
 	return nil
 }
 
-// progress is what a step has done.
+// progress is the result of a step.
 type progress struct {
-	done   int    // how many records it has dealt with
-	cursor string // where the next step begins
-	end    bool
+	records int    // number of records processed
+	cursor  string // start of the next step
+	end     bool
 }
 
-// step does one page of what the job is about.
+// step processes one page of the job.
 func (w *Worker) step(ctx context.Context, job table.Job) error {
 	current, err := w.table.Job(ctx, job.ID)
 	if errors.Is(err, table.ErrNotFound) || err == nil && current.Steps != job.Steps {
-		return nil // this step was done before
+		return nil // this step is complete
 	} else if err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func (w *Worker) step(ctx context.Context, job table.Job) error {
 	}
 	at := w.now().UTC().Truncate(time.Millisecond)
 	job.Steps++
-	job.Done += p.done
+	job.Done += p.records
 	job.Cursor, job.Modified = p.cursor, at
 	if p.end {
 		job.State, job.TTL = table.JobDone, at.Add(table.DeletedRetention).Unix()
@@ -103,17 +107,18 @@ func (w *Worker) step(ctx context.Context, job table.Job) error {
 	return nil
 }
 
-// clearMemberships removes a page of memberships of what was deleted.
+// clearMemberships removes a page of memberships of a deleted user or group.
 func (w *Worker) clearMemberships(ctx context.Context, job table.Job) (progress, error) {
 	n, err := w.table.ClearMemberships(ctx, job.Kind, job.DirectoryID, job.Subject, page)
-	return progress{done: n, end: n == 0}, err
+	return progress{records: n, end: n == 0}, err
 }
 
-// announce tells consumers of a page of memberships of a user who returned.
+// announce makes events for a page of memberships of a user who became visible
+// to consumers again.
 func (w *Worker) announce(ctx context.Context, job table.Job) (progress, error) {
 	user, err := w.table.Resource(ctx, table.User, job.DirectoryID, job.Subject)
 	if errors.Is(err, table.ErrNotFound) || err == nil && user.Hidden {
-		return progress{end: true}, nil // gone again
+		return progress{end: true}, nil // deleted or hidden since
 	} else if err != nil {
 		return progress{}, err
 	}
@@ -131,21 +136,22 @@ func (w *Worker) announce(ctx context.Context, job table.Job) (progress, error) 
 	return progress{len(kept), cursor, cursor == ""}, nil
 }
 
-// announcePage is how many memberships one step reads; each may be a write.
+// announcePage is the number of memberships that one step reads. Each may cost
+// a write.
 const announcePage = 100
 
-// purge removes a page of the records of a deleted directory. It begins when
-// the directory's log has its end, because events of what was before need the
-// records, and when no function can still write to the directory.
+// purge removes a page of the records of a deleted directory. It starts after
+// the end of the directory's log, because earlier events are derived from the
+// records, and after the last function can have written to the directory.
 func (w *Worker) purge(ctx context.Context, job table.Job) (progress, error) {
 	if job.Done == 0 {
-		if ready, err := w.mayPurge(ctx, job); !ready || err != nil {
+		if ready, err := w.waitForLog(ctx, job); !ready || err != nil {
 			return progress{}, err
 		}
 	}
 	n, err := w.table.Purge(ctx, job.DirectoryID, page)
 	if err != nil || n > 0 {
-		return progress{done: n}, err
+		return progress{records: n}, err
 	}
 	d, err := w.table.Directory(ctx, job.DirectoryID)
 	if errors.Is(err, table.ErrNotFound) {
@@ -153,26 +159,27 @@ func (w *Worker) purge(ctx context.Context, job table.Job) (progress, error) {
 	} else if err != nil {
 		return progress{}, err
 	}
-	return progress{done: 1, end: true}, w.table.RemoveDirectory(ctx, d)
+	return progress{records: 1, end: true}, w.table.RemoveDirectory(ctx, d)
 }
 
-// abandon is when a purge no longer waits for the log: the stream has lost by
-// then what the log could not take.
-const abandon = 48 * time.Hour
+// maxLogWait is how long a purge waits for the end of the log. By then the
+// stream has lost the records that the log could not take: it keeps 24 hours.
+const maxLogWait = 48 * time.Hour
 
-// mayPurge waits a while for the purge to be possible, and reports whether it is.
-func (w *Worker) mayPurge(ctx context.Context, job table.Job) (bool, error) {
+// waitForLog waits until the purge may start, up to maxWait, and reports
+// whether it may.
+func (w *Worker) waitForLog(ctx context.Context, job table.Job) (bool, error) {
 	heads, err := w.table.LogHeads(ctx, []string{job.DirectoryID})
 	if err != nil {
 		return false, err
 	}
-	if !heads[job.DirectoryID].End && w.now().Before(job.Created.Add(abandon)) {
-		return false, w.wait(ctx, w.trust/8)
+	if !heads[job.DirectoryID].End && w.now().Before(job.Created.Add(maxLogWait)) {
+		return false, w.wait(ctx, w.tokenTrust/8)
 	}
-	return true, w.wait(ctx, job.Created.Add(w.trust).Sub(w.now()))
+	return true, w.wait(ctx, job.Created.Add(w.tokenTrust).Sub(w.now()))
 }
 
-// wait waits, but not longer than a step may.
+// wait waits for d, at most for maxWait.
 func (w *Worker) wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(min(d, maxWait))
 	defer timer.Stop()

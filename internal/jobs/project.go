@@ -4,28 +4,29 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"dsync/internal/dsync"
 	"dsync/internal/id"
 	"dsync/internal/scim"
 	"dsync/internal/table"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// projectPage is how many users or groups a step shows anew, and
-	// projectWriters how many of them at once.
+	// projectPage is the number of users or groups of one step, projectWriters
+	// the number of concurrent writes.
 	projectPage    = 250
 	projectWriters = 8
 )
 
-// project gives a page of users, then of groups, the directory's view of them.
-// It begins when no function can still write with the view before. What is
-// shown differently has a new version and time, and so an event.
+// project writes the directory's view to a page of users, then of groups. It
+// starts after the last function can have written with the old view. A resource
+// that looks different gets a new version and time, and so an event.
 func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if job.Cursor == "" {
-		if err := w.wait(ctx, job.Created.Add(w.trust).Sub(w.now())); err != nil {
+		if err := w.wait(ctx, job.Created.Add(w.tokenTrust).Sub(w.now())); err != nil {
 			return progress{}, err
 		}
 	}
@@ -39,7 +40,7 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if err != nil {
 		return progress{}, err
 	}
-	// The cursor is a kind and the id that the last step ended with.
+	// The cursor is a kind and the last id of the previous step.
 	kind, last := table.User, job.Cursor
 	if rest, groups := strings.CutPrefix(job.Cursor, string(table.Group)+" "); groups {
 		kind, last = table.Group, rest
@@ -52,10 +53,10 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if err != nil {
 		return progress{}, err
 	}
-	if err := w.each(list, func(r table.Resource) error { return w.show(ctx, job, r, d.View, view) }); err != nil {
+	if err := w.each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, d.View, view) }); err != nil {
 		return progress{}, err
 	}
-	p := progress{done: len(list)}
+	p := progress{records: len(list)}
 	switch {
 	case len(list) == projectPage && kind == table.User:
 		p.cursor = list[len(list)-1].ID
@@ -69,49 +70,44 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	return p, nil
 }
 
-// each deals with all of the list, several at once, and returns the errors.
+// each calls do for every resource, several at once, and returns the first
+// error.
 func (w *Worker) each(list []table.Resource, do func(table.Resource) error) error {
-	errs := make([]error, len(list))
-	slots := make(chan struct{}, projectWriters)
-	var wg sync.WaitGroup
-	for i, r := range list {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(r)
-		})
+	var group errgroup.Group
+	group.SetLimit(projectWriters)
+	for _, r := range list {
+		group.Go(func() error { return do(r) })
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	return group.Wait()
 }
 
-// show gives one user or group the view. It begins anew when somebody else has
-// written it in between.
-func (w *Worker) show(ctx context.Context, job table.Job, r table.Resource, encoded string, view dsync.View) error {
+// projectOne writes the view to one user or group. It retries if another write
+// came in between.
+func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource, encoded string, view dsync.View) error {
 	for {
 		if r.View == encoded {
 			return nil
 		}
-		next, follow, err := w.shown(job, r, encoded, view)
+		next, follow, err := w.projected(job, r, encoded, view)
 		if err != nil {
 			return err
 		}
 		if err := w.table.Update(ctx, r.Version, next, follow...); !errors.Is(err, table.ErrStale) {
 			return err
 		}
-		again, err := w.table.Resource(ctx, r.Kind, r.DirectoryID, r.ID)
+		current, err := w.table.Resource(ctx, r.Kind, r.DirectoryID, r.ID)
 		if errors.Is(err, table.ErrNotFound) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		r = again
+		r = current
 	}
 }
 
-// shown is the record under the view, and the job that follows if its user is
-// shown to consumers again.
-func (w *Worker) shown(job table.Job, r table.Resource, encoded string, view dsync.View) (next table.Resource, follow []table.Job, err error) {
+// projected returns the record with the view, and the job that announces its
+// memberships if the user becomes visible again.
+func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.View) (next table.Resource, follow []table.Job, err error) {
 	doc, err := scim.Decode(r.Document)
 	if err != nil {
 		return r, nil, err
@@ -128,10 +124,10 @@ func (w *Worker) shown(job table.Job, r table.Resource, encoded string, view dsy
 	if r.Kind == table.User {
 		change, hidden = dsync.UserChange, view.Hides(doc)
 	}
-	was := dsync.Resource{ID: r.ID, Document: doc, Created: r.Created, Updated: r.Modified, View: before}
-	is := was
-	is.View = view
-	if change(&was, &is) != nil {
+	old := dsync.Resource{ID: r.ID, Document: doc, Created: r.Created, Updated: r.Modified, View: before}
+	updated := old
+	updated.View = view
+	if change(&old, &updated) != nil {
 		next.Modified = at
 	}
 	next.Hidden = hidden

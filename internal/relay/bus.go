@@ -16,39 +16,40 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Source is the `source` of all events on the bus.
+// Source is the source field of all events on the bus.
 const Source = "dsync"
 
 // Limits of PutEvents.
 const (
 	maxEntries = 10
-	// maxSize bounds a request in bytes: some Regions still take 256 KB only.
-	// An event above it is published without its raw attributes.
+	// maxSize is the largest request, in bytes. Some Regions accept only
+	// 256 KB. A larger event is published without its raw attributes.
 	maxSize = 256 << 10
 )
 
-// Bus puts events on an EventBridge bus.
+// Bus publishes events on an EventBridge bus.
 type Bus struct {
 	api  *eventbridge.Client
 	name string
 }
 
-// NewBus returns the bus of that name.
+// NewBus returns a publisher for the bus with that name.
 func NewBus(api *eventbridge.Client, name string) *Bus { return &Bus{api, name} }
 
-// parking takes an entry that the bus will never take.
-type parking func(ctx context.Context, e entry, reason error) error
+// parkEventFunc stores an entry that EventBridge rejects permanently.
+type parkEventFunc func(ctx context.Context, e entry, reason error) error
 
-// publish puts the entries on the bus and parks those that it refuses for
-// good. When some cannot be published now, it returns them and why.
-func (b *Bus) publish(ctx context.Context, entries []entry, park parking) (sent int, rest []entry, err error) {
+// publish puts the entries on the bus and parks those that EventBridge rejects
+// permanently. If some cannot be published now, rest holds them and err says
+// why.
+func (b *Bus) publish(ctx context.Context, entries []entry, park parkEventFunc) (sent int, rest []entry, err error) {
 	for i := range entries {
 		if err := entries[i].shrink(); err != nil {
 			return 0, entries, err
 		}
 	}
 	for len(entries) > 0 {
-		n := together(entries)
+		n := batchSize(entries)
 		left, err := b.put(ctx, entries[:n], park)
 		sent += n - len(left)
 		if err != nil {
@@ -59,16 +60,17 @@ func (b *Bus) publish(ctx context.Context, entries []entry, park parking) (sent 
 	return sent, nil, nil
 }
 
-// attempts of one PutEvents before the batch is given back.
-const attempts = 5
+// maxPutAttempts is how often one PutEvents call is tried before its entries
+// are returned to the caller.
+const maxPutAttempts = 5
 
-// put repeats the entries that fail, in their order, and returns those that
-// are left. The SDK repeats calls that fail as a whole.
-func (b *Bus) put(ctx context.Context, entries []entry, park parking) (left []entry, err error) {
+// put retries failed entries, in their order, and returns those that still
+// fail. The SDK retries calls that fail as a whole.
+func (b *Bus) put(ctx context.Context, entries []entry, park parkEventFunc) (left []entry, err error) {
 	for attempt := 1; ; attempt++ {
 		out, err := b.api.PutEvents(ctx, b.input(entries))
-		if refused(err) {
-			return b.alone(ctx, entries, park, err)
+		if isRejected(err) {
+			return b.sendSingly(ctx, entries, park, err)
 		} else if err != nil {
 			return entries, err
 		}
@@ -78,7 +80,7 @@ func (b *Bus) put(ctx context.Context, entries []entry, park parking) (left []en
 				continue
 			}
 			reason := fmt.Errorf("%s: %s", *result.ErrorCode, aws.ToString(result.ErrorMessage))
-			if forGood[*result.ErrorCode] {
+			if permanent[*result.ErrorCode] {
 				if err := park(ctx, entries[i], reason); err != nil {
 					return append(failed, entries[i:]...), err
 				}
@@ -86,7 +88,7 @@ func (b *Bus) put(ctx context.Context, entries []entry, park parking) (left []en
 			}
 			failed, err = append(failed, entries[i]), reason
 		}
-		if len(failed) == 0 || attempt == attempts {
+		if len(failed) == 0 || attempt == maxPutAttempts {
 			return failed, err
 		}
 		entries = failed
@@ -98,18 +100,18 @@ func (b *Bus) put(ctx context.Context, entries []entry, park parking) (left []en
 	}
 }
 
-// forGood are the errors of an entry that repeating does not help against.
-var forGood = map[string]bool{"MalformedDetail": true, "InvalidArgument": true, "InvalidEventDetail": true, "NotAuthorizedForSourceException": true, "NotAuthorizedForDetailTypeException": true}
+// permanent holds the error codes of an entry that no retry can fix.
+var permanent = map[string]bool{"MalformedDetail": true, "InvalidArgument": true, "InvalidEventDetail": true, "NotAuthorizedForSourceException": true, "NotAuthorizedForDetailTypeException": true}
 
-// refused reports whether a call is refused for what is in it.
-func refused(err error) bool {
+// isRejected reports whether a call fails because of its content.
+func isRejected(err error) bool {
 	var e smithy.APIError
 	return errors.As(err, &e) && (e.ErrorCode() == "ValidationException" || e.ErrorCode() == "RequestEntityTooLarge" || e.ErrorCode() == "413")
 }
 
-// alone finds the entry that a call was refused for, by sending each alone,
-// and parks it.
-func (b *Bus) alone(ctx context.Context, entries []entry, park parking, reason error) (left []entry, err error) {
+// sendSingly sends each entry in a call of its own, to find the one that was
+// rejected, and parks that one.
+func (b *Bus) sendSingly(ctx context.Context, entries []entry, park parkEventFunc, reason error) (left []entry, err error) {
 	if len(entries) == 1 {
 		if err := park(ctx, entries[0], reason); err != nil {
 			return entries, err
@@ -138,11 +140,11 @@ func (b *Bus) input(entries []entry) *eventbridge.PutEventsInput {
 	return in
 }
 
-// size is what PutEvents counts.
+// size returns the size of the entry in bytes, as PutEvents counts it.
 func (e *entry) size() int { return len(e.Detail) + len(e.Name) + len(Source) + 14 }
 
-// shrink leaves out the raw attributes of an event that is too large for the
-// bus, and says so in its context. The log has it whole.
+// shrink removes the raw attributes of an event that is too large for the bus
+// and notes that in its context. The log keeps the whole event.
 func (e *entry) shrink() error {
 	if e.size() <= maxSize {
 		return nil
@@ -162,31 +164,33 @@ func (e *entry) shrink() error {
 	return err
 }
 
-// touches names the resources that an event is about.
-type touches struct {
+// subjects are the resources of an event.
+type subjects struct {
 	user, group string
 	directory   bool
 }
 
-// together is how many of the first entries may go in one call. Any of them
-// can fail alone, so none may depend on another: not two of one resource, no
-// membership with its user or its group, and nothing with its directory.
-func together(entries []entry) int {
+// batchSize returns how many of the first entries one call may contain. Each
+// entry of a call can fail alone, so no entry may depend on another one: a call
+// contains at most one event of a resource, no membership together with its
+// user or group, and no event of a directory together with others of it.
+func batchSize(entries []entry) int {
 	size := 0
 	users, groups := map[string]bool{}, map[string]bool{} // of their own events
 	inUser, inGroup := map[string]bool{}, map[string]bool{}
-	edges := map[touches]bool{}
+	edges := map[subjects]bool{}
 	inDirectory, directories := map[string]bool{}, map[string]bool{}
 	for i, e := range entries {
-		if size += e.size(); i == maxEntries || i > 0 && size > maxSize {
+		size += e.size()
+		if i == maxEntries || i > 0 && size > maxSize {
 			return i
 		}
-		u, g, d := e.user, e.group, e.DirectoryID
-		if directories[d] || e.directory && inDirectory[d] {
+		u, g, d := e.about.user, e.about.group, e.DirectoryID
+		if directories[d] || e.about.directory && inDirectory[d] {
 			return i
 		}
 		switch {
-		case e.directory:
+		case e.about.directory:
 			directories[d] = true
 		case g == "":
 			if users[u] || inUser[u] {
@@ -199,10 +203,10 @@ func together(entries []entry) int {
 			}
 			groups[g] = true
 		default:
-			if users[u] || groups[g] || edges[e.touches] {
+			if users[u] || groups[g] || edges[e.about] {
 				return i
 			}
-			inUser[u], inGroup[g], edges[e.touches] = true, true, true
+			inUser[u], inGroup[g], edges[e.about] = true, true, true
 		}
 		inDirectory[d] = true
 	}

@@ -16,25 +16,25 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// entry is an event on its way to the log and to the bus.
+// entry is an event to append and to publish.
 type entry struct {
 	eventlog.Entry
-	event   dsync.Event
-	at      time.Time // of the change, as the function that made it saw the clock
-	touches           // which resources it is about
+	event dsync.Event
+	at    time.Time // of the change, by the clock of the function that made it
+	about subjects  // the resources of the event
 }
 
-// errSubjects: a membership cannot be told, because its user or group is no
-// longer in the table.
+// errSubjects reports that a membership event cannot be derived: its user or
+// group is no longer in the table.
 var errSubjects = errors.New("the user or group of the membership is not in the table")
 
-// parkRecord puts a record aside of which no event can be made.
-type parkRecord func(ctx context.Context, record events.DynamoDBEventRecord, reason error) error
+// parkFunc stores a record from which no event can be derived.
+type parkFunc func(ctx context.Context, record events.DynamoDBEventRecord, reason error) error
 
-// derive makes the events of a batch, in the order of its records. A record of
-// which no event can be made is parked. If even that fails it stops there and
-// returns the record's sequence number: what stands before it can go on.
-func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord, park parkRecord) (list []entry, failed string, err error) {
+// derive returns the events of a batch, in the order of its records. It parks
+// a record from which no event can be derived. If parking fails, it stops and
+// returns the record's sequence number; the events before it are valid.
+func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord, park parkFunc) (list []entry, failed string, err error) {
 	changes := make([]table.Change, len(records))
 	unreadable := make([]error, len(records))
 	var members []table.Membership
@@ -43,12 +43,12 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 			members = append(members, *changes[i].NewMembership)
 		}
 	}
-	// A membership event carries user and group: one read for the whole batch.
+	// A membership event contains user and group: one read for the whole batch.
 	subjects, err := r.table.Subjects(ctx, members)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := r.repair(ctx, members, subjects); err != nil {
+	if err := r.repairMemberships(ctx, members, subjects); err != nil {
 		return nil, "", err
 	}
 	for i, c := range changes {
@@ -57,13 +57,13 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 		if reason == nil {
 			e, reason = r.eventOf(ctx, c, records[i].Change, subjects)
 		}
-		var temporary failure
+		var temporary temporaryError
 		switch {
 		case errors.As(reason, &temporary):
 			return list, records[i].Change.SequenceNumber, nil
 		case reason != nil:
 			if err := park(ctx, records[i], reason); err != nil {
-				r.log.LogAttrs(ctx, slog.LevelError, "not parked", slog.String("error", table.Redact(err)))
+				r.log.LogAttrs(ctx, slog.LevelError, "parking failed", slog.String("error", table.Redact(err)))
 				return list, records[i].Change.SequenceNumber, nil
 			}
 		case e != nil:
@@ -73,24 +73,27 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 	return list, "", nil
 }
 
-// repair sets right what was written behind the back of another change, which
-// is seen here because every membership comes by: it removes memberships of
-// users and groups that are deleted (the job of the deletion removes those it
-// finds), and announces those that were hidden with a user who is shown by now.
-func (r *Relay) repair(ctx context.Context, members []table.Membership, subjects map[string]table.Resource) error {
-	var left []table.Membership
+// repairMemberships corrects memberships that were written concurrently with
+// another change. Every membership record passes here, so none is missed:
+//
+//   - It removes memberships of deleted users and groups. The deletion's job
+//     removes only those that it finds.
+//   - It announces memberships that were written while their user was hidden
+//     if the user is visible now.
+func (r *Relay) repairMemberships(ctx context.Context, members []table.Membership, subjects map[string]table.Resource) error {
+	var orphans []table.Membership
 	for _, m := range members {
 		user, group := subjects[m.UserID], subjects[m.GroupID]
 		switch {
 		case m.Deleted:
 		case user.Deleted || group.Deleted:
-			left = append(left, m)
+			orphans = append(orphans, m)
 		case m.Hidden && user.ID != "":
-			shown, err := resource(&user)
+			current, err := resource(&user)
 			if err != nil {
 				return err
 			}
-			if shown.View.Hides(shown.Document) {
+			if current.View.Hides(current.Document) {
 				continue
 			}
 			if err := r.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
@@ -98,13 +101,13 @@ func (r *Relay) repair(ctx context.Context, members []table.Membership, subjects
 			}
 		}
 	}
-	return r.table.RemoveMemberships(ctx, left)
+	return r.table.RemoveMemberships(ctx, orphans)
 }
 
-// failure is an error that may be over when the record comes again.
-type failure struct{ error }
+// temporaryError is an error that a retry of the record may fix.
+type temporaryError struct{ error }
 
-// eventOf makes the event that a change means, or nil.
+// eventOf returns the event of a change, or nil if consumers see no change.
 func (r *Relay) eventOf(ctx context.Context, c table.Change, record events.DynamoDBStreamRecord, subjects map[string]table.Resource) (*entry, error) {
 	e := entry{Entry: eventlog.Entry{Sequence: record.SequenceNumber, Changed: record.ApproximateCreationDateTime.Time}}
 	var err error
@@ -115,14 +118,14 @@ func (r *Relay) eventOf(ctx context.Context, c table.Change, record events.Dynam
 	var change *dsync.Change
 	switch {
 	case c.NewResource != nil:
-		change, err = e.ofResource(c.OldResource, c.NewResource)
+		change, err = e.resourceChange(c.OldResource, c.NewResource)
 	case c.NewMembership != nil:
-		change, err = e.ofMembership(c.OldMembership, c.NewMembership, subjects)
+		change, err = e.membershipChange(c.OldMembership, c.NewMembership, subjects)
 		if errors.Is(err, errSubjects) {
-			return r.recall(ctx, e)
+			return r.findLogged(ctx, e)
 		}
 	case c.NewDirectory != nil:
-		change, err = r.ofDirectory(ctx, &e, c.OldDirectory, c.NewDirectory)
+		change, err = r.directoryChange(ctx, &e, c.OldDirectory, c.NewDirectory)
 	}
 	if change == nil || err != nil {
 		return nil, err
@@ -132,35 +135,35 @@ func (r *Relay) eventOf(ctx context.Context, c table.Change, record events.Dynam
 	return &e, err
 }
 
-// about fills in whose change it is.
-func (e *entry) about(dir, org string, at time.Time, actor table.Actor) {
+// setContext sets the directory, the time and the actor of the change.
+func (e *entry) setContext(dir, org string, at time.Time, actor table.Actor) {
 	e.DirectoryID, e.OrganizationID, e.at = dir, org, at
 	e.event.CreatedAt, e.event.Context = scim.Timestamp(at), dsync.Context{RequestID: actor.RequestID, TokenID: actor.TokenID}
 }
 
-func (e *entry) ofResource(old, new *table.Resource) (*dsync.Change, error) {
-	e.about(new.DirectoryID, new.OrganizationID, new.Modified, new.Actor)
-	was, err := resource(old)
+func (e *entry) resourceChange(old, updated *table.Resource) (*dsync.Change, error) {
+	e.setContext(updated.DirectoryID, updated.OrganizationID, updated.Modified, updated.Actor)
+	oldView, err := resource(old)
 	if err != nil {
 		return nil, err
 	}
-	is, err := resource(new)
+	newView, err := resource(updated)
 	if err != nil {
 		return nil, err
 	}
-	if new.Kind == table.User {
-		e.touches = touches{user: new.ID}
-		return dsync.UserChange(was, is), nil
+	if updated.Kind == table.User {
+		e.about = subjects{user: updated.ID}
+		return dsync.UserChange(oldView, newView), nil
 	}
-	e.touches = touches{group: new.ID}
-	return dsync.GroupChange(was, is), nil
+	e.about = subjects{group: updated.ID}
+	return dsync.GroupChange(oldView, newView), nil
 }
 
-func (e *entry) ofMembership(old, new *table.Membership, subjects map[string]table.Resource) (*dsync.Change, error) {
-	e.about(new.DirectoryID, new.OrganizationID, new.At, new.Actor)
-	e.touches = touches{user: new.UserID, group: new.GroupID}
-	userRecord, known := subjects[new.UserID]
-	groupRecord, also := subjects[new.GroupID]
+func (e *entry) membershipChange(old, updated *table.Membership, records map[string]table.Resource) (*dsync.Change, error) {
+	e.setContext(updated.DirectoryID, updated.OrganizationID, updated.At, updated.Actor)
+	e.about = subjects{user: updated.UserID, group: updated.GroupID}
+	userRecord, known := records[updated.UserID]
+	groupRecord, also := records[updated.GroupID]
 	if !known || !also {
 		return nil, errSubjects
 	}
@@ -172,14 +175,14 @@ func (e *entry) ofMembership(old, new *table.Membership, subjects map[string]tab
 	if err != nil {
 		return nil, err
 	}
-	return dsync.MembershipChange(membership(old), *membership(new), *user, *group), nil
+	return dsync.MembershipChange(membership(old), *membership(updated), *user, *group), nil
 }
 
-// recall is the event of a membership whose user and group were purged since.
-// The purge waits for the end of the directory's log, so the event is there,
-// or it belongs behind the end.
-func (r *Relay) recall(ctx context.Context, e entry) (*entry, error) {
-	detail, err := r.events.Find(ctx, e.DirectoryID, e.ID)
+// findLogged returns the event of a membership whose user and group have been
+// purged. The purge starts after the directory's log has ended. So the event
+// is in the log already, or it comes after the end and is dropped.
+func (r *Relay) findLogged(ctx context.Context, e entry) (*entry, error) {
+	detail, err := r.eventLog.Find(ctx, e.DirectoryID, e.ID)
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(detail, &e.event); err != nil {
@@ -188,11 +191,11 @@ func (r *Relay) recall(ctx context.Context, e entry) (*entry, error) {
 		e.Name, e.Detail = e.event.Name, detail
 		return &e, nil
 	case !errors.Is(err, table.ErrNotFound):
-		return nil, failure{err}
+		return nil, temporaryError{err}
 	}
 	heads, err := r.table.LogHeads(ctx, []string{e.DirectoryID})
 	if err != nil {
-		return nil, failure{err}
+		return nil, temporaryError{err}
 	}
 	if heads[e.DirectoryID].End {
 		return nil, nil
@@ -200,25 +203,25 @@ func (r *Relay) recall(ctx context.Context, e entry) (*entry, error) {
 	return nil, errSubjects
 }
 
-func (r *Relay) ofDirectory(ctx context.Context, e *entry, old, new *table.Directory) (*dsync.Change, error) {
-	e.about(new.ID, new.OrganizationID, new.Modified, new.Actor)
-	e.touches = touches{directory: true}
-	is := directory(new)
-	if old != nil && old.Pending && !new.Pending {
-		o, err := r.table.Organization(ctx, new.OrganizationID)
+func (r *Relay) directoryChange(ctx context.Context, e *entry, old, updated *table.Directory) (*dsync.Change, error) {
+	e.setContext(updated.ID, updated.OrganizationID, updated.Modified, updated.Actor)
+	e.about = subjects{directory: true}
+	view := directory(updated)
+	if old != nil && old.Pending && !updated.Pending {
+		o, err := r.table.Organization(ctx, updated.OrganizationID)
 		if err != nil && !errors.Is(err, table.ErrNotFound) {
-			return nil, failure{err}
+			return nil, temporaryError{err}
 		}
 		for _, d := range o.Domains {
-			is.Domains = append(is.Domains, dsync.Domain{ID: d.ID, Domain: d.Domain})
+			view.Domains = append(view.Domains, dsync.Domain{ID: d.ID, Domain: d.Domain})
 		}
 	}
-	change := dsync.DirectoryChange(directory(old), is)
+	change := dsync.DirectoryChange(directory(old), view)
 	e.End = change != nil && change.Name == dsync.DirectoryDeleted
 	return change, nil
 }
 
-// resource is a record as events see it.
+// resource converts a record.
 func resource(r *table.Resource) (*dsync.Resource, error) {
 	if r == nil {
 		return nil, nil

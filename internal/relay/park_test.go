@@ -59,7 +59,7 @@ func (m *machine) logged(t *testing.T, want []string) (all []dsync.Event) {
 }
 
 // letters waits for n messages in the dead-letter queue, and leaves them there.
-func (m *machine) letters(t *testing.T, n int) (all []relay.Letter) {
+func (m *machine) letters(t *testing.T, n int) (all []relay.Message) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); m.waiting(t) != fmt.Sprint(n); {
 		if time.Now().After(deadline) {
@@ -72,7 +72,7 @@ func (m *machine) letters(t *testing.T, n int) (all []relay.Letter) {
 	}
 	m.queueTime.Add(int64(time.Hour)) // what was received is visible again
 	for _, message := range out.Messages {
-		var l relay.Letter
+		var l relay.Message
 		if err := json.Unmarshal([]byte(*message.Body), &l); err != nil {
 			t.Fatal(err)
 		}
@@ -124,21 +124,21 @@ func TestParkedEvent(t *testing.T) {
 	bad := m.create(t, directory.Users, map[string]any{"userName": "poison"})
 	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
 	m.await(t, dsync.UserCreated, last)
-	letters := m.letters(t, 1)
-	if letters[0].Event == nil || letters[0].Event.Name != dsync.UserCreated || !strings.Contains(letters[0].Reason, "MalformedDetail") {
-		t.Fatalf("%+v", letters)
+	queue := m.letters(t, 1)
+	if queue[0].Event == nil || queue[0].Event.Name != dsync.UserCreated || !strings.Contains(queue[0].Reason, "MalformedDetail") {
+		t.Fatalf("%+v", queue)
 	}
 	var parked dsync.Event
-	if err := json.Unmarshal(letters[0].Event.Detail, &parked); err != nil || parked.Data["id"] != bad {
-		t.Errorf("%s, %v", letters[0].Event.Detail, err)
+	if err := json.Unmarshal(queue[0].Event.Detail, &parked); err != nil || parked.Data["id"] != bad {
+		t.Errorf("%s, %v", queue[0].Event.Detail, err)
 	}
 
-	if report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil || report.Left != 1 || report.Published != 0 {
+	if report, err := m.relay.Redrive(t.Context(), relay.Request{DeadLetters: true}); err != nil || report.Remaining != 1 || report.Published != 0 {
 		t.Errorf("while the bus still refuses it: %+v, %v", report, err)
 	}
 	on.Store(false)
 	m.queueTime.Add(int64(time.Hour)) // what was received is visible again
-	if report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil || report.Published != 1 || report.Left != 0 {
+	if report, err := m.relay.Redrive(t.Context(), relay.Request{DeadLetters: true}); err != nil || report.Published != 1 || report.Remaining != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 	all := m.await(t, dsync.UserCreated, bad)
@@ -173,19 +173,19 @@ func TestParkedRecord(t *testing.T) {
 	}
 	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
 	m.await(t, dsync.UserCreated, last)
-	letters := m.letters(t, 2)
+	queue := m.letters(t, 2)
 	// Neither the step to what cannot be read nor the one from it is an event.
-	if letters[0].Record == nil || letters[1].Record == nil {
-		t.Fatalf("%+v", letters)
+	if queue[0].Record == nil || queue[1].Record == nil {
+		t.Fatalf("%+v", queue)
 	}
-	report, err := m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true})
-	if err != nil || report.Left != 2 {
+	report, err := m.relay.Redrive(t.Context(), relay.Request{DeadLetters: true})
+	if err != nil || report.Remaining != 2 {
 		t.Errorf("%+v, %v", report, err)
 	}
 
 	// The operator mends the letter, or the code that reads it.
-	mended := bytes.ReplaceAll(letters[0].Record, []byte(`"no JSON"`), []byte(`"{\"userName\":\"ada\",\"title\":\"x\"}"`))
-	body, err := json.Marshal(relay.Letter{Reason: "mended", Record: mended})
+	mended := bytes.ReplaceAll(queue[0].Record, []byte(`"no JSON"`), []byte(`"{\"userName\":\"ada\",\"title\":\"x\"}"`))
+	body, err := json.Marshal(relay.Message{Reason: "mended", Record: mended})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestParkedRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time there is nothing to do
-		if report, err = m.relay.Redrive(t.Context(), relay.Order{DeadLetters: true}); err != nil {
+		if report, err = m.relay.Redrive(t.Context(), relay.Request{DeadLetters: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,7 +236,7 @@ func TestRedriveRange(t *testing.T) {
 	m := start(t, dsync.View{}, intact)
 	_, last := m.live(t, 3)
 	before := m.await(t, dsync.GroupDeleted, last)
-	order := relay.Order{DirectoryID: m.directory.ID, RangeStart: time.Now().Add(-time.Hour), Events: []string{dsync.UserDeleted, dsync.GroupUserAdded}}
+	order := relay.Request{DirectoryID: m.directory.ID, RangeStart: time.Now().Add(-time.Hour), Events: []string{dsync.UserDeleted, dsync.GroupUserAdded}}
 	report, err := m.relay.Redrive(t.Context(), order)
 	if err != nil || report.Published != 9 || report.After != "" {
 		t.Errorf("%+v, %v", report, err)
@@ -253,7 +253,7 @@ func TestRedriveRange(t *testing.T) {
 		}
 		previous = e.ID
 	}
-	for _, bad := range []relay.Order{{}, {DeadLetters: true, RangeStart: time.Now()}, {DeadLetters: true, DirectoryID: "x"}, {RangeStart: time.Now(), RangeEnd: time.Now().Add(-time.Hour)}} {
+	for _, bad := range []relay.Request{{}, {DeadLetters: true, RangeStart: time.Now()}, {DeadLetters: true, DirectoryID: "x"}, {RangeStart: time.Now(), RangeEnd: time.Now().Add(-time.Hour)}} {
 		if _, err := m.relay.Redrive(t.Context(), bad); err == nil {
 			t.Errorf("%+v is carried out", bad)
 		}

@@ -95,5 +95,5 @@ func TestNewMapping(t *testing.T) {
 		t.Errorf("%d users were told of, want %d", len(updated), users/4)
 	}
 	t.Logf("%d users shown anew in %s (without the %s for functions to learn of it) and %d steps, %d events by %s: %s",
-		users, projected.Round(time.Millisecond), jobs.Trust, done.Steps, len(updated), time.Since(began).Round(time.Millisecond), spent)
+		users, projected.Round(time.Millisecond), jobs.TokenTrust, done.Steps, len(updated), time.Since(began).Round(time.Millisecond), spent)
 }

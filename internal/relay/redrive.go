@@ -18,76 +18,78 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// Order asks for events to be published once more, under their ids: what is
-// parked in the dead-letter queue, or a range of the log.
-type Order struct {
+// Request selects events to publish again, under their ids: those in the
+// dead-letter queue, or those of a range of the log.
+type Request struct {
 	DeadLetters    bool      `json:"dead_letters,omitempty"`
 	RangeStart     time.Time `json:"range_start,omitzero"`
 	RangeEnd       time.Time `json:"range_end,omitzero"`
-	After          string    `json:"after,omitempty"` // goes on where an earlier order stopped
+	After          string    `json:"after,omitempty"` // continues an earlier request
 	OrganizationID string    `json:"organization_id,omitempty"`
 	DirectoryID    string    `json:"directory,omitempty"`
 	Events         []string  `json:"events,omitempty"`
 }
 
-// Report is what became of an order.
+// Report is the result of a request.
 type Report struct {
 	Published int `json:"published"`
-	// Left counts the letters that stay in the queue: see the function's log.
-	Left int `json:"left,omitempty"`
-	// After is set when the time did not suffice: order the rest with it.
+	// Remaining counts the messages that stay in the queue. The function's log
+	// has the reasons.
+	Remaining int `json:"left,omitempty"`
+	// After is set if the time ran out. A new request with it continues.
 	After string `json:"after,omitempty"`
 }
 
-// reserve is the time that is kept for the last page and the answer.
-const reserve = 20 * time.Second
+// answerTime is kept free for the last page and the response.
+const answerTime = 20 * time.Second
 
-func (o Order) check() error {
-	byRange := !o.RangeStart.IsZero() || o.After != ""
+func (q Request) validate() error {
+	byRange := !q.RangeStart.IsZero() || q.After != ""
 	switch {
-	case o.DeadLetters == byRange:
-		return errors.New(`order either "dead_letters": true or a range: "range_start" or "after", perhaps "range_end", "organization_id", "directory", "events"`)
-	case o.DeadLetters && (!o.RangeEnd.IsZero() || o.OrganizationID != "" || o.DirectoryID != "" || len(o.Events) > 0):
-		return errors.New("dead letters are redriven all together")
-	case !o.RangeEnd.IsZero() && o.RangeEnd.Before(o.RangeStart):
+	case q.DeadLetters == byRange:
+		return errors.New(`give either "dead_letters": true or a range: "range_start" or "after", optionally "range_end", "organization_id", "directory", "events"`)
+	case q.DeadLetters && (!q.RangeEnd.IsZero() || q.OrganizationID != "" || q.DirectoryID != "" || len(q.Events) > 0):
+		return errors.New(`"dead_letters" takes no range and no filter: all messages are redriven`)
+	case !q.RangeEnd.IsZero() && q.RangeEnd.Before(q.RangeStart):
 		return errors.New("range_end is before range_start")
 	}
 	return nil
 }
 
-// Redrive carries out an order. It may be repeated: consumers know the ids.
-func (r *Relay) Redrive(ctx context.Context, o Order) (Report, error) {
-	if err := o.check(); err != nil {
+// Redrive publishes the selected events. It may be repeated: events keep their
+// ids.
+func (r *Relay) Redrive(ctx context.Context, q Request) (Report, error) {
+	if err := q.validate(); err != nil {
 		return Report{}, err
 	}
 	redrive := r.redriveRange
-	if o.DeadLetters {
-		redrive = r.redriveLetters
+	if q.DeadLetters {
+		redrive = r.redriveDeadLetters
 	}
-	report, err := redrive(ctx, o)
-	r.counts.Write(nil, nil, metric.EventsRedriven.Of(float64(report.Published)))
-	r.log.LogAttrs(ctx, slog.LevelInfo, "redriven", slog.Int("published", report.Published), slog.Int("left", report.Left))
+	report, err := redrive(ctx, q)
+	r.metrics.Write(nil, nil, metric.EventsRedriven.Of(float64(report.Published)))
+	r.log.LogAttrs(ctx, slog.LevelInfo, "events redriven", slog.Int("published", report.Published), slog.Int("left", report.Remaining))
 	return report, err
 }
 
-func outOfTime(ctx context.Context) bool {
+func nearDeadline(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < reserve
+	return ok && time.Until(deadline) < answerTime
 }
 
-func (r *Relay) redriveRange(ctx context.Context, o Order) (report Report, err error) {
+func (r *Relay) redriveRange(ctx context.Context, request Request) (report Report, err error) {
 	q := eventlog.Query{
-		OrganizationID: o.OrganizationID, DirectoryID: o.DirectoryID, Names: o.Events,
-		From: o.RangeStart, To: o.RangeEnd, After: o.After, Limit: 100,
+		OrganizationID: request.OrganizationID, DirectoryID: request.DirectoryID, Names: request.Events,
+		From: request.RangeStart, To: request.RangeEnd, After: request.After, Limit: 100,
 	}
 	for {
-		page, err := r.events.Read(ctx, q)
+		page, err := r.eventLog.Read(ctx, q)
 		if err != nil {
 			return report, err
 		}
 		entries := make([]entry, len(page.Events))
 		for i, detail := range page.Events {
-			if entries[i], err = again(detail); err != nil {
+			if entries[i], err = fromLog(detail); err != nil {
 				return report, err
 			}
 		}
@@ -95,20 +97,21 @@ func (r *Relay) redriveRange(ctx context.Context, o Order) (report Report, err e
 		report.Published += sent
 		if stopped != "" {
 			report.After = q.After
-			return report, errors.New("the bus does not take events: see the log, and order the rest later")
+			return report, errors.New("EventBridge does not accept events now: see the log of the function, and continue later with \"after\"")
 		}
-		if q.After = page.After; q.After == "" {
+		q.After = page.After
+		if q.After == "" {
 			return report, nil
 		}
-		if outOfTime(ctx) {
+		if nearDeadline(ctx) {
 			report.After = q.After
 			return report, nil
 		}
 	}
 }
 
-// again is an event of the log, to be published once more.
-func again(detail json.RawMessage) (e entry, err error) {
+// fromLog returns the entry of a logged event.
+func fromLog(detail json.RawMessage) (e entry, err error) {
 	if err := json.Unmarshal(detail, &e.event); err != nil {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}
@@ -126,101 +129,102 @@ func again(detail json.RawMessage) (e entry, err error) {
 	e.DirectoryID, _ = data["directory_id"].(string)
 	switch e.Name {
 	case dsync.UserCreated, dsync.UserUpdated, dsync.UserDeleted:
-		e.user = id(data)
+		e.about.user = id(data)
 	case dsync.GroupCreated, dsync.GroupUpdated, dsync.GroupDeleted:
-		e.group = id(data)
+		e.about.group = id(data)
 	case dsync.GroupUserAdded, dsync.GroupUserRemoved:
-		e.user, e.group = id(data["user"]), id(data["group"])
+		e.about.user, e.about.group = id(data["user"]), id(data["group"])
 	default:
-		if e.directory = true; e.DirectoryID == "" {
+		e.about.directory = true
+		if e.DirectoryID == "" {
 			e.DirectoryID = id(data)
 		}
 	}
 	return e, nil
 }
 
-// redriveLetters takes letter by letter from the queue. What cannot be
-// published stays there.
-func (r *Relay) redriveLetters(ctx context.Context, _ Order) (report Report, err error) {
-	for !outOfTime(ctx) {
-		out, err := r.parked.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &r.parked.url, MaxNumberOfMessages: 10, VisibilityTimeout: int32((15 * time.Minute).Seconds()),
+// redriveDeadLetters receives the messages of the queue. A message that cannot
+// be published stays there.
+func (r *Relay) redriveDeadLetters(ctx context.Context, _ Request) (report Report, err error) {
+	for !nearDeadline(ctx) {
+		out, err := r.deadLetters.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &r.deadLetters.url, MaxNumberOfMessages: 10, VisibilityTimeout: int32((15 * time.Minute).Seconds()),
 		})
 		if err != nil {
-			return report, fmt.Errorf("relay: dead letters: %w", err)
+			return report, fmt.Errorf("relay: dead-letter queue: %w", err)
 		}
 		if len(out.Messages) == 0 {
 			return report, nil
 		}
 		for _, m := range out.Messages {
-			sent, err := r.redriveLetter(ctx, []byte(*m.Body))
+			sent, err := r.redriveMessage(ctx, []byte(*m.Body))
 			report.Published += sent
 			if err != nil {
-				report.Left++
-				r.log.LogAttrs(ctx, slog.LevelError, "a dead letter stays", slog.String("message_id", *m.MessageId), slog.String("error", table.Redact(err)))
+				report.Remaining++
+				r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", table.Redact(err)))
 				continue
 			}
-			if _, err := r.parked.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.parked.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
-				return report, fmt.Errorf("relay: dead letters: %w", err)
+			if _, err := r.deadLetters.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.deadLetters.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				return report, fmt.Errorf("relay: dead-letter queue: %w", err)
 			}
 		}
 	}
 	return report, nil
 }
 
-// givenUp is what the event source mapping gave up on. In the cloud it is
-// without its records: then it stays in the queue for an operator.
-type givenUp struct {
+// failedBatch is a batch that the event source mapping gave up. On AWS it has
+// no payload and stays in the queue for an operator.
+type failedBatch struct {
 	Payload *events.DynamoDBEvent `json:"payload"`
 }
 
-func (r *Relay) redriveLetter(ctx context.Context, body []byte) (sent int, err error) {
-	var l Letter
-	if err := json.Unmarshal(body, &l); err != nil {
-		return 0, fmt.Errorf("relay: letter: %w", err)
+func (r *Relay) redriveMessage(ctx context.Context, body []byte) (sent int, err error) {
+	var m Message
+	if err := json.Unmarshal(body, &m); err != nil {
+		return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
 	}
 	switch {
-	case l.Event != nil:
-		detail := l.Event.Detail
+	case m.Event != nil:
+		detail := m.Event.Detail
 		if detail == nil {
-			if detail, err = r.events.Find(ctx, l.Event.DirectoryID, l.Event.ID); err != nil {
+			if detail, err = r.eventLog.Find(ctx, m.Event.DirectoryID, m.Event.ID); err != nil {
 				return 0, err
 			}
 		}
-		e, err := again(detail)
+		e, err := fromLog(detail)
 		if err != nil {
 			return 0, err
 		}
-		return r.insist(ctx, []entry{e})
-	case l.Record != nil:
+		return r.publishStrict(ctx, []entry{e})
+	case m.Record != nil:
 		var record events.DynamoDBEventRecord
-		if err := json.Unmarshal(l.Record, &record); err != nil {
-			return 0, fmt.Errorf("relay: letter: %w", err)
+		if err := json.Unmarshal(m.Record, &record); err != nil {
+			return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
 		}
 		return r.replay(ctx, []events.DynamoDBEventRecord{record})
 	}
-	var g givenUp
+	var g failedBatch
 	if err := json.Unmarshal(body, &g); err != nil || g.Payload == nil {
-		return 0, errors.New("relay: the letter holds no event and no record")
+		return 0, errors.New("relay: the message contains neither an event nor a record")
 	}
 	return r.replay(ctx, g.Payload.Records)
 }
 
-// replay makes events of records that come behind their time: each is logged
-// where the log is now, if it was not logged before.
+// replay derives events from records that were not relayed in their order. It
+// appends each at the end of the log, unless the log has it already.
 func (r *Relay) replay(ctx context.Context, records []events.DynamoDBEventRecord) (sent int, err error) {
 	var reason error
-	refuse := func(_ context.Context, _ events.DynamoDBEventRecord, why error) error { reason = why; return why }
+	strict := func(_ context.Context, _ events.DynamoDBEventRecord, why error) error { reason = why; return why }
 	for _, record := range records {
-		list, failed, err := r.derive(ctx, []events.DynamoDBEventRecord{record}, refuse)
+		list, failed, err := r.derive(ctx, []events.DynamoDBEventRecord{record}, strict)
 		if err == nil && failed != "" {
-			err = cmp.Or(reason, errors.New("relay: the record cannot be read now"))
+			err = cmp.Or(reason, errors.New("relay: the record cannot be processed now"))
 		}
 		if err != nil {
 			return sent, err
 		}
 		for i := range list {
-			if _, err := r.events.Find(ctx, list[i].DirectoryID, list[i].ID); err == nil {
+			if _, err := r.eventLog.Find(ctx, list[i].DirectoryID, list[i].ID); err == nil {
 				continue
 			} else if !errors.Is(err, table.ErrNotFound) {
 				return sent, err
@@ -229,18 +233,20 @@ func (r *Relay) replay(ctx context.Context, records []events.DynamoDBEventRecord
 		}
 		logged, stopped := r.append(ctx, list)
 		if stopped != "" {
-			return sent, errors.New("relay: the log did not take the event")
+			return sent, errors.New("relay: the event could not be appended to the log")
 		}
-		n, err := r.insist(ctx, logged)
-		if sent += n; err != nil {
+		n, err := r.publishStrict(ctx, logged)
+		sent += n
+		if err != nil {
 			return sent, err
 		}
 	}
 	return sent, nil
 }
 
-// insist publishes, and takes a refusal for an error instead of parking.
-func (r *Relay) insist(ctx context.Context, entries []entry) (sent int, err error) {
+// publishStrict publishes and returns a rejection as an error instead of
+// parking the entry.
+func (r *Relay) publishStrict(ctx context.Context, entries []entry) (sent int, err error) {
 	sent, _, err = r.bus.publish(ctx, entries, func(_ context.Context, _ entry, reason error) error { return reason })
 	return sent, err
 }

@@ -85,8 +85,8 @@ func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	letters := httptest.NewServer(queues)
-	t.Cleanup(letters.Close)
+	queue := httptest.NewServer(queues)
+	t.Cleanup(queue.Close)
 
 	m.table = table.New(m.db, m.tableName)
 	m.log = eventlog.New(m.table, time.Now)
@@ -95,8 +95,8 @@ func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials,
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
-	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &letters.URL, Credentials: credentials})
-	m.queueURL = localsqs.URL(letters.URL, "relay")
+	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &queue.URL, Credentials: credentials})
+	m.queueURL = localsqs.URL(queue.URL, "relay")
 	m.relay = relay.New(m.table, m.log, relay.NewBus(events, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
 	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Changes, lambda.NewHandler(m.relay.Handle))
 	m.service = directory.New(m.table, time.Now, rand.Reader, quiet)

@@ -42,7 +42,7 @@ var handlers = map[string]func(configuration) lambda.Handler{
 	"relay":     func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Handle) },
 	"redrive":   func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Redrive) },
 	"jobs": func(c configuration) lambda.Handler {
-		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.Trust, c.log).Handle)
+		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log).Handle)
 	},
 	"api": func(c configuration) lambda.Handler {
 		return gateway.NewHandler(api.New(api.Options{
