@@ -6,58 +6,62 @@ FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
 STAGE     ?= dev
 PORT      ?= 8080
-# More for the CDK, such as CONTEXT='-c tracing=on'; what shall stay stands in cdk.json.
+# Further CDK options, for example CONTEXT='-c tracing=on'. Permanent settings go to cdk.json.
 CONTEXT   ?=
 FUZZTIME  ?= 10m
 
 # Reproducible arm64 binaries: no paths, no build id, no commit, no RPC mode.
 LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid='
 
-# The CDK's runtime prints a banner about Node.js 20 that nobody here can act on.
+# Silence the banner of the CDK's runtime about the end of life of Node.js 20.
 CDK := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk
 
+##@ Help
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Run the whole system on this machine; no AWS account (PORT=8080, PROCESSES=1 for real binaries)
+##@ On this machine
+run: ## Run the whole system; needs no AWS account (PORT=8080, PROCESSES=1 for real binaries)
 	@mkdir -p .local
 	@go build -o .local/dsync ./infra/cmd/local
 	@PORT=$(PORT) exec .local/dsync
 
-demo: ## Play Entra against the running system and check every event
+demo: ## Simulate Entra against the running system and check every event
 	@go run ./infra/cmd/demo
 
-chaos: ## Prove that no event is lost: 10,000 changes while everything fails
+chaos: ## Check that no event is lost: 10,000 changes under injected faults
 	go run ./infra/cmd/chaos
 
-directory: ## Create a customer's directory and print what to paste into Entra (NAME='Acme Inc.')
+directory: ## Create a directory and print its Tenant URL and Secret Token (NAME='Acme Inc.')
 	@go run ./infra/cmd/operate directory "$$NAME"
 
-tail: ## Follow events live, one line each
+tail: ## Follow events live, one line per event
 	@go run ./infra/cmd/operate tail
 
-api-key: ## Make an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
+api-key: ## Create an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
 	@go run ./infra/cmd/operate api-key "$$NAME"
 
-redrive: ## Publish events once more (FROM=… TO=…, or PARKED=1; STACK=dsync-dev for a deployed stack)
+redrive: ## Publish events again (FROM=… TO=…, or PARKED=1; STACK=dsync-dev for a deployed stack)
 	@go run ./infra/cmd/operate redrive $(if $(PARKED),parked,"$$FROM" "$$TO")
 
-reset: ## Forget the data of `make run`
+reset: ## Delete the data of `make run`
 	@go run ./infra/cmd/local reset
 
+##@ Development
 build: $(BINARIES) ## Build the Lambda binaries into dist/
 
 .PHONY: $(BINARIES)
 $(BINARIES): dist/%/bootstrap:
 	$(LAMBDA_BUILD) -o $@ ./functions/$*
 
-test: lint node_modules/.package-lock.json ## What CI runs: lint, then every test with the race detector
+test: lint node_modules/.package-lock.json ## Run what CI runs: lint, then every test with the race detector
 	go test -race $$(go list ./... | grep -v -e '^dsync/infra/stack$$' -e '^dsync/infra$$')
 	go test ./infra/stack
 
-lint: synth ## gofmt, go vet, staticcheck, cfn-lint
+lint: synth ## Run gofmt, go mod tidy, go vet, staticcheck and cfn-lint
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	go mod tidy -diff
 	go vet ./...
 	go tool staticcheck ./...
 	@# W3005: the CDK writes a DependsOn from each function to its role, which is implied.
@@ -70,10 +74,11 @@ lint: synth ## gofmt, go vet, staticcheck, cfn-lint
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund
 
-synth: build node_modules/.package-lock.json ## Write the CloudFormation template into cdk.out/
+synth: build node_modules/.package-lock.json ## Write the CloudFormation template to cdk.out/
 	$(CDK) synth --quiet -c stage=$(STAGE) $(CONTEXT)
 
-bootstrap: build node_modules/.package-lock.json ## Prepare an AWS account and region for the CDK, once
+##@ Deployed
+bootstrap: build node_modules/.package-lock.json ## Prepare an AWS account and Region for the CDK, once
 	$(CDK) bootstrap -c stage=$(STAGE) $(CONTEXT)
 
 diff: build node_modules/.package-lock.json ## Show what a deployment would change (STAGE=dev)
@@ -95,9 +100,10 @@ logs: ## Follow the log of a deployed function (FUNCTION=relay STAGE=dev)
 		--query "StackResourceSummaries[?starts_with(LogicalResourceId,'$$id')].PhysicalResourceId | [0]" | tr -d '"'); \
 	[ -n "$$group" ] && aws logs tail "$$group" --follow --since 15m
 
-smoke: ## Play Entra against a deployed stack and check its answers and events (DSYNC_URL=… DSYNC_API_KEY=…)
+smoke: ## Simulate Entra against a deployed stack and check responses and events (DSYNC_URL=… DSYNC_API_KEY=…)
 	@go run ./infra/cmd/demo -remote
 
+##@ Measurements
 bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory ./internal/relay
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
@@ -111,5 +117,5 @@ fuzz: ## Run each fuzz target for FUZZTIME (10m)
 		done; \
 	done
 
-clean: ## Remove what was built
+clean: ## Remove build output
 	rm -rf dist cdk.out node_modules

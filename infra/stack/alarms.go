@@ -102,7 +102,9 @@ func ofFunction(namespace, name string) func(*drawing, string) []series {
 }
 
 func ofRelay(m metric.Metric) func(*drawing, string) []series {
-	return func(d *drawing, _ string) []series { return ofFunction(metric.Namespace, m.Name)(d, theRelay) }
+	return func(d *drawing, _ string) []series {
+		return ofFunction(metric.Namespace, m.Name)(d, d.system.ByRole(topology.RelaysEvents).Name)
+	}
 }
 
 func ofQueue(d *drawing, owner string) []series {

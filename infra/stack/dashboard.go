@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"dsync/infra/topology"
 	"dsync/internal/metric"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
 )
-
-// theRedrive is the function that publishes events once more.
-const theRedrive = "redrive"
 
 // The grid of a dashboard is 24 wide.
 const (
@@ -80,7 +78,7 @@ func (d *drawing) widgets() []widget {
 		{"API: answers 4xx and 5xx", "Sum", append(lined(ofAPI("4xx")(d, ""), "4xx"), lined(ofAPI("5xx")(d, ""), "5xx")...)},
 		{"API: latency, p99 (ms)", "p99", lined(ofAPI("Latency")(d, ""), "p99")},
 		{"Events", "Sum", append(relayed(metric.EventsLogged, metric.EventsPublished, metric.EventsParked),
-			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(d, theRedrive), metric.EventsRedriven.Name)...)},
+			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(d, d.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
 		{"From the change to the bus, p90 (ms)", "p90", relayed(metric.RelayLag)},
 		{"Behind the stream (ms)", "Maximum", perOwner(streamConsumers(d.system), ofFunction("AWS/Lambda", "IteratorAge"))},
 		{"Dead letters waiting", "Maximum", perOwner(deadLetterOwners(d.system), ofQueue)},

@@ -3,7 +3,6 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -77,24 +76,6 @@ func TestFirstAPIKey(t *testing.T) {
 	}
 	if len(known) == 0 {
 		t.Error("there is no way to make a key")
-	}
-}
-
-// infra/cmd/operate finds the functions of a deployed stack by its outputs.
-func TestOperateKnowsTheOutputs(t *testing.T) {
-	source, err := os.ReadFile("../operate/target.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	outputs := read(t, synthesized.dev).Outputs
-	names := regexp.MustCompile(`"(\w+FunctionName)"`).FindAllSubmatch(source, -1)
-	for _, name := range names {
-		if _, there := outputs[string(name[1])]; !there {
-			t.Errorf("the stack puts out no %s", name[1])
-		}
-	}
-	if len(names) == 0 {
-		t.Error("infra/cmd/operate names no output")
 	}
 }
 

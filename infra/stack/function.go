@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"dsync/infra/topology"
 
@@ -80,7 +79,7 @@ func (d *drawing) drawFunction(f topology.Function, folder string) error {
 		if err := d.drawConsumer(f, function); err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
-	case len(f.Routes) == 0:
+	case f.Output != "":
 		d.drawOperated(f, function)
 	}
 	if len(f.Routes) > 0 {
@@ -99,11 +98,7 @@ func (d *drawing) drawOperated(f topology.Function, function awslambda.Function)
 		MaximumRetryAttempts:     jsii.Number(0),
 		MaximumEventAgeInSeconds: jsii.Number(60), // the least
 	})
-	name := title(f.Name)
-	if f.Name == theKeyMaker {
-		name = "ApiKey"
-	}
-	d.output(name+"FunctionName", f.Description, function.FunctionName())
+	d.output(f.Output, f.Description, function.FunctionName())
 }
 
 // role lets the function do what its grants say, write to its own log group,
@@ -123,10 +118,8 @@ func (d *drawing) role(scope constructs.Construct, f topology.Function, logs aws
 		// dynamodb:ListStreams cannot be limited to a stream and is not
 		// needed by a mapping that names its stream.
 		statements = append(statements,
-			allow(d.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"))
-		if !parksForItself(f) {
-			statements = append(statements, allow(d.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
-		}
+			allow(d.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+			allow(d.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
 	}
 	if d.settings.tracing {
 		// X-Ray has no resource that these could be limited to.
@@ -139,21 +132,6 @@ func (d *drawing) role(scope constructs.Construct, f topology.Function, logs aws
 			"topology": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	}), nil
-}
-
-// theKeyMaker is the function that makes API keys.
-const theKeyMaker = "apikey"
-
-// theRelay is the function whose dead-letter queue topology.TheRelayDeadLetters
-// is.
-const theRelay = "relay"
-
-// parksForItself tells whether the grants of the function already let it send
-// to its own dead-letter queue.
-func parksForItself(f topology.Function) bool {
-	return f.Name == theRelay && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
-		return g.Resource == topology.TheRelayDeadLetters && slices.Contains(g.Actions, "sqs:SendMessage")
-	})
 }
 
 func allow(arn *string, actions ...string) awsiam.PolicyStatement {
@@ -170,12 +148,11 @@ func (d *drawing) value(reference topology.Reference) (*string, error) {
 		return d.table.TableName(), nil
 	case topology.EventBusName:
 		return d.bus.EventBusName(), nil
-	case topology.RelayDeadLettersURL:
-		if queue := d.deadLetters[theRelay]; queue != nil {
-			return queue.QueueUrl(), nil
-		}
 	}
-	return nil, fmt.Errorf("the stack cannot tell the %q", reference)
+	if queue := d.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
+		return queue.QueueUrl(), nil
+	}
+	return nil, fmt.Errorf("the stack has no value %q %s", reference.Kind, reference.Of)
 }
 
 func (d *drawing) arn(resource topology.Resource) (*string, error) {
@@ -186,10 +163,9 @@ func (d *drawing) arn(resource topology.Resource) (*string, error) {
 		return jsii.String(*d.table.TableArn() + "/index/" + d.system.Table.Index.Name), nil
 	case topology.TheBus:
 		return d.bus.EventBusArn(), nil
-	case topology.TheRelayDeadLetters:
-		if queue := d.deadLetters[theRelay]; queue != nil {
-			return queue.QueueArn(), nil
-		}
 	}
-	return nil, fmt.Errorf("the stack has no resource %q to grant", resource)
+	if queue := d.deadLetters[resource.Of]; resource.IsDeadLetterQueue() && queue != nil {
+		return queue.QueueArn(), nil
+	}
+	return nil, fmt.Errorf("the stack has no resource %q %s", resource.Kind, resource.Of)
 }

@@ -92,7 +92,7 @@ func TestCommandsOfThePages(t *testing.T) {
 			t.Errorf("the restored table is not given %s", strings.TrimSpace(want))
 		}
 	}
-	relay, jobs := system.Function(theRelay).Stream, system.Function("jobs").Stream
+	relay, jobs := system.ByRole(topology.RelaysEvents).Stream, system.ByRole(topology.RunsJobs).Stream
 	for _, want := range []string{
 		fmt.Sprintf("The relay gives up on a record after %g hours", relay.MaximumAge.Hours()),
 		fmt.Sprintf("`jobs` after %d attempts or %g hours", jobs.RetryAttempts, jobs.MaximumAge.Hours()),
@@ -107,7 +107,7 @@ func TestCommandsOfThePages(t *testing.T) {
 	// Everything that writes is stopped for a restore.
 	writers := regexp.MustCompile(`for f in ([\w ]+);`).FindStringSubmatch(text)
 	for _, f := range system.Functions {
-		writes := f.Name != theRelay && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
+		writes := f.Role != topology.RelaysEvents && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
 			return g.Resource == topology.TheTable && slices.Contains(g.Actions, "dynamodb:PutItem")
 		})
 		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), title(f.Name)); stopped != writes {

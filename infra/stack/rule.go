@@ -8,17 +8,18 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// drawRule draws a rule on the bus with its target. What EventBridge cannot
-// deliver goes to the rule's dead letters.
+// drawRule draws a rule on the bus with its target. Events that EventBridge
+// cannot deliver go to the rule's dead-letter queue.
 func (d *drawing) drawRule(r topology.Rule) error {
 	if r.Target != topology.EventLog {
-		return fmt.Errorf("rule %s: the stack has no target %q", r.Name, r.Target)
+		return d.drawFunctionRule(r)
 	}
 	scope, deadLetters := d.scope(r.Name), d.deadLetters[r.Name]
 	logs := awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
@@ -53,17 +54,51 @@ func (d *drawing) drawRule(r topology.Rule) error {
 	return nil
 }
 
+// drawFunctionRule draws a rule that invokes a function.
+func (d *drawing) drawFunctionRule(r topology.Rule) error {
+	function := d.functions[r.Target.Function]
+	if function == nil {
+		return fmt.Errorf("rule %s: there is no function %q", r.Name, r.Target.Function)
+	}
+	scope, deadLetters := d.scope(r.Name), d.deadLetters[r.Name]
+	rule := awsevents.NewCfnRule(scope, jsii.String("Rule"), &awsevents.CfnRuleProps{
+		Name:         &r.Name,
+		Description:  &r.Description,
+		EventBusName: d.bus.EventBusName(),
+		EventPattern: r.Pattern,
+		Targets: []any{&awsevents.CfnRule_TargetProperty{
+			Id:               jsii.String("Function"),
+			Arn:              function.FunctionArn(),
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
+		}},
+	})
+	d.rules[r.Name] = rule
+	d.letRuleSend(rule, deadLetters)
+	awslambda.NewCfnPermission(scope, jsii.String("Invoke"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: function.FunctionArn(),
+		Principal:    jsii.String("events.amazonaws.com"),
+		SourceArn:    rule.AttrArn(),
+	})
+	return nil
+}
+
+// letRuleSend lets the rule send messages to its dead-letter queue.
+func (d *drawing) letRuleSend(rule awsevents.CfnRule, deadLetters awssqs.Queue) {
+	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{deadLetters.QueueArn()},
+		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}},
+	}))
+}
+
 // letRuleDeliver writes the two resource policies that a rule needs:
 // EventBridge takes no role for log groups or for dead-letter queues.
 func (d *drawing) letRuleDeliver(scope constructs.Construct, rule awsevents.CfnRule, logs awslogs.LogGroup, deadLetters awssqs.Queue) {
 	events := awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)
 	fromRule := &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}}
-	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{events},
-		Actions:    jsii.Strings("sqs:SendMessage"),
-		Resources:  &[]*string{deadLetters.QueueArn()},
-		Conditions: fromRule,
-	}))
+	d.letRuleSend(rule, deadLetters)
 
 	writers := &[]awsiam.IPrincipal{events, awsiam.NewServicePrincipal(jsii.String("delivery.logs.amazonaws.com"), nil)}
 	awslogs.NewResourcePolicy(scope, jsii.String("LogPolicy"), &awslogs.ResourcePolicyProps{

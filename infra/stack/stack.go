@@ -130,11 +130,20 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	d.output("EventBusName", "The bus that carries dsync events", d.bus.EventBusName())
 	d.output("EventBusArn", "The same bus, for rules of other stacks", d.bus.EventBusArn())
 	d.output("TableName", "The DynamoDB table", d.table.TableName())
-	if f := d.functions[theKeyMaker]; f != nil {
+	if f := d.byRole(topology.CreatesAPIKeys); f != nil {
 		d.output("FirstApiKey", "Makes the first API key and prints it, once", jsii.String("aws lambda invoke --function-name "+*f.FunctionName()+
 			` --cli-binary-format raw-in-base64-out --payload '{"name":"first","scope":"manage"}' /dev/stdout`))
 	}
 	return d.stack, nil
+}
+
+// byRole returns the drawn function with that role, or nil.
+func (d *drawing) byRole(role topology.Role) awslambda.Function {
+	f := d.system.ByRole(role)
+	if f == nil {
+		return nil
+	}
+	return d.functions[f.Name]
 }
 
 // scope holds all that belongs to one function or rule alone.
@@ -152,9 +161,9 @@ func check(s topology.System) error {
 		return fmt.Errorf("%s read the table's stream, but a DynamoDB stream serves %d readers: let one of them do the work of two",
 			strings.Join(readers, ", "), streamReaders)
 	}
-	for _, name := range []string{theRelay, theRedrive} {
-		if s.Function(name) == nil {
-			return fmt.Errorf("there is no function %s, whose metrics the dashboard shows", name)
+	for _, role := range []topology.Role{topology.RelaysEvents, topology.RedrivesEvents} {
+		if s.ByRole(role) == nil {
+			return fmt.Errorf("no function %s, and the dashboard shows its metrics", role)
 		}
 	}
 	return nil

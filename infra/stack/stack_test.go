@@ -154,15 +154,15 @@ func TestRefusals(t *testing.T) {
 	// The systems below ask for what no stack can draw.
 	third, unknown, untold, aimless, closed, unmeasured := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
 	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
-	unknown.Functions[0].Grants = []topology.Grant{{Resource: "bucket", Actions: []string{"s3:GetObject"}}}
-	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": "bucket name"}
-	aimless.Rules[0].Target = "nowhere"
+	unknown.Functions[0].Grants = []topology.Grant{{Resource: topology.Resource{Kind: "bucket"}, Actions: []string{"s3:GetObject"}}}
+	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
+	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
 	}
 	for i, f := range unmeasured.Functions {
-		if f.Name == "redrive" {
-			unmeasured.Functions[i].Name = "users"
+		if f.Role == topology.RedrivesEvents {
+			unmeasured.Functions[i].Role = ""
 		}
 	}
 	half := t.TempDir()

@@ -13,8 +13,8 @@ const (
 	apiTimeout = 10 * time.Second
 )
 
-// resources is what reading and writing users and groups takes.
-// TransactWriteItems is authorized by the actions of its parts.
+// resources are the permissions to read and write users and groups.
+// TransactWriteItems is authorized by the actions of its items.
 var resources = []Grant{
 	{TheTable, []string{
 		"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
@@ -23,10 +23,10 @@ var resources = []Grant{
 	{TheIndex, []string{"dynamodb:Query"}},
 }
 
-// relays is what turning records into logged events takes.
+// relays are the actions that logging events needs.
 var relays = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}
 
-// api is the routes of the REST API.
+// api lists the routes of the REST API.
 var api = []string{
 	"ANY /organizations", "ANY /organizations/{proxy+}",
 	"ANY /directories", "ANY /directories/{proxy+}",
@@ -38,13 +38,14 @@ var api = []string{
 	"ANY /openapi.json",
 }
 
-// Dsync is the system.
+// Dsync returns the system.
 func Dsync() System {
+	const relay = "relay" // its dead-letter queue is used by two functions
 	table := map[string]Reference{"TABLE_NAME": TableName}
 	publisher := map[string]Reference{
 		"TABLE_NAME":            TableName,
 		"EVENT_BUS_NAME":        EventBusName,
-		"DEAD_LETTER_QUEUE_URL": RelayDeadLettersURL,
+		"DEAD_LETTER_QUEUE_URL": DeadLetterQueueURL(relay),
 	}
 	return System{
 		Table: schema.Dsync(),
@@ -52,6 +53,7 @@ func Dsync() System {
 		Functions: []Function{
 			{
 				Name:        "users",
+				Role:        ServesSCIM,
 				Description: "SCIM /Users of every directory",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -61,6 +63,7 @@ func Dsync() System {
 			},
 			{
 				Name:        "groups",
+				Role:        ServesSCIM,
 				Description: "SCIM /Groups of every directory",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -70,24 +73,26 @@ func Dsync() System {
 			},
 			{
 				Name:        "discovery",
+				Role:        ServesSCIM,
 				Description: "SCIM discovery, and every path that no route names",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
-				// A Tenant URL pasted with a slash at its end makes //Users of
-				// /Users, which matches no route: so it serves resources, too.
+				// A Tenant URL that ends in a slash turns /Users into //Users, which
+				// matches no other route. So this function serves resources, too.
 				Routes:      []string{"$default"},
 				Environment: table,
 				Grants:      resources,
 			},
 			{
-				Name:        "relay",
+				Name:        relay,
+				Role:        RelaysEvents,
 				Description: "Stream records to the log of events and to the bus",
 				MemoryMiB:   512,
 				Timeout:     time.Minute,
 				Stream: &StreamConsumer{
 					BatchSize: 100,
-					// It parks what can never be an event by itself, so what
-					// fails here is an outage: the stream waits for a day.
+					// The function parks records that can never become events. So a
+					// failure is an outage, and the stream waits for almost a day.
 					RetryAttempts: Unlimited,
 					MaximumAge:    23 * time.Hour,
 					Filter:        schema.ResourceChanges(),
@@ -96,11 +101,11 @@ func Dsync() System {
 				Grants: []Grant{
 					{TheTable, relays},
 					{TheBus, []string{"events:PutEvents"}},
-					{TheRelayDeadLetters, []string{"sqs:SendMessage"}},
 				},
 			},
 			{
 				Name:        "jobs",
+				Role:        RunsJobs,
 				Description: "Long work, one page a step, such as the purge of a deleted directory",
 				MemoryMiB:   256,
 				Timeout:     time.Minute,
@@ -121,6 +126,7 @@ func Dsync() System {
 			},
 			{
 				Name:        "api",
+				Role:        ServesREST,
 				Description: "The REST API: directories, users, groups, events, and their management",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -136,6 +142,8 @@ func Dsync() System {
 			},
 			{
 				Name:        "apikey",
+				Role:        CreatesAPIKeys,
+				Output:      "ApiKeyFunctionName",
 				Description: "Makes an API key, for whoever may invoke it",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -144,6 +152,8 @@ func Dsync() System {
 			},
 			{
 				Name:        "redrive",
+				Role:        RedrivesEvents,
+				Output:      "RedriveFunctionName",
 				Description: "Publishes parked events, or a range of the log, once more",
 				MemoryMiB:   512,
 				Timeout:     15 * time.Minute,
@@ -152,7 +162,7 @@ func Dsync() System {
 					{TheTable, append([]string{"dynamodb:Query"}, relays...)},
 					{TheIndex, []string{"dynamodb:Query"}},
 					{TheBus, []string{"events:PutEvents"}},
-					{TheRelayDeadLetters, []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
+					{DeadLetterQueue(relay), []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
 				},
 			},
 		},
@@ -165,8 +175,8 @@ func Dsync() System {
 	}
 }
 
-// resource is the routes of one SCIM endpoint. The greedy one also catches a
-// trailing slash, which no HTTP API route key may end with.
+// resource returns the routes of one SCIM endpoint. The greedy route also matches
+// a trailing slash, which the route key of an HTTP API cannot contain.
 func resource(endpoint string) []string {
 	return []string{"ANY " + base + "/" + endpoint, "ANY " + base + "/" + endpoint + "/{proxy+}"}
 }

@@ -1,10 +1,12 @@
-// Package topology says what dsync consists of, as data: the table, the bus,
-// the functions with their routes, stream records, environment and
-// permissions, and the rules on the bus.
+// Package topology describes dsync as data: the table, the bus, the functions
+// with their routes, stream records, environment and permissions, and the rules
+// on the bus.
 //
-// It is the only such place. infra/stack draws CloudFormation from it and
-// infra/local draws one machine from it, so what runs on a laptop is wired
-// like what is deployed.
+// It is the only such place. infra/stack renders it as CloudFormation and
+// infra/local renders it as processes on one machine, so both are wired alike.
+// No other file names a function: the rest of the project finds a function by
+// its Role. The one exception is the local machine's registry of handlers,
+// which a test holds against this package.
 package topology
 
 import (
@@ -27,16 +29,32 @@ type Bus struct {
 	Source string // the `source` of every event
 }
 
-// Function is one Lambda: the folder functions/<Name>.
+// Role says what a function does for other parts of the system. A function that
+// no other part addresses needs none.
+type Role string
+
+// The roles. Each belongs to one function, except ServesSCIM.
+const (
+	ServesSCIM     Role = "serves SCIM"
+	ServesREST     Role = "serves the REST API"
+	RelaysEvents   Role = "relays events" // from the stream to the log and the bus
+	RunsJobs       Role = "runs jobs"     // long work, one page a step
+	CreatesAPIKeys Role = "creates API keys"
+	RedrivesEvents Role = "redrives events" // publishes events again
+)
+
+// Function is a Lambda function, in the folder functions/<Name>.
 type Function struct {
 	Name        string
+	Role        Role
 	Description string
 	MemoryMiB   int
 	Timeout     time.Duration
-	// Routes are HTTP API route keys ("ANY /path/{param}" or "$default"). A
-	// function with neither routes nor a stream is invoked by an operator,
-	// whom IAM lets.
+	// Routes are HTTP API route keys ("ANY /path/{param}" or "$default").
 	Routes []string
+	// Output is the name of the stack output with the function's physical name.
+	// A function has one if operators invoke it, with the permission of IAM.
+	Output string
 	// Stream, when set, is the event source mapping from the table's stream.
 	Stream *StreamConsumer
 	// Environment maps a variable's name to what it holds.
@@ -45,12 +63,12 @@ type Function struct {
 }
 
 // StreamConsumer is an event source mapping on the table's stream. Every
-// mapping reports partial batch failures, bisects a failing batch, starts at
-// TRIM_HORIZON, runs one batch at a time per shard, and sends what it gives
-// up on to a dead-letter queue of its own.
+// mapping reports batch item failures, bisects a failing batch, starts at
+// TRIM_HORIZON and processes one batch at a time per shard. Batches that it
+// gives up go to the dead-letter queue of the function.
 type StreamConsumer struct {
 	BatchSize     int
-	RetryAttempts int // Unlimited: until a record is past MaximumAge
+	RetryAttempts int // Unlimited: until a record is older than MaximumAge
 	MaximumAge    time.Duration
 	Filter        schema.Filter
 }
@@ -58,38 +76,59 @@ type StreamConsumer struct {
 // Unlimited is the RetryAttempts of a consumer that gives up on age only.
 const Unlimited = -1
 
-// Reference names a value that only a rendering knows.
-type Reference string
+// Reference is a value that only a rendering knows, for an environment
+// variable.
+type Reference struct {
+	Kind string
+	Of   string // the function or rule that owns it; "" for a value of the system
+}
 
-// The values an environment variable may hold.
-const (
-	TableName    Reference = "table name"
-	EventBusName Reference = "event bus name"
-	// RelayDeadLettersURL is the URL of the relay's dead-letter queue.
-	RelayDeadLettersURL Reference = "URL of the relay's dead-letter queue"
+// The values of the system.
+var (
+	TableName    = Reference{Kind: "table name"}
+	EventBusName = Reference{Kind: "event bus name"}
 )
 
-// Resource is something a function may be allowed to touch.
-type Resource string
+const deadLetterQueueURL = "dead-letter queue URL"
+
+// DeadLetterQueueURL is the URL of the dead-letter queue of a function or rule.
+func DeadLetterQueueURL(owner string) Reference { return Reference{deadLetterQueueURL, owner} }
+
+// IsDeadLetterQueueURL reports whether the value is the URL of a dead-letter
+// queue.
+func (r Reference) IsDeadLetterQueueURL() bool { return r.Kind == deadLetterQueueURL }
+
+// Resource is something that a function may be allowed to use.
+type Resource struct {
+	Kind string
+	Of   string // the function or rule that owns it; "" for a resource of the system
+}
 
 // The resources of the system.
-const (
-	TheTable Resource = "table" // the table itself
-	TheIndex Resource = "index" // its index
-	TheBus   Resource = "bus"
-	// TheRelayDeadLetters is the dead-letter queue of the relay.
-	TheRelayDeadLetters Resource = "dead-letter queue of the relay"
+var (
+	TheTable = Resource{Kind: "table"} // the table itself
+	TheIndex = Resource{Kind: "index"} // its index
+	TheBus   = Resource{Kind: "bus"}
 )
 
-// Grant allows Actions (IAM action names) on one resource. What an event
-// source mapping needs (the stream, its dead-letter queue) and what logging
-// needs is granted by the rendering, for every function alike.
+const deadLetterQueue = "dead-letter queue"
+
+// DeadLetterQueue is the dead-letter queue of a function or rule.
+func DeadLetterQueue(owner string) Resource { return Resource{deadLetterQueue, owner} }
+
+// IsDeadLetterQueue reports whether the resource is a dead-letter queue.
+func (r Resource) IsDeadLetterQueue() bool { return r.Kind == deadLetterQueue }
+
+// Grant allows actions (IAM action names) on one resource. A rendering grants
+// by itself what every function needs: its log group, and for an event source
+// mapping the stream and the dead-letter queue.
 type Grant struct {
 	Resource Resource
 	Actions  []string
 }
 
-// Rule matches events on the bus and hands them to a target.
+// Rule matches events on the bus and sends them to a target. Events that the
+// target does not accept go to the dead-letter queue of the rule.
 type Rule struct {
 	Name        string
 	Description string
@@ -99,11 +138,23 @@ type Rule struct {
 	Target  Target
 }
 
-// Target is where a rule delivers.
-type Target string
+// Target is where a rule sends events. The zero value is EventLog.
+type Target struct {
+	Function string // name of a function, invoked once per event
+}
 
-// EventLog is a log group in the cloud, .local/events.ndjson on one machine.
-const EventLog Target = "event log"
+// EventLog is a log group on AWS and .local/events.ndjson on one machine.
+var EventLog = Target{}
+
+// ByRole returns the first function with that role, or nil.
+func (s System) ByRole(role Role) *Function {
+	for i := range s.Functions {
+		if s.Functions[i].Role == role {
+			return &s.Functions[i]
+		}
+	}
+	return nil
+}
 
 // Function returns the function of that name, or nil.
 func (s System) Function(name string) *Function {

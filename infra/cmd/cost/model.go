@@ -105,7 +105,7 @@ type item struct {
 
 // bill prices a month.
 func bill(l load) []item {
-	seconds := l.requests*requestTime*memory("users") + l.events*relayTime*memory("relay")
+	seconds := l.requests*requestTime*memory(topology.ServesSCIM) + l.events*relayTime*memory(topology.RelaysEvents)
 	logs := (l.requests*requestLogBytes + l.events*eventLogBytes) / gb
 	return []item{
 		{"API Gateway", l.requests * httpRequest, ""},
@@ -140,6 +140,6 @@ func total(items []item) (sum float64) {
 }
 
 // memory is a function's, in GB.
-func memory(function string) float64 {
-	return float64(topology.Dsync().Function(function).MemoryMiB) / 1024
+func memory(role topology.Role) float64 {
+	return float64(topology.Dsync().ByRole(role).MemoryMiB) / 1024
 }

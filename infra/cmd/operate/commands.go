@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dsync/infra/cmd/internal/eventfmt"
+	"dsync/infra/topology"
 )
 
 // createDirectory makes an organization with a directory and prints what its
@@ -39,7 +40,7 @@ func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer)
 		ID    string `json:"id"`
 		Value string `json:"value"`
 	}
-	if err := s.invoke(ctx, "apikey", map[string]any{"name": name, "scope": scope}, &key); err != nil {
+	if err := s.invoke(ctx, topology.CreatesAPIKeys, map[string]any{"name": name, "scope": scope}, &key); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "API key %s, scope %s (it cannot be shown again):\n\n  %s\n", key.ID, scope, key.Value)
@@ -54,7 +55,7 @@ func (s *target) redrive(ctx context.Context, order map[string]any, out io.Write
 			Published, Left int
 			After           string
 		}
-		if err := s.invoke(ctx, "redrive", order, &report); err != nil {
+		if err := s.invoke(ctx, topology.RedrivesEvents, order, &report); err != nil {
 			return err
 		}
 		published += report.Published

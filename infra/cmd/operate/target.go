@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"dsync/infra/local/client"
+	"dsync/infra/topology"
 )
 
 // target is a dsync that runs somewhere.
@@ -63,18 +64,19 @@ func unreachable(err error) error {
 
 // invoke calls a function that only an operator may call: on one machine over
 // its emulation of Lambda, in the cloud with the AWS CLI and its credentials.
-func (s *target) invoke(ctx context.Context, function string, payload, answer any) error {
+func (s *target) invoke(ctx context.Context, role topology.Role, payload, answer any) error {
+	f := topology.Dsync().ByRole(role)
 	b, err := json.Marshal(payload)
 	if err != nil {
 		return err
 	}
 	if s.stack != "" {
-		return s.invokeInCloud(ctx, function, b, answer)
+		return s.invokeInCloud(ctx, f, b, answer)
 	}
 	if s.LambdaURL == "" {
 		return errors.New("set STACK, the name of the deployed stack, such as dsync-dev")
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.LambdaURL+"/2015-03-31/functions/"+function+"/invocations", bytes.NewReader(b))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.LambdaURL+"/2015-03-31/functions/"+f.Name+"/invocations", bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func (s *target) invoke(ctx context.Context, function string, payload, answer an
 	if err != nil {
 		return err
 	}
-	return outcome(function, response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "", text, answer)
+	return outcome(f.Name, response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "", text, answer)
 }
 
 // outcome reads what a function answered, or why it failed.
@@ -105,15 +107,14 @@ func outcome(function string, failed bool, text []byte, answer any) error {
 }
 
 // invokeInCloud finds the function by the stack's outputs.
-func (s *target) invokeInCloud(ctx context.Context, function string, payload []byte, answer any) error {
-	output := map[string]string{"apikey": "ApiKeyFunctionName", "redrive": "RedriveFunctionName"}[function]
+func (s *target) invokeInCloud(ctx context.Context, function *topology.Function, payload []byte, answer any) error {
 	name, err := s.aws(ctx, "cloudformation", "describe-stacks", "--stack-name", s.stack, "--output", "text",
-		"--query", "Stacks[0].Outputs[?OutputKey=='"+output+"'].OutputValue")
+		"--query", "Stacks[0].Outputs[?OutputKey=='"+function.Output+"'].OutputValue")
 	if err != nil {
 		return err
 	}
 	if name == "" {
-		return fmt.Errorf("the stack %s has no output %s", s.stack, output)
+		return fmt.Errorf("the stack %s has no output %s", s.stack, function.Output)
 	}
 	f, err := os.CreateTemp("", "dsync-answer-")
 	if err != nil {
@@ -130,7 +131,7 @@ func (s *target) invokeInCloud(ctx context.Context, function string, payload []b
 	if err != nil {
 		return err
 	}
-	return outcome(function, failed != "None" && failed != "", text, answer)
+	return outcome(function.Name, failed != "None" && failed != "", text, answer)
 }
 
 func (s *target) aws(ctx context.Context, arguments ...string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"time"
 
+	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
 	"dsync/internal/directory"
 	"dsync/internal/table"
@@ -52,7 +53,7 @@ func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := p.functions["apikey"].Call(ctx, uuid.New(), payload)
+	answer, err := p.functions[p.topology.ByRole(topology.CreatesAPIKeys).Name].Call(ctx, uuid.New(), payload)
 	if err != nil {
 		return "", fmt.Errorf("making an API key: %w", err)
 	}

@@ -25,7 +25,7 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 	for _, f := range p.topology.Functions {
 		for name, reference := range f.Environment {
 			if p.system.values[reference] == "" {
-				return fmt.Errorf("function %s: one machine cannot tell the %s, which is %s", f.Name, reference, name)
+				return fmt.Errorf("function %s: the local machine has no %s %s for %s", f.Name, reference.Kind, reference.Of, name)
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func (p *parts) inThisProcess(context.Context) (map[string]lambda.Handler, error
 		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.Bus }),
 		bus:     p.system.values[topology.EventBusName],
 		queues:  sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.Queues }),
-		letters: p.system.values[topology.RelayDeadLettersURL],
+		letters: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
 		log:     slog.New(slog.NewJSONHandler(p.functionLog, nil)),
 	}
 	built := map[string]lambda.Handler{}

@@ -38,7 +38,7 @@ func TestEveryFunctionIsHere(t *testing.T) {
 func TestEnvironmentIsTheTopologys(t *testing.T) {
 	t.Setenv("DSYNC_STRAY", "x")
 	s := &System{values: map[topology.Reference]string{
-		topology.TableName: "t", topology.EventBusName: "b", topology.RelayDeadLettersURL: "q",
+		topology.TableName: "t", topology.EventBusName: "b", topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name): "q",
 	}}
 	all := []string{"TABLE_NAME", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL"}
 	for _, f := range topology.Dsync().Functions {

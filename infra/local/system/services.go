@@ -3,6 +3,7 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/ndjson"
 	"dsync/internal/awslocal/sqs"
+	"dsync/internal/awslocal/uuid"
 )
 
 // serveHere serves h at a port that only this machine reaches, until the
@@ -35,10 +37,13 @@ func (p *parts) startBus(_ context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	targets := map[topology.Target]eventbridge.Target{topology.EventLog: deliver}
 	var rules []eventbridge.Rule
 	for _, r := range p.topology.Rules {
-		rules = append(rules, eventbridge.Rule{Name: r.Name, Pattern: r.Pattern, Target: targets[r.Target]})
+		rule := eventbridge.Rule{Name: r.Name, Pattern: r.Pattern, Target: deliver}
+		if r.Target != topology.EventLog {
+			rule.Target = p.invokeFor(r)
+		}
+		rules = append(rules, rule)
 	}
 	name := p.topology.Bus.Name + "-local"
 	b, err := eventbridge.New(eventbridge.Options{
@@ -78,6 +83,25 @@ func (p *parts) eventLog(observe func(json.RawMessage)) (eventbridge.Target, err
 	}, nil
 }
 
+// invokeFor is a target that invokes the rule's function with each event. As on
+// AWS, an event that the function does not accept after three attempts goes to
+// the dead-letter queue of the rule.
+func (p *parts) invokeFor(r topology.Rule) eventbridge.Target {
+	const attempts = 3
+	return func(event json.RawMessage) error {
+		function, ok := p.functions[r.Target.Function]
+		if !ok {
+			return fmt.Errorf("rule %s: function %s does not run", r.Name, r.Target.Function)
+		}
+		for range attempts {
+			if _, err := function.Call(context.Background(), uuid.New(), event); err == nil {
+				return nil
+			}
+		}
+		return p.queues.Send(deadLetters(r.Name), string(event))
+	}
+}
+
 // deadLetters is the name of the queue that takes what a consumer gives up.
 func deadLetters(function string) string { return function + "-dead-letters" }
 
@@ -89,6 +113,11 @@ func (p *parts) startQueues(context.Context, Options) error {
 			names = append(names, deadLetters(f.Name))
 		}
 	}
+	for _, r := range p.topology.Rules {
+		if r.Target != topology.EventLog {
+			names = append(names, deadLetters(r.Name))
+		}
+	}
 	q, err := sqs.Open(sqs.Options{Names: names, Region: region, File: p.system.folder.path("dead-letters.ndjson")})
 	if err != nil {
 		return err
@@ -98,7 +127,11 @@ func (p *parts) startQueues(context.Context, Options) error {
 	if p.services.Queues, err = p.serveHere(q); err != nil {
 		return err
 	}
-	p.system.values[topology.RelayDeadLettersURL] = sqs.URL(p.services.Queues, deadLetters("relay"))
+	for _, f := range p.topology.Functions {
+		if f.Stream != nil {
+			p.system.values[topology.DeadLetterQueueURL(f.Name)] = sqs.URL(p.services.Queues, deadLetters(f.Name))
+		}
+	}
 	return nil
 }
 

@@ -84,7 +84,7 @@ func newMachine(t *testing.T, dir string) *machine {
 		t.Fatal(err)
 	}
 	m.services.Queues = serve(t, queues)
-	m.values[topology.RelayDeadLettersURL] = sqs.URL(m.services.Queues, "relay")
+	m.values[topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name)] = sqs.URL(m.services.Queues, "relay")
 
 	m.directory, err = system.Connect(t.Context(), table.New(db, name), "Example", "Entra ID")
 	if err != nil {

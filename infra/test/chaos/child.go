@@ -85,13 +85,13 @@ func (s setup) run(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	for shard := range shards {
-		m, err := s.mapping(streams, "relay", fmt.Sprintf("relay-%d", shard), faultyRelay{r, shard, d, faults})
+		m, err := s.mapping(streams, topology.RelaysEvents, fmt.Sprintf("relay-%d", shard), faultyRelay{r, shard, d, faults})
 		if err != nil {
 			return err
 		}
 		wg.Go(func() { _ = m.Run(ctx) })
 	}
-	m, err := s.mapping(streams, "jobs", "jobs", faultyJobs{w, d, faults})
+	m, err := s.mapping(streams, topology.RunsJobs, "jobs", faultyJobs{w, d, faults})
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,14 @@ func (s setup) run(ctx context.Context) error {
 }
 
 // mapping is that of a function of the topology, which gives nothing up.
-func (s setup) mapping(streams *dynamodbstreams.Client, function, name string, h lambda.Handler) (*eventsource.Mapping, error) {
-	f := topology.Dsync().Function(function)
+func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, name string, h lambda.Handler) (*eventsource.Mapping, error) {
+	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Consumer{
 		BatchSize: f.Stream.BatchSize, RetryAttempts: eventsource.Unlimited, MaximumAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
 	}
 	return eventsource.New(eventsource.Options{
 		Streams: streams, StreamARN: s.Stream, Region: region, Consumer: consumer,
-		Function:    locallambda.Function{Name: function, Timeout: f.Timeout, Handler: h},
+		Function:    locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
 		Checkpoint:  filepath.Join(s.Folder, name+".json"),
 		DeadLetters: eventsource.AppendTo(filepath.Join(s.Folder, "given-up.ndjson")),
 		Idle:        5 * time.Millisecond,
