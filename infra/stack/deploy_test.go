@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/infra/topology"
 	"dsync/internal/api"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,9 +41,6 @@ func TestExamplesOfThePage(t *testing.T) {
 	}
 	for _, match := range regexp.MustCompile(`-c (\w+)=(\w+)`).FindAllStringSubmatch(text, -1) {
 		chosen(t, map[string]any{match[1]: match[2]})
-	}
-	if n := fmt.Sprintf("builds the %s functions", map[int]string{7: "seven", 8: "eight", 9: "nine"}[len(topology.Dsync().Functions)]); !strings.Contains(text, n) {
-		t.Errorf("the page does not say %q", n)
 	}
 }
 

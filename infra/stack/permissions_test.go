@@ -165,7 +165,8 @@ func TestPermissionsOfOthers(t *testing.T) {
 	var inTemplate []permission
 	for _, id := range r.of("AWS::Lambda::Permission") {
 		permitted := r.Resources[id]
-		inTemplate = append(inTemplate, permission{"API Gateway", permitted.text("Action"), words[permitted.text("FunctionName")]})
+		who := map[string]string{"apigateway.amazonaws.com": "API Gateway", eventsPrincipal: "EventBridge"}[permitted.text("Principal")]
+		inTemplate = append(inTemplate, permission{who, permitted.text("Action"), words[permitted.text("FunctionName")]})
 	}
 	for _, resource := range r.Resources {
 		if resource.Type == "AWS::IAM::Role" {

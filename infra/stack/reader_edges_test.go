@@ -80,6 +80,9 @@ func (r *reader) readRoutes() {
 
 	callable := map[string]bool{}
 	for _, permission := range r.of("AWS::Lambda::Permission") {
+		if r.Resources[permission].text("Principal") == eventsPrincipal {
+			continue // see readRule
+		}
 		resource := r.claim(permission, "AWS::Lambda::Permission", "the API")
 		function := idIn(resource.text("FunctionName"), "Arn")
 		if callable[function] {
@@ -112,9 +115,16 @@ func (r *reader) readRule(rule string) topology.Rule {
 	}
 	queue := idIn(resolve(walk(targets[0], "DeadLetterConfig", "Arn")), "Arn")
 	r.claim(queue, "AWS::SQS::Queue", out.Name)
-	group, ok := strings.CutPrefix(resolve(walk(targets[0], "Arn")), "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:")
+	arn := resolve(walk(targets[0], "Arn"))
+	if f := r.functions[idIn(arn, "Arn")]; f != nil {
+		out.Target = topology.Target{Function: f.Name}
+		r.expectInvocation(out.Name, rule, idIn(arn, "Arn"))
+		r.expectDeadLetters(out.Name, rule, queue)
+		return out
+	}
+	group, ok := strings.CutPrefix(arn, "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:")
 	if !ok {
-		r.complain("%s delivers to %s", out.Name, resolve(walk(targets[0], "Arn")))
+		r.complain("%s delivers to %s", out.Name, arn)
 		return out
 	}
 	out.Target = topology.EventLog
@@ -122,15 +132,31 @@ func (r *reader) readRule(rule string) topology.Rule {
 	if !strings.HasPrefix(logs.text("LogGroupName"), "/aws/events/") {
 		r.complain("%s: EventBridge does not deliver to log group %s", out.Name, logs.text("LogGroupName"))
 	}
-	r.expectDelivery(out.Name, rule, idIn(group, ""), queue)
+	r.expectDelivery(out.Name, rule, idIn(group, ""))
+	r.expectDeadLetters(out.Name, rule, queue)
 	return out
 }
 
+// expectInvocation checks that the rule, and only the rule, may invoke the
+// function.
+func (r *reader) expectInvocation(rule, ruleID, function string) {
+	for _, id := range r.of("AWS::Lambda::Permission") {
+		p := r.Resources[id]
+		if p.text("Principal") == eventsPrincipal && p.text("SourceArn") == "${"+ruleID+".Arn}" && idIn(p.text("FunctionName"), "Arn") == function {
+			r.claim(id, "AWS::Lambda::Permission", rule)
+			return
+		}
+	}
+	r.complain("%s may not invoke its function", rule)
+}
+
+const eventsPrincipal = "events.amazonaws.com"
+
 // expectDelivery complains unless EventBridge may write to the rule's log
 // group and queue, for that rule only. EventBridge never says that it may not.
-func (r *reader) expectDelivery(rule, ruleID, logs, queue string) {
+func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	fromRule := map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"}
-	writers := []string{"events.amazonaws.com", "delivery.logs.amazonaws.com"}
+	writers := []string{eventsPrincipal, "delivery.logs.amazonaws.com"}
 	group := []string{"${" + logs + ".Arn}"}
 	want := []statement{
 		{Effect: "Allow", Principals: writers, Actions: []string{"logs:CreateLogStream"}, Resources: group},
@@ -147,9 +173,14 @@ func (r *reader) expectDelivery(rule, ruleID, logs, queue string) {
 	if !found {
 		r.complain("%s may not write to its log group", rule)
 	}
-	want = []statement{{
-		Effect: "Allow", Principals: writers[:1], Actions: []string{"sqs:SendMessage"},
-		Resources: []string{"${" + queue + ".Arn}"}, Conditions: fromRule,
+}
+
+// expectDeadLetters checks that the rule, and nobody else, may send to its
+// dead-letter queue.
+func (r *reader) expectDeadLetters(rule, ruleID, queue string) {
+	want := []statement{{
+		Effect: "Allow", Principals: []string{eventsPrincipal}, Actions: []string{"sqs:SendMessage"},
+		Resources: []string{"${" + queue + ".Arn}"}, Conditions: map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"},
 	}}
 	if diff := cmp.Diff(want, r.allowedOn(queue), inAnyOrder); diff != "" {
 		r.complain("%s: who may send to its dead-letter queue (-want +template):\n%s", rule, diff)

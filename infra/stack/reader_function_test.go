@@ -109,7 +109,7 @@ func (r *reader) readOperated() {
 		}, "FunctionName")
 	}
 	for id, f := range r.functions {
-		if operated := len(f.Routes) == 0 && f.Stream == nil; operated != once[id] {
+		if operated := f.Output != ""; operated != once[id] {
 			r.complain("%s: an operator invokes it: %v; asynchronous invocations are tried once: %v", f.Name, operated, once[id])
 		}
 	}

@@ -132,15 +132,18 @@ func TestOutputs(t *testing.T) {
 				got[name] = strings.NewReplacer(pairs...).Replace(resolve(output.Value))
 			}
 			want := map[string]string{
-				"EventBusName":                 "{bus}",
-				"EventBusArn":                  "{bus.Arn}",
-				"TableName":                    "{table}",
-				"RelayDeadLetterQueueUrl":      "{RelayDeadLetters}",
-				"JobsDeadLetterQueueUrl":       "{JobsDeadLetters}",
-				"EveryEventDeadLetterQueueUrl": "{EveryEventDeadLetters}",
-				"ApiKeyFunctionName":           "{ApikeyFunction}",
-				"RedriveFunctionName":          "{RedriveFunction}",
-				"FirstApiKey":                  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+				"EventBusName": "{bus}",
+				"EventBusArn":  "{bus.Arn}",
+				"TableName":    "{table}",
+				"FirstApiKey":  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+			}
+			for _, owner := range deadLetterOwners(topology.Dsync()) {
+				want[title(owner)+"DeadLetterQueueUrl"] = "{" + title(owner) + "DeadLetters}"
+			}
+			for _, f := range topology.Dsync().Functions {
+				if f.Output != "" {
+					want[f.Output] = "{" + title(f.Name) + "Function}"
+				}
 			}
 			maps.Copy(want, row.more)
 			if diff := cmp.Diff(want, got); diff != "" {
