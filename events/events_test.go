@@ -21,9 +21,9 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-var update = flag.Bool("update", false, "write the samples anew")
+var update = flag.Bool("update", false, "write the samples again")
 
-// same compares a sample with the file of that name, or writes it.
+// same compares a sample with the file of that name, or writes the file.
 func same(t *testing.T, file string, value any) {
 	t.Helper()
 	raw, err := json.Marshal(value)
@@ -55,7 +55,7 @@ func readFile(t testing.TB, file string) []byte {
 	return b
 }
 
-// names are the files of a folder without their ending.
+// names returns the names of the JSON files in a folder, without .json.
 func names(t testing.TB, folder string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
@@ -68,13 +68,10 @@ func names(t testing.TB, folder string) []string {
 	return files
 }
 
-// Every event has a schema, a schema for the registry, and a sample, and
-// nothing else has.
+// Every event of the catalogue has a schema and a sample, and there are no
+// others. TestSchemas checks the same for the schemas of the registry.
 func TestCatalogue(t *testing.T) {
 	want := slices.Sorted(slices.Values(dsync.Names))
-	if len(want) != 12 {
-		t.Errorf("there are %d events, WorkOS has 12", len(want))
-	}
 	schemas := slices.DeleteFunc(names(t, "schemas"), func(name string) bool { return name == "common" })
 	if !slices.Equal(schemas, want) {
 		t.Errorf("schemas of %v, want %v", schemas, want)
@@ -92,7 +89,7 @@ const (
 	tokenID      = "directory_token_01EHWNCE74X7JSDV0X3SZ3KJNY"
 )
 
-// user is a user as Entra's default mappings fill it.
+// user is a user with the attributes of Entra's default mapping.
 const user = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
 	"userName":"lela.block@example.com","externalId":"58342554-38d6-4ec8-948c-50044d0a33fd","active":true,
 	"displayName":"Lela Block","title":"Software Engineer","preferredLanguage":"en-US",
@@ -103,14 +100,15 @@ const user = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf
 
 const group = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Software Engineers","externalId":"8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159"}`
 
-// When the samples were created, and changed.
+// The times at which the samples were created and changed.
 var (
 	created = time.Date(2026, 11, 23, 12, 0, 0, 155e6, time.UTC)
 	changed = created.Add(time.Hour)
 )
 
-// changes are the samples: a short history of one directory, in its order. Up
-// to firstChange everything is new.
+// changes returns the events of the samples: a short history of one directory,
+// in its order. Up to firstUpdate everything is new. An event of the catalogue
+// that the history lacks is the transition of its directory, and comes last.
 func changes(t testing.TB) []*dsync.Change {
 	t.Helper()
 	resource := func(id, document, changes string) *dsync.Resource {
@@ -125,44 +123,60 @@ func changes(t testing.TB) []*dsync.Change {
 		}
 		return r
 	}
-	directory := func(change func(*dsync.Directory)) *dsync.Directory {
-		d := &dsync.Directory{
-			ID: directoryID, OrganizationID: organization, ExternalKey: "UWuccu6o1E0GqkYs", Name: "Foo Corp's Entra ID", Type: "azure scim v2.0",
-			Tokens:  []dsync.Token{{ID: tokenID, Suffix: "a1b2", Created: created}},
-			Domains: []dsync.Domain{{ID: "org_domain_01EZTR5N6Y9RQKHK2E9F31KZX6", Domain: "foo-corp.com"}},
-			Created: created, Updated: changed,
-		}
-		change(d)
-		return d
-	}
-	pending := directory(func(d *dsync.Directory) { d.Pending = true })
-	linked := directory(func(d *dsync.Directory) {})
-	without := directory(func(d *dsync.Directory) { d.Tokens = nil })
-	deleting := directory(func(d *dsync.Directory) { d.Deleting = true })
 	lela, disabled := resource(userID, user, `{}`), resource(userID, user, `{"active":false}`)
-	old, developers := resource(groupID, group, `{}`), resource(groupID, group, `{"displayName":"Developers"}`)
-	gone, gonegroup := *disabled, *developers
-	gone.Gone, gonegroup.Gone = true, true
-	return []*dsync.Change{
-		dsync.DirectoryChange(nil, pending),
-		dsync.DirectoryChange(pending, linked),
+	engineers, developers := resource(groupID, group, `{}`), resource(groupID, group, `{"displayName":"Developers"}`)
+	deletedUser, deletedGroup := *disabled, *developers
+	deletedUser.Gone, deletedGroup.Gone = true, true
+	withoutToken := directoryIn(dsync.Linked)
+	withoutToken.Tokens = nil
+	history := []*dsync.Change{
+		dsync.DirectoryChange(nil, directoryIn(dsync.Validating)),
+		transition(dsync.DirectoryActivated),
 		dsync.UserChange(nil, lela),
-		dsync.GroupChange(nil, old),
-		dsync.MembershipChange(nil, dsync.Membership{}, *lela, *old),
-		dsync.GroupChange(old, developers),
+		dsync.GroupChange(nil, engineers),
+		dsync.MembershipChange(nil, dsync.Membership{}, *lela, *engineers),
+		dsync.GroupChange(engineers, developers),
 		dsync.UserChange(lela, disabled),
 		dsync.MembershipChange(&dsync.Membership{}, dsync.Membership{Gone: true}, *disabled, *developers),
-		dsync.UserChange(disabled, &gone),
-		dsync.GroupChange(developers, &gonegroup),
-		dsync.DirectoryChange(linked, without),
-		dsync.DirectoryChange(linked, deleting),
+		dsync.UserChange(disabled, &deletedUser),
+		dsync.GroupChange(developers, &deletedGroup),
+		dsync.DirectoryChange(directoryIn(dsync.Linked), withoutToken),
+		transition(dsync.DirectoryDeleted),
+	}
+	for _, name := range dsync.Names {
+		if !slices.ContainsFunc(history, func(c *dsync.Change) bool { return c != nil && c.Name == name }) {
+			history = append(history, transition(name))
+		}
+	}
+	return history
+}
+
+const firstUpdate = 5
+
+// directoryIn returns the directory of the samples in that state.
+func directoryIn(state dsync.State) *dsync.Directory {
+	return &dsync.Directory{
+		ID: directoryID, OrganizationID: organization, ExternalKey: "UWuccu6o1E0GqkYs", Name: "Foo Corp's Entra ID", Type: "azure scim v2.0",
+		State:   state,
+		Tokens:  []dsync.Token{{ID: tokenID, Suffix: "a1b2", Created: created}},
+		Domains: []dsync.Domain{{ID: "org_domain_01EZTR5N6Y9RQKHK2E9F31KZX6", Domain: "foo-corp.com"}},
+		Created: created, Updated: changed,
 	}
 }
 
-const firstChange = 5
+// transition returns the event of a directory that the catalogue says to come
+// of its row, or nil.
+func transition(name string) *dsync.Change {
+	i := slices.Index(dsync.Names, name)
+	from := dsync.Catalogue[i].From
+	if from == dsync.Any {
+		from = dsync.Linked
+	}
+	return dsync.DirectoryChange(directoryIn(from), directoryIn(dsync.Catalogue[i].To))
+}
 
-// deliver puts an event on a bus and returns what its target gets. What
-// EventBridge chooses is fixed.
+// deliver puts an event on a bus and returns what the rule's target receives,
+// with fixed values for what EventBridge chooses.
 func deliver(t *testing.T, e dsync.Event, at time.Time) (got lambdaevents.EventBridgeEvent) {
 	t.Helper()
 	b, err := eventbridge.New(eventbridge.Options{
@@ -201,10 +215,10 @@ func TestSamples(t *testing.T) {
 	emitted := map[string]bool{}
 	for i, change := range changes(t) {
 		if change == nil {
-			t.Fatalf("change %d is none", i)
+			t.Fatalf("change %d has no event", i)
 		}
 		at := created
-		if i >= firstChange {
+		if i >= firstUpdate {
 			at = changed
 		}
 		id, err := dsync.EventID(at.Truncate(time.Second), fmt.Sprintf("4421584500000000017450439%03d", i))
@@ -216,10 +230,10 @@ func TestSamples(t *testing.T) {
 			Context: dsync.Context{RequestID: "JKJaXmPLvHcESHA=", TokenID: tokenID},
 		}
 		if !strings.HasPrefix(change.Name, "dsync.user.") && !strings.HasPrefix(change.Name, "dsync.group.") {
-			e.Context.TokenID = "" // asked for with an API key
+			e.Context.TokenID = "" // requested with an API key
 		}
 		if emitted[change.Name] {
-			t.Errorf("%s comes twice", change.Name)
+			t.Errorf("%s is emitted twice", change.Name)
 		}
 		emitted[change.Name] = true
 		same(t, filepath.Join("samples", change.Name+".json"), deliver(t, e, at))

@@ -1,46 +1,49 @@
 // Package consumer applies dsync events to an application.
 //
-// EventBridge delivers at least once and in no order. A Consumer stands before
-// the application's handler and makes of that, for each resource, what the
-// application needs:
+// EventBridge delivers events at least once and in any order. A Consumer calls
+// the application's handler with these guarantees, for each resource (a
+// directory, a token, a user, a group, or one membership):
 //
-//   - An event that was applied is not handed over again, and none that is
-//     older than one that was begun: a late or repeated event is dropped,
-//     successfully.
+//   - The handler is not called again for an event that was applied. It is not
+//     called for an event that is older than one that was started. Consume
+//     drops such an event and returns nil.
 //   - The handler runs for one event of a resource at a time, in any number of
-//     processes. So an older event is never applied over a newer one.
-//   - A deletion takes along what hangs on it, also what arrives later: a
-//     user's and a group's memberships, and everything in a directory.
-//   - Whatever the order of delivery, when all events have been consumed the
-//     application is as if they had been applied once each, in their order.
+//     processes. So an older event is never applied after a newer one.
+//   - A deletion removes what belongs to the resource, including what arrives
+//     later: the memberships of a user or a group, and everything in a
+//     directory.
+//   - After all events have been consumed, in any order, the application's
+//     state is the same as if each event had been applied once, in order.
 //
-// A resource is a directory, a token, a user, a group, or one membership; its
-// order is that of event ids, which is the order of changes in a directory.
-// Each event carries its resource whole, so that a dropped one is not missed;
-// but one that the handler refuses for good has taken the place of those that
-// are older, so it must not be thrown away.
+// The order of a resource's events is the order of their ids. Every event
+// contains the whole resource, so a dropped event loses nothing. But an event
+// that the handler keeps rejecting stays in front of the older ones: do not
+// discard it.
 //
-// What is asked of the handler:
+// Requirements on the handler:
 //
-//   - It is idempotent. When a process dies, or the store fails, between the
-//     handler and the note that it succeeded, the same event comes again. This
-//     is delivery at least once with de-duplication, not a transaction.
-//   - It obeys its context, which ends before the lease of the resource does.
-//     What it still sends afterwards is beyond the consumer's reach. (Clocks of
-//     the processes may differ by 5 seconds.)
-//   - It writes what the event is about and nothing else, and does not expect
-//     other resources to be there: a membership may come before its user, and
-//     dsync.user.updated instead of dsync.user.created.
-//   - dsync.deleted removes the directory with everything in it, and
-//     dsync.group.deleted the group with its memberships. dsync.user.deleted
-//     leaves memberships alone, because the user can come back: each one that
-//     is older arrives as dsync.group.user_removed, under the deletion's id.
-//   - What a deletion has overtaken arrives as the removal of its resource
-//     (dsync.group.user_removed for dsync.group.user_added, and so on), and
-//     may never have been there.
+//   - It is idempotent. If a process or the store fails after the handler has
+//     succeeded and before that is stored, the handler is called again with
+//     the same event. This is at-least-once delivery with de-duplication, not
+//     a transaction.
+//   - It stops when its context ends. The context ends before the resource's
+//     lease does; the consumer cannot undo writes that are sent later. The
+//     clocks of the processes may differ by at most 5 seconds.
+//   - It writes only the resource of the event, and does not require other
+//     resources to exist. A membership may arrive before its user, and
+//     dsync.user.updated before dsync.user.created.
+//   - For dsync.deleted it removes the directory and everything in it. For
+//     dsync.group.deleted it removes the group and its memberships. For
+//     dsync.user.deleted it removes only the user, because the user may
+//     return: the handler receives dsync.group.user_removed for each older
+//     membership, with the id of the deletion.
+//   - It accepts the removal of a resource that it has never seen. An event
+//     that is older than a deletion that covers it arrives as the removal of
+//     its resource: dsync.group.user_added as dsync.group.user_removed, for
+//     example.
 //
-// The store forgets removed resources after a time. Until then, but no longer,
-// an event from before the removal is known for what it is.
+// The store deletes its record of a removed resource after Options.Retention.
+// An event from before the removal that arrives later than that is applied.
 package consumer
 
 import (
@@ -51,29 +54,29 @@ import (
 	"time"
 )
 
-// Handler applies one event to the application. The package comment says what
-// is asked of it.
+// Handler applies one event to the application. See the package comment for
+// its requirements.
 type Handler func(ctx context.Context, e Event) error
 
-// Options of a Consumer. The zero value has the defaults.
+// Options of a Consumer. The zero value selects the defaults.
 type Options struct {
-	// Time is how long the handler may take for one event: 30 seconds. A
-	// resource whose process died can be taken after that, and a little more.
-	Time time.Duration
-	// Memory is how long removed resources are remembered: 90 days, as long as
-	// the log of events goes back.
-	Memory time.Duration
-	Now    func() time.Time // time.Now
+	// Timeout is the longest time that the handler may take for one event. The
+	// default is 30 seconds. If a process dies, its resource is free again 5
+	// seconds after the timeout.
+	Timeout time.Duration
+	// Retention is how long the store keeps its record of a removed resource.
+	// The default is 90 days, the retention of the event log.
+	Retention time.Duration
+	Now       func() time.Time // default: time.Now
 }
 
-// Limits of waiting.
 const (
-	// margin is how much longer a lease is than the handler's time: for the
-	// difference of clocks.
-	margin = 5 * time.Second
-	// patience is how long to wait for a resource that somebody else works
-	// on, before the event is given back.
-	patience  = 5 * time.Second
+	// leaseMargin is how much longer a lease is than the handler's timeout. It
+	// allows for different clocks.
+	leaseMargin = 5 * time.Second
+	// maxWait is how long Consume waits for a lease of another process before
+	// it returns ErrHeld.
+	maxWait   = 5 * time.Second
 	firstWait = 10 * time.Millisecond
 )
 
@@ -84,13 +87,13 @@ type Consumer struct {
 	o      Options
 }
 
-// New returns a consumer that hands events to handle.
+// New returns a consumer that calls handle for each event.
 func New(store Store, handle Handler, o Options) *Consumer {
-	if o.Time == 0 {
-		o.Time = 30 * time.Second
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
 	}
-	if o.Memory == 0 {
-		o.Memory = 90 * 24 * time.Hour
+	if o.Retention == 0 {
+		o.Retention = 90 * 24 * time.Hour
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -98,23 +101,25 @@ func New(store Store, handle Handler, o Options) *Consumer {
 	return &Consumer{store, handle, o}
 }
 
-// Consume applies an event, or drops it. After an error it must be called
-// again with the same event, at any time and in any order with others.
+// Consume applies an event or drops it. After an error, call it again with the
+// same event. The time of the retry and its order with other events do not
+// matter.
 func (c *Consumer) Consume(ctx context.Context, e Event) error {
-	if err := c.bury(ctx, e); err != nil {
+	if err := c.recordDeletion(ctx, e); err != nil {
 		return fmt.Errorf("consumer: %s %s: %w", e.Name, e.ID, err)
 	}
 	return c.apply(ctx, e)
 }
 
-// bury notes a deletion, before anything else is done for it: from now on
-// what it takes along is not applied any more. Then it removes a user's
-// memberships; those that are being applied right now are found, too, because
-// a resource is in the store before its handler runs.
-func (c *Consumer) bury(ctx context.Context, e Event) error {
+// recordDeletion stores a deletion before anything else is done for it. From
+// then on, older events of what belongs to the resource are applied as
+// removals. Then it removes the memberships of a deleted user. It also finds
+// those whose handler is running, because a resource is in the store before
+// its handler is called.
+func (c *Consumer) recordDeletion(ctx context.Context, e Event) error {
 	switch e.Name {
 	case UserDeleted, GroupDeleted, DirectoryDeleted:
-		if err := c.store.Raise(ctx, e.Key().deletion(), e.ID, c.forget()); err != nil {
+		if err := c.store.Raise(ctx, e.Key().deletion(), e.ID, c.expiry()); err != nil {
 			return err
 		}
 	}
@@ -128,21 +133,22 @@ func (c *Consumer) bury(ctx context.Context, e Event) error {
 		return err
 	}
 	for _, k := range keys {
-		removed := e
-		removed.Name = GroupUserRemoved
-		removed.Data = Membership{
+		removal := e
+		removal.Name = GroupUserRemoved
+		removal.Data = Membership{
 			DirectoryID: u.DirectoryID,
 			User:        u,
 			Group:       Group{ID: k.Resource[len(prefix.Resource):], DirectoryID: u.DirectoryID, OrganizationID: u.OrganizationID},
 		}
-		if err := c.apply(ctx, removed); err != nil {
+		if err := c.apply(ctx, removal); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// apply applies an event to its own resource.
+// apply applies an event to its own resource. It waits for the lease of
+// another process, with growing pauses.
 func (c *Consumer) apply(ctx context.Context, e Event) error {
 	var waited time.Duration
 	for wait := firstWait; ; wait *= 2 {
@@ -150,7 +156,7 @@ func (c *Consumer) apply(ctx context.Context, e Event) error {
 		switch {
 		case !taken && errors.Is(err, ErrStale):
 			return nil
-		case !taken && errors.Is(err, ErrHeld) && waited < patience:
+		case !taken && errors.Is(err, ErrHeld) && waited < maxWait:
 		case err != nil:
 			return fmt.Errorf("consumer: %s %s: %w", e.Name, e.ID, err)
 		default:
@@ -165,77 +171,78 @@ func (c *Consumer) apply(ctx context.Context, e Event) error {
 	}
 }
 
-// attempt takes the event's resource, which may fail, and applies the event.
+// attempt takes the lease of the event's resource and runs the handler. taken
+// reports whether it got the lease.
 func (c *Consumer) attempt(ctx context.Context, e Event) (taken bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, c.o.Time)
+	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	k, holder, now := e.Key(), rand.Text(), c.o.Now()
-	if err := c.store.Take(limited, k, Lease{ID: e.ID, Holder: holder, Now: now, Until: now.Add(c.o.Time + margin)}); err != nil {
+	if err := c.store.Take(limited, k, Lease{ID: e.ID, Holder: holder, Now: now, Until: now.Add(c.o.Timeout + leaseMargin)}); err != nil {
 		return false, err
 	}
-	gone, err := c.settle(limited, e)
+	removed, err := c.runHandler(limited, e)
 	if err != nil {
-		// Not with ctx: it may be what ended.
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin)
+		// ctx may have ended, and the lease must be released in any case.
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
 		defer cancel()
 		return true, errors.Join(err, c.store.Release(after, k, holder))
 	}
-	var forget time.Time
-	if gone {
-		forget = c.forget()
+	var expiry time.Time
+	if removed {
+		expiry = c.expiry()
 	}
-	return true, c.store.Finish(ctx, k, holder, forget)
+	return true, c.store.Finish(ctx, k, holder, expiry)
 }
 
-// settle runs the handler. An ancestor may be deleted before, or while the
-// handler runs; then the resource is removed, again if need be. A deletion
-// that is noted only after the second look removes it by itself: it finds what
-// the handler wrote. gone says that the resource need not be remembered.
-func (c *Consumer) settle(ctx context.Context, e Event) (gone bool, err error) {
-	overtaken, err := c.overtaken(ctx, e)
+// runHandler calls the handler, with the removal of the resource instead of
+// the event if the resource was deleted with its parent. A parent may be
+// deleted while the handler runs: then the handler is called once more, with
+// the removal. A deletion that is stored after the second check finds and
+// removes what the handler has written. removed reports that the store may
+// delete its record of the resource.
+func (c *Consumer) runHandler(ctx context.Context, e Event) (removed bool, err error) {
+	deleted, err := c.deletedWithParent(ctx, e)
 	if err != nil {
 		return false, err
 	}
-	_, known := removals[e.Name]
-	known = known || e.Removes()
+	t, known := eventTypes[e.Name]
 	switch {
-	case !overtaken:
+	case !deleted:
 		if err := c.handle(ctx, e); err != nil || !known || e.Removes() {
 			return true, err
 		}
-		if overtaken, err = c.overtaken(ctx, e); err != nil || !overtaken {
+		if deleted, err = c.deletedWithParent(ctx, e); err != nil || !deleted {
 			return false, err
 		}
 	case !known:
 		return true, nil
 	}
-	if !e.Removes() {
-		e.Name = removals[e.Name]
-	}
+	e.Name = t.removal
 	return true, c.handle(ctx, e)
 }
 
-// overtaken reports whether something that the event's resource ends with was
+// deletedWithParent reports whether a parent of the event's resource was
 // deleted after the event.
-func (c *Consumer) overtaken(ctx context.Context, e Event) (bool, error) {
-	ancestors := e.ancestors()
-	if len(ancestors) == 0 {
+func (c *Consumer) deletedWithParent(ctx context.Context, e Event) (bool, error) {
+	parents := e.parents()
+	if len(parents) == 0 {
 		return false, nil
 	}
-	keys := make([]Key, len(ancestors))
-	for i, a := range ancestors {
-		keys[i] = a.deletion()
+	keys := make([]Key, len(parents))
+	for i, p := range parents {
+		keys[i] = p.deletion()
 	}
 	deletions, err := c.store.Read(ctx, keys...)
 	if err != nil {
 		return false, err
 	}
 	for i, id := range deletions {
-		if id > e.ID || id != "" && !ancestors[i].returns {
+		if id > e.ID || id != "" && !parents[i].returns {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-func (c *Consumer) forget() time.Time { return c.o.Now().Add(c.o.Memory) }
+// expiry is when the store may delete its record of what is removed now.
+func (c *Consumer) expiry() time.Time { return c.o.Now().Add(c.o.Retention) }

@@ -17,10 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// recorder is a handler that notes what it is handed.
+// recorder is a handler that records its events.
 type recorder struct {
 	mu   sync.Mutex
-	seen []string // name and last digit of the id
+	seen []string // the name and the last digit of the id
 	err  error
 }
 
@@ -43,7 +43,7 @@ func deliver(t *testing.T, events ...consumer.Event) []string {
 	return r.seen
 }
 
-// What the handler is handed for deliveries out of order.
+// The calls of the handler for deliveries out of order.
 func TestHandedOver(t *testing.T) {
 	const d = "directory_1"
 	user, group, member := userOf(d, "1"), groupOf(d, "1"), membershipOf(d, "1", "1")
@@ -58,11 +58,11 @@ func TestHandedOver(t *testing.T) {
 		"twice":                   {[]consumer.Event{event(1, consumer.UserCreated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.created 1"}},
 		"late":                    {[]consumer.Event{event(2, consumer.UserUpdated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.updated 2"}},
 		"late, after the removal": {[]consumer.Event{event(2, consumer.GroupUserRemoved, member), event(1, consumer.GroupUserAdded, member)}, []string{"dsync.group.user_removed 2"}},
-		"a membership is no event of its user": {
+		"a membership event is not an event of its user": {
 			[]consumer.Event{event(3, consumer.GroupUserAdded, member), event(1, consumer.UserCreated, user), event(2, consumer.GroupCreated, group)},
 			[]string{"dsync.group.user_added 3", "dsync.user.created 1", "dsync.group.created 2"},
 		},
-		"a user's deletion takes memberships along": {
+		"a user's deletion removes the memberships": {
 			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(2, consumer.UserDeleted, user)},
 			[]string{"dsync.group.user_added 1", "dsync.group.user_removed 2", "dsync.user.deleted 2"},
 		},
@@ -70,31 +70,31 @@ func TestHandedOver(t *testing.T) {
 			[]consumer.Event{event(3, consumer.GroupUserAdded, member), event(2, consumer.UserDeleted, user)},
 			[]string{"dsync.group.user_added 3", "dsync.user.deleted 2"},
 		},
-		"though the user is back already": {
+		"older memberships of a user who has returned": {
 			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(3, consumer.UserCreated, user), event(2, consumer.UserDeleted, user)},
 			[]string{"dsync.group.user_added 1", "dsync.user.created 3", "dsync.group.user_removed 2"},
 		},
-		"and not those that are gone": {
+		"but not removed ones": {
 			[]consumer.Event{event(1, consumer.GroupUserAdded, member), event(2, consumer.GroupUserRemoved, member), event(3, consumer.UserDeleted, user)},
 			[]string{"dsync.group.user_added 1", "dsync.group.user_removed 2", "dsync.user.deleted 3"},
 		},
-		"overtaken by the user's deletion": {
+		"after the user's deletion": {
 			[]consumer.Event{event(2, consumer.UserDeleted, user), event(1, consumer.GroupUserAdded, member)},
 			[]string{"dsync.user.deleted 2", "dsync.group.user_removed 1"},
 		},
-		"of the user's next life": {
+		"after the user's return": {
 			[]consumer.Event{event(2, consumer.UserDeleted, user), event(4, consumer.GroupUserAdded, member)},
 			[]string{"dsync.user.deleted 2", "dsync.group.user_added 4"},
 		},
-		"overtaken by the group's deletion": {
+		"after the group's deletion": {
 			[]consumer.Event{event(2, consumer.GroupDeleted, group), event(1, consumer.GroupUserAdded, member)},
 			[]string{"dsync.group.deleted 2", "dsync.group.user_removed 1"},
 		},
-		"a group does not come back": {
+		"a group does not return": {
 			[]consumer.Event{event(2, consumer.GroupDeleted, group), event(3, consumer.GroupUserAdded, member)},
 			[]string{"dsync.group.deleted 2", "dsync.group.user_removed 3"},
 		},
-		"overtaken by the directory's deletion": {
+		"after the directory's deletion": {
 			[]consumer.Event{
 				event(9, consumer.DirectoryDeleted, directory), event(1, consumer.DirectoryActivated, directory), event(2, consumer.TokenCreated, token),
 				event(3, consumer.UserCreated, user), event(4, consumer.UserUpdated, userOf(d, "2")), event(5, consumer.GroupCreated, group),
@@ -106,11 +106,11 @@ func TestHandedOver(t *testing.T) {
 				"dsync.group.deleted 6", "dsync.group.user_removed 7", "dsync.token.revoked 8",
 			},
 		},
-		"another directory is not concerned": {
+		"another directory's deletion": {
 			[]consumer.Event{event(9, consumer.DirectoryDeleted, directory), event(1, consumer.UserCreated, userOf("directory_2", "1"))},
 			[]string{"dsync.deleted 9", "dsync.user.created 1"},
 		},
-		"names that nobody knows": {
+		"unknown names": {
 			[]consumer.Event{unknown(2, `{"directory_id":"directory_1"}`), unknown(1, `{"directory_id":"directory_1"}`), unknown(2, `{"directory_id":"directory_1"}`), unknown(3, `[]`), unknown(3, `[]`)},
 			[]string{"dsync.group.merged 2", "dsync.group.merged 1", "dsync.group.merged 3"},
 		},
@@ -121,7 +121,7 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// A handler that fails gets the event again, and only then is it applied.
+// An event whose handler fails is applied by a later call.
 func TestHandlerFails(t *testing.T) {
 	r := &recorder{err: errors.New("no room")}
 	store := consumer.NewMemory()
@@ -132,7 +132,7 @@ func TestHandlerFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It is before the older one, also as long as it fails.
+	// The older event is dropped while the newer one still fails.
 	if err := c.Consume(t.Context(), event(1, consumer.UserCreated, userOf("directory_1", "1"))); err != nil {
 		t.Error(err)
 	}
@@ -147,8 +147,8 @@ func TestHandlerFails(t *testing.T) {
 	}
 }
 
-// The handler's context ends before its lease; then, though the caller is
-// gone, the resource is free for the next attempt at once.
+// The handler's context ends before its lease. The lease is released at once,
+// even if the caller's context has ended.
 func TestHandlersTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := consumer.NewMemory()
@@ -156,7 +156,7 @@ func TestHandlersTime(t *testing.T) {
 		slow := consumer.New(store, func(ctx context.Context, _ consumer.Event) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}, consumer.Options{Time: time.Second})
+		}, consumer.Options{Timeout: time.Second})
 		began := time.Now()
 		if err := slow.Consume(t.Context(), e); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
@@ -174,8 +174,8 @@ func TestHandlersTime(t *testing.T) {
 	})
 }
 
-// A resource that somebody works on is waited for, but not for long; one whose
-// process died is free when the lease has run out.
+// Consume waits a limited time for a lease. The lease of a process that died
+// expires.
 func TestLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := consumer.NewMemory()
@@ -199,14 +199,14 @@ func TestLeases(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Minute)
-		take(2 * time.Second) // it tries once more, and dies again
+		take(2 * time.Second) // the process retries, and dies again
 		if err := c.Consume(t.Context(), e); err != nil || len(r.seen) != 1 {
 			t.Errorf("%v, %v", r.seen, err)
 		}
 	})
 }
 
-// With real goroutines, for the race detector.
+// Real goroutines, for the race detector.
 func TestConcurrently(t *testing.T) {
 	var history []consumer.Event
 	for n := 1; n <= 300; n++ {
@@ -245,8 +245,8 @@ func TestConcurrently(t *testing.T) {
 	}
 }
 
-// A group or a directory that is deleted while the handler is at work on
-// something of it: what the handler then writes is removed again.
+// A group or a directory is deleted while the handler writes a resource that
+// belongs to it: the resource is removed.
 func TestOvertakenAtWork(t *testing.T) {
 	for _, c := range []struct {
 		first, deletion consumer.Event
@@ -276,7 +276,7 @@ func TestOvertakenAtWork(t *testing.T) {
 			}
 			return r.handle(ctx, e)
 		}, consumer.Options{})
-		for range 2 { // the second time it is known
+		for range 2 { // the second call is dropped
 			if err := one.Consume(t.Context(), c.first); err != nil {
 				t.Error(err)
 			}

@@ -2,13 +2,11 @@ package consumer
 
 import (
 	"errors"
-	"fmt"
 	"time"
-
-	"dsync/internal/id"
 )
 
-// Directory is a directory. A deleted one has no ExternalKey and no Domains.
+// Directory is a directory. In DirectoryDeleted, ExternalKey and Domains are
+// empty.
 type Directory struct {
 	ID             string    `json:"id"`
 	OrganizationID string    `json:"organization_id"`
@@ -27,16 +25,16 @@ type Domain struct {
 	Domain string `json:"domain"`
 }
 
-// Token is a SCIM token, but for the token itself.
+// Token is a SCIM token, without its secret.
 type Token struct {
 	ID             string    `json:"id"`
 	DirectoryID    string    `json:"directory_id"`
 	OrganizationID string    `json:"organization_id"`
-	Suffix         string    `json:"token_suffix"`
+	Suffix         string    `json:"token_suffix"` // the last 4 characters of the secret
 	CreatedAt      time.Time `json:"created_at"`
 }
 
-// User is a user. Names and e-mail address are "" where the event has null.
+// User is a user. Names and the e-mail address are "" if the event has null.
 type User struct {
 	ID                 string         `json:"id"`
 	DirectoryID        string         `json:"directory_id"`
@@ -49,7 +47,7 @@ type User struct {
 	State              string         `json:"state"` // active or inactive
 	RawAttributes      map[string]any `json:"raw_attributes"`
 	CustomAttributes   map[string]any `json:"custom_attributes"`
-	PreviousAttributes map[string]any `json:"previous_attributes"` // of dsync.user.updated
+	PreviousAttributes map[string]any `json:"previous_attributes"` // in UserUpdated
 	CreatedAt          time.Time      `json:"created_at"`
 	UpdatedAt          time.Time      `json:"updated_at"`
 }
@@ -62,42 +60,36 @@ type Group struct {
 	IDPID              string         `json:"idp_id"` // Entra's externalId
 	Name               string         `json:"name"`
 	RawAttributes      map[string]any `json:"raw_attributes"`
-	PreviousAttributes map[string]any `json:"previous_attributes"` // of dsync.group.updated
+	PreviousAttributes map[string]any `json:"previous_attributes"` // in GroupUpdated
 	CreatedAt          time.Time      `json:"created_at"`
 	UpdatedAt          time.Time      `json:"updated_at"`
 }
 
-// Membership says that a user is in a group. User and Group are as they were
-// when the event was made, which no event id tells: take their ids from here,
-// and the rest from events of their own.
+// Membership is the membership of a user in a group.
+//
+// User and Group are as they were when the event was created, which may be
+// later than the change. Use only their ids. Take their attributes from the
+// events of users and groups, which have an order.
 type Membership struct {
 	DirectoryID string `json:"directory_id"`
 	User        User   `json:"user"`
 	Group       Group  `json:"group"`
 }
 
-func (d Directory) check() error { return require(id.Directory, d.ID) }
+func (d Directory) validate() error { return requireID(directoryPrefix, d.ID) }
 
-func (t Token) check() error {
-	return errors.Join(require(id.Token, t.ID), require(id.Directory, t.DirectoryID))
+func (t Token) validate() error {
+	return errors.Join(requireID(tokenPrefix, t.ID), requireID(directoryPrefix, t.DirectoryID))
 }
 
-func (u User) check() error {
-	return errors.Join(require(id.User, u.ID), require(id.Directory, u.DirectoryID))
+func (u User) validate() error {
+	return errors.Join(requireID(userPrefix, u.ID), requireID(directoryPrefix, u.DirectoryID))
 }
 
-func (g Group) check() error {
-	return errors.Join(require(id.Group, g.ID), require(id.Directory, g.DirectoryID))
+func (g Group) validate() error {
+	return errors.Join(requireID(groupPrefix, g.ID), requireID(directoryPrefix, g.DirectoryID))
 }
 
-func (m Membership) check() error {
-	return errors.Join(require(id.Directory, m.DirectoryID), require(id.User, m.User.ID), require(id.Group, m.Group.ID))
-}
-
-// require fails for what is no id of that kind.
-func require(k id.Kind, s string) error {
-	if !k.Valid(s) {
-		return fmt.Errorf("%q is no id of a %s", s, k)
-	}
-	return nil
+func (m Membership) validate() error {
+	return errors.Join(requireID(directoryPrefix, m.DirectoryID), requireID(userPrefix, m.User.ID), requireID(groupPrefix, m.Group.ID))
 }

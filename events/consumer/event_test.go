@@ -5,18 +5,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"dsync/events/consumer"
-	"dsync/internal/dsync"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// detail is the detail of the sample of an event.
+// detail returns the detail of an event's sample.
 func detail(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("../samples", name+".json"))
@@ -37,7 +35,8 @@ const (
 	token     = "directory_token_01EHWNCE74X7JSDV0X3SZ3KJNY"
 )
 
-// Every event there is parses into its type, and is about its resource.
+// Every event is parsed into its type, and its key is that of its resource.
+// That these are all events is tested outside of this package.
 func TestParse(t *testing.T) {
 	resources := map[string]string{
 		consumer.DirectoryActivated: directory, consumer.DirectoryDeleted: directory,
@@ -46,29 +45,26 @@ func TestParse(t *testing.T) {
 		consumer.GroupCreated: group, consumer.GroupUpdated: group, consumer.GroupDeleted: group,
 		consumer.GroupUserAdded: user + "/" + group, consumer.GroupUserRemoved: user + "/" + group,
 	}
-	if len(resources) != len(dsync.Names) {
-		t.Errorf("%d events here, %d in all", len(resources), len(dsync.Names))
-	}
-	for _, name := range dsync.Names {
+	for name, resource := range resources {
 		e, err := consumer.Parse(detail(t, name))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if want := (consumer.Key{Directory: directory, Resource: resources[name]}); e.Name != name || e.Key() != want {
-			t.Errorf("%s is about %v, want %v", e.Name, e.Key(), want)
+		if want := (consumer.Key{Directory: directory, Resource: resource}); e.Name != name || e.Key() != want {
+			t.Errorf("%s has the key %v, want %v", e.Name, e.Key(), want)
 		}
 		removes := strings.HasSuffix(name, "deleted") || strings.HasSuffix(name, "removed") || strings.HasSuffix(name, "revoked")
 		if e.Removes() != removes {
 			t.Errorf("%s removes: %v", name, e.Removes())
 		}
 		if unread := unread(t, detail(t, name), e); len(unread) > 0 {
-			t.Errorf("%s: %v are not read", name, unread)
+			t.Errorf("%s: the fields %v are lost", name, unread)
 		}
 	}
 }
 
-// unread are the fields of the data that are not in the parsed event.
+// unread returns the fields of the data that the parsed event lacks.
 func unread(t *testing.T, detail []byte, e consumer.Event) (names []string) {
 	t.Helper()
 	var sent struct{ Data map[string]any }
@@ -128,7 +124,7 @@ func TestParseFields(t *testing.T) {
 	}
 }
 
-// What is new is kept, with the directory that it is in.
+// The data of an event with an unknown name is kept, and its directory is read.
 func TestParseUnknown(t *testing.T) {
 	const id = "event_01M844RZ20EBR0JMJ6110Q14DK"
 	for data, directoryID := range map[string]string{
@@ -143,7 +139,7 @@ func TestParseUnknown(t *testing.T) {
 			continue
 		}
 		if raw, ok := e.Data.(json.RawMessage); !ok || string(raw) != data || e.Key() != (consumer.Key{Directory: directoryID, Resource: id}) || e.Removes() {
-			t.Errorf("%s: %+v about %v", data, e, e.Key())
+			t.Errorf("%s: %+v with the key %v", data, e, e.Key())
 		}
 	}
 }
@@ -180,17 +176,5 @@ func TestParseRefuses(t *testing.T) {
 		if e, err := consumer.Parse(b); !errors.Is(err, consumer.ErrMalformed) {
 			t.Errorf("%s: %+v, %v", what, e, err)
 		}
-	}
-}
-
-// The names here are those that are emitted.
-func TestNames(t *testing.T) {
-	here := []string{
-		consumer.DirectoryActivated, consumer.DirectoryDeleted, consumer.TokenCreated, consumer.TokenRevoked,
-		consumer.UserCreated, consumer.UserUpdated, consumer.UserDeleted,
-		consumer.GroupCreated, consumer.GroupUpdated, consumer.GroupDeleted, consumer.GroupUserAdded, consumer.GroupUserRemoved,
-	}
-	if !slices.Equal(slices.Sorted(slices.Values(here)), slices.Sorted(slices.Values(dsync.Names))) {
-		t.Errorf("%v, want %v", here, dsync.Names)
 	}
 }

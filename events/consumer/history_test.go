@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// event makes the n-th event of a directory.
+// event returns the n-th event of a directory.
 func event(n int, name string, data any) consumer.Event {
 	return consumer.Event{ID: fmt.Sprintf("event_%026d", n), Name: name, CreatedAt: time.Unix(int64(n), 0), Data: data}
 }
@@ -26,8 +26,8 @@ func membershipOf(d, u, g string) consumer.Membership {
 	return consumer.Membership{DirectoryID: d, User: userOf(d, u), Group: groupOf(d, g)}
 }
 
-// state is what an application has: the key of each resource that is there,
-// with the id of the event that it was written by.
+// state is the state of an application: the key of each resource that exists,
+// and the id of the event that wrote it.
 type state map[consumer.Key]string
 
 // drop removes everything of the directory whose resource has the prefix.
@@ -37,11 +37,11 @@ func (s state) drop(directory, prefix string) {
 	})
 }
 
-// inOrder is what has to come of a history: each event once, in order. It is
-// written without the consumer's notions.
+// inOrder returns the state after each event of a history was applied once, in
+// order. It uses no code of the consumer.
 func inOrder(history []consumer.Event) state {
 	s := state{}
-	deleted := map[string]bool{} // directories and groups, for good
+	deleted := map[string]bool{} // directories and groups, which never return
 	for _, e := range history {
 		k := e.Key()
 		if deleted[k.Directory] || deleted[k.Resource] {
@@ -73,15 +73,16 @@ func inOrder(history []consumer.Event) state {
 	return s
 }
 
-// history draws what may happen in a directory: users come, change, go and
-// come back, groups come and go for good, and memberships change at any time,
-// also while their user or group is not there, as a race can have it.
+// history draws a history of a directory. Users are created, change, are
+// deleted and return. Groups are created and deleted, and do not return.
+// Memberships change at any time, also while their user or group does not
+// exist, as after a race.
 func history(t *rapid.T, directoryID string, most int) (events []consumer.Event) {
 	add := func(name string, data any) { events = append(events, event(len(events)+1, name, data)) }
 	add(consumer.TokenCreated, consumer.Token{ID: "directory_token_1", DirectoryID: directoryID})
 	add(consumer.DirectoryActivated, consumer.Directory{ID: directoryID})
 	here := map[string]bool{} // users, groups and memberships
-	over := map[string]bool{} // groups, for good
+	over := map[string]bool{} // deleted groups
 	either := func(was bool, one, other string) string {
 		if was {
 			return one
@@ -110,7 +111,7 @@ func history(t *rapid.T, directoryID string, most int) (events []consumer.Event)
 				here["g"+g], here["1"+g], here["2"+g], over[g] = false, false, false, true
 			}
 		case 7, 8, 9:
-			add(consumer.GroupUserAdded, membershipOf(directoryID, u, g)) // perhaps once more
+			add(consumer.GroupUserAdded, membershipOf(directoryID, u, g)) // perhaps a repetition
 			here[u+g] = true
 		case 10:
 			if here[u+g] {

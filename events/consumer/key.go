@@ -2,20 +2,21 @@ package consumer
 
 import "encoding/json"
 
-// Key names a resource: events are put in order for each.
+// Key identifies a resource. Events are applied in order per key.
 type Key struct {
-	Directory string // directory_…; "" of an event that nobody knows
-	Resource  string // the id; of a membership <user id>/<group id>
+	Directory string // directory_…; "" if the event has no known directory
+	Resource  string // the id; <user id>/<group id> for a membership
 }
 
-// deletion is where the last deletion of a resource is kept. It stays when the
-// resource comes back.
+// deletion is the key of the last deletion of a resource. The store keeps it
+// when the resource returns.
 func (k Key) deletion() Key { return Key{k.Directory, "deleted/" + k.Resource} }
 
-// memberships is the prefix of all memberships of a user.
+// memberships is the prefix of the keys of a user's memberships.
 func (u User) memberships() Key { return Key{u.DirectoryID, u.ID + "/"} }
 
-// Key is the resource that the event is about.
+// Key returns the key of the event's resource. An event with an unknown name
+// is a resource of its own.
 func (e Event) Key() Key {
 	switch d := e.Data.(type) {
 	case Directory:
@@ -29,11 +30,12 @@ func (e Event) Key() Key {
 	case Membership:
 		return Key{d.DirectoryID, d.User.ID + "/" + d.Group.ID}
 	}
-	return Key{e.directory(), e.ID} // a resource of its own
+	return Key{e.unknownDirectory(), e.ID}
 }
 
-// directory is the directory of an event that is not known, if it has one.
-func (e Event) directory() string {
+// unknownDirectory returns the directory_id in the data of an event with an
+// unknown name, or "".
+func (e Event) unknownDirectory() string {
 	var data struct {
 		DirectoryID string `json:"directory_id"`
 	}
@@ -44,24 +46,25 @@ func (e Event) directory() string {
 	return data.DirectoryID
 }
 
-// ancestor is a resource whose deletion takes others along.
-type ancestor struct {
+// parent is a resource whose deletion removes the resources that belong to it.
+type parent struct {
 	Key
-	// returns: the resource can come back under its id, as a user does in a
-	// directory that deletes users who are deactivated. What is newer than the
-	// deletion is then of its new life. Groups and directories never return.
+	// returns says that the resource can return with the same id. A user does
+	// so in a directory that deletes deactivated users. Events that are newer
+	// than the deletion then belong to the returned user. Groups and
+	// directories never return.
 	returns bool
 }
 
-// ancestors are what an event's resource ends with.
-func (e Event) ancestors() []ancestor {
+// parents returns the resources that the event's resource belongs to.
+func (e Event) parents() []parent {
 	k := e.Key()
-	directory := ancestor{Key: Key{k.Directory, k.Directory}}
+	directory := parent{Key: Key{k.Directory, k.Directory}}
 	switch d := e.Data.(type) {
 	case Directory:
 		return nil
 	case Membership:
-		return []ancestor{
+		return []parent{
 			directory,
 			{Key: Key{k.Directory, d.Group.ID}},
 			{Key: Key{k.Directory, d.User.ID}, returns: true},
@@ -70,5 +73,5 @@ func (e Event) ancestors() []ancestor {
 	if k.Directory == "" {
 		return nil
 	}
-	return []ancestor{directory}
+	return []parent{directory}
 }

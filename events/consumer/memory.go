@@ -7,26 +7,28 @@ import (
 	"time"
 )
 
-// Memory is a Store in memory, for tests and for processes that read the log
-// from its beginning when they start. It never forgets.
+// Memory is a Store in memory, for tests and for processes that read the event
+// log from its beginning when they start. It ignores expiry and keeps every
+// key.
 type Memory struct {
 	mu      sync.Mutex
 	records map[Key]record
 }
 
 type record struct {
-	event  string // the newest that was begun; of a mark, the mark
-	done   bool   // it is finished
-	holder string // "" for none
-	until  time.Time
-	gone   bool
+	event    string // the newest event that was started, or the mark
+	finished bool
+	holder   string // "" for none
+	until    time.Time
+	removed  bool
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory { return &Memory{records: map[Key]record{}} }
 
-// change changes a record while nobody else does, unless f fails.
-func (m *Memory) change(ctx context.Context, k Key, f func(*record) error) error {
+// update applies f to a record, atomically. An error of f leaves the record
+// unchanged.
+func (m *Memory) update(ctx context.Context, k Key, f func(*record) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -44,9 +46,9 @@ func (m *Memory) change(ctx context.Context, k Key, f func(*record) error) error
 
 // Take implements Store.
 func (m *Memory) Take(ctx context.Context, k Key, l Lease) error {
-	return m.change(ctx, k, func(r *record) error {
+	return m.update(ctx, k, func(r *record) error {
 		switch {
-		case r.event > l.ID, r.event == l.ID && r.done:
+		case r.event > l.ID, r.event == l.ID && r.finished:
 			return ErrStale
 		case r.holder != "" && r.until.After(l.Now):
 			return ErrHeld
@@ -57,19 +59,19 @@ func (m *Memory) Take(ctx context.Context, k Key, l Lease) error {
 }
 
 // Finish implements Store.
-func (m *Memory) Finish(ctx context.Context, k Key, holder string, forget time.Time) error {
-	return m.change(ctx, k, func(r *record) error {
+func (m *Memory) Finish(ctx context.Context, k Key, holder string, expiry time.Time) error {
+	return m.update(ctx, k, func(r *record) error {
 		if r.holder != holder {
 			return ErrLost
 		}
-		*r = record{event: r.event, done: true, gone: !forget.IsZero()}
+		*r = record{event: r.event, finished: true, removed: !expiry.IsZero()}
 		return nil
 	})
 }
 
 // Release implements Store.
 func (m *Memory) Release(ctx context.Context, k Key, holder string) error {
-	return m.change(ctx, k, func(r *record) error {
+	return m.update(ctx, k, func(r *record) error {
 		if r.holder == holder {
 			r.holder, r.until = "", time.Time{}
 		}
@@ -79,9 +81,9 @@ func (m *Memory) Release(ctx context.Context, k Key, holder string) error {
 
 // Raise implements Store.
 func (m *Memory) Raise(ctx context.Context, k Key, id string, _ time.Time) error {
-	return m.change(ctx, k, func(r *record) error {
+	return m.update(ctx, k, func(r *record) error {
 		if id > r.event {
-			*r = record{event: id, gone: true}
+			*r = record{event: id, removed: true}
 		}
 		return nil
 	})
@@ -104,7 +106,7 @@ func (m *Memory) List(ctx context.Context, prefix Key) ([]Key, error) {
 	defer m.mu.Unlock()
 	var keys []Key
 	for k, r := range m.records {
-		if k.Directory == prefix.Directory && strings.HasPrefix(k.Resource, prefix.Resource) && !r.gone {
+		if k.Directory == prefix.Directory && strings.HasPrefix(k.Resource, prefix.Resource) && !r.removed {
 			keys = append(keys, k)
 		}
 	}

@@ -1,29 +1,25 @@
 package consumer
 
-import (
-	"time"
+import "time"
 
-	"dsync/internal/id"
+// observationLag is how far before the start of the reading an observation is
+// placed. A change that was made after the start must sort after the
+// observation, by the clock of the stream, which counts whole minutes on a
+// local machine.
+const observationLag = 2 * time.Minute
 
-	"github.com/oklog/ulid/v2"
-)
-
-// settled is how far before the reading an observation is placed. A change
-// that was made after the reading began must sort behind it, by the stream's
-// clock, which counts whole minutes on one machine.
-const settled = 2 * time.Minute
-
-// Observed is an event that says what the REST API says of a resource: a
-// reconciliation hands it to Consume beside the events, in any order with
-// them. began is when the reading of all began. It says nothing against events
-// of the last two minutes before that, or later ones.
+// Observed returns an event for what the REST API returned for a resource. A
+// reconciliation passes it to Consume together with the events of a rule, in
+// any order. started is the time at which the reconciliation began to read.
+//
+// The observation is older than every event of the last two minutes before
+// started, and than every later event: those take precedence.
 //
 // name is UserUpdated for a User that was found, and UserDeleted for one that
-// was not; GroupUpdated, GroupDeleted, GroupUserAdded and so on likewise.
-func Observed(name string, data any, began time.Time) Event {
-	var first ulid.ULID // of its millisecond
-	if err := first.SetTime(ulid.Timestamp(began.Add(-settled))); err != nil {
-		panic(err) // of the year 10889, or before 1970
-	}
-	return Event{ID: id.Event.Of(first.String()), Name: name, CreatedAt: began, Data: data}
+// was not found; likewise GroupUpdated and GroupDeleted for a Group,
+// GroupUserAdded and GroupUserRemoved for a Membership.
+//
+// Observed panics if started is before 1970.
+func Observed(name string, data any, started time.Time) Event {
+	return Event{ID: firstEventID(started.Add(-observationLag)), Name: name, CreatedAt: started, Data: data}
 }

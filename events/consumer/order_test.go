@@ -20,19 +20,20 @@ import (
 )
 
 // stage runs many goroutines one step at a time: before each step they wait
-// for their turn. What happens next, and what fails, is left to chance; when the
-// choices are used up, the first in line goes on, without faults.
+// for their turn. The next goroutine and the failing steps are chosen at
+// random. When the choices are used up, the first in line is next, without
+// faults.
 type stage struct {
 	mu      sync.Mutex
 	waiting map[int]chan verdict // by place in the line
-	width   int                  // so many are at work
+	width   int                  // the number of goroutines that may be chosen
 	chance  *rand.Rand
-	choices int // how many are left
-	faults  int // at most so many steps fail
-	stalls  int // how often time passed while others were at work
+	choices int // that are left
+	faults  int // that are left: steps that may fail
+	stalls  int // how often time passed during work
 }
 
-// choose is one of n.
+// choose returns a number below n.
 func (s *stage) choose(n int) int {
 	if s.choices == 0 {
 		return 0
@@ -41,21 +42,21 @@ func (s *stage) choose(n int) int {
 	return s.chance.IntN(n)
 }
 
-// verdict is what becomes of a step.
+// verdict is the outcome of a step.
 type verdict int
 
 const (
 	succeeds verdict = iota
 	failsBefore
-	failsAfter // it is done, and whoever asked for it does not get to know
+	failsAfter // the step is done, and its caller gets an error
 )
 
 var errFault = errors.New("fault")
 
-// place is the key of a context's place in the line.
+// place is the context key of a goroutine's place in the line.
 type place struct{}
 
-// step waits for its turn and does f, or not.
+// step waits for its turn and calls f, unless it fails before.
 func (s *stage) step(ctx context.Context, f func() error) error {
 	turn := make(chan verdict)
 	s.mu.Lock()
@@ -85,11 +86,11 @@ func (s *stage) play(done chan struct{}) {
 		s.mu.Lock()
 		line := slices.Sorted(maps.Keys(s.waiting))
 		s.mu.Unlock()
-		if len(line) == 0 { // everybody waits for a lease
+		if len(line) == 0 { // all wait for a lease
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		switch s.choose(40) { // once in a while everybody stalls
+		switch s.choose(40) { // sometimes all stall
 		case 38:
 			s.stall(4 * time.Second)
 		case 39:
@@ -115,7 +116,7 @@ func (s *stage) stall(d time.Duration) {
 	synctest.Wait()
 }
 
-// staged is a store each of whose calls is a step.
+// staged is a store. Each call is a step.
 type staged struct {
 	*stage
 	consumer.Store
@@ -147,15 +148,15 @@ func (s staged) List(ctx context.Context, prefix consumer.Key) (keys []consumer.
 	return keys, err
 }
 
-// application is a handler that does what the package comment asks for, and
-// notices what it must never see.
+// application is a handler that meets the requirements of the package comment.
+// It records violations of the guarantees.
 type application struct {
 	*stage
 	mu     sync.Mutex
 	state  state
-	newest map[consumer.Key]string          // the event that was last written
-	atWork map[consumer.Key]context.Context // the last handler
-	calls  map[string]int                   // by resource and event, those that ended well
+	newest map[consumer.Key]string          // the event that was written last
+	atWork map[consumer.Key]context.Context // of the last handler
+	calls  map[string]int                   // successful ones, by resource and event
 	broken []string
 }
 
@@ -176,7 +177,7 @@ func (a *application) handle(ctx context.Context, e consumer.Event) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if a.newest[k] > e.ID {
-			a.broken = append(a.broken, fmt.Sprintf("%s %s is applied over %s", e.Name, e.ID, a.newest[k]))
+			a.broken = append(a.broken, fmt.Sprintf("%s %s is applied after %s", e.Name, e.ID, a.newest[k]))
 		}
 		a.newest[k] = e.ID
 		a.calls[fmt.Sprint(k, e.Name, e.ID)]++
@@ -188,9 +189,9 @@ func (a *application) handle(ctx context.Context, e consumer.Event) error {
 func (a *application) begin(ctx context.Context, k consumer.Key, e consumer.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// A handler whose context has ended does nothing any more.
+	// A handler whose context has ended writes nothing.
 	if other := a.atWork[k]; other != nil && other.Err() == nil {
-		a.broken = append(a.broken, fmt.Sprintf("%s %s is handled while another is", e.Name, e.ID))
+		a.broken = append(a.broken, fmt.Sprintf("%s %s is handled at the same time as another event", e.Name, e.ID))
 	}
 	a.atWork[k] = ctx
 }
@@ -203,7 +204,7 @@ func (a *application) end(ctx context.Context, k consumer.Key) {
 	}
 }
 
-// apply is what a handler does for one event.
+// apply does what a handler must do for one event.
 func apply(s state, e consumer.Event) {
 	k := e.Key()
 	switch {
@@ -222,11 +223,11 @@ func apply(s state, e consumer.Event) {
 	}
 }
 
-// Whatever is delivered how often, in which order, by how many processes, and
-// whatever fails in between: the end is as if each event had been applied
-// once, in order, and at no time does an older event win over a newer one.
+// For any order, repetition and concurrency of deliveries and any failures, the
+// final state is the same as if each event had been applied once, in order. An
+// older event is never applied after a newer one.
 func TestAnyOrder(t *testing.T) {
-	for range 15 { // a check is short, and the rare mishap takes thousands
+	for range 15 { // a check is short, and rare failures take thousands of runs
 		rapid.Check(t, func(rt *rapid.T) { anyOrder(t, rt) })
 	}
 }
@@ -265,12 +266,12 @@ func anyOrder(t *testing.T, rt *rapid.T) {
 	}
 	for what, n := range app.calls {
 		if quiet && s.stalls == 0 && n > 1 {
-			rt.Errorf("%s was handed over %d times", what, n)
+			rt.Errorf("the handler was called %[2]d times for %[1]s", what, n)
 		}
 	}
 }
 
-// consume has the deliveries consumed on a stage. What fails comes again,
+// consume consumes the deliveries on a stage. A failed delivery is repeated,
 // after others.
 func consume(s *stage, c *consumer.Consumer, deliveries []consumer.Event) {
 	var left sync.WaitGroup

@@ -68,7 +68,7 @@ func describe(routes []Route) tree {
 		"paths":    paths,
 		"security": []any{tree{security: []string{}}},
 		"components": tree{
-			"schemas":         json.RawMessage(schemas),
+			"schemas":         components(),
 			"responses":       failures(),
 			"headers":         tree{"X-Request-Id": tree{"schema": tree{"type": "string"}, "description": "What the log knows the request by."}},
 			"securitySchemes": tree{security: tree{"type": "http", "scheme": "bearer", "description": "An API key. Its scope is read, or manage, which includes read."}},

@@ -221,6 +221,11 @@ func TestEnumerations(t *testing.T) {
 	if want := slices.Sorted(slices.Values(dsync.Names)); !slices.Equal(events, want) {
 		t.Errorf("%v, not %v", events, want)
 	}
+	for name := range schema().(tree) {
+		if strings.HasPrefix(name, "dsync.") && !slices.Contains(dsync.Names, name) {
+			t.Errorf("%s is described, but is no event", name)
+		}
+	}
 
 	// Settings: their names and defaults, and the same for what changes them.
 	b, err := json.Marshal(directory.DefaultSettings())

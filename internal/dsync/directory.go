@@ -14,15 +14,14 @@ type Directory struct {
 	ExternalKey    string
 	Name           string
 	Type           string
-	Pending        bool // no request has come yet
-	Deleting       bool
-	Tokens         []Token // those that may be used
-	Domains        []Domain
+	State          State    // as the table names it; not Absent
+	Tokens         []Token  // valid or expired, not revoked
+	Domains        []Domain // needed for the event of the activation only
 	Created        time.Time
 	Updated        time.Time
 }
 
-// Token is a token as its directory knows it.
+// Token is a SCIM token, without its secret.
 type Token struct {
 	ID      string
 	Suffix  string // the last 4 characters of the secret
@@ -33,58 +32,69 @@ type Token struct {
 // Domain is an e-mail domain of the directory's organization.
 type Domain struct{ ID, Domain string }
 
-// DirectoryChange is what the step from old to new of a directory means, or
-// nil. old is nil for a new directory. A directory that is deleted takes its
-// tokens along, without events of theirs. A token that has expired is dropped
-// in silence.
-func DirectoryChange(old, new *Directory) *Change {
-	switch {
-	case old != nil && old.Deleting:
-		return nil
-	case new.Deleting:
-		data := directory(new)
-		data["state"] = "deleting"
-		return &Change{DirectoryDeleted, data}
-	case old != nil && old.Pending && !new.Pending:
-		data := directory(new)
-		data["external_key"], data["state"], data["domains"] = new.ExternalKey, active, domains(new)
-		return &Change{DirectoryActivated, data}
-	}
+// DirectoryChange returns the event of a directory's change from old to
+// updated, or nil if consumers see no change. old is nil for a new directory.
+//
+// A transition of the directory comes before a change of its tokens. A
+// deleted directory has no further events, also none of its tokens. An expired
+// token that is dropped has no event.
+func DirectoryChange(old, updated *Directory) *Change {
 	if old == nil {
-		old = &Directory{}
+		old = &Directory{State: Absent}
 	}
-	if t := missing(new.Tokens, old.Tokens, new.Updated); t != nil {
-		return &Change{TokenCreated, token(new, *t)}
+	if old.State == Deleting {
+		return nil
 	}
-	if t := missing(old.Tokens, new.Tokens, new.Updated); t != nil {
-		return &Change{TokenRevoked, token(new, *t)}
+	if t, ok := typeOf(SubjectDirectory, old.State, updated.State); ok {
+		return &Change{t.Name, directory(updated)}
+	}
+	if token, ok := firstMissing(updated.Tokens, old.Tokens, updated.Updated); ok {
+		return tokenChange(updated, token, Absent, Present)
+	}
+	if token, ok := firstMissing(old.Tokens, updated.Tokens, updated.Updated); ok {
+		return tokenChange(updated, token, Present, Absent)
 	}
 	return nil
 }
 
-// missing is the first token of list that is good at that time and not among
-// others.
-func missing(list, others []Token, at time.Time) *Token {
-	for _, t := range list {
-		known := slices.ContainsFunc(others, func(o Token) bool { return o.ID == t.ID })
-		if !known && (t.Expires.IsZero() || t.Expires.After(at)) {
-			return &t
+func tokenChange(d *Directory, token Token, from, to State) *Change {
+	t, ok := typeOf(SubjectToken, from, to)
+	if !ok {
+		return nil
+	}
+	return &Change{t.Name, tokenData(d, token)}
+}
+
+// firstMissing returns the first token of list that is valid at that time and
+// not among others.
+func firstMissing(list, others []Token, at time.Time) (Token, bool) {
+	for _, token := range list {
+		known := slices.ContainsFunc(others, func(o Token) bool { return o.ID == token.ID })
+		if !known && (token.Expires.IsZero() || token.Expires.After(at)) {
+			return token, true
 		}
 	}
-	return nil
+	return Token{}, false
 }
 
-// directory is what both events of a directory say of it (workos.md section 2.3).
+// directory is the data of an event of a directory (workos.md section 2.3).
+// A linked directory has the state active there.
 func directory(d *Directory) map[string]any {
-	return map[string]any{
+	data := map[string]any{
 		"object":          "directory",
 		"id":              d.ID,
 		"organization_id": d.OrganizationID,
 		"type":            d.Type,
+		"state":           string(d.State),
 		"name":            d.Name,
 		"created_at":      scim.Timestamp(d.Created),
 		"updated_at":      scim.Timestamp(d.Updated),
 	}
+	if d.State == Linked {
+		data["state"] = active
+		data["external_key"], data["domains"] = d.ExternalKey, domains(d)
+	}
+	return data
 }
 
 func domains(d *Directory) []any {
@@ -95,14 +105,14 @@ func domains(d *Directory) []any {
 	return list
 }
 
-// token is the directory_token of a token (workos.md section 1.7).
-func token(d *Directory, t Token) map[string]any {
+// tokenData is the directory_token of a token (workos.md section 1.7).
+func tokenData(d *Directory, token Token) map[string]any {
 	return map[string]any{
 		"object":          "directory_token",
-		"id":              t.ID,
+		"id":              token.ID,
 		"directory_id":    d.ID,
 		"organization_id": d.OrganizationID,
-		"token_suffix":    t.Suffix,
-		"created_at":      scim.Timestamp(t.Created),
+		"token_suffix":    token.Suffix,
+		"created_at":      scim.Timestamp(token.Created),
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// User is the directory_user of a user (workos.md section 1.3), as events
-// carry it: without groups.
+// User returns the directory_user of a user (workos.md section 1.3), without
+// its groups, as events contain it.
 func User(r Resource) map[string]any {
 	return map[string]any{
 		"object":            "directory_user",
@@ -21,7 +21,7 @@ func User(r Resource) map[string]any {
 		"first_name":        nullable(text(r.Document, "name", "givenName")),
 		"last_name":         nullable(text(r.Document, "name", "familyName")),
 		"name":              nullable(fullName(r.Document)),
-		"state":             state(r.Document),
+		"state":             userState(r.Document),
 		"raw_attributes":    r.View.raw(r.Document),
 		"custom_attributes": r.View.customAttributes(r.Document),
 		"created_at":        scim.Timestamp(r.Created),
@@ -29,7 +29,7 @@ func User(r Resource) map[string]any {
 	}
 }
 
-// Group is the directory_group of a group (workos.md section 1.4).
+// Group returns the directory_group of a group (workos.md section 1.4).
 func Group(r Resource) map[string]any {
 	return map[string]any{
 		"object":          "directory_group",
@@ -44,7 +44,7 @@ func Group(r Resource) map[string]any {
 	}
 }
 
-// text is the string at a path in a resource, or "".
+// text returns the string at a path in a resource, or "".
 func text(object map[string]any, path ...string) string {
 	for _, name := range path[:len(path)-1] {
 		object, _ = object[name].(map[string]any)
@@ -69,7 +69,7 @@ func nullable(s string) any {
 	return s
 }
 
-// elements are the objects of a multi-valued attribute.
+// elements returns the objects of a multi-valued attribute.
 func elements(doc map[string]any, name string) []map[string]any {
 	list, _ := doc[name].([]any)
 	objects := make([]map[string]any, 0, len(list))
@@ -81,18 +81,19 @@ func elements(doc map[string]any, name string) []map[string]any {
 	return objects
 }
 
-// email picks a user's address: the primary one, else the first for work, else
-// the first for home (workos.md section 4.2), else the userName if it looks
-// like one, because cloud users without a mailbox have no `mail` in Entra.
+// email returns a user's e-mail address: the primary one, else the first of
+// type work, else the first of type home (workos.md section 4.2), else the
+// userName if it has the form of an address. Entra's cloud users without a
+// mailbox have no `mail`, so their userName is the only address.
 func (v View) email(doc map[string]any) string {
 	all := elements(doc, "emails")
-	for _, fits := range []func(map[string]any) bool{
+	for _, matches := range []func(map[string]any) bool{
 		func(e map[string]any) bool { return e["primary"] == true },
 		func(e map[string]any) bool { return strings.EqualFold(text(e, "type"), "work") },
 		func(e map[string]any) bool { return strings.EqualFold(text(e, "type"), "home") },
 	} {
 		for _, e := range all {
-			if value := text(e, "value"); value != "" && fits(e) {
+			if value := text(e, "value"); value != "" && matches(e) {
 				return value
 			}
 		}
@@ -118,15 +119,15 @@ const (
 	inactive = "inactive"
 )
 
-// state is active unless the provider said otherwise.
-func state(doc map[string]any) string {
+// userState is active unless the provider has sent active = false.
+func userState(doc map[string]any) string {
 	if doc["active"] == false {
 		return inactive
 	}
 	return active
 }
 
-// raw is the SCIM resource, if the directory shows it.
+// raw returns the SCIM resource, or an empty object if the directory hides it.
 func (v View) raw(doc map[string]any) map[string]any {
 	if v.NoRawAttributes {
 		return map[string]any{}
@@ -134,39 +135,41 @@ func (v View) raw(doc map[string]any) map[string]any {
 	return doc
 }
 
-// previousAttributes is the shallow diff of root properties and of
-// custom_attributes: what changed, as it was, and null for what was not there.
-// raw_attributes say the same once more, so they are compared, attribute by
-// attribute, only when nothing else changed. It reports whether a consumer can
-// see any change.
-func previousAttributes(old, new map[string]any) (previous map[string]any, changed bool) {
-	was, is := maps.Clone(old), maps.Clone(new)
+// previousAttributes returns the previous values of the attributes that
+// changed: a shallow diff of the root properties and of custom_attributes, null
+// for an attribute that was not there. raw_attributes repeat the same values,
+// so they are compared, attribute by attribute, only if nothing else changed.
+// An empty result says that consumers see no change.
+func previousAttributes(old, updated map[string]any) map[string]any {
+	oldRoot, updatedRoot := maps.Clone(old), maps.Clone(updated)
 	for _, name := range []string{"created_at", "updated_at", "raw_attributes", "custom_attributes"} {
-		delete(was, name)
-		delete(is, name)
+		delete(oldRoot, name)
+		delete(updatedRoot, name)
 	}
-	previous = shallow(was, is)
+	previous := shallowDiff(oldRoot, updatedRoot)
 	for _, name := range []string{"custom_attributes", "raw_attributes"} {
-		a, _ := old[name].(map[string]any)
-		b, _ := new[name].(map[string]any)
 		if name == "raw_attributes" && len(previous) > 0 {
 			break
 		}
-		if part := shallow(a, b); len(part) > 0 {
-			previous[name] = part
+		oldPart, _ := old[name].(map[string]any)
+		updatedPart, _ := updated[name].(map[string]any)
+		if diff := shallowDiff(oldPart, updatedPart); len(diff) > 0 {
+			previous[name] = diff
 		}
 	}
-	return previous, len(previous) > 0
+	return previous
 }
 
-func shallow(old, new map[string]any) map[string]any {
+// shallowDiff returns the old values of the properties that differ, nil for a
+// new one.
+func shallowDiff(old, updated map[string]any) map[string]any {
 	diff := map[string]any{}
 	for name, v := range old {
-		if !reflect.DeepEqual(v, new[name]) {
+		if !reflect.DeepEqual(v, updated[name]) {
 			diff[name] = v
 		}
 	}
-	for name, v := range new {
+	for name, v := range updated {
 		if _, ok := old[name]; !ok && v != nil {
 			diff[name] = nil
 		}

@@ -78,7 +78,7 @@ func ParseView(s string) (View, error) {
 
 // Hides reports whether consumers are not shown a user with that document.
 func (v View) Hides(doc map[string]any) bool {
-	return v.Deactivation == Delete && state(doc) == inactive
+	return v.Deactivation == Delete && userState(doc) == inactive
 }
 
 // CanonicalPath is a path of a mapping as the view keeps it. It fails with a

@@ -138,14 +138,14 @@ func TestDirectoryChange(t *testing.T) {
 	}
 	with := func(change func(*dsync.Directory), tokens ...dsync.Token) *dsync.Directory {
 		d := &dsync.Directory{ID: "directory_1", OrganizationID: "org_1", ExternalKey: "key", Name: "Entra", Type: "azure scim v2.0",
-			Tokens: tokens, Domains: []dsync.Domain{{"org_domain_1", "foo.com"}}, Created: created, Updated: updated}
+			State: dsync.Linked, Tokens: tokens, Domains: []dsync.Domain{{"org_domain_1", "foo.com"}}, Created: created, Updated: updated}
 		if change != nil {
 			change(d)
 		}
 		return d
 	}
-	pending := func(d *dsync.Directory) { d.Pending = true }
-	deleting := func(d *dsync.Directory) { d.Deleting = true }
+	pending := func(d *dsync.Directory) { d.State = dsync.Validating }
+	deleting := func(d *dsync.Directory) { d.State = dsync.Deleting }
 	renamed := func(d *dsync.Directory) { d.Name = "Other" }
 	a, b, expired := token("a", 0), token("b", 1), token("old", -1)
 	for name, c := range map[string]struct {

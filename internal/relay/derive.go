@@ -254,6 +254,6 @@ func directory(d *table.Directory) *dsync.Directory {
 	}
 	return &dsync.Directory{
 		ID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, Name: d.Name, Type: d.Type,
-		Pending: d.Pending, Deleting: d.State == table.Deleting, Tokens: tokens, Created: d.Created, Updated: d.Modified,
+		State: dsync.State(d.State), Tokens: tokens, Created: d.Created, Updated: d.Modified,
 	}
 }

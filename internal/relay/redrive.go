@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"time"
 
-	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/table"
@@ -120,26 +119,10 @@ func fromLog(detail json.RawMessage) (e entry, err error) {
 	if e.at, err = time.Parse(time.RFC3339, e.event.CreatedAt); err != nil {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}
-	data := e.event.Data
-	id := func(v any) string {
-		object, _ := v.(map[string]any)
-		s, _ := object["id"].(string)
-		return s
-	}
-	e.DirectoryID, _ = data["directory_id"].(string)
-	switch e.Name {
-	case dsync.UserCreated, dsync.UserUpdated, dsync.UserDeleted:
-		e.about.user = id(data)
-	case dsync.GroupCreated, dsync.GroupUpdated, dsync.GroupDeleted:
-		e.about.group = id(data)
-	case dsync.GroupUserAdded, dsync.GroupUserRemoved:
-		e.about.user, e.about.group = id(data["user"]), id(data["group"])
-	default:
-		e.about.directory = true
-		if e.DirectoryID == "" {
-			e.DirectoryID = id(data)
-		}
-	}
+	referenced := e.event.References()
+	e.DirectoryID = referenced.DirectoryID
+	e.about = subjects{user: referenced.UserID, group: referenced.GroupID}
+	e.about.directory = e.about == subjects{}
 	return e, nil
 }
 

@@ -1,9 +1,10 @@
-// Package dynamostore keeps what a consumer.Consumer remembers in a DynamoDB
-// table of its own.
+// Package dynamostore implements consumer.Store in a DynamoDB table of its own.
 //
 // The table has a partition key pk and a sort key sk, both strings, and TTL on
-// the attribute forget_at. A directory is one partition: 1,000 events a second at
-// most, of which each costs two writes and two reads of a few keys.
+// the attribute forget_at. A directory is one partition, so the limit is about
+// 500 events per second and directory: an event takes two writes, and a
+// partition allows 1,000 write units per second. An event also reads a few
+// keys.
 package dynamostore
 
 import (
@@ -34,19 +35,20 @@ var _ consumer.Store = (*Store)(nil)
 // New returns the store in the table of that name.
 func New(api *dynamodb.Client, table string) *Store { return &Store{api, table} }
 
-// Attributes of an item. None is a reserved word, so expressions name them as
-// they are. There are also held_by and held_until (milliseconds since 1970) as
-// long as there is a lease, and forget_at (seconds) when the key is gone.
+// Attributes of an item. None is a reserved word, so expressions use the names
+// directly. There are also held_by and held_until (milliseconds since 1970)
+// while there is a lease, and forget_at (seconds since 1970) when the key is
+// removed.
 const (
 	partitionKey = "pk"
 	sortKey      = "sk"
-	newest       = "event_id"    // that was begun; or the mark
-	finished     = "is_finished" // there if that is finished
+	newest       = "event_id"    // the newest event that was started, or the mark
+	finished     = "is_finished" // exists if that event is finished
 )
 
-// nobody is the partition of events that belong to no directory: a key is
-// never empty.
-const nobody = "-"
+// noDirectory is the partition of events without a directory. DynamoDB allows
+// no empty key.
+const noDirectory = "-"
 
 type item = map[string]types.AttributeValue
 
@@ -56,7 +58,7 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-func is(v types.AttributeValue) string {
+func stringOf(v types.AttributeValue) string {
 	s, _ := v.(*types.AttributeValueMemberS)
 	if s == nil {
 		return ""
@@ -66,7 +68,7 @@ func is(v types.AttributeValue) string {
 
 func partition(directory string) string {
 	if directory == "" {
-		return nobody
+		return noDirectory
 	}
 	return directory
 }
@@ -75,13 +77,13 @@ func keyOf(k consumer.Key) item {
 	return item{partitionKey: text(partition(k.Directory)), sortKey: text(k.Resource)}
 }
 
-// change updates an item if the condition holds. It returns whether it did,
-// and the item as it was if not.
-func (s *Store) change(ctx context.Context, k consumer.Key, update, condition string, values item) (ok bool, was item, err error) {
+// update updates an item if the condition holds. ok reports whether it did; if
+// not, old is the item.
+func (s *Store) update(ctx context.Context, k consumer.Key, expression, condition string, values item) (ok bool, old item, err error) {
 	_, err = s.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           &s.table,
 		Key:                                 keyOf(k),
-		UpdateExpression:                    &update,
+		UpdateExpression:                    &expression,
 		ConditionExpression:                 &condition,
 		ExpressionAttributeValues:           values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -97,7 +99,7 @@ func (s *Store) change(ctx context.Context, k consumer.Key, update, condition st
 
 // Take implements consumer.Store.
 func (s *Store) Take(ctx context.Context, k consumer.Key, l consumer.Lease) error {
-	ok, was, err := s.change(ctx, k,
+	ok, old, err := s.update(ctx, k,
 		"SET event_id = :id, held_by = :holder, held_until = :until REMOVE is_finished, forget_at",
 		"(attribute_not_exists(event_id) OR event_id < :id OR event_id = :id AND attribute_not_exists(is_finished))"+
 			" AND (attribute_not_exists(held_by) OR held_until <= :now)",
@@ -105,20 +107,22 @@ func (s *Store) Take(ctx context.Context, k consumer.Key, l consumer.Lease) erro
 	if ok || err != nil {
 		return err
 	}
-	if _, over := was[finished]; is(was[newest]) > l.ID || is(was[newest]) == l.ID && over {
+	id := stringOf(old[newest])
+	_, isFinished := old[finished]
+	if id > l.ID || id == l.ID && isFinished {
 		return consumer.ErrStale
 	}
 	return consumer.ErrHeld
 }
 
 // Finish implements consumer.Store.
-func (s *Store) Finish(ctx context.Context, k consumer.Key, holder string, forget time.Time) error {
+func (s *Store) Finish(ctx context.Context, k consumer.Key, holder string, expiry time.Time) error {
 	update, values := "SET is_finished = :yes", item{":yes": &types.AttributeValueMemberBOOL{Value: true}, ":holder": text(holder)}
-	if !forget.IsZero() {
+	if !expiry.IsZero() {
 		update += ", forget_at = :forget"
-		values[":forget"] = number(forget.Unix())
+		values[":forget"] = number(expiry.Unix())
 	}
-	ok, _, err := s.change(ctx, k, update+" REMOVE held_by, held_until", "held_by = :holder", values)
+	ok, _, err := s.update(ctx, k, update+" REMOVE held_by, held_until", "held_by = :holder", values)
 	if !ok && err == nil {
 		return consumer.ErrLost
 	}
@@ -127,14 +131,14 @@ func (s *Store) Finish(ctx context.Context, k consumer.Key, holder string, forge
 
 // Release implements consumer.Store.
 func (s *Store) Release(ctx context.Context, k consumer.Key, holder string) error {
-	_, _, err := s.change(ctx, k, "REMOVE held_by, held_until", "held_by = :holder", item{":holder": text(holder)})
+	_, _, err := s.update(ctx, k, "REMOVE held_by, held_until", "held_by = :holder", item{":holder": text(holder)})
 	return err
 }
 
 // Raise implements consumer.Store.
-func (s *Store) Raise(ctx context.Context, k consumer.Key, id string, forget time.Time) error {
-	_, _, err := s.change(ctx, k, "SET event_id = :id, forget_at = :forget", "attribute_not_exists(event_id) OR event_id < :id",
-		item{":id": text(id), ":forget": number(forget.Unix())})
+func (s *Store) Raise(ctx context.Context, k consumer.Key, id string, expiry time.Time) error {
+	_, _, err := s.update(ctx, k, "SET event_id = :id, forget_at = :forget", "attribute_not_exists(event_id) OR event_id < :id",
+		item{":id": text(id), ":forget": number(expiry.Unix())})
 	return err
 }
 
@@ -148,7 +152,7 @@ func (s *Store) List(ctx context.Context, prefix consumer.Key) ([]consumer.Key, 
 		ExpressionAttributeValues: item{":pk": text(partition(prefix.Directory))},
 		ProjectionExpression:      aws.String(sortKey),
 	}
-	if prefix.Resource != "" { // an empty one is no value of a key
+	if prefix.Resource != "" { // a key condition allows no empty value
 		in.KeyConditionExpression = aws.String("pk = :pk AND begins_with(sk, :sk)")
 		in.ExpressionAttributeValues[":sk"] = text(prefix.Resource)
 	}
@@ -159,13 +163,13 @@ func (s *Store) List(ctx context.Context, prefix consumer.Key) ([]consumer.Key, 
 			return nil, fmt.Errorf("dynamostore: %w", err)
 		}
 		for _, i := range page.Items {
-			keys = append(keys, consumer.Key{Directory: prefix.Directory, Resource: is(i[sortKey])})
+			keys = append(keys, consumer.Key{Directory: prefix.Directory, Resource: stringOf(i[sortKey])})
 		}
 	}
 	return keys, nil
 }
 
-// attempts is how often keys that DynamoDB leaves unread are asked for.
+// attempts is how often Read requests keys that DynamoDB leaves unprocessed.
 const attempts = 8
 
 // Read implements consumer.Store.
@@ -180,7 +184,7 @@ func (s *Store) Read(ctx context.Context, keys ...consumer.Key) ([]string, error
 	}
 	for attempt := 0; len(request.Keys) > 0; attempt++ {
 		if attempt == attempts {
-			return nil, errors.New("dynamostore: the table is throttled")
+			return nil, errors.New("dynamostore: DynamoDB throttles the table")
 		}
 		if attempt > 0 {
 			select {
@@ -194,11 +198,11 @@ func (s *Store) Read(ctx context.Context, keys ...consumer.Key) ([]string, error
 			return nil, fmt.Errorf("dynamostore: %w", err)
 		}
 		for _, i := range out.Responses[s.table] {
-			k := consumer.Key{Directory: is(i[partitionKey]), Resource: is(i[sortKey])}
-			if k.Directory == nobody {
+			k := consumer.Key{Directory: stringOf(i[partitionKey]), Resource: stringOf(i[sortKey])}
+			if k.Directory == noDirectory {
 				k.Directory = ""
 			}
-			marks[k] = is(i[newest])
+			marks[k] = stringOf(i[newest])
 		}
 		request.Keys = out.UnprocessedKeys[s.table].Keys
 	}

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { dsynctest.Main(m) }
 
-// samples are the events of events/samples, in their order.
+// samples returns the events of events/samples, in the order of their ids.
 func samples(t *testing.T) (all []events.EventBridgeEvent) {
 	t.Helper()
 	files, err := filepath.Glob("../../samples/*.json")
@@ -55,7 +55,7 @@ func samples(t *testing.T) (all []events.EventBridgeEvent) {
 	return all
 }
 
-// rows are all rows of a table but for their times, by id.
+// rows returns all rows of a table, by id.
 func rows(t *testing.T, api *dynamodb.Client, table string) map[string]row {
 	t.Helper()
 	out, err := api.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
@@ -73,8 +73,8 @@ func rows(t *testing.T, api *dynamodb.Client, table string) map[string]row {
 	return all
 }
 
-// Deliveries in any order, twice, and at the same time, leave what the events
-// say; after the deletions nothing is left.
+// Concurrent and repeated deliveries in any order give the state of the events in
+// order. After the deletions no row is left.
 func TestHandler(t *testing.T) {
 	const (
 		directory = "directory_01ECAZ4NV9QMV47GW873HDCX74"
@@ -113,7 +113,7 @@ func TestHandler(t *testing.T) {
 		}
 		deliver(history)
 		if left := rows(t, api, table); len(left) > 0 {
-			t.Errorf("%d: %v is left", seed, left)
+			t.Errorf("%d: %v are left", seed, left)
 		}
 	}
 }
@@ -121,11 +121,11 @@ func TestHandler(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	api, table := dsynctest.Table(t)
 	if err := handler(api, table, table)(t.Context(), events.EventBridgeEvent{Detail: json.RawMessage(`{}`)}); err == nil {
-		t.Error("an event without content is taken")
+		t.Error("an empty event is accepted")
 	}
 }
 
-// template is what deploys the example.
+// template returns the template that deploys the example.
 func template(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("template.yaml")
@@ -135,10 +135,10 @@ func template(t *testing.T) string {
 	return string(b)
 }
 
-// grants are the actions on each table in the template.
+// grants matches the actions on each table in the template.
 var grants = regexp.MustCompile(`Action: \[(.*)\]\s+Resource: !GetAtt (People|Progress)\.Arn`)
 
-// The template grants what the code calls, and nothing else.
+// The template grants exactly the actions that the code calls.
 func TestLeastPrivilege(t *testing.T) {
 	granted := map[string][]string{}
 	for _, grant := range grants.FindAllStringSubmatch(template(t), -1) {
@@ -175,7 +175,7 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// mentioned is the tables of a call.
+// mentioned returns the tables of a call.
 func mentioned(in any) string {
 	switch in := in.(type) {
 	case *dynamodb.PutItemInput:

@@ -1,5 +1,5 @@
-// Command example is a Lambda function behind an EventBridge rule that keeps a
-// table of users, groups and memberships; template.yaml deploys it.
+// Command example is a Lambda function behind an EventBridge rule. It maintains
+// a table of users, groups and memberships. template.yaml deploys it.
 package main
 
 import (
@@ -24,25 +24,25 @@ func main() {
 	lambda.Start(handler(dynamodb.NewFromConfig(settings), os.Getenv("PEOPLE_TABLE"), os.Getenv("PROGRESS_TABLE")))
 }
 
-// handler applies what the rule delivers to the table people.
+// handler applies the events that the rule delivers to the application's table.
 func handler(api *dynamodb.Client, table, progress string) func(context.Context, events.EventBridgeEvent) error {
 	p := people{api, table}
 	c := consumer.New(dynamostore.New(api, progress), p.apply, consumer.Options{})
 	return func(ctx context.Context, delivery events.EventBridgeEvent) error {
 		e, err := consumer.Parse(delivery.Detail)
 		if err != nil {
-			return err // it ends in the dead-letter queue
+			return err // after three attempts the event goes to the dead-letter queue
 		}
 		return c.Consume(ctx, e)
 	}
 }
 
-// apply writes one resource, or removes it with what hangs on it.
+// apply writes one resource, or removes it with what belongs to it.
 func (p people) apply(ctx context.Context, e consumer.Event) error {
 	switch d := e.Data.(type) {
 	case consumer.User:
 		return p.set(ctx, e, row{d.DirectoryID, d.ID, d.Email, d.Name, d.State == "active"})
-	case consumer.Membership: // user and group have events of their own
+	case consumer.Membership: // user and group have their own events
 		return p.set(ctx, e, row{Directory: d.DirectoryID, ID: d.Group.ID + "/" + d.User.ID, Active: true})
 	case consumer.Group:
 		if e.Removes() {

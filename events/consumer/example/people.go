@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// people is the application's own table.
+// people is the application's table.
 type people struct {
 	api   *dynamodb.Client
 	table string
@@ -40,8 +40,8 @@ func (p people) set(ctx context.Context, e consumer.Event, r row) error {
 	return err
 }
 
-// clear deletes all rows of the directory whose id has the prefix: a group's
-// id is also that of its memberships.
+// clear deletes all rows of the directory whose id has the prefix. The id of a
+// group is the prefix of its memberships' ids.
 func (p people) clear(ctx context.Context, directory, prefix string) error {
 	for rows := dynamodb.NewQueryPaginator(p.api, &dynamodb.QueryInput{
 		TableName:                 &p.table,

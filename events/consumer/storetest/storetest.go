@@ -1,4 +1,4 @@
-// Package storetest is the suite that every consumer.Store must pass.
+// Package storetest is the test suite for implementations of consumer.Store.
 package storetest
 
 import (
@@ -20,18 +20,18 @@ var (
 	key   = consumer.Key{Directory: "directory_1", Resource: "directory_user_1"}
 )
 
-// lease asks for an event at a time, for a minute.
+// lease returns a lease of one minute.
 func lease(id, holder string, at time.Time) consumer.Lease {
 	return consumer.Lease{ID: id, Holder: holder, Now: at, Until: at.Add(time.Minute)}
 }
 
-// Run runs the suite. open returns an empty store.
+// Run runs the suite. open returns an empty store; it is called once per test.
 func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, consumer.Store){
 		"events in order":        inOrder,
 		"leases":                 leases,
-		"leases run out":         runOut,
+		"leases expire":          expire,
 		"release":                release,
 		"a lease that was lost":  lost,
 		"keys are independent":   independent,
@@ -60,8 +60,8 @@ func inOrder(t *testing.T, s consumer.Store) {
 	expect(t, "an older one", s.Take(ctx, key, lease("event_4", "b", now)), consumer.ErrStale)
 	expect(t, "a newer one", s.Take(ctx, key, lease("event_6", "b", now)), nil)
 	expect(t, "a newer one", s.Finish(ctx, key, "b", later), nil)
-	expect(t, "the same, gone", s.Take(ctx, key, lease("event_6", "c", now)), consumer.ErrStale)
-	expect(t, "the next, after it was gone", s.Take(ctx, key, lease("event_7", "c", now)), nil)
+	expect(t, "the same, removed", s.Take(ctx, key, lease("event_6", "c", now)), consumer.ErrStale)
+	expect(t, "the next, after the removal", s.Take(ctx, key, lease("event_7", "c", now)), nil)
 }
 
 func leases(t *testing.T, s consumer.Store) {
@@ -69,36 +69,36 @@ func leases(t *testing.T, s consumer.Store) {
 	expect(t, "take", s.Take(ctx, key, lease("event_5", "a", now)), nil)
 	expect(t, "the same event elsewhere", s.Take(ctx, key, lease("event_5", "b", now)), consumer.ErrHeld)
 	expect(t, "a newer one", s.Take(ctx, key, lease("event_6", "b", now)), consumer.ErrHeld)
-	expect(t, "an older one need not wait", s.Take(ctx, key, lease("event_4", "b", now)), consumer.ErrStale)
-	expect(t, "a stranger finishes", s.Finish(ctx, key, "b", time.Time{}), consumer.ErrLost)
+	expect(t, "an older one", s.Take(ctx, key, lease("event_4", "b", now)), consumer.ErrStale)
+	expect(t, "another holder finishes", s.Finish(ctx, key, "b", time.Time{}), consumer.ErrLost)
 	expect(t, "the holder finishes", s.Finish(ctx, key, "a", time.Time{}), nil)
-	expect(t, "and once more", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
-	expect(t, "now the newer one", s.Take(ctx, key, lease("event_6", "b", now)), nil)
+	expect(t, "the holder finishes again", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
+	expect(t, "the newer one again", s.Take(ctx, key, lease("event_6", "b", now)), nil)
 }
 
-func runOut(t *testing.T, s consumer.Store) {
+func expire(t *testing.T, s consumer.Store) {
 	ctx := t.Context()
 	expect(t, "take", s.Take(ctx, key, lease("event_5", "a", now)), nil)
-	almost, over := now.Add(time.Minute-time.Millisecond), now.Add(time.Minute)
-	expect(t, "almost over", s.Take(ctx, key, lease("event_6", "b", almost)), consumer.ErrHeld)
-	expect(t, "an older event, though it is over", s.Take(ctx, key, lease("event_4", "b", over)), consumer.ErrStale)
-	expect(t, "the same event, which was not finished", s.Take(ctx, key, lease("event_5", "b", over)), nil)
-	expect(t, "the new lease holds", s.Take(ctx, key, lease("event_6", "c", over)), consumer.ErrHeld)
+	before, expiry := now.Add(time.Minute-time.Millisecond), now.Add(time.Minute)
+	expect(t, "just before the expiry", s.Take(ctx, key, lease("event_6", "b", before)), consumer.ErrHeld)
+	expect(t, "an older event, after the expiry", s.Take(ctx, key, lease("event_4", "b", expiry)), consumer.ErrStale)
+	expect(t, "the same, unfinished event", s.Take(ctx, key, lease("event_5", "b", expiry)), nil)
+	expect(t, "the new lease holds", s.Take(ctx, key, lease("event_6", "c", expiry)), consumer.ErrHeld)
 	expect(t, "finish", s.Finish(ctx, key, "b", time.Time{}), nil)
 }
 
 func release(t *testing.T, s consumer.Store) {
 	ctx := t.Context()
 	expect(t, "take", s.Take(ctx, key, lease("event_5", "a", now)), nil)
-	expect(t, "a stranger releases nothing", s.Release(ctx, key, "b"), nil)
-	expect(t, "so it is held", s.Take(ctx, key, lease("event_5", "b", now)), consumer.ErrHeld)
+	expect(t, "another holder releases", s.Release(ctx, key, "b"), nil)
+	expect(t, "the lease still holds", s.Take(ctx, key, lease("event_5", "b", now)), consumer.ErrHeld)
 	expect(t, "release", s.Release(ctx, key, "a"), nil)
-	expect(t, "the holder is none any more", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
-	expect(t, "an older event, though it was not finished", s.Take(ctx, key, lease("event_4", "b", now)), consumer.ErrStale)
+	expect(t, "finish after the release", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
+	expect(t, "an older event than the unfinished one", s.Take(ctx, key, lease("event_4", "b", now)), consumer.ErrStale)
 	expect(t, "the same again", s.Take(ctx, key, lease("event_5", "b", now)), nil)
-	expect(t, "nothing was ever taken", s.Release(ctx, consumer.Key{Directory: "d", Resource: "r"}, "a"), nil)
+	expect(t, "release of an unknown key", s.Release(ctx, consumer.Key{Directory: "d", Resource: "r"}, "a"), nil)
 	if keys, err := s.List(ctx, consumer.Key{Directory: "d"}); err != nil || len(keys) != 0 {
-		t.Errorf("a release makes %v, %v", keys, err)
+		t.Errorf("a release created %v, %v", keys, err)
 	}
 }
 
@@ -106,10 +106,10 @@ func lost(t *testing.T, s consumer.Store) {
 	ctx := t.Context()
 	expect(t, "take", s.Take(ctx, key, lease("event_5", "a", now)), nil)
 	expect(t, "take over", s.Take(ctx, key, lease("event_6", "b", later)), nil)
-	expect(t, "finish what was lost", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
-	expect(t, "release what was lost", s.Release(ctx, key, "a"), nil)
-	expect(t, "the other goes on", s.Finish(ctx, key, "b", time.Time{}), nil)
-	expect(t, "finish what was never taken", s.Finish(ctx, consumer.Key{Directory: "d", Resource: "r"}, "a", time.Time{}), consumer.ErrLost)
+	expect(t, "finish with the lost lease", s.Finish(ctx, key, "a", time.Time{}), consumer.ErrLost)
+	expect(t, "release of the lost lease", s.Release(ctx, key, "a"), nil)
+	expect(t, "the new holder finishes", s.Finish(ctx, key, "b", time.Time{}), nil)
+	expect(t, "finish of an unknown key", s.Finish(ctx, consumer.Key{Directory: "d", Resource: "r"}, "a", time.Time{}), consumer.ErrLost)
 }
 
 func independent(t *testing.T, s consumer.Store) {
@@ -153,24 +153,24 @@ func list(t *testing.T, s consumer.Store) {
 		expect(t, resource, s.Take(ctx, k, lease(id, "a", now)), nil)
 		return k
 	}
-	begun, finished, released := take("d", "u1/g1", "event_1"), take("d", "u1/g2", "event_1"), take("d", "u1/g3", "event_1")
-	gone, back := take("d", "u1/g4", "event_1"), take("d", "u1/g5", "event_1")
+	started, finished, released := take("d", "u1/g1", "event_1"), take("d", "u1/g2", "event_1"), take("d", "u1/g3", "event_1")
+	removed, retaken := take("d", "u1/g4", "event_1"), take("d", "u1/g5", "event_1")
 	take("d", "u1", "event_1")
 	take("d", "u10/g1", "event_1")
 	take("other", "u1/g1", "event_1")
 	expect(t, "finish", s.Finish(ctx, finished, "a", time.Time{}), nil)
 	expect(t, "release", s.Release(ctx, released, "a"), nil)
-	expect(t, "finish", s.Finish(ctx, gone, "a", later), nil)
-	expect(t, "finish", s.Finish(ctx, back, "a", later), nil)
+	expect(t, "finish", s.Finish(ctx, removed, "a", later), nil)
+	expect(t, "finish", s.Finish(ctx, retaken, "a", later), nil)
 	take("d", "u1/g5", "event_2")
 	got, err := s.List(ctx, consumer.Key{Directory: "d", Resource: "u1/"})
 	slices.SortFunc(got, func(a, b consumer.Key) int { return strings.Compare(a.Resource, b.Resource) })
-	if want := []consumer.Key{begun, finished, released, back}; err != nil || !slices.Equal(got, want) {
+	if want := []consumer.Key{started, finished, released, retaken}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
 }
 
-// A list has more than one page of any store.
+// The list is longer than one page of any store.
 func listOfMany(t *testing.T, s consumer.Store) {
 	const many = 300
 	long := strings.Repeat("x", 900) // a page of DynamoDB is 1 MB of whole records
@@ -192,8 +192,8 @@ func listOfMany(t *testing.T, s consumer.Store) {
 	}
 }
 
-// oneHolder lets many take and finish newer and newer events of one key: never
-// two at once, and never an older one after a newer one.
+// oneHolder has several workers take and finish the events of one key: never
+// two at a time, and never an older one after a newer one.
 func oneHolder(t *testing.T, s consumer.Store) {
 	const workers, events = 8, 10
 	var holders, last, finished atomic.Int64
@@ -214,7 +214,7 @@ func oneHolder(t *testing.T, s consumer.Store) {
 					return
 				}
 				if others := holders.Add(1) - 1; others != 0 {
-					t.Errorf("%d others hold it", others)
+					t.Errorf("%d other holders", others)
 				}
 				if before := last.Swap(n); before >= n {
 					t.Errorf("%d after %d", n, before)

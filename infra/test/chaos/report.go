@@ -91,18 +91,18 @@ func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	for _, e := range r.bus.all {
 		report.Delivered++
 		if was, again := first[e.ID]; again {
-			if was.Name != e.Name || directoryOf(was) != directoryOf(e) {
+			if was.Name != e.Name || was.References() != e.References() {
 				report.problem(&report.DifferentUnderOneID, "%s is %s and %s", e.ID, was.Name, e.Name)
 			}
 			continue
 		}
 		first[e.ID] = e
-		delivered[directoryOf(e)] = append(delivered[directoryOf(e)], e)
+		delivered[e.References().DirectoryID] = append(delivered[e.References().DirectoryID], e)
 	}
 	report.Distinct = len(first)
 	read := map[string][]dsync.Event{}
 	for _, e := range f.seen {
-		read[directoryOf(e)] = append(read[directoryOf(e)], e)
+		read[e.References().DirectoryID] = append(read[e.References().DirectoryID], e)
 	}
 	report.Read, report.ReadAgain = len(f.seen), f.again
 
@@ -172,31 +172,10 @@ func sorted(list []fact) []fact {
 // facts are what events say.
 func facts(all []dsync.Event) (list []fact) {
 	for _, e := range all {
-		id := func(v any) string {
-			object, _ := v.(map[string]any)
-			s, _ := object["id"].(string)
-			return s
-		}
-		f := fact{name: e.Name}
-		switch e.Name {
-		case dsync.UserCreated, dsync.UserUpdated, dsync.UserDeleted:
-			f.user = id(e.Data)
-		case dsync.GroupCreated, dsync.GroupUpdated, dsync.GroupDeleted:
-			f.group = id(e.Data)
-		case dsync.GroupUserAdded, dsync.GroupUserRemoved:
-			f.user, f.group = id(e.Data["user"]), id(e.Data["group"])
-		}
-		list = append(list, f)
+		about := e.References()
+		list = append(list, fact{name: e.Name, user: about.UserID, group: about.GroupID})
 	}
 	return list
-}
-
-func directoryOf(e dsync.Event) string {
-	if id, ok := e.Data["directory_id"].(string); ok {
-		return id
-	}
-	id, _ := e.Data["id"].(string)
-	return id
 }
 
 // delivered holds what the bus delivered against the log: the same events; and

@@ -1,0 +1,46 @@
+package dsync
+
+// Membership is a membership at one moment.
+type Membership struct {
+	Gone bool // deleted
+	// Hidden says that the user is not in the projection. Such a membership
+	// has not been announced to consumers.
+	Hidden bool
+	// Life is the user's generation in which the membership was announced.
+	// It grows when the user returns to the projection.
+	Life int64
+}
+
+// MembershipChange returns the event of a membership's change from old to
+// updated, or nil if consumers see no change. old is nil for a new one.
+//
+// user and group are as they are now. A user that has been deleted since has
+// the state inactive, so that no consumer gives access to it.
+func MembershipChange(old *Membership, updated Membership, user, group Resource) *Change {
+	if updated.Hidden {
+		return nil // user.deleted has removed the membership for consumers
+	}
+	from, to := Absent, Present
+	if old != nil && !old.Gone && !old.Hidden {
+		from = Present
+	}
+	switch {
+	case updated.Gone:
+		to = Absent
+	case old != nil && updated.Life > old.Life:
+		from = Absent // user.deleted removed it, and the user has returned
+	}
+	t, ok := typeOf(SubjectMembership, from, to)
+	if !ok {
+		return nil
+	}
+	member := User(user)
+	if user.Gone {
+		member["state"] = inactive
+	}
+	return &Change{t.Name, map[string]any{
+		"directory_id": group.DirectoryID,
+		"user":         member,
+		"group":        Group(group),
+	}}
+}
