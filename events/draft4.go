@@ -10,18 +10,18 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// draft4 turns schemas of 2020-12 into draft 4, as far as ours go: what it
-// does not know it refuses, because a registry would take a keyword of a later
-// draft and ignore it.
+// draft4 converts schemas from 2020-12 to draft 4. It supports the keywords that
+// the schemas of this package use, and fails for others: the registry would
+// accept a keyword of a later draft and ignore it.
 type draft4 struct {
-	from        map[string]object // the $defs that references name
-	definitions object            // those that are referred to, converted
+	from        map[string]object // the $defs of the shared file
+	definitions object            // the converted definitions that are referenced
 }
 
-// convert returns a schema in draft 4.
+// convert returns the schema in draft 4.
 func (d draft4) convert(schema object) (object, error) {
 	if ref, ok := schema["$ref"].(string); ok {
-		return d.refer(ref, schema)
+		return d.convertReference(ref, schema)
 	}
 	out := object{}
 	for _, keyword := range slices.Sorted(maps.Keys(schema)) {
@@ -34,7 +34,7 @@ func (d draft4) convert(schema object) (object, error) {
 			out["enum"] = []any{value}
 		case "unevaluatedProperties":
 			if value != false {
-				return nil, fmt.Errorf("%s: %v has no like in draft 4", keyword, value)
+				return nil, fmt.Errorf("%s: draft 4 has no equivalent of %v", keyword, value)
 			}
 			out["additionalProperties"] = false
 		case "items":
@@ -54,7 +54,7 @@ func (d draft4) convert(schema object) (object, error) {
 			}
 			out[keyword] = properties
 		default:
-			return nil, fmt.Errorf("%s: the keyword has no like in draft 4", keyword)
+			return nil, fmt.Errorf("%s: draft 4 has no equivalent of the keyword", keyword)
 		}
 	}
 	return out, nil
@@ -65,45 +65,45 @@ func asObject(v any) object {
 	return o
 }
 
-// refer converts a schema with a reference. Draft 4 knows nothing beside a
-// reference: a bare one becomes a definition, and what an extended one refers
-// to is written out together with its extension.
-func (d draft4) refer(ref string, schema object) (object, error) {
+// convertReference converts a schema with a $ref. Draft 4 ignores all keywords
+// next to a $ref. So a plain reference becomes a definition, and an extended
+// reference is replaced by its target merged with the extension.
+func (d draft4) convertReference(ref string, schema object) (object, error) {
 	_, name, ok := strings.Cut(ref, "#/$defs/")
 	target, known := d.from[name]
 	if !ok || !known {
-		return nil, fmt.Errorf("%s: there is no such definition", ref)
+		return nil, fmt.Errorf("%s: no such definition", ref)
 	}
 	extension := maps.Clone(schema)
 	delete(extension, "$ref")
-	bare := true
+	plain := true
 	for keyword := range extension {
-		bare = bare && (keyword == "title" || keyword == "description")
+		plain = plain && (keyword == "title" || keyword == "description")
 	}
 	base, err := d.convert(target)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if bare {
+	if plain {
 		d.definitions[name] = base
 		return object{"$ref": "#/definitions/" + name}, nil
 	}
-	more, err := d.convert(extension)
+	converted, err := d.convert(extension)
 	if err != nil {
 		return nil, err
 	}
-	return extend(base, more)
+	return extend(base, converted)
 }
 
-// extend adds the keywords of an extension to a schema. Both have to hold, so
-// what they both say must not differ.
-func extend(base, more object) (object, error) {
-	if base["additionalProperties"] == false && more["properties"] != nil {
-		return nil, fmt.Errorf("properties: what is closed is extended")
+// extend adds the keywords of an extension to a schema. An instance must match
+// both, so a keyword of both must not differ.
+func extend(base, extension object) (object, error) {
+	if base["additionalProperties"] == false && extension["properties"] != nil {
+		return nil, fmt.Errorf("properties: a closed object is extended")
 	}
 	out := maps.Clone(base)
-	for keyword, value := range more {
-		switch was := base[keyword].(type) {
+	for keyword, value := range extension {
+		switch present := base[keyword].(type) {
 		case nil:
 			out[keyword] = value
 		case []any:
@@ -111,18 +111,18 @@ func extend(base, more object) (object, error) {
 			if !ok || keyword != "required" {
 				return nil, fmt.Errorf("%s is extended", keyword)
 			}
-			out[keyword] = slices.Concat(was, list)
+			out[keyword] = slices.Concat(present, list)
 		case object:
-			properties := maps.Clone(was)
+			properties := maps.Clone(present)
 			for name, property := range asObject(value) {
-				if _, twice := was[name]; twice || keyword != "properties" {
+				if _, duplicate := present[name]; duplicate || keyword != "properties" {
 					return nil, fmt.Errorf("%s: %s is extended", keyword, name)
 				}
 				properties[name] = property
 			}
 			out[keyword] = properties
 		default:
-			if keyword != "title" && keyword != "description" && was != value {
+			if keyword != "title" && keyword != "description" && present != value {
 				return nil, fmt.Errorf("%s is extended", keyword)
 			}
 			out[keyword] = value

@@ -1,11 +1,12 @@
-// Package events is what the outside sees of dsync: the JSON Schemas of its
-// events (schemas/), a sample of each (samples/), what its functions are
-// invoked with (samples/requests, samples/stream, samples/operator), event
-// patterns for rules (patterns/), and what Entra sends (entra/).
+// Package events has the external interface of dsync: the JSON Schemas of its
+// events (schemas/), a sample of each event (samples/), samples of the payloads
+// that invoke its functions (samples/requests, samples/stream,
+// samples/operator), event patterns for rules (patterns/), and recorded
+// requests of Entra (entra/).
 //
-// The schemas are JSON Schema 2020-12 of the `detail` of an event, which is
-// also what GET /events returns. Schemas gives the same as EventBridge's
-// schema registry takes it.
+// The schemas are JSON Schema 2020-12. They describe the detail of an event,
+// which is also an entry of the list that GET /events returns. Schemas returns
+// them in the form of EventBridge's schema registry.
 package events
 
 import (
@@ -20,22 +21,23 @@ import (
 //go:embed schemas/*.json
 var schemas embed.FS
 
-// shared is the file of the definitions that all schemas refer to.
+// shared is the file with the definitions that all schemas reference.
 const shared = "common.json"
 
-// Schema is the schema of one event for the EventBridge schema registry, of
-// type JSONSchemaDraft4: one document without references to others, of the
-// whole event as EventBridge hands it to a target.
+// Schema is the schema of one event for the EventBridge schema registry. Its
+// type is JSONSchemaDraft4. It is one document without external references, and
+// describes the whole event that EventBridge delivers to a target.
 type Schema struct {
-	Name        string // of the event: its detail-type
+	Name        string // of the event, which is the detail-type
 	Description string // one line
 	Content     string
 }
 
-// MaxContent is the most characters of a schema that the registry takes.
+// MaxContent is the registry's limit for the content of a schema, in
+// characters.
 const MaxContent = 100_000
 
-// Schemas returns the schemas of all events, by name.
+// Schemas returns the schemas of all events, sorted by name.
 func Schemas() ([]Schema, error) {
 	folder, err := fs.Sub(schemas, "schemas")
 	if err != nil {
@@ -50,20 +52,20 @@ func bundleAll(folder fs.FS) ([]Schema, error) {
 		return nil, err
 	}
 	var all []Schema
-	for _, file := range files { // in the order of their names
+	for _, file := range files { // sorted by name
 		if file == shared {
 			continue
 		}
 		s, err := bundle(folder, strings.TrimSuffix(file, path.Ext(file)))
 		if err != nil {
-			return nil, fmt.Errorf("events: the schema of %w", err)
+			return nil, fmt.Errorf("events: schema of %w", err)
 		}
 		all = append(all, s)
 	}
 	return all, nil
 }
 
-// bundle makes the schema of one event.
+// bundle returns the schema of one event.
 func bundle(folder fs.FS, name string) (Schema, error) {
 	var common struct {
 		Defs map[string]object `json:"$defs"`
@@ -86,7 +88,7 @@ func bundle(folder fs.FS, name string) (Schema, error) {
 	}
 	properties, _ := whole["properties"].(object)
 	if properties == nil {
-		return Schema{}, fmt.Errorf("%s: %s does not say what a delivery is", name, shared)
+		return Schema{}, fmt.Errorf("%s: %s does not define delivery", name, shared)
 	}
 	properties["detail-type"] = object{"enum": []any{name}}
 	properties["detail"] = detail

@@ -31,8 +31,8 @@ import (
 
 func TestMain(m *testing.M) { dsynctest.Main(m) }
 
-// strictly decodes a sample, which must have no field that the type lacks, and
-// lose nothing on the way back.
+// strictly decodes a sample. The type must have every field of the sample, and
+// encoding the value again must lose nothing.
 func strictly(t testing.TB, file string, into any) {
 	t.Helper()
 	text := readFile(t, file)
@@ -46,7 +46,7 @@ func strictly(t testing.TB, file string, into any) {
 		t.Fatal(err)
 	}
 	if lost := missing("", plain(t, text), plain(t, again)); len(lost) > 0 {
-		t.Errorf("%s: lost on the way: %v", file, lost)
+		t.Errorf("%s: decoding loses %v", file, lost)
 	}
 }
 
@@ -60,7 +60,7 @@ func plain(t testing.TB, text []byte) (v any) {
 	return v
 }
 
-// missing are the places at which the second value has not what the first has.
+// missing returns the paths at which got lacks a value of want.
 func missing(path string, want, got any) (places []string) {
 	switch want := want.(type) {
 	case map[string]any:
@@ -79,13 +79,13 @@ func missing(path string, want, got any) (places []string) {
 		}
 		return places
 	}
-	if fmt.Sprint(want) != fmt.Sprint(got) { // 5 and 5.0 are told apart nowhere
+	if fmt.Sprint(want) != fmt.Sprint(got) { // 5 and 5.0 are equal
 		return []string{path}
 	}
 	return nil
 }
 
-// invoked are the functions with a sample in that folder.
+// invoked returns the names of the functions of that kind, sorted.
 func invoked(kind func(topology.Function) bool) (list []string) {
 	for _, f := range topology.Dsync().Functions {
 		if kind(f) {
@@ -96,7 +96,7 @@ func invoked(kind func(topology.Function) bool) (list []string) {
 	return list
 }
 
-// tenant is a directory whose ids, key and token are the same each time.
+// tenant is a directory with fixed ids, external key and token.
 type tenant struct {
 	service     *directory.Service
 	db          *dynamodb.Client
@@ -121,8 +121,8 @@ func newTenant(t testing.TB) tenant {
 	return v
 }
 
-// invoke has a function of the provider serve a payload, but in the tenant's
-// name. It returns the id of what it answers with.
+// invoke invokes a SCIM function with a payload, for the tenant. It returns the
+// id in the response.
 func (v tenant) invoke(t testing.TB, function string, payload []byte, status int) (id string) {
 	t.Helper()
 	payload = bytes.ReplaceAll(bytes.ReplaceAll(payload, []byte("UWuccu6o1E0GqkYs"), []byte(v.key)), []byte("SCIM_TOKEN"), []byte(v.secret))
@@ -152,7 +152,8 @@ func (v tenant) invoke(t testing.TB, function string, payload []byte, status int
 	return body.ID
 }
 
-// The requests are what API Gateway sends to their functions, and are served.
+// The requests have the form that API Gateway sends, and the functions serve
+// them.
 func TestRequests(t *testing.T) {
 	functions := invoked(func(f topology.Function) bool { return len(f.Routes) > 0 })
 	if got := names(t, "samples/requests"); !slices.Equal(got, functions) {
@@ -164,10 +165,10 @@ func TestRequests(t *testing.T) {
 		var e lambdaevents.APIGatewayV2HTTPRequest
 		strictly(t, file, &e)
 		if routes := topology.Dsync().Function(function).Routes; !slices.Contains(routes, e.RouteKey) || e.RequestContext.RouteKey != e.RouteKey {
-			t.Errorf("%s: %q is none of %q", file, e.RouteKey, routes)
+			t.Errorf("%s: the route %q is not one of %q", file, e.RouteKey, routes)
 		}
 		if e.RequestContext.HTTP.Path != e.RawPath || e.Version != "2.0" || e.RequestContext.Stage != "$default" {
-			t.Errorf("%s is no payload of our gateway", file)
+			t.Errorf("%s does not come from the gateway of the topology", file)
 		}
 		for name, value := range e.PathParameters {
 			if !strings.Contains(e.RouteKey, "{"+name+"}") || !strings.Contains(e.RawPath, "/"+value) {
@@ -180,7 +181,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// request is a payload like that of a sample, with another method, path and body.
+// request returns a copy of a sample with another method, path and body.
 func request(t testing.TB, sample, method, path, body string) []byte {
 	t.Helper()
 	var e lambdaevents.APIGatewayV2HTTPRequest
@@ -197,8 +198,8 @@ func request(t testing.TB, sample, method, path, body string) []byte {
 	return b
 }
 
-// The stream records are what Lambda hands to their functions after these
-// requests, but for what the engine chooses.
+// The stream records are those that Lambda passes to the functions after these
+// requests, with fixed values for what DynamoDB chooses.
 func TestStreams(t *testing.T) {
 	functions := invoked(func(f topology.Function) bool { return f.Stream != nil })
 	if got := names(t, "samples/stream"); !slices.Equal(got, functions) && !*update {
@@ -215,7 +216,7 @@ func TestStreams(t *testing.T) {
 	for _, function := range functions {
 		batch := lambdaevents.DynamoDBEvent{Records: v.records(t, function)}
 		if len(batch.Records) == 0 {
-			t.Errorf("%s gets nothing", function)
+			t.Errorf("%s receives no record", function)
 		}
 		file := filepath.Join("samples/stream", function+".json")
 		same(t, file, batch)
@@ -228,14 +229,14 @@ func TestStreams(t *testing.T) {
 		for _, r := range sample.Records {
 			record, err := json.Marshal(r)
 			if err != nil || !filter.Match(record) {
-				t.Errorf("%s gets no such record: %s, %v", function, record, err)
+				t.Errorf("the filter of %s rejects the record %s, %v", function, record, err)
 			}
 		}
 	}
 }
 
-// records are what the function sees of the table's stream up to now. What
-// the engine chooses is replaced.
+// records returns the stream records that the function has received up to now,
+// with fixed values for what DynamoDB chooses.
 func (v tenant) records(t testing.TB, function string) []lambdaevents.DynamoDBEventRecord {
 	t.Helper()
 	last := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "J#end"}, "sk": &types.AttributeValueMemberS{Value: "U#end"}}
@@ -266,7 +267,7 @@ func (v tenant) records(t testing.TB, function string) []lambdaevents.DynamoDBEv
 	return all
 }
 
-// What an operator invokes functions with is what they take.
+// The functions accept the samples of an operator's invocations.
 func TestOperator(t *testing.T) {
 	functions := invoked(func(f topology.Function) bool { return len(f.Routes) == 0 && f.Stream == nil })
 	for _, name := range names(t, "samples/operator") {

@@ -12,19 +12,19 @@ import (
 	"dsync/internal/dsync"
 )
 
-// matches are the samples that each pattern lets through.
+// matches has the events that each pattern selects.
 var matches = map[string][]string{
 	"all":                      dsync.Names,
 	"users":                    {dsync.UserCreated, dsync.UserUpdated, dsync.UserDeleted},
-	"organization":             outside(dsync.GroupUserAdded, dsync.GroupUserRemoved),
+	"organization":             except(dsync.GroupUserAdded, dsync.GroupUserRemoved),
 	"organization-memberships": {dsync.GroupUserAdded, dsync.GroupUserRemoved},
 	"user-deactivated":         {dsync.UserUpdated},
 	"user-deleted":             {dsync.UserDeleted},
 	"group-members":            {dsync.GroupUserAdded, dsync.GroupUserRemoved},
 }
 
-// outside is all events but these.
-func outside(these ...string) []string {
+// except returns the names of all events except these.
+func except(these ...string) []string {
 	return slices.DeleteFunc(slices.Clone(dsync.Names), func(name string) bool { return slices.Contains(these, name) })
 }
 
@@ -43,7 +43,7 @@ func compiled(t testing.TB, name string) pattern.Pattern {
 
 func TestPatterns(t *testing.T) {
 	if files := names(t, "patterns"); len(files) != len(matches) {
-		t.Errorf("patterns %v, of which %d are tested", files, len(matches))
+		t.Errorf("patterns %v, but %d are tested", files, len(matches))
 	}
 	for name, want := range matches {
 		p := compiled(t, name)
@@ -59,14 +59,14 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// What a pattern is about makes the difference.
+// A pattern depends on the value that it is about.
 func TestPatternsTellApart(t *testing.T) {
 	for _, c := range []struct{ pattern, event, is, instead string }{
 		{"organization", dsync.UserCreated, organization, "org_01EZTR6WYX1A0DSE2CYMGXQ24Z"},
 		{"organization-memberships", dsync.GroupUserAdded, organization, "org_01EZTR6WYX1A0DSE2CYMGXQ24Z"},
 		{"group-members", dsync.GroupUserRemoved, groupID, "directory_group_01E1X5GPMMXF4T1DCERMVEEPVX"},
 		{"user-deactivated", dsync.UserUpdated, `"state": "inactive"`, `"state": "active"`},
-		// Another change of a user who is inactive already.
+		// Another change of an inactive user.
 		{"user-deactivated", dsync.UserUpdated, `"state": "active"`, `"name": "Lela"`},
 	} {
 		whole := string(readFile(t, filepath.Join("samples", c.event+".json")))
@@ -75,7 +75,7 @@ func TestPatternsTellApart(t *testing.T) {
 		}
 		p := compiled(t, c.pattern)
 		if !p.Match([]byte(whole)) || p.Match([]byte(strings.ReplaceAll(whole, c.is, c.instead))) {
-			t.Errorf("%s does not tell %s from %s", c.pattern, c.is, c.instead)
+			t.Errorf("%s does not distinguish %s from %s", c.pattern, c.is, c.instead)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// published is the schema of an event as anybody reads it from the folder.
+// published returns the schema of an event from the folder schemas.
 func published(t testing.TB, name string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
@@ -29,7 +29,7 @@ func published(t testing.TB, name string) *jsonschema.Schema {
 	return s
 }
 
-// registered is the schema of an event as the registry has it.
+// registered returns the schema of an event for the schema registry.
 func registered(t testing.TB, s events.Schema) *jsonschema.Schema {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(s.Content))
@@ -47,14 +47,16 @@ func registered(t testing.TB, s events.Schema) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	if compiled.DraftVersion != 4 {
-		t.Errorf("%s is of draft %d", s.Name, compiled.DraftVersion)
+		t.Errorf("%s has draft %d", s.Name, compiled.DraftVersion)
 	}
 	return compiled
 }
 
 type noLoader struct{}
 
-func (noLoader) Load(url string) (any, error) { return nil, fmt.Errorf("%s is outside", url) }
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("%s is an external reference", url)
+}
 
 func sample(t testing.TB, name string) map[string]any {
 	t.Helper()
@@ -65,8 +67,8 @@ func sample(t testing.TB, name string) map[string]any {
 	return v.(map[string]any)
 }
 
-// Every sample is valid, and nothing that is a little different is, by the
-// schema in the folder and by that of the registry alike.
+// The schema in the folder and that of the registry accept every sample, and
+// reject every small corruption of it.
 func TestSchemas(t *testing.T) {
 	all, err := events.Schemas()
 	if err != nil {
@@ -79,7 +81,7 @@ func TestSchemas(t *testing.T) {
 		valid := func(whole map[string]any) bool {
 			a, b := folder.Validate(whole["detail"]), registry.Validate(whole)
 			if (a == nil) != (b == nil) {
-				t.Errorf("%s: the folder says %v, the registry %v", s.Name, a, b)
+				t.Errorf("%s: schema in the folder: %v; of the registry: %v", s.Name, a, b)
 			}
 			return a == nil
 		}
@@ -90,15 +92,15 @@ func TestSchemas(t *testing.T) {
 		for what, whole := range corruptions(t, s.Name) {
 			tried++
 			if valid(whole) {
-				t.Errorf("%s passes %s", s.Name, what)
+				t.Errorf("%s accepts %s", s.Name, what)
 			}
 		}
 		if tried < 30 {
-			t.Errorf("%s: %d negatives only", s.Name, tried)
+			t.Errorf("%s: only %d corruptions", s.Name, tried)
 		}
 		for _, other := range dsync.Names {
 			if other != s.Name && valid(sample(t, other)) {
-				t.Errorf("%s passes for %s", other, s.Name)
+				t.Errorf("the schema of %[2]s accepts %[1]s", other, s.Name)
 			}
 		}
 	}
@@ -108,19 +110,19 @@ func TestSchemas(t *testing.T) {
 }
 
 var (
-	// optional may be missing.
+	// optional properties may be missing.
 	optional = regexp.MustCompile(`/context/.*|/custom_attributes/.*`)
-	// open may have any content; of custom attributes two are described.
+	// open objects may have any content. Of custom_attributes, two are described.
 	open      = regexp.MustCompile(`/(raw|previous|custom)_attributes$`)
 	described = regexp.MustCompile(`/custom_attributes/(emails|addresses)$`)
 	anID      = regexp.MustCompile(`^(event|org|org_domain|directory|directory_user|directory_group|directory_token)_[0-9A-Z]{26}$`)
 )
 
-// corruptions are a sample with one thing wrong in its detail, for each thing
-// that there is.
+// corruptions returns copies of a sample, each with one invalid value, for every
+// value in its detail.
 func corruptions(t testing.TB, name string) map[string]map[string]any {
 	all := map[string]map[string]any{}
-	// wrong is the sample after a change of the value at a path.
+	// wrong adds a copy in which the value at a path is changed.
 	wrong := func(what, path string, change func(parent map[string]any, key string)) {
 		whole := sample(t, name)
 		var at any = whole
@@ -185,11 +187,11 @@ func corruptions(t testing.TB, name string) map[string]map[string]any {
 	return all
 }
 
-// What the schemas allow beyond the samples.
+// The schemas allow more than the samples contain.
 func TestSchemasAllow(t *testing.T) {
 	schema := published(t, dsync.UserUpdated)
 	for what, change := range map[string]func(detail, data map[string]any){
-		"no cause": func(detail, _ map[string]any) { detail["context"] = map[string]any{} },
+		"no actor": func(detail, _ map[string]any) { detail["context"] = map[string]any{} },
 		"truncated": func(detail, data map[string]any) {
 			detail["context"] = map[string]any{"truncated": []any{"raw_attributes"}}
 			data["raw_attributes"] = map[string]any{}
@@ -219,8 +221,8 @@ func TestSchemasAllow(t *testing.T) {
 	}
 }
 
-// The registry takes documents up to a size, and EventBridge's own fields are
-// part of them.
+// The schemas for the registry respect its limits and describe EventBridge's
+// fields.
 func TestRegistry(t *testing.T) {
 	all, err := events.Schemas()
 	if err != nil {
@@ -228,7 +230,7 @@ func TestRegistry(t *testing.T) {
 	}
 	for _, s := range all {
 		if len(s.Content) > events.MaxContent || len(s.Description) > 256 || s.Description == "" {
-			t.Errorf("%s: %d characters, described in %d", s.Name, len(s.Content), len(s.Description))
+			t.Errorf("%s: %d characters, and %d of description", s.Name, len(s.Content), len(s.Description))
 		}
 		if strings.Contains(s.Content, "common.json") || strings.Contains(s.Content, "$defs") || strings.Contains(s.Content, "const") {
 			t.Errorf("%s is not draft 4", s.Name)
@@ -242,12 +244,12 @@ func TestRegistry(t *testing.T) {
 			whole := sample(t, s.Name)
 			delete(whole, field)
 			if schema.Validate(whole) == nil {
-				t.Errorf("%s passes without %s", s.Name, field)
+				t.Errorf("%s accepts an event without %s", s.Name, field)
 			}
 		}
 		whole["source"] = "other"
 		if schema.Validate(whole) == nil {
-			t.Errorf("%s passes from another source", s.Name)
+			t.Errorf("%s accepts another source", s.Name)
 		}
 	}
 }
