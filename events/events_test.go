@@ -126,7 +126,7 @@ func changes(t testing.TB) []*dsync.Change {
 	lela, disabled := resource(userID, user, `{}`), resource(userID, user, `{"active":false}`)
 	engineers, developers := resource(groupID, group, `{}`), resource(groupID, group, `{"displayName":"Developers"}`)
 	deletedUser, deletedGroup := *disabled, *developers
-	deletedUser.Gone, deletedGroup.Gone = true, true
+	deletedUser.Deleted, deletedGroup.Deleted = true, true
 	withoutToken := directoryIn(dsync.Linked)
 	withoutToken.Tokens = nil
 	history := []*dsync.Change{
@@ -137,7 +137,7 @@ func changes(t testing.TB) []*dsync.Change {
 		dsync.MembershipChange(nil, dsync.Membership{}, *lela, *engineers),
 		dsync.GroupChange(engineers, developers),
 		dsync.UserChange(lela, disabled),
-		dsync.MembershipChange(&dsync.Membership{}, dsync.Membership{Gone: true}, *disabled, *developers),
+		dsync.MembershipChange(&dsync.Membership{}, dsync.Membership{Deleted: true}, *disabled, *developers),
 		dsync.UserChange(disabled, &deletedUser),
 		dsync.GroupChange(developers, &deletedGroup),
 		dsync.DirectoryChange(directoryIn(dsync.Linked), withoutToken),

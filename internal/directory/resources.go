@@ -56,7 +56,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	record := table.Resource{
 		Kind: t.kind, ID: name, DirectoryID: s.token.DirectoryID, OrganizationID: s.token.OrganizationID,
 		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
-		View: s.token.View, Hidden: t.kind == table.User && s.token.view.Hides(doc),
+		View: s.token.View, Hidden: t.kind == table.User && s.token.view.Excludes(doc),
 	}
 	var first, rest []table.Membership
 	if members != nil {
@@ -170,7 +170,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 				return err
 			}
 			was, _ := t.names(r.Document) // it was accepted once
-			next.Hidden = t.kind == table.User && s.token.view.Hides(doc)
+			next.Hidden = t.kind == table.User && s.token.view.Excludes(doc)
 			follow, err := s.returned(old, &next)
 			if err != nil {
 				return err

@@ -87,7 +87,7 @@ func newGrant(t table.Token, until time.Time) (g grant, err error) {
 	if g.users, err = extended(t.SCIMConfig); err != nil {
 		return g, err
 	}
-	if g.view, err = dsync.ParseView(t.View); err != nil {
+	if g.view, err = dsync.ParseProjection(t.View); err != nil {
 		return g, err
 	}
 	if g.settings, err = ParseSettings(t.Settings); err != nil {

@@ -108,8 +108,8 @@ func (s Settings) encode() string {
 }
 
 // view is the part of the settings that shapes what users look like.
-func (s Settings) view() dsync.View {
-	v := dsync.View{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes}
+func (s Settings) view() dsync.Projection {
+	v := dsync.Projection{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes}
 	if s.DeactivationPolicy == Delete {
 		v.Deactivation = dsync.Delete
 	}

@@ -38,14 +38,14 @@ func show(d table.Directory, r table.Resource) (shown, error) {
 	if r.Kind == table.Group {
 		encoded = d.View
 	}
-	view, err := dsync.ParseView(encoded)
+	view, err := dsync.ParseProjection(encoded)
 	return shown{dsync.Resource{
 		ID: r.ID, DirectoryID: r.DirectoryID, OrganizationID: r.OrganizationID, Document: doc,
-		Created: r.Created, Updated: r.Modified, View: view,
+		Created: r.Created, Updated: r.Modified, Projection: view,
 	}, r}, err
 }
 
-func (s shown) hidden() bool { return s.record.Kind == table.User && s.View.Hides(s.Document) }
+func (s shown) hidden() bool { return s.record.Kind == table.User && s.Projection.Excludes(s.Document) }
 
 // present makes an answer of what was found. It is shorter than was asked if
 // it would be too large.

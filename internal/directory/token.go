@@ -106,7 +106,7 @@ type grant struct {
 	users    *scim.ResourceType
 	groups   *scim.ResourceType
 	settings Settings
-	view     dsync.View
+	view     dsync.Projection
 	until    time.Time // trusted without another read
 }
 

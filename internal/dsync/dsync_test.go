@@ -48,7 +48,7 @@ func asJSON(t testing.TB, v any) any {
 	return plain
 }
 
-// The payload is that of workos.md section 2.3.
+// The payload has the form of workos.md section 2.3.
 func TestUserPayload(t *testing.T) {
 	r := user(t, `{}`)
 	want := map[string]any{
@@ -92,10 +92,10 @@ func TestUserFields(t *testing.T) {
 	}
 }
 
-// What changes mean, by workos.md section 2.4.
+// The events of a user's changes, by workos.md section 2.4.
 func TestUserChange(t *testing.T) {
-	gone := user(t, `{}`)
-	gone.Gone = true
+	deleted := user(t, `{}`)
+	deleted.Deleted = true
 	later := user(t, `{}`)
 	later.Updated = updated.Add(time.Hour)
 	for name, c := range map[string]struct {
@@ -104,8 +104,8 @@ func TestUserChange(t *testing.T) {
 		previous string
 	}{
 		"new":               {nil, user(t, `{}`), dsync.UserCreated, ""},
-		"deleted":           {user(t, `{}`), gone, dsync.UserDeleted, ""},
-		"deleted already":   {gone, gone, "", ""},
+		"deleted":           {user(t, `{}`), deleted, dsync.UserDeleted, ""},
+		"deleted already":   {deleted, deleted, "", ""},
 		"only touched":      {user(t, `{}`), later, "", ""},
 		"disabled":          {user(t, `{}`), user(t, `{"active":false}`), dsync.UserUpdated, `{"state":"active"}`},
 		"restored":          {user(t, `{"active":false}`), user(t, `{}`), dsync.UserUpdated, `{"state":"inactive"}`},
@@ -160,26 +160,26 @@ func TestGroupChange(t *testing.T) {
 func TestMembershipChange(t *testing.T) {
 	u, g := *user(t, `{}`), dsync.Resource{ID: "directory_group_1", DirectoryID: "directory_1"}
 	type edge = dsync.Membership
-	there, hidden, gone := edge{}, edge{Hidden: true}, edge{Gone: true}
+	present, hidden, deleted := edge{}, edge{Hidden: true}, edge{Deleted: true}
 	for name, c := range map[string]struct {
 		old  *edge
 		new  edge
 		want string
 	}{
-		"added":                              {nil, there, dsync.GroupUserAdded},
-		"added again":                        {&gone, there, dsync.GroupUserAdded},
-		"removed":                            {&there, gone, dsync.GroupUserRemoved},
-		"the same":                           {&there, there, ""},
-		"never there":                        {nil, gone, ""},
-		"removed twice":                      {&gone, gone, ""},
-		"added to a hidden user":             {nil, hidden, ""},
-		"removed before anybody was told":    {&hidden, gone, ""},
-		"removed from a hidden user":         {&there, edge{Gone: true, Hidden: true}, ""},
-		"told when the user returns":         {&hidden, edge{Life: 1}, dsync.GroupUserAdded},
-		"told again when the user returns":   {&there, edge{Life: 1}, dsync.GroupUserAdded},
-		"told once in a life":                {&edge{Life: 1}, edge{Life: 1}, ""},
-		"removed in the second life":         {&edge{Life: 1}, edge{Life: 1, Gone: true}, dsync.GroupUserRemoved},
-		"removed with the life not told yet": {&there, edge{Life: 1, Gone: true}, dsync.GroupUserRemoved},
+		"added":                                 {nil, present, dsync.GroupUserAdded},
+		"added again":                           {&deleted, present, dsync.GroupUserAdded},
+		"removed":                               {&present, deleted, dsync.GroupUserRemoved},
+		"the same":                              {&present, present, ""},
+		"never existed":                         {nil, deleted, ""},
+		"removed twice":                         {&deleted, deleted, ""},
+		"added to a hidden user":                {nil, hidden, ""},
+		"removed before it was announced":       {&hidden, deleted, ""},
+		"removed from a hidden user":            {&present, edge{Deleted: true, Hidden: true}, ""},
+		"announced when the user returns":       {&hidden, edge{Generation: 1}, dsync.GroupUserAdded},
+		"announced again when the user returns": {&present, edge{Generation: 1}, dsync.GroupUserAdded},
+		"announced once per generation":         {&edge{Generation: 1}, edge{Generation: 1}, ""},
+		"removed in the second generation":      {&edge{Generation: 1}, edge{Generation: 1, Deleted: true}, dsync.GroupUserRemoved},
+		"removed before the new generation was announced": {&present, edge{Generation: 1, Deleted: true}, dsync.GroupUserRemoved},
 	} {
 		change := dsync.MembershipChange(c.old, c.new, u, g)
 		if (change == nil) != (c.want == "") || change != nil && change.Name != c.want {
@@ -193,7 +193,7 @@ func TestMembershipChange(t *testing.T) {
 	}
 }
 
-// Ids sort as places in the stream do, and the same place has the same id.
+// Ids sort in the order of stream positions. The same position has the same id.
 func TestEventID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.Int64Range(0, 1<<33)
@@ -222,7 +222,7 @@ func TestEventID(t *testing.T) {
 	})
 	for _, bad := range []string{"", "x", "-1", "1.5"} {
 		if _, err := dsync.EventID(created, bad); err == nil {
-			t.Errorf("%q is taken for a sequence number", bad)
+			t.Errorf("%q is accepted as a sequence number", bad)
 		}
 	}
 	// 2^80 + 5: only the last 80 bits count.

@@ -2,13 +2,13 @@ package dsync
 
 // Membership is a membership at one moment.
 type Membership struct {
-	Gone bool // deleted
+	Deleted bool
 	// Hidden says that the user is not in the projection. Such a membership
 	// has not been announced to consumers.
 	Hidden bool
-	// Life is the user's generation in which the membership was announced.
-	// It grows when the user returns to the projection.
-	Life int64
+	// Generation is the user's generation in which the membership was
+	// announced. It increases when the user returns to the projection.
+	Generation int64
 }
 
 // MembershipChange returns the event of a membership's change from old to
@@ -21,13 +21,13 @@ func MembershipChange(old *Membership, updated Membership, user, group Resource)
 		return nil // user.deleted has removed the membership for consumers
 	}
 	from, to := Absent, Present
-	if old != nil && !old.Gone && !old.Hidden {
+	if old != nil && !old.Deleted && !old.Hidden {
 		from = Present
 	}
 	switch {
-	case updated.Gone:
+	case updated.Deleted:
 		to = Absent
-	case old != nil && updated.Life > old.Life:
+	case old != nil && updated.Generation > old.Generation:
 		from = Absent // user.deleted removed it, and the user has returned
 	}
 	t, ok := typeOf(SubjectMembership, from, to)
@@ -35,7 +35,7 @@ func MembershipChange(old *Membership, updated Membership, user, group Resource)
 		return nil
 	}
 	member := User(user)
-	if user.Gone {
+	if user.Deleted {
 		member["state"] = inactive
 	}
 	return &Change{t.Name, map[string]any{

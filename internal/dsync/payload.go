@@ -17,13 +17,13 @@ func User(r Resource) map[string]any {
 		"directory_id":      r.DirectoryID,
 		"organization_id":   r.OrganizationID,
 		"idp_id":            first(text(r.Document, "externalId"), text(r.Document, "userName")),
-		"email":             nullable(r.View.email(r.Document)),
+		"email":             nullable(r.Projection.email(r.Document)),
 		"first_name":        nullable(text(r.Document, "name", "givenName")),
 		"last_name":         nullable(text(r.Document, "name", "familyName")),
 		"name":              nullable(fullName(r.Document)),
 		"state":             userState(r.Document),
-		"raw_attributes":    r.View.raw(r.Document),
-		"custom_attributes": r.View.customAttributes(r.Document),
+		"raw_attributes":    r.Projection.raw(r.Document),
+		"custom_attributes": r.Projection.customAttributes(r.Document),
 		"created_at":        scim.Timestamp(r.Created),
 		"updated_at":        scim.Timestamp(r.Updated),
 	}
@@ -38,7 +38,7 @@ func Group(r Resource) map[string]any {
 		"organization_id": r.OrganizationID,
 		"idp_id":          first(text(r.Document, "externalId"), text(r.Document, "displayName")),
 		"name":            text(r.Document, "displayName"),
-		"raw_attributes":  r.View.raw(r.Document),
+		"raw_attributes":  r.Projection.raw(r.Document),
 		"created_at":      scim.Timestamp(r.Created),
 		"updated_at":      scim.Timestamp(r.Updated),
 	}
@@ -85,7 +85,7 @@ func elements(doc map[string]any, name string) []map[string]any {
 // type work, else the first of type home (workos.md section 4.2), else the
 // userName if it has the form of an address. Entra's cloud users without a
 // mailbox have no `mail`, so their userName is the only address.
-func (v View) email(doc map[string]any) string {
+func (p Projection) email(doc map[string]any) string {
 	all := elements(doc, "emails")
 	for _, matches := range []func(map[string]any) bool{
 		func(e map[string]any) bool { return e["primary"] == true },
@@ -98,7 +98,7 @@ func (v View) email(doc map[string]any) string {
 			}
 		}
 	}
-	if v.NoEmailFallback {
+	if p.NoEmailFallback {
 		return ""
 	}
 	name := text(doc, "userName")
@@ -128,8 +128,8 @@ func userState(doc map[string]any) string {
 }
 
 // raw returns the SCIM resource, or an empty object if the directory hides it.
-func (v View) raw(doc map[string]any) map[string]any {
-	if v.NoRawAttributes {
+func (p Projection) raw(doc map[string]any) map[string]any {
+	if p.NoRawAttributes {
 		return map[string]any{}
 	}
 	return doc

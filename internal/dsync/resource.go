@@ -10,13 +10,13 @@ type Resource struct {
 	Document       map[string]any // the SCIM resource, under canonical names
 	Created        time.Time
 	Updated        time.Time
-	Gone           bool // deleted
-	View           View // of a user; the directory's for a group
+	Deleted        bool
+	Projection     Projection // of a user; the directory's for a group
 }
 
 // state is Present for a resource in the projection. r may be nil.
 func (r *Resource) state() State {
-	if r == nil || r.Gone || r.View.Hides(r.Document) {
+	if r == nil || r.Deleted || r.Projection.Excludes(r.Document) {
 		return Absent
 	}
 	return Present
@@ -42,7 +42,7 @@ func resourceChange(subject Subject, old, updated *Resource, payload func(Resour
 	switch {
 	case !ok:
 		return nil
-	case updated.Gone:
+	case updated.Deleted:
 		return &Change{t.Name, payload(*old)} // as last known
 	case !t.Updates():
 		return &Change{t.Name, payload(*updated)}

@@ -36,7 +36,7 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	} else if err != nil {
 		return progress{}, err
 	}
-	view, err := dsync.ParseView(d.View)
+	view, err := dsync.ParseProjection(d.View)
 	if err != nil {
 		return progress{}, err
 	}
@@ -83,7 +83,7 @@ func (w *Worker) each(list []table.Resource, do func(table.Resource) error) erro
 
 // projectOne writes the view to one user or group. It retries if another write
 // came in between.
-func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource, encoded string, view dsync.View) error {
+func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource, encoded string, view dsync.Projection) error {
 	for {
 		if r.View == encoded {
 			return nil
@@ -107,12 +107,12 @@ func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource
 
 // projected returns the record with the view, and the job that announces its
 // memberships if the user becomes visible again.
-func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.View) (next table.Resource, follow []table.Job, err error) {
+func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.Projection) (next table.Resource, follow []table.Job, err error) {
 	doc, err := scim.Decode(r.Document)
 	if err != nil {
 		return r, nil, err
 	}
-	before, err := dsync.ParseView(r.View)
+	before, err := dsync.ParseProjection(r.View)
 	if err != nil {
 		return r, nil, err
 	}
@@ -122,11 +122,11 @@ func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view
 	next.View, next.Actor = encoded, job.Actor
 	change, hidden := dsync.GroupChange, false
 	if r.Kind == table.User {
-		change, hidden = dsync.UserChange, view.Hides(doc)
+		change, hidden = dsync.UserChange, view.Excludes(doc)
 	}
-	old := dsync.Resource{ID: r.ID, Document: doc, Created: r.Created, Updated: r.Modified, View: before}
+	old := dsync.Resource{ID: r.ID, Document: doc, Created: r.Created, Updated: r.Modified, Projection: before}
 	updated := old
-	updated.View = view
+	updated.Projection = view
 	if change(&old, &updated) != nil {
 		next.Modified = at
 	}

@@ -240,7 +240,7 @@ func TestProject(t *testing.T) {
 	}
 	mapping := dsync.DefaultMapping()
 	mapping["nick"] = "nickName"
-	show := func(v dsync.View) (changed, hidden, lives int) {
+	show := func(v dsync.Projection) (changed, hidden, lives int) {
 		job := w.job(t, table.Project, w.dir.ID)
 		w.change(t, job, func(d *table.Directory) { d.View = v.Encode() })
 		before := time.Now().UTC().Truncate(time.Millisecond)
@@ -267,13 +267,13 @@ func TestProject(t *testing.T) {
 		}
 		return changed, hidden, lives
 	}
-	if changed, hidden, lives := show(dsync.View{Mapping: mapping}); changed != users/2 || hidden+lives != 0 {
+	if changed, hidden, lives := show(dsync.Projection{Mapping: mapping}); changed != users/2 || hidden+lives != 0 {
 		t.Errorf("a mapping that half of the users have: %d changed, %d hidden, %d lives", changed, hidden, lives)
 	}
-	if changed, hidden, lives := show(dsync.View{Mapping: mapping, Deactivation: dsync.Delete}); changed != users/100 || hidden != users/100 || lives != 0 {
+	if changed, hidden, lives := show(dsync.Projection{Mapping: mapping, Deactivation: dsync.Delete}); changed != users/100 || hidden != users/100 || lives != 0 {
 		t.Errorf("the policy delete: %d changed, %d hidden, %d lives", changed, hidden, lives)
 	}
-	if changed, hidden, lives := show(dsync.View{Mapping: mapping}); changed != users/100 || hidden != 0 || lives != users/100 {
+	if changed, hidden, lives := show(dsync.Projection{Mapping: mapping}); changed != users/100 || hidden != 0 || lives != users/100 {
 		t.Errorf("back: %d changed, %d hidden, %d lives", changed, hidden, lives)
 	}
 	for deadline := time.Now().Add(time.Minute); ; {

@@ -72,7 +72,7 @@ func TestLargeDeletion(t *testing.T) {
 	}
 	m := prepare(t, intact)
 	spent := m.work(t, func(n int) (before, after bool) { return n%4 == 0, n%4 == 2 })
-	secret := m.connect(t, dsync.View{})
+	secret := m.connect(t, dsync.Projection{})
 
 	var wg sync.WaitGroup
 	for worker := range 4 {
@@ -111,7 +111,7 @@ func TestLargeDeletion(t *testing.T) {
 	}
 	// Whatever the stream still holds has come by when a new directory's
 	// event is there: it is in the same shard.
-	m.connect(t, dsync.View{})
+	m.connect(t, dsync.Projection{})
 	all := m.until(t, "no token", func(all []dsync.Event) bool { return len(all) >= len(before)+3 })
 	if all[len(before)].Name != dsync.DirectoryDeleted || len(all) != len(before)+3 {
 		for _, e := range all[len(before):] {

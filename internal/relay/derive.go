@@ -93,7 +93,7 @@ func (r *Relay) repairMemberships(ctx context.Context, members []table.Membershi
 			if err != nil {
 				return err
 			}
-			if current.View.Hides(current.Document) {
+			if current.Projection.Excludes(current.Document) {
 				continue
 			}
 			if err := r.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
@@ -230,10 +230,10 @@ func resource(r *table.Resource) (*dsync.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := dsync.ParseView(r.View)
+	view, err := dsync.ParseProjection(r.View)
 	return &dsync.Resource{
 		ID: r.ID, DirectoryID: r.DirectoryID, OrganizationID: r.OrganizationID,
-		Document: doc, Created: r.Created, Updated: r.Modified, Gone: r.Deleted, View: view,
+		Document: doc, Created: r.Created, Updated: r.Modified, Deleted: r.Deleted, Projection: view,
 	}, err
 }
 
@@ -241,7 +241,7 @@ func membership(m *table.Membership) *dsync.Membership {
 	if m == nil {
 		return nil
 	}
-	return &dsync.Membership{Gone: m.Deleted, Hidden: m.Hidden, Life: m.Generation}
+	return &dsync.Membership{Deleted: m.Deleted, Hidden: m.Hidden, Generation: m.Generation}
 }
 
 func directory(d *table.Directory) *dsync.Directory {

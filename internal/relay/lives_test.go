@@ -25,7 +25,7 @@ func names(all []dsync.Event) (list []string) {
 // Under the policy "delete" a user who returns is created, and consumers are
 // told of each membership that was kept; the provider does not send it again.
 func TestReturnUnderDelete(t *testing.T) {
-	m := start(t, dsync.View{Deactivation: dsync.Delete}, intact)
+	m := start(t, dsync.Projection{Deactivation: dsync.Delete}, intact)
 	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
 	var groups []string
 	for _, name := range []string{"a", "b", "c", "d"} {
@@ -78,7 +78,7 @@ func TestReturnUnderDelete(t *testing.T) {
 // A membership that was written as hidden, just when its user returned, is
 // told all the same.
 func TestHiddenBehindTheReturn(t *testing.T) {
-	m := start(t, dsync.View{Deactivation: dsync.Delete}, intact)
+	m := start(t, dsync.Projection{Deactivation: dsync.Delete}, intact)
 	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
 	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
 	late := table.Membership{DirectoryID: m.session.DirectoryID(), GroupID: group, UserID: user, At: time.Now().UTC(), Hidden: true}
@@ -90,7 +90,7 @@ func TestHiddenBehindTheReturn(t *testing.T) {
 
 // A directory has its own events, and its deletion is the last of all.
 func TestDirectoryEvents(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	if _, err := m.session.List(t.Context(), directory.Users, listAll); err != nil {
 		t.Fatal(err)
 	}

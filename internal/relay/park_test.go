@@ -119,7 +119,7 @@ func refusing(word string, on *atomic.Bool) func(http.Handler) http.Handler {
 func TestParkedEvent(t *testing.T) {
 	var on atomic.Bool
 	on.Store(true)
-	m := start(t, dsync.View{}, refusing("poison", &on))
+	m := start(t, dsync.Projection{}, refusing("poison", &on))
 	m.create(t, directory.Users, map[string]any{"userName": "first"})
 	bad := m.create(t, directory.Users, map[string]any{"userName": "poison"})
 	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
@@ -154,7 +154,7 @@ func TestParkedEvent(t *testing.T) {
 // A record of which no event can be made is parked as it is, and the stream
 // goes on. When it can be read, redriving makes its event.
 func TestParkedRecord(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	user := m.create(t, directory.Users, map[string]any{"userName": "ada"})
 	m.await(t, dsync.UserCreated, user)
 	for _, doc := range []string{"no JSON", `{"userName":"ada","active":true}`} {
@@ -204,7 +204,7 @@ func TestParkedRecord(t *testing.T) {
 // An event above the bus's limit goes without its raw attributes and says so;
 // the log has it whole.
 func TestOversized(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	emails := func(letter string) (list []any) {
 		for i := range 29 {
 			list = append(list, map[string]any{"type": "other", "value": fmt.Sprintf("%s%d@%s.com", letter, i, strings.Repeat(letter, 4000))})
@@ -233,7 +233,7 @@ func TestOversized(t *testing.T) {
 
 // Any range of the log can be published again, under the same ids.
 func TestRedriveRange(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	_, last := m.live(t, 3)
 	before := m.await(t, dsync.GroupDeleted, last)
 	order := relay.Request{DirectoryID: m.directory.ID, RangeStart: time.Now().Add(-time.Hour), Events: []string{dsync.UserDeleted, dsync.GroupUserAdded}}

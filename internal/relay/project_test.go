@@ -23,7 +23,7 @@ func TestNewMapping(t *testing.T) {
 	}
 	m := prepare(t, intact)
 	spent := m.work(t, func(int) (inside, after bool) { return false, false })
-	m.connect(t, dsync.View{})
+	m.connect(t, dsync.Projection{})
 	want := map[string]bool{} // who has a nick name
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -77,7 +77,7 @@ func TestNewMapping(t *testing.T) {
 		}
 	}
 	projected := time.Since(began)
-	m.connect(t, dsync.View{}) // its events come behind all others
+	m.connect(t, dsync.Projection{}) // its events come behind all others
 	all := m.until(t, "the events of the new directory", func(all []dsync.Event) bool {
 		return len(all) > 0 && all[len(all)-1].Name == dsync.DirectoryActivated && len(all) > len(before)
 	})

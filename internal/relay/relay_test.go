@@ -60,7 +60,7 @@ type machine struct {
 
 // start runs the relay and the jobs behind the real stream, with a directory
 // under that view. faults wraps the bus.
-func start(t *testing.T, view dsync.View, faults func(http.Handler) http.Handler) *machine {
+func start(t *testing.T, view dsync.Projection, faults func(http.Handler) http.Handler) *machine {
 	t.Helper()
 	m := prepare(t, faults)
 	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Jobs, lambda.NewHandler(jobs.New(m.table, time.Now, rand.Reader, 0, quiet).Handle))
@@ -104,7 +104,7 @@ func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 }
 
 // connect makes a directory under that view and opens a session.
-func (m *machine) connect(t *testing.T, view dsync.View) (secret string) {
+func (m *machine) connect(t *testing.T, view dsync.Projection) (secret string) {
 	t.Helper()
 	o, err := m.service.CreateOrganization(t.Context(), "Acme")
 	if err != nil {
@@ -247,7 +247,7 @@ func (m *machine) live(t *testing.T, rounds int) (want []string, last string) {
 
 // Every change has its event, in order, with its cause, and nothing else does.
 func TestEventsInOrder(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	lives, last := m.live(t, 3)
 	want := append([]string{dsync.TokenCreated, dsync.DirectoryActivated}, lives...)
 	got := m.await(t, dsync.GroupDeleted, last)
@@ -273,7 +273,7 @@ func TestEventsInOrder(t *testing.T) {
 // A membership that was written just behind the deletion of its user does not
 // stay, and its event does not bring the user back.
 func TestLateMembership(t *testing.T) {
-	m := start(t, dsync.View{}, intact)
+	m := start(t, dsync.Projection{}, intact)
 	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
 	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
 	if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
@@ -362,7 +362,7 @@ func faulty(h http.Handler) http.Handler {
 // Whatever the bus does, no event is lost, duplicates have one id, and the
 // first deliveries about each resource come in the order of the changes.
 func TestFaultyBus(t *testing.T) {
-	m := start(t, dsync.View{}, faulty)
+	m := start(t, dsync.Projection{}, faulty)
 	lives, _ := m.live(t, 20)
 	want := append([]string{dsync.TokenCreated, dsync.DirectoryActivated}, lives...)
 	// An entry that failed comes behind others of its call: count, and do not

@@ -54,7 +54,7 @@ type SCIMConfig struct {
 	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs cursors
 	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON list
 	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each
-	View       string `dynamodbav:"view,omitempty"`       // how users are shown (dsync.View); "" is the default
+	View       string `dynamodbav:"view,omitempty"`       // how users are shown (dsync.Projection); "" is the default
 	// Pending says that no request has come to the directory yet.
 	Pending bool `dynamodbav:"pending,omitempty"`
 	Paused  bool `dynamodbav:"paused,omitempty"`
@@ -132,7 +132,7 @@ type Resource struct {
 	DirectoryID    string `dynamodbav:"dir"`
 	OrganizationID string `dynamodbav:"org"`
 	Document       string `dynamodbav:"doc"` // scim.Encode of the resource
-	// View is how a user is shown (dsync.View): a copy of the directory's, so
+	// View is how a user is shown (dsync.Projection): a copy of the directory's, so
 	// that what an event says follows from the record alone. "" is the default.
 	View string `dynamodbav:"view,omitempty"`
 	// Life counts how often consumers have been told of a user anew, after

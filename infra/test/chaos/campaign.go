@@ -158,7 +158,7 @@ func (r *campaign) createTenants(ctx context.Context) error {
 		}
 		if deletes {
 			next := d
-			next.Version, next.View = d.Version+1, dsync.View{Deactivation: dsync.Delete}.Encode()
+			next.Version, next.View = d.Version+1, dsync.Projection{Deactivation: dsync.Delete}.Encode()
 			if err := r.table.ReplaceDirectory(ctx, d, next, nil); err != nil {
 				return err
 			}

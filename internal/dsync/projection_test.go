@@ -9,34 +9,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Under the policy "delete" a deactivated user is gone for consumers, and
-// comes back as a new one.
+// Under the policy "delete", a deactivated user is deleted for consumers, and
+// created again on return.
 func TestDeactivationPolicy(t *testing.T) {
-	seen := func(v dsync.View, changes string) *dsync.Resource {
+	projected := func(v dsync.Projection, changes string) *dsync.Resource {
 		r := user(t, changes)
-		r.View = v
+		r.Projection = v
 		return r
 	}
-	deletes, suspends := dsync.View{Deactivation: dsync.Delete}, dsync.View{}
-	gone := user(t, `{}`)
-	gone.Gone = true
-	hiddenAndGone := seen(deletes, `{"active":false}`)
-	hiddenAndGone.Gone = true
+	deletes, suspends := dsync.Projection{Deactivation: dsync.Delete}, dsync.Projection{}
+	deleted := user(t, `{}`)
+	deleted.Deleted = true
+	excludedAndDeleted := projected(deletes, `{"active":false}`)
+	excludedAndDeleted.Deleted = true
 	for name, c := range map[string]struct {
 		old, new    *dsync.Resource
 		want, state string
 	}{
-		"suspend: disabled":               {seen(suspends, `{}`), seen(suspends, `{"active":false}`), dsync.UserUpdated, "inactive"},
-		"suspend: enabled":                {seen(suspends, `{"active":false}`), seen(suspends, `{}`), dsync.UserUpdated, "active"},
-		"delete: disabled":                {seen(deletes, `{}`), seen(deletes, `{"active":false}`), dsync.UserDeleted, "inactive"},
-		"delete: enabled":                 {seen(deletes, `{"active":false}`), seen(deletes, `{}`), dsync.UserCreated, "active"},
-		"delete: created disabled":        {nil, seen(deletes, `{"active":false}`), "", ""},
-		"delete: changed while disabled":  {seen(deletes, `{"active":false}`), seen(deletes, `{"active":false,"title":"x"}`), "", ""},
-		"delete: deleted while disabled":  {seen(deletes, `{"active":false}`), hiddenAndGone, "", ""},
-		"deleted":                         {user(t, `{}`), gone, dsync.UserDeleted, "active"},
-		"the policy becomes delete":       {seen(suspends, `{"active":false}`), seen(deletes, `{"active":false}`), dsync.UserDeleted, "inactive"},
-		"the policy becomes suspend":      {seen(deletes, `{"active":false}`), seen(suspends, `{"active":false}`), dsync.UserCreated, "inactive"},
-		"the policy does not matter here": {seen(suspends, `{}`), seen(deletes, `{}`), "", ""},
+		"suspend: disabled":               {projected(suspends, `{}`), projected(suspends, `{"active":false}`), dsync.UserUpdated, "inactive"},
+		"suspend: enabled":                {projected(suspends, `{"active":false}`), projected(suspends, `{}`), dsync.UserUpdated, "active"},
+		"delete: disabled":                {projected(deletes, `{}`), projected(deletes, `{"active":false}`), dsync.UserDeleted, "inactive"},
+		"delete: enabled":                 {projected(deletes, `{"active":false}`), projected(deletes, `{}`), dsync.UserCreated, "active"},
+		"delete: created disabled":        {nil, projected(deletes, `{"active":false}`), "", ""},
+		"delete: changed while disabled":  {projected(deletes, `{"active":false}`), projected(deletes, `{"active":false,"title":"x"}`), "", ""},
+		"delete: deleted while disabled":  {projected(deletes, `{"active":false}`), excludedAndDeleted, "", ""},
+		"deleted":                         {user(t, `{}`), deleted, dsync.UserDeleted, "active"},
+		"the policy becomes delete":       {projected(suspends, `{"active":false}`), projected(deletes, `{"active":false}`), dsync.UserDeleted, "inactive"},
+		"the policy becomes suspend":      {projected(deletes, `{"active":false}`), projected(suspends, `{"active":false}`), dsync.UserCreated, "inactive"},
+		"the policy does not matter here": {projected(suspends, `{}`), projected(deletes, `{}`), "", ""},
 	} {
 		change := dsync.UserChange(c.old, c.new)
 		switch {
@@ -50,7 +50,7 @@ func TestDeactivationPolicy(t *testing.T) {
 
 func TestMapping(t *testing.T) {
 	r := user(t, `{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"division":"North"}}`)
-	r.View.Mapping = map[string]string{
+	r.Projection.Mapping = map[string]string{
 		"division": scim.EnterpriseURN + ":division",
 		"boss":     scim.EnterpriseURN + ":manager.value",
 		"mail":     `emails[type eq "home"].value`,
@@ -72,37 +72,38 @@ func TestMapping(t *testing.T) {
 	if diff := cmp.Diff(want, dsync.User(*r)["custom_attributes"]); diff != "" {
 		t.Error(diff)
 	}
-	again, err := dsync.ParseView(r.View.Encode())
-	if diff := cmp.Diff(r.View, again); diff != "" || err != nil {
+	again, err := dsync.ParseProjection(r.Projection.Encode())
+	if diff := cmp.Diff(r.Projection, again); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if text := (dsync.View{}).Encode(); text != "" {
+	if text := (dsync.Projection{}).Encode(); text != "" {
 		t.Errorf("the default is %q", text)
 	}
 
-	// A mapping that changes what is shown is an update; null for what is new.
-	was := user(t, `{}`)
-	change := dsync.UserChange(was, r)
+	// A change of the mapping is an update if it changes attributes. A new
+	// attribute is null in previous_attributes.
+	old := user(t, `{}`)
+	change := dsync.UserChange(old, r)
 	previous := change.Data["previous_attributes"].(map[string]any)["custom_attributes"].(map[string]any)
 	if previous["username"] != "lela.block@example.com" || previous["division"] != nil {
 		t.Errorf("previous %v", previous)
 	}
 	if _, ok := previous["division"]; !ok {
-		t.Error("a new attribute is not among the previous ones")
+		t.Error("previous_attributes lacks a new attribute")
 	}
 }
 
-func TestViewSwitches(t *testing.T) {
+func TestProjectionSwitches(t *testing.T) {
 	r := user(t, `{"emails":null}`)
 	if got := dsync.User(*r)["email"]; got != "lela.block@example.com" {
 		t.Errorf("e-mail %v", got)
 	}
-	r.View = dsync.View{NoEmailFallback: true, NoRawAttributes: true}
-	if shown := dsync.User(*r); shown["email"] != nil || len(shown["raw_attributes"].(map[string]any)) != 0 {
-		t.Errorf("%v", shown)
+	r.Projection = dsync.Projection{NoEmailFallback: true, NoRawAttributes: true}
+	if payload := dsync.User(*r); payload["email"] != nil || len(payload["raw_attributes"].(map[string]any)) != 0 {
+		t.Errorf("%v", payload)
 	}
-	if shown := dsync.Group(*r); len(shown["raw_attributes"].(map[string]any)) != 0 {
-		t.Errorf("%v", shown)
+	if payload := dsync.Group(*r); len(payload["raw_attributes"].(map[string]any)) != 0 {
+		t.Errorf("%v", payload)
 	}
 }
 
@@ -156,7 +157,7 @@ func TestDirectoryChange(t *testing.T) {
 		"created without":                        {nil, with(pending), "", ""},
 		"first request":                          {with(pending, a), with(nil, a), dsync.DirectoryActivated, "directory_1"},
 		"second token":                           {with(nil, a), with(nil, a, b), dsync.TokenCreated, "b"},
-		"a token takes the place of an expired":  {with(nil, expired, a), with(nil, a, b), dsync.TokenCreated, "b"},
+		"a token replaces an expired one":        {with(nil, expired, a), with(nil, a, b), dsync.TokenCreated, "b"},
 		"revoked":                                {with(nil, a, b), with(nil, b), dsync.TokenRevoked, "a"},
 		"an expired one is dropped":              {with(nil, expired, a), with(nil, a), "", ""},
 		"an expired one is dropped, one revoked": {with(nil, expired, a), with(nil), dsync.TokenRevoked, "a"},
