@@ -21,7 +21,7 @@ import (
 
 var (
 	start   sync.Once
-	running *localdynamodb.Engine
+	running *localdynamodb.Server
 	failed  error
 	tables  atomic.Int64
 )

@@ -44,14 +44,14 @@ func Consume(t testing.TB, api *dynamodb.Client, table string, from Stream, hand
 	}
 	o := api.Options()
 	source, err := eventsource.New(eventsource.Options{
-		Streams:   dynamodbstreams.New(dynamodbstreams.Options{Region: o.Region, BaseEndpoint: o.BaseEndpoint, Credentials: o.Credentials}),
-		StreamARN: aws.ToString(described.Table.LatestStreamArn),
-		Region:    o.Region,
-		Consumer:  eventsource.Consumer{BatchSize: from.BatchSize, RetryAttempts: patience, MaximumAge: 24 * time.Hour, Filter: from.Filter.Pattern()},
-		Function:  locallambda.Function{Name: "test", Timeout: from.Timeout, Handler: handler},
-		Idle:      5 * time.Millisecond,
-		Log:       slog.New(slog.DiscardHandler),
-		DeadLetters: func(l eventsource.DeadLetter) error {
+		Streams:       dynamodbstreams.New(dynamodbstreams.Options{Region: o.Region, BaseEndpoint: o.BaseEndpoint, Credentials: o.Credentials}),
+		StreamARN:     aws.ToString(described.Table.LatestStreamArn),
+		Region:        o.Region,
+		Configuration: eventsource.Configuration{BatchSize: from.BatchSize, MaximumRetryAttempts: patience, MaximumRecordAge: 24 * time.Hour, Filter: from.Filter.Pattern()},
+		Function:      locallambda.Function{Name: "test", Timeout: from.Timeout, Handler: handler},
+		Idle:          5 * time.Millisecond,
+		Log:           slog.New(slog.DiscardHandler),
+		OnFailure: func(l eventsource.InvocationRecord) error {
 			t.Errorf("given up: %+v", l)
 			return nil
 		},

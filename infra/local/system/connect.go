@@ -53,7 +53,7 @@ func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := p.functions[p.topology.ByRole(topology.CreatesAPIKeys).Name].Call(ctx, uuid.New(), payload)
+	answer, err := p.functions[p.topology.ByRole(topology.CreatesAPIKeys).Name].Invoke(ctx, uuid.New(), payload)
 	if err != nil {
 		return "", fmt.Errorf("making an API key: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = p.system.takeDown() })
 		return p, sqs.New(sqs.Options{
-			Region: region, BaseEndpoint: &p.services.Queues,
+			Region: region, BaseEndpoint: &p.services.SQS,
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 			}),
@@ -39,11 +39,11 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 	p, _ := queues()
 	for shard, size := range map[string]int{"small": 100, "large": localsqs.MaxMessage} {
 		payload, _ := json.Marshal(strings.Repeat("x", size))
-		if err := p.giveUp("relay")(eventsource.DeadLetter{Batch: eventsource.DeadBatch{ShardID: shard}, Payload: payload}); err != nil {
+		if err := p.giveUp("relay")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: shard}, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.giveUp("jobs")(eventsource.DeadLetter{Batch: eventsource.DeadBatch{ShardID: "of jobs"}}); err != nil {
+	if err := p.giveUp("jobs")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: "of jobs"}}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -55,7 +55,7 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 	}
 	has := map[string]bool{}
 	for _, m := range out.Messages {
-		var d eventsource.DeadLetter
+		var d eventsource.InvocationRecord
 		if err := json.Unmarshal([]byte(*m.Body), &d); err != nil {
 			t.Fatal(err)
 		}

@@ -47,9 +47,9 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 func (p *parts) inThisProcess(context.Context) (map[string]lambda.Handler, error) {
 	c := configuration{
 		table:   lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
-		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.Bus }),
+		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),
 		bus:     p.system.values[topology.EventBusName],
-		queues:  sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.Queues }),
+		queues:  sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.SQS }),
 		letters: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
 		log:     slog.New(slog.NewJSONHandler(p.functionLog, nil)),
 	}

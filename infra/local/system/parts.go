@@ -70,14 +70,14 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 			continue
 		}
 		m, err := eventsource.New(eventsource.Options{
-			Streams:     p.streams,
-			StreamARN:   *out.Table.LatestStreamArn,
-			Region:      region,
-			Consumer:    consumer(*f.Stream),
-			Function:    p.functions[f.Name],
-			Checkpoint:  p.system.folder.path(f.Name + ".checkpoint.json"),
-			DeadLetters: p.giveUp(f.Name),
-			Log:         p.log,
+			Streams:       p.streams,
+			StreamARN:     *out.Table.LatestStreamArn,
+			Region:        region,
+			Configuration: consumer(*f.Stream),
+			Function:      p.functions[f.Name],
+			Checkpoint:    p.system.folder.path(f.Name + ".checkpoint.json"),
+			OnFailure:     p.giveUp(f.Name),
+			Log:           p.log,
 		})
 		if err != nil {
 			return err
@@ -123,8 +123,8 @@ func (p *parts) startFront(listeners []net.Listener) error {
 }
 
 // consumer translates an event source mapping of the topology.
-func consumer(s topology.StreamConsumer) eventsource.Consumer {
-	return eventsource.Consumer{
-		BatchSize: s.BatchSize, RetryAttempts: s.RetryAttempts, MaximumAge: s.MaximumAge, Filter: s.Filter.Pattern(),
+func consumer(s topology.StreamConsumer) eventsource.Configuration {
+	return eventsource.Configuration{
+		BatchSize: s.BatchSize, MaximumRetryAttempts: s.RetryAttempts, MaximumRecordAge: s.MaximumAge, Filter: s.Filter.Pattern(),
 	}
 }

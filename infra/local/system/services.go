@@ -56,7 +56,7 @@ func (p *parts) startBus(_ context.Context, o Options) error {
 		return err
 	}
 	p.system.values[topology.EventBusName] = name
-	p.services.Bus, err = p.serveHere(b)
+	p.services.EventBridge, err = p.serveHere(b)
 	return err
 }
 
@@ -94,7 +94,7 @@ func (p *parts) invokeFor(r topology.Rule) eventbridge.Target {
 			return fmt.Errorf("rule %s: function %s does not run", r.Name, r.Target.Function)
 		}
 		for range attempts {
-			if _, err := function.Call(context.Background(), uuid.New(), event); err == nil {
+			if _, err := function.Invoke(context.Background(), uuid.New(), event); err == nil {
 				return nil
 			}
 		}
@@ -124,20 +124,20 @@ func (p *parts) startQueues(context.Context, Options) error {
 	}
 	p.system.onStop(q.Close)
 	p.queues = q
-	if p.services.Queues, err = p.serveHere(q); err != nil {
+	if p.services.SQS, err = p.serveHere(q); err != nil {
 		return err
 	}
 	for _, f := range p.topology.Functions {
 		if f.Stream != nil {
-			p.system.values[topology.DeadLetterQueueURL(f.Name)] = sqs.URL(p.services.Queues, deadLetters(f.Name))
+			p.system.values[topology.DeadLetterQueueURL(f.Name)] = sqs.URL(p.services.SQS, deadLetters(f.Name))
 		}
 	}
 	return nil
 }
 
 // giveUp is the on-failure destination of a consumer: its queue.
-func (p *parts) giveUp(function string) func(eventsource.DeadLetter) error {
-	return func(d eventsource.DeadLetter) error {
+func (p *parts) giveUp(function string) func(eventsource.InvocationRecord) error {
+	return func(d eventsource.InvocationRecord) error {
 		body, err := json.Marshal(d)
 		if err == nil && len(body) > sqs.MaxMessage {
 			d.Payload = nil

@@ -72,7 +72,7 @@ var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 	},
 	"apikey": func(t *testing.T, _ *machine, f lambda.Function) {
 		has(t, 0, call(t, f, `{"name":"a test","scope":"read"}`), 0, `"object":"api_key"`, `"scope":"read"`, `"value":"dsync_api_`)
-		if answer, err := f.Call(t.Context(), "r", []byte(`{"name":"a test","scope":"anything"}`)); err == nil {
+		if answer, err := f.Invoke(t.Context(), "r", []byte(`{"name":"a test","scope":"anything"}`)); err == nil {
 			t.Errorf("a scope that there is not: %s", answer)
 		}
 	},
@@ -88,7 +88,7 @@ var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 	},
 	"redrive": func(t *testing.T, _ *machine, f lambda.Function) {
 		has(t, 0, call(t, f, `{"dead_letters":true}`), 0, `"published":0`)
-		if answer, err := f.Call(t.Context(), "r", []byte(`{}`)); err == nil {
+		if answer, err := f.Invoke(t.Context(), "r", []byte(`{}`)); err == nil {
 			t.Errorf("an order that says nothing: %s", answer)
 		}
 	},

@@ -78,13 +78,13 @@ func newMachine(t *testing.T, dir string) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.services.Bus = serve(t, b)
+	m.services.EventBridge = serve(t, b)
 	queues, err := sqs.Open(sqs.Options{Names: []string{"relay"}, Region: "us-east-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.services.Queues = serve(t, queues)
-	m.values[topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name)] = sqs.URL(m.services.Queues, "relay")
+	m.services.SQS = serve(t, queues)
+	m.values[topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name)] = sqs.URL(m.services.SQS, "relay")
 
 	m.directory, err = system.Connect(t.Context(), table.New(db, name), "Example", "Entra ID")
 	if err != nil {
@@ -129,7 +129,7 @@ func (m *machine) invocable(t *testing.T, name string) lambda.Function {
 
 func call(t *testing.T, f lambda.Function, payload string) string {
 	t.Helper()
-	answer, err := f.Call(t.Context(), uuid.New(), []byte(payload))
+	answer, err := f.Invoke(t.Context(), uuid.New(), []byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func (m *machine) consume(t *testing.T, f lambda.Function) (answers <-chan strin
 	all := make(chan string, 100)
 	stream := topology.Dsync().Function(f.Name).Stream
 	dsynctest.Consume(t, m.db, m.values[topology.TableName], dsynctest.Stream{Filter: stream.Filter, BatchSize: stream.BatchSize, Timeout: f.Timeout}, consumer(func(ctx context.Context, batch []byte) ([]byte, error) {
-		answer, err := f.Call(ctx, uuid.New(), batch)
+		answer, err := f.Invoke(ctx, uuid.New(), batch)
 		if err != nil || strings.Contains(string(answer), "itemIdentifier") {
 			t.Errorf("%s answers %s, %v", batch, answer, err)
 		}

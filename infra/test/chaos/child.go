@@ -103,16 +103,16 @@ func (s setup) run(ctx context.Context) error {
 // mapping is that of a function of the topology, which gives nothing up.
 func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, name string, h lambda.Handler) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
-	consumer := eventsource.Consumer{
-		BatchSize: f.Stream.BatchSize, RetryAttempts: eventsource.Unlimited, MaximumAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
+	consumer := eventsource.Configuration{
+		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: eventsource.Unlimited, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
 	}
 	return eventsource.New(eventsource.Options{
-		Streams: streams, StreamARN: s.Stream, Region: region, Consumer: consumer,
-		Function:    locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
-		Checkpoint:  filepath.Join(s.Folder, name+".json"),
-		DeadLetters: eventsource.AppendTo(filepath.Join(s.Folder, "given-up.ndjson")),
-		Idle:        5 * time.Millisecond,
-		Log:         slog.New(slog.DiscardHandler),
+		Streams: streams, StreamARN: s.Stream, Region: region, Configuration: consumer,
+		Function:   locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
+		Checkpoint: filepath.Join(s.Folder, name+".json"),
+		OnFailure:  eventsource.AppendTo(filepath.Join(s.Folder, "given-up.ndjson")),
+		Idle:       5 * time.Millisecond,
+		Log:        slog.New(slog.DiscardHandler),
 	})
 }
 

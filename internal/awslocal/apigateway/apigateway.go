@@ -31,7 +31,7 @@ import (
 const (
 	MaxBody = 10 << 20
 	// MaxHead bounds the request line and the headers together.
-	MaxHead = 10_240
+	MaxHeaderSize = 10_240
 )
 
 // Route connects a route key with the function behind it.
@@ -41,19 +41,19 @@ type Route struct {
 }
 
 // Front is an http.Handler.
-type Front struct {
-	routes []target // the most specific first
+type API struct {
+	routes []integration // the most specific first
 	log    *slog.Logger
 }
 
-type target struct {
+type integration struct {
 	route
 	function lambda.Function
 }
 
 // New refuses route keys that an HTTP API does not take, and two that are the same.
-func New(routes []Route, log *slog.Logger) (*Front, error) {
-	f := &Front{log: log}
+func New(routes []Route, log *slog.Logger) (*API, error) {
+	f := &API{log: log}
 	keys := map[string]bool{}
 	for _, r := range routes {
 		parsed, err := parseRoute(r.Key)
@@ -64,15 +64,15 @@ func New(routes []Route, log *slog.Logger) (*Front, error) {
 			return nil, fmt.Errorf("front: route %q is there twice", r.Key)
 		}
 		keys[r.Key] = true
-		f.routes = append(f.routes, target{parsed, r.Function})
+		f.routes = append(f.routes, integration{parsed, r.Function})
 	}
-	slices.SortStableFunc(f.routes, func(a, b target) int { return compare(a.route, b.route) })
+	slices.SortStableFunc(f.routes, func(a, b integration) int { return compare(a.route, b.route) })
 	return f, nil
 }
 
 // ServeHTTP answers as API Gateway does: with the function's answer, or with
 // a message of its own.
-func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := newRequestID()
 	answer := f.serve(w, r, requestID)
 	maps.Copy(w.Header(), answer.header)
@@ -84,26 +84,26 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.body.Bytes()) // a client that has gone is none of ours
 }
 
-func (f *Front) serve(w http.ResponseWriter, r *http.Request, requestID string) *answer {
-	if headSize(r) > MaxHead {
-		return message(http.StatusRequestHeaderFieldsTooLarge)
+func (f *API) serve(w http.ResponseWriter, r *http.Request, requestID string) *response {
+	if headerSize(r) > MaxHeaderSize {
+		return errorResponse(http.StatusRequestHeaderFieldsTooLarge)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return message(http.StatusRequestEntityTooLarge)
+		return errorResponse(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil {
-		return message(http.StatusBadRequest)
+		return errorResponse(http.StatusBadRequest)
 	}
 	for _, t := range f.routes {
 		if params, ok := t.match(r.Method, r.URL.Path); ok {
-			return f.call(t, r, body, params, requestID)
+			return f.invoke(t, r, body, params, requestID)
 		}
 	}
-	return message(http.StatusNotFound)
+	return errorResponse(http.StatusNotFound)
 }
 
-func (f *Front) call(t target, r *http.Request, body []byte, params map[string]string, requestID string) *answer {
+func (f *API) invoke(t integration, r *http.Request, body []byte, params map[string]string, requestID string) *response {
 	if ip, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		r.RemoteAddr = ip
 		r.Header.Set("X-Forwarded-For", ip)
@@ -111,32 +111,32 @@ func (f *Front) call(t target, r *http.Request, body []byte, params map[string]s
 	}
 	payload, err := gateway.Payload(r, body, t.key, requestID, params)
 	if err != nil {
-		return f.failed(t, requestID, err)
+		return f.functionError(t, requestID, err)
 	}
-	out, err := t.function.Call(context.WithoutCancel(r.Context()), uuid.New(), payload)
+	out, err := t.function.Invoke(context.WithoutCancel(r.Context()), uuid.New(), payload)
 	switch {
 	case errors.Is(err, lambda.ErrPayloadTooLarge):
-		return message(http.StatusRequestEntityTooLarge)
+		return errorResponse(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, lambda.ErrTimeout):
 		f.log.Error("a function took too long", "function", t.function.Name, "timeout", t.function.Timeout.String(), "request", requestID)
-		return message(http.StatusServiceUnavailable)
+		return errorResponse(http.StatusServiceUnavailable)
 	case err != nil:
-		return f.failed(t, requestID, err)
+		return f.functionError(t, requestID, err)
 	}
-	a := &answer{header: http.Header{}}
+	a := &response{header: http.Header{}}
 	if err := gateway.Write(a, out); err != nil {
-		return f.failed(t, requestID, err)
+		return f.functionError(t, requestID, err)
 	}
 	return a
 }
 
-func (f *Front) failed(t target, requestID string, err error) *answer {
+func (f *API) functionError(t integration, requestID string, err error) *response {
 	f.log.Error("a function failed", "function", t.function.Name, "request", requestID, "error", err)
-	return message(http.StatusInternalServerError)
+	return errorResponse(http.StatusInternalServerError)
 }
 
 // headSize is what the request line and the headers take as they are sent.
-func headSize(r *http.Request) int {
+func headerSize(r *http.Request) int {
 	const lineEnd, separator = len("\r\n"), len(": ")
 	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + lineEnd
 	size += len("Host") + separator + len(r.Host) + lineEnd
@@ -149,20 +149,20 @@ func headSize(r *http.Request) int {
 }
 
 // answer collects a response, so that its length is known before it is sent.
-type answer struct {
+type response struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *response) Header() http.Header         { return a.header }
+func (a *response) WriteHeader(status int)      { a.status = status }
+func (a *response) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // message is an answer of the gateway's own.
-func message(status int) *answer {
+func errorResponse(status int) *response {
 	text := http.StatusText(status)
-	a := &answer{header: http.Header{"Content-Type": {"application/json"}}, status: status}
+	a := &response{header: http.Header{"Content-Type": {"application/json"}}, status: status}
 	fmt.Fprintf(&a.body, `{"message":%q}`, text)
 	return a
 }

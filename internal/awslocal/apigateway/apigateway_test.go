@@ -256,8 +256,8 @@ func TestLimits(t *testing.T) {
 		r      *http.Request
 		status int
 	}{
-		"head at the limit":          {head(apigateway.MaxHead - own), 200},
-		"head one over":              {head(apigateway.MaxHead - own + 1), 431},
+		"head at the limit":          {head(apigateway.MaxHeaderSize - own), 200},
+		"head one over":              {head(apigateway.MaxHeaderSize - own + 1), 431},
 		"4 MiB":                      {body(4<<20, scim), 200},
 		"payload over Lambda's 6 MB": {body(5<<20, scim), 413},
 		"the same as text":           {body(5<<20, "application/json"), 200},

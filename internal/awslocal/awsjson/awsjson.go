@@ -19,7 +19,7 @@ const (
 )
 
 // Reply sends an answer under a request id of its own.
-func (v Version) Reply(w http.ResponseWriter, status int, answer any) {
+func (v Version) Write(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", string(v))
 	w.Header().Set("x-amzn-RequestId", uuid.New())
 	w.WriteHeader(status)
@@ -28,6 +28,6 @@ func (v Version) Reply(w http.ResponseWriter, status int, answer any) {
 
 // Refuse says that the request is at fault. code is the error's shape, with
 // or without its namespace.
-func (v Version) Refuse(w http.ResponseWriter, code, message string) {
-	v.Reply(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
+func (v Version) WriteError(w http.ResponseWriter, code, message string) {
+	v.Write(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
 }

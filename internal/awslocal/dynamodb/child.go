@@ -19,14 +19,14 @@ type command struct {
 	dir  string
 	// tether keeps the child's standard input open for as long as this
 	// process lives: a launcher that reads it learns of our end by its end.
-	tether bool
+	stopOnEOF bool
 }
 
 // child is a running engine.
 type child struct {
 	*process.Process
 	stdin  io.Closer
-	output *output
+	output *outputTail
 }
 
 // startChild starts c. At our end it gets SIGTERM, not SIGKILL: DynamoDB Local
@@ -34,9 +34,9 @@ type child struct {
 func startChild(c command) (*child, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Dir = c.dir
-	ch := &child{output: &output{}}
+	ch := &child{output: &outputTail{}}
 	cmd.Stdout, cmd.Stderr = ch.output, ch.output
-	if c.tether {
+	if c.stopOnEOF {
 		stdin, err := cmd.StdinPipe()
 		if err != nil {
 			return nil, err
@@ -74,24 +74,24 @@ func (c *child) stop() error {
 }
 
 // output keeps the end of what the child says.
-type output struct {
+type outputTail struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const outputKept = 8 << 10
+const outputLimit = 8 << 10
 
-func (o *output) Write(p []byte) (int, error) {
+func (o *outputTail) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.text = append(o.text, p...)
-	if over := len(o.text) - outputKept; over > 0 {
+	if over := len(o.text) - outputLimit; over > 0 {
 		o.text = append(o.text[:0], o.text[over:]...)
 	}
 	return len(p), nil
 }
 
-func (o *output) saw(phrases ...string) bool {
+func (o *outputTail) contains(phrases ...string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range phrases {
@@ -103,7 +103,7 @@ func (o *output) saw(phrases ...string) bool {
 }
 
 // tail is the last few lines.
-func (o *output) tail() string {
+func (o *outputTail) tail() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(o.text)), "\n")

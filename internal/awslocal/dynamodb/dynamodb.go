@@ -31,15 +31,15 @@ const (
 
 	// A JVM on a busy CI machine needs a few seconds; Docker may pull its
 	// image first.
-	javaPatience   = time.Minute
-	dockerPatience = 5 * time.Minute
+	javaStartTimeout   = time.Minute
+	dockerStartTimeout = 5 * time.Minute
 
 	// A free port can be lost to another process before the engine binds it.
 	portAttempts = 5
 )
 
 // ErrNoEngine says what to install.
-var ErrNoEngine = errors.New("no DynamoDB engine here: install Java 17 or newer together with npm, or Docker, or set " + EndpointVariable)
+var ErrUnavailable = errors.New("no DynamoDB engine here: install Java 17 or newer together with npm, or Docker, or set " + EndpointVariable)
 
 // Options say how to run the engine.
 type Options struct {
@@ -48,30 +48,30 @@ type Options struct {
 }
 
 // Engine is a DynamoDB that answers.
-type Engine struct {
+type Server struct {
 	endpoint string
 	child    *child // nil when the engine is somebody else's
 	pidFile  string
 }
 
 // launch is one way to run DynamoDB Local on a port.
-type launch struct {
-	command  func(port int) command
-	patience time.Duration
-	hint     string // said once, before the first try
+type launcher struct {
+	command      func(port int) command
+	startTimeout time.Duration
+	hint         string // said once, before the first try
 }
 
 // Start returns an engine that answers requests, or says in one sentence why
 // there is none.
-func Start(ctx context.Context, o Options) (*Engine, error) {
+func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
 	if endpoint := os.Getenv(EndpointVariable); endpoint != "" {
-		if err := answering(ctx, endpoint); err != nil {
+		if err := probe(ctx, endpoint); err != nil {
 			return nil, fmt.Errorf("engine: nothing answers at %s=%s: %w", EndpointVariable, endpoint, err)
 		}
-		return &Engine{endpoint: endpoint}, nil
+		return &Server{endpoint: endpoint}, nil
 	}
 	var pidFile string
 	if o.DataDir != "" {
@@ -105,7 +105,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 
 // find picks Java or Docker. A Java that cannot be used falls back to Docker;
 // the reason is told only when there is no Docker either.
-func find(ctx context.Context, o Options) (launch, error) {
+func find(ctx context.Context, o Options) (launcher, error) {
 	l, javaErr := java(ctx, o)
 	if javaErr == nil {
 		return l, nil
@@ -115,13 +115,13 @@ func find(ctx context.Context, o Options) (launch, error) {
 		return l, nil
 	}
 	if ctx.Err() != nil {
-		return launch{}, ctx.Err()
+		return launcher{}, ctx.Err()
 	}
-	return launch{}, fmt.Errorf("%w (%w; %w)", ErrNoEngine, javaErr, dockerErr)
+	return launcher{}, fmt.Errorf("%w (%w; %w)", ErrUnavailable, javaErr, dockerErr)
 }
 
 // run starts the engine on a free port and waits until it answers.
-func run(ctx context.Context, l launch, pidFile string) (*Engine, error) {
+func run(ctx context.Context, l launcher, pidFile string) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -130,13 +130,13 @@ func run(ctx context.Context, l launch, pidFile string) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	e := &Engine{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), child: c, pidFile: pidFile}
+	e := &Server{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), child: c, pidFile: pidFile}
 	if pidFile != "" {
 		if err := writePid(pidFile, c.PID()); err != nil {
 			return nil, errors.Join(fmt.Errorf("engine: %w", err), e.Stop())
 		}
 	}
-	if err := e.await(ctx, l.patience); err != nil {
+	if err := e.await(ctx, l.startTimeout); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
 	return e, nil
@@ -144,7 +144,7 @@ func run(ctx context.Context, l launch, pidFile string) (*Engine, error) {
 
 // await polls until the engine answers. A JVM that fails to bind its port
 // stays alive, so its output is watched as well as its end.
-func (e *Engine) await(ctx context.Context, patience time.Duration) error {
+func (e *Server) await(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience,
 		fmt.Errorf("no answer within %v", patience))
 	defer cancel()
@@ -156,12 +156,12 @@ func (e *Engine) await(ctx context.Context, patience time.Duration) error {
 			return fmt.Errorf("engine: %w; its last output: %s", context.Cause(ctx), e.child.output.tail())
 		case <-e.child.Done():
 		case <-tick.C:
-			if answering(ctx, e.endpoint) != nil && !e.child.output.saw("Failed to bind") {
+			if probe(ctx, e.endpoint) != nil && !e.child.output.contains("Failed to bind") {
 				continue
 			}
 		}
 		switch {
-		case e.child.output.saw("Failed to bind", "port is already allocated"):
+		case e.child.output.contains("Failed to bind", "port is already allocated"):
 			return errPortTaken
 		case e.child.Ended():
 			return fmt.Errorf("engine: DynamoDB Local ended (%w); its last output: %s", e.child.reason(), e.child.output.tail())
@@ -173,10 +173,10 @@ func (e *Engine) await(ctx context.Context, patience time.Duration) error {
 var errPortTaken = errors.New("engine: the chosen port was taken by another process")
 
 // Endpoint is where the engine answers, http://host:port.
-func (e *Engine) Endpoint() string { return e.endpoint }
+func (e *Server) Endpoint() string { return e.endpoint }
 
 // Stop ends the engine if Start started it, and returns when it is gone.
-func (e *Engine) Stop() error {
+func (e *Server) Stop() error {
 	if e.child == nil {
 		return nil
 	}
@@ -201,7 +201,7 @@ func freePort() (int, error) {
 
 // answering asks without credentials, which DynamoDB refuses with an answer
 // of its own.
-func answering(ctx context.Context, endpoint string) error {
+func probe(ctx context.Context, endpoint string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint, nil)

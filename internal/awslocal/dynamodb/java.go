@@ -13,29 +13,29 @@ import (
 const oldestJava = 17
 
 // java runs the jar with the Java on PATH.
-func java(ctx context.Context, o Options) (launch, error) {
+func java(ctx context.Context, o Options) (launcher, error) {
 	path, err := exec.LookPath("java")
 	if err != nil {
-		return launch{}, errors.New("there is no java on PATH")
+		return launcher{}, errors.New("there is no java on PATH")
 	}
 	banner, err := exec.CommandContext(ctx, path, "-version").CombinedOutput()
 	if err != nil {
-		return launch{}, errors.New("java -version does not work")
+		return launcher{}, errors.New("java -version does not work")
 	}
 	version, ok := javaMajor(string(banner))
 	if !ok || version < oldestJava {
-		return launch{}, fmt.Errorf("the java on PATH is older than %d", oldestJava)
+		return launcher{}, fmt.Errorf("the java on PATH is older than %d", oldestJava)
 	}
 	emulator, err := jarFolder(ctx, o.Log)
 	if err != nil {
-		return launch{}, err
+		return launcher{}, err
 	}
 	store := []string{"-inMemory"}
 	if o.DataDir != "" {
 		store = []string{"-dbPath", o.DataDir}
 	}
-	return launch{
-		patience: javaPatience,
+	return launcher{
+		startTimeout: javaStartTimeout,
 		command: func(port int) command {
 			return command{path: path, dir: emulator, args: append([]string{
 				// One simple collector: a short life, and 2 cores shared with

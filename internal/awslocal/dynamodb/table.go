@@ -28,7 +28,7 @@ func CreateTable(ctx context.Context, db *dynamodb.Client, t schema.Table, physi
 	if err := ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &physicalName}, time.Minute); err != nil {
 		return fmt.Errorf("schema: waiting for %s: %w", physicalName, err)
 	}
-	return expire(ctx, db, t.TTLAttribute, physicalName)
+	return enableTTL(ctx, db, t.TTLAttribute, physicalName)
 }
 
 func definition(t schema.Table, physicalName string) *dynamodb.CreateTableInput {
@@ -61,7 +61,7 @@ func keys(partition, sort string) []types.KeySchemaElement {
 }
 
 // expire turns TTL on. DynamoDB refuses to turn on what is on, so ask first.
-func expire(ctx context.Context, db *dynamodb.Client, attribute, table string) error {
+func enableTTL(ctx context.Context, db *dynamodb.Client, attribute, table string) error {
 	state, err := db.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &table})
 	if err != nil {
 		return fmt.Errorf("schema: TTL of %s: %w", table, err)

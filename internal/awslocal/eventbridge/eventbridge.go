@@ -105,7 +105,7 @@ type Entry struct {
 	EventBusName string
 }
 
-type result struct {
+type resultEntry struct {
 	EventID      string `json:"EventId,omitempty"`
 	ErrorCode    string `json:",omitempty"`
 	ErrorMessage string `json:",omitempty"`
@@ -127,21 +127,21 @@ func (e Entry) Size() int {
 // ServeHTTP answers PutEvents as EventBridge's JSON 1.1 endpoint does.
 func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation := r.Header.Get("X-Amz-Target"); operation != "AWSEvents.PutEvents" {
-		protocol.Refuse(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
+		protocol.WriteError(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		protocol.Refuse(w, "ValidationException", sizeMessage)
+		protocol.WriteError(w, "ValidationException", sizeMessage)
 		return
 	}
 	var request struct{ Entries []Entry }
 	if err != nil || json.Unmarshal(body, &request) != nil {
-		protocol.Refuse(w, "SerializationException", "")
+		protocol.WriteError(w, "SerializationException", "")
 		return
 	}
-	if message := invalid(request.Entries); message != "" {
-		protocol.Refuse(w, "ValidationException", message)
+	if message := validate(request.Entries); message != "" {
+		protocol.WriteError(w, "ValidationException", message)
 		return
 	}
 
@@ -149,22 +149,22 @@ func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer b.deliver.Unlock()
 	var answer struct {
 		FailedEntryCount int
-		Entries          []result
+		Entries          []resultEntry
 	}
 	for _, e := range request.Entries {
-		result := b.put(e)
+		result := b.putEntry(e)
 		if result.ErrorCode != "" {
 			answer.FailedEntryCount++
 		}
 		answer.Entries = append(answer.Entries, result)
 	}
-	protocol.Reply(w, http.StatusOK, answer)
+	protocol.Write(w, http.StatusOK, answer)
 }
 
 const sizeMessage = "Total size of the entries in the request is over the limit."
 
 // invalid says what is wrong with a request as a whole, "" for nothing.
-func invalid(entries []Entry) string {
+func validate(entries []Entry) string {
 	constraint := func(bound string) string {
 		return "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length " + bound
 	}
@@ -184,18 +184,18 @@ func invalid(entries []Entry) string {
 	return ""
 }
 
-func (b *Bus) put(e Entry) result {
-	if code, message := e.invalid(); code != "" {
-		return result{ErrorCode: code, ErrorMessage: message}
+func (b *Bus) putEntry(e Entry) resultEntry {
+	if code, message := e.validate(); code != "" {
+		return resultEntry{ErrorCode: code, ErrorMessage: message}
 	}
 	id := uuid.New()
 	event, err := b.event(e, id)
 	if err != nil {
-		return result{ErrorCode: "InternalFailure", ErrorMessage: err.Error()}
+		return resultEntry{ErrorCode: "InternalFailure", ErrorMessage: err.Error()}
 	}
 	if name := e.EventBusName; name != b.o.Name && !strings.HasSuffix(name, ":event-bus/"+b.o.Name) {
 		b.o.Log.Warn("an event for a bus that does not exist is lost, as it is on AWS", "bus", name, "id", id)
-		return result{EventID: id}
+		return resultEntry{EventID: id}
 	}
 	for _, r := range b.rules {
 		if !r.pattern.Match(event) {
@@ -203,14 +203,14 @@ func (b *Bus) put(e Entry) result {
 		}
 		if err := r.target(event); err != nil {
 			b.o.Log.Error("an event was not delivered", "rule", r.name, "id", id, "error", err)
-			return result{ErrorCode: "InternalFailure", ErrorMessage: "the target of rule " + r.name + " failed"}
+			return resultEntry{ErrorCode: "InternalFailure", ErrorMessage: "the target of rule " + r.name + " failed"}
 		}
 	}
-	return result{EventID: id}
+	return resultEntry{EventID: id}
 }
 
 // invalid says what EventBridge finds wrong with a single entry.
-func (e Entry) invalid() (code, message string) {
+func (e Entry) validate() (code, message string) {
 	for _, required := range []struct{ name, value string }{
 		{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail},
 	} {

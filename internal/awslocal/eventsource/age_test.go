@@ -16,9 +16,9 @@ type handler func() error
 
 func (h handler) Invoke(context.Context, []byte) ([]byte, error) { return nil, h() }
 
-func consumer(attempts int, age time.Duration) Consumer {
-	return Consumer{
-		BatchSize: 100, RetryAttempts: attempts, MaximumAge: age,
+func consumer(attempts int, age time.Duration) Configuration {
+	return Configuration{
+		BatchSize: 100, MaximumRetryAttempts: attempts, MaximumRecordAge: age,
 		Filter: map[string]any{
 			"eventName": []any{"INSERT"},
 			"dynamodb":  map[string]any{"Keys": map[string]any{"sk": map[string]any{"S": []any{map[string]any{"prefix": "U#"}}}}},
@@ -38,12 +38,12 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 			}
 			return nil
 		})}
-		var dead []DeadLetter
+		var dead []InvocationRecord
 		m, err := New(Options{
-			Consumer:    consumer(Unlimited, limit),
-			Function:    function,
-			DeadLetters: func(d DeadLetter) error { dead = append(dead, d); return nil },
-			Log:         slog.New(slog.DiscardHandler),
+			Configuration: consumer(Unlimited, limit),
+			Function:      function,
+			OnFailure:     func(d InvocationRecord) error { dead = append(dead, d); return nil },
+			Log:           slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -60,10 +60,10 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 		if d.RequestContext.Condition != RecordAgeExceeded || d.Batch.StartSequenceNumber != "1" || d.Batch.EndSequenceNumber != "1" {
 			t.Errorf("dead letter %+v", d)
 		}
-		if age := d.Timestamp.Sub(began); age <= limit || age > limit+2*longestPause {
+		if age := d.Timestamp.Sub(began); age <= limit || age > limit+2*maxBackoff {
 			t.Errorf("given up at the age of %v", age)
 		}
-		if d.RequestContext.ApproximateInvokeCount < int(limit/longestPause)/2 {
+		if d.RequestContext.ApproximateInvokeCount < int(limit/maxBackoff)/2 {
 			t.Errorf("given up after %d attempts", d.RequestContext.ApproximateInvokeCount)
 		}
 		if done := m.checkpoint.at("shard").Sequence; done != "2" {
@@ -75,8 +75,8 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 func TestRetryAttempts(t *testing.T) {
 	for attempts, fine := range map[int]bool{Unlimited: true, 0: true, 10: true, Unlimited - 1: false} {
 		_, err := New(Options{
-			Consumer:    consumer(attempts, time.Hour),
-			DeadLetters: func(DeadLetter) error { return nil },
+			Configuration: consumer(attempts, time.Hour),
+			OnFailure:     func(InvocationRecord) error { return nil },
 		})
 		if (err == nil) != fine || !fine && !strings.Contains(err.Error(), "retry attempts") {
 			t.Errorf("%d: %v", attempts, err)

@@ -26,7 +26,7 @@ func payload(batch []record) []byte {
 
 // cut takes the next batch from records: at most size of them, within
 // Lambda's payload limit, at least one.
-func cut(records []record, size int) (batch, rest []record) {
+func nextBatch(records []record, size int) (batch, rest []record) {
 	bytes, n := envelope, 0
 	for n < min(size, len(records)) {
 		bytes += len(records[n].json) + 1
@@ -47,8 +47,8 @@ func cut(records []record, size int) (batch, rest []record) {
 // growing pauses and finally given up, so the others go on.
 func (s *shard) process(ctx context.Context, batch []record) error {
 	for attempt := 0; len(batch) > 0; {
-		if old := s.tooOld(batch); old > 0 {
-			if err := s.giveUp(ctx, batch[:old], RecordAgeExceeded, attempt, nil); err != nil {
+		if old := s.countExpired(batch); old > 0 {
+			if err := s.discard(ctx, batch[:old], RecordAgeExceeded, attempt, nil); err != nil {
 				return err
 			}
 			batch = batch[old:]
@@ -59,7 +59,7 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 		}
 		done, failure := s.invoke(ctx, batch)
 		if done > 0 {
-			s.advance(batch[done-1])
+			s.commit(batch[done-1])
 			batch, attempt = batch[done:], 0
 		}
 		if failure == nil {
@@ -67,7 +67,7 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 		}
 		s.log.Warn("a batch failed", "records", len(batch), "first", batch[0].sequence, "attempt", attempt+1, "error", failure)
 		if half := len(batch) / 2; half > 0 && done == 0 {
-			if err := s.pause(ctx, 0); err != nil {
+			if err := s.backoff(ctx, 0); err != nil {
 				return err
 			}
 			if err := s.process(ctx, batch[:half]); err != nil {
@@ -77,15 +77,15 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 			continue
 		}
 		if done == 0 {
-			if attempt++; s.o.Consumer.RetryAttempts >= 0 && attempt > s.o.Consumer.RetryAttempts {
-				if err := s.giveUp(ctx, batch, RetriesExhausted, attempt, failure); err != nil {
+			if attempt++; s.o.Configuration.MaximumRetryAttempts >= 0 && attempt > s.o.Configuration.MaximumRetryAttempts {
+				if err := s.discard(ctx, batch, RetryAttemptsExhausted, attempt, failure); err != nil {
 					return err
 				}
 				batch, attempt = nil, 0
 				continue
 			}
 		}
-		if err := s.pause(ctx, attempt); err != nil {
+		if err := s.backoff(ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -97,7 +97,7 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 func (s *shard) invoke(ctx context.Context, batch []record) (done int, failure error) {
 	// A batch in flight is finished when the machine stops: its deadline is
 	// the function's timeout.
-	answer, err := s.function.Call(context.WithoutCancel(ctx), uuid.New(), payload(batch))
+	answer, err := s.function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
 	if err != nil {
 		return 0, err
 	}
@@ -135,8 +135,8 @@ func firstFailure(answer []byte, batch []record) (int, error) {
 
 // tooOld counts the records at the start that are past their age. The time
 // that the machine was off does not count: nobody could have taken them.
-func (s *shard) tooOld(batch []record) int {
-	limit := s.o.Consumer.MaximumAge
+func (s *shard) countExpired(batch []record) int {
+	limit := s.o.Configuration.MaximumRecordAge
 	if limit <= 0 {
 		return 0
 	}
@@ -153,9 +153,9 @@ func (s *shard) tooOld(batch []record) int {
 
 // giveUp hands a batch to the on-failure destination, and insists: what is
 // neither done nor in the destination would be lost.
-func (s *shard) giveUp(ctx context.Context, batch []record, condition string, attempts int, failure error) error {
+func (s *shard) discard(ctx context.Context, batch []record, condition string, attempts int, failure error) error {
 	first, last := batch[0], batch[len(batch)-1]
-	d := DeadLetter{Version: "1.0", Timestamp: s.o.Now().UTC(), Payload: payload(batch), Batch: DeadBatch{
+	d := InvocationRecord{Version: "1.0", Timestamp: s.o.Now().UTC(), Payload: payload(batch), Batch: StreamBatchInfo{
 		ShardID: s.id, StreamARN: s.o.StreamARN, BatchSize: len(batch),
 		StartSequenceNumber: first.sequence, EndSequenceNumber: last.sequence,
 		FirstArrival: first.created.UTC(), LastArrival: last.created.UTC(),
@@ -167,37 +167,37 @@ func (s *shard) giveUp(ctx context.Context, batch []record, condition string, at
 		d.ResponseContext.FunctionError = failure.Error()
 	}
 	for attempt := 0; ; attempt++ {
-		err := s.o.DeadLetters(d)
+		err := s.o.OnFailure(d)
 		if err == nil {
 			break
 		}
 		s.log.Error("the dead-letter destination failed", "error", err)
-		if err := s.pause(ctx, attempt); err != nil {
+		if err := s.backoff(ctx, attempt); err != nil {
 			return err
 		}
 	}
 	s.log.Error("a batch was given up and is among the dead letters",
 		"condition", condition, "records", len(batch), "first", first.sequence, "last", last.sequence, "error", failure)
-	s.advance(last)
+	s.commit(last)
 	return nil
 }
 
 // advance records that everything up to r is done. A position that cannot be
 // written is only logged: at worst, the records come again.
-func (s *shard) advance(r record) {
-	if err := s.checkpoint.done(s.id, position{Sequence: r.sequence}); err != nil {
+func (s *shard) commit(r record) {
+	if err := s.checkpoint.commit(s.id, position{Sequence: r.sequence}); err != nil {
 		s.log.Error("the checkpoint could not be written", "error", err)
 	}
 }
 
 // Pauses between attempts double from the first to the longest.
 const (
-	firstPause   = 100 * time.Millisecond
-	longestPause = 10 * time.Second
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 10 * time.Second
 )
 
-func (s *shard) pause(ctx context.Context, attempt int) error {
-	return sleep(ctx, min(longestPause, firstPause<<min(attempt, 10)))
+func (s *shard) backoff(ctx context.Context, attempt int) error {
+	return sleep(ctx, min(maxBackoff, minBackoff<<min(attempt, 10)))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -64,7 +64,7 @@ func (c *checkpoint) at(shard string) position {
 
 // pass moves a shard's position in memory: what was filtered out has no
 // effect, so reading it again after a crash does no harm.
-func (c *checkpoint) pass(shard string, p position) {
+func (c *checkpoint) move(shard string, p position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state.Shards[shard] != p {
@@ -74,13 +74,13 @@ func (c *checkpoint) pass(shard string, p position) {
 }
 
 // done moves a shard's position for good.
-func (c *checkpoint) done(shard string, p position) error {
-	c.pass(shard, p)
+func (c *checkpoint) commit(shard string, p position) error {
+	c.move(shard, p)
 	return c.save()
 }
 
 // keepOnly forgets the shards that the stream no longer has.
-func (c *checkpoint) keepOnly(known map[string]bool) {
+func (c *checkpoint) retain(known map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for shard := range c.state.Shards {

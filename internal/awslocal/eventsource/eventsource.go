@@ -29,21 +29,21 @@ import (
 // The pause after a poll that found nothing, and after how many of them it
 // gets how much longer.
 const (
-	defaultIdle = 50 * time.Millisecond
-	quietPolls  = 40
-	quietFactor = 5
+	defaultIdle    = 50 * time.Millisecond
+	shortIdlePolls = 40
+	longIdleFactor = 5
 )
 
 // rediscovery is how often a stream is asked for new shards, and how old the
 // file's news of filtered-out records may get.
-const rediscovery = time.Second
+const discoveryInterval = time.Second
 
 // Consumer holds the settings of an event source mapping on a DynamoDB stream.
-type Consumer struct {
-	BatchSize     int            // records
-	RetryAttempts int            // Unlimited: until a record is older than MaximumAge
-	MaximumAge    time.Duration  // MaximumRecordAgeInSeconds
-	Filter        map[string]any // filter pattern of the event source mapping
+type Configuration struct {
+	BatchSize            int            // records
+	MaximumRetryAttempts int            // Unlimited: until a record is older than MaximumAge
+	MaximumRecordAge     time.Duration  // MaximumRecordAgeInSeconds
+	Filter               map[string]any // filter pattern of the event source mapping
 }
 
 // Unlimited is the RetryAttempts of a mapping that gives up on age only.
@@ -51,18 +51,18 @@ const Unlimited = -1
 
 // Options describe a mapping.
 type Options struct {
-	Streams   *dynamodbstreams.Client
-	StreamARN string
-	Region    string // as records name it
-	Consumer  Consumer
-	Function  lambda.Function
+	Streams       *dynamodbstreams.Client
+	StreamARN     string
+	Region        string // as records name it
+	Configuration Configuration
+	Function      lambda.Function
 	// Checkpoint is the file that outlives the process; "" is in memory.
 	Checkpoint string
 	// DeadLetters takes what is given up. It is called until it succeeds.
-	DeadLetters func(DeadLetter) error
-	Idle        time.Duration    // between polls that find nothing; 0 is 50 ms
-	Now         func() time.Time // nil is time.Now
-	Log         *slog.Logger     // nil is slog.Default
+	OnFailure func(InvocationRecord) error
+	Idle      time.Duration    // between polls that find nothing; 0 is 50 ms
+	Now       func() time.Time // nil is time.Now
+	Log       *slog.Logger     // nil is slog.Default
 }
 
 // Mapping connects a stream and a function while Run runs.
@@ -86,16 +86,16 @@ func New(o Options) (*Mapping, error) {
 		o.Log = slog.Default()
 	}
 	fail := func(err error) (*Mapping, error) { return nil, fmt.Errorf("mapping of %s: %w", o.Function.Name, err) }
-	if o.DeadLetters == nil {
+	if o.OnFailure == nil {
 		return fail(errors.New("no destination for dead letters"))
 	}
-	if o.Consumer.BatchSize < 1 {
-		return fail(fmt.Errorf("batch size %d", o.Consumer.BatchSize))
+	if o.Configuration.BatchSize < 1 {
+		return fail(fmt.Errorf("batch size %d", o.Configuration.BatchSize))
 	}
-	if o.Consumer.RetryAttempts < Unlimited {
-		return fail(fmt.Errorf("retry attempts %d", o.Consumer.RetryAttempts))
+	if o.Configuration.MaximumRetryAttempts < Unlimited {
+		return fail(fmt.Errorf("retry attempts %d", o.Configuration.MaximumRetryAttempts))
 	}
-	filter, err := pattern.Compile(o.Consumer.Filter)
+	filter, err := pattern.Compile(o.Configuration.Filter)
 	if err != nil {
 		return fail(err)
 	}
@@ -119,7 +119,7 @@ func (m *Mapping) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			m.log.Warn("the stream could not be described", "error", err)
 		}
-		for _, id := range m.due(shards) {
+		for _, id := range m.readable(shards) {
 			if running[id] {
 				continue
 			}
@@ -136,7 +136,7 @@ func (m *Mapping) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-ended:
-		case <-time.After(rediscovery):
+		case <-time.After(discoveryInterval):
 			if err := m.checkpoint.save(); err != nil {
 				m.log.Error("the checkpoint could not be written", "error", err)
 			}
@@ -151,7 +151,7 @@ func (m *Mapping) Run(ctx context.Context) error {
 
 // due is the shards to read: not read to their end, and the parent, if the
 // stream still has it, is.
-func (m *Mapping) due(shards []types.Shard) []string {
+func (m *Mapping) readable(shards []types.Shard) []string {
 	known := map[string]bool{}
 	for _, s := range shards {
 		known[*s.ShardId] = true
@@ -164,7 +164,7 @@ func (m *Mapping) due(shards []types.Shard) []string {
 		}
 	}
 	if len(shards) > 0 {
-		m.checkpoint.keepOnly(known)
+		m.checkpoint.retain(known)
 	}
 	return ids
 }

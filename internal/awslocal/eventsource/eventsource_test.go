@@ -23,7 +23,7 @@ import (
 
 func TestOrderBatchesAndFilter(t *testing.T) {
 	s := newStream(t)
-	s.options.Consumer.BatchSize = 10
+	s.options.Configuration.BatchSize = 10
 	for i, key := range users(1, 25) { // before the mapping starts: from TRIM_HORIZON
 		s.put(t, key, fmt.Sprintf("UN#%03d", i)) // a claim, which the filter drops
 	}
@@ -113,8 +113,8 @@ func TestBisectIsolatesAPoisonRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(kept.Records) != 1 || kept.Records[0].Change.SequenceNumber != poison || d.Batch.StartSequenceNumber != poison || d.Batch.EndSequenceNumber != poison || d.Batch.BatchSize != 1 ||
-				d.RequestContext.Condition != eventsource.RetriesExhausted ||
-				d.RequestContext.ApproximateInvokeCount != s.options.Consumer.RetryAttempts+1 {
+				d.RequestContext.Condition != eventsource.RetryAttemptsExhausted ||
+				d.RequestContext.ApproximateInvokeCount != s.options.Configuration.MaximumRetryAttempts+1 {
 				t.Errorf("dead letter %+v", d)
 			}
 		})
@@ -172,7 +172,7 @@ func TestRestartGoesOnAfterTheLastDoneRecord(t *testing.T) {
 func TestCheckpointFollowsSuccess(t *testing.T) {
 	s := newStream(t)
 	s.options.Checkpoint = filepath.Join(t.TempDir(), "consumer.checkpoint.json")
-	s.options.Consumer.BatchSize = 1
+	s.options.Configuration.BatchSize = 1
 	var recorded []bool
 	s.answer = func(_ context.Context, batch []events.DynamoDBEventRecord) ([]byte, error) {
 		text, _ := os.ReadFile(s.options.Checkpoint)
@@ -194,7 +194,7 @@ func TestCheckpointFollowsSuccess(t *testing.T) {
 func TestStopFinishesTheBatchInFlight(t *testing.T) {
 	s := newStream(t)
 	s.options.Checkpoint = filepath.Join(t.TempDir(), "consumer.checkpoint.json")
-	s.options.Consumer.BatchSize = 2
+	s.options.Configuration.BatchSize = 2
 	entered, leave := make(chan bool), make(chan bool)
 	s.answer = func(ctx context.Context, _ []events.DynamoDBEventRecord) ([]byte, error) {
 		entered <- true
@@ -252,9 +252,9 @@ func TestMaximumAge(t *testing.T) {
 
 func TestDeadLettersAreInsistedOn(t *testing.T) {
 	s := newStream(t)
-	s.options.Consumer.RetryAttempts = 0
-	keep, refused := s.options.DeadLetters, false
-	s.options.DeadLetters = func(d eventsource.DeadLetter) error {
+	s.options.Configuration.MaximumRetryAttempts = 0
+	keep, refused := s.options.OnFailure, false
+	s.options.OnFailure = func(d eventsource.InvocationRecord) error {
 		if !refused {
 			refused = true
 			return errors.New("disk full")

@@ -194,13 +194,13 @@ func TestFirstFailure(t *testing.T) {
 
 func TestCut(t *testing.T) {
 	three := []record{{json: make([]byte, 10)}, {json: make([]byte, 10)}, {json: make([]byte, 10)}}
-	if batch, rest := cut(three, 2); len(batch) != 2 || len(rest) != 1 {
+	if batch, rest := nextBatch(three, 2); len(batch) != 2 || len(rest) != 1 {
 		t.Errorf("%d and %d", len(batch), len(rest))
 	}
 	huge := []record{{json: make([]byte, 5<<20)}, {json: make([]byte, 5<<20)}, {json: make([]byte, 7<<20)}}
 	for rest := huge; len(rest) > 0; {
 		var batch []record
-		if batch, rest = cut(rest, 100); len(batch) != 1 {
+		if batch, rest = nextBatch(rest, 100); len(batch) != 1 {
 			t.Errorf("%d records in a batch, want 1 for the size of it", len(batch))
 		}
 	}
@@ -210,7 +210,7 @@ func TestDeadLettersInAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead-letters.ndjson")
 	keep := AppendTo(file)
 	for _, sequence := range []string{"1", "2"} {
-		if err := keep(DeadLetter{Batch: DeadBatch{StartSequenceNumber: sequence}}); err != nil {
+		if err := keep(InvocationRecord{Batch: StreamBatchInfo{StartSequenceNumber: sequence}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,7 +220,7 @@ func TestDeadLettersInAFile(t *testing.T) {
 	}
 	var kept []string
 	for line := range bytes.Lines(text) {
-		var d DeadLetter
+		var d InvocationRecord
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatal(err)
 		}

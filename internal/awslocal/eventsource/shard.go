@@ -36,7 +36,7 @@ func (s *shard) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil && next == nil:
-			s.end()
+			s.finish()
 			return
 		case err == nil:
 			iterator, failures = next, 0
@@ -49,16 +49,16 @@ func (s *shard) run(ctx context.Context) {
 			iterator = nil
 		case errors.As(err, &trimmed):
 			s.log.Error("records were trimmed from the stream before they were read; going on with the oldest there is")
-			s.checkpoint.pass(s.id, position{})
+			s.checkpoint.move(s.id, position{})
 			iterator = nil
 		case errors.As(err, &gone):
 			s.log.Warn("the shard is gone")
-			s.end()
+			s.finish()
 			return
 		default:
 			s.log.Warn("the shard could not be read", "error", err)
 			iterator = nil
-			_ = s.pause(ctx, failures)
+			_ = s.backoff(ctx, failures)
 			failures++
 		}
 	}
@@ -68,10 +68,10 @@ func (s *shard) run(ctx context.Context) {
 // changes may follow one another, then as long as Lambda's own four polls a
 // second, which costs a laptop a third as much.
 func (s *shard) idle(polls int) time.Duration {
-	if polls <= quietPolls {
+	if polls <= shortIdlePolls {
 		return s.o.Idle
 	}
-	return quietFactor * s.o.Idle
+	return longIdleFactor * s.o.Idle
 }
 
 // read takes one page of records and brings it to its end.
@@ -114,17 +114,17 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 	}
 	for len(wanted) > 0 {
 		var batch []record
-		batch, wanted = cut(wanted, s.o.Consumer.BatchSize)
+		batch, wanted = nextBatch(wanted, s.o.Configuration.BatchSize)
 		if err := s.process(ctx, batch); err != nil {
 			return err
 		}
 	}
-	s.checkpoint.pass(s.id, position{Sequence: last})
+	s.checkpoint.move(s.id, position{Sequence: last})
 	return nil
 }
 
-func (s *shard) end() {
-	if err := s.checkpoint.done(s.id, position{Sequence: s.checkpoint.at(s.id).Sequence, Ended: true}); err != nil {
+func (s *shard) finish() {
+	if err := s.checkpoint.commit(s.id, position{Sequence: s.checkpoint.at(s.id).Sequence, Ended: true}); err != nil {
 		s.log.Error("the checkpoint could not be written", "error", err)
 	}
 }

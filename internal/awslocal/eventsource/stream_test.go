@@ -52,7 +52,7 @@ type stream struct {
 
 	mu      sync.Mutex
 	batches [][]string // sort keys, one list an invocation
-	dead    []eventsource.DeadLetter
+	dead    []eventsource.InvocationRecord
 	answer  func(ctx context.Context, batch []events.DynamoDBEventRecord) ([]byte, error)
 }
 
@@ -85,12 +85,12 @@ func (s *stream) configure(t *testing.T) {
 	s.options = eventsource.Options{
 		Streams: dynamodbstreams.NewFromConfig(sdk(endpoint)),
 		Region:  "us-east-1",
-		Consumer: eventsource.Consumer{
-			BatchSize: 100, RetryAttempts: 2, MaximumAge: time.Hour,
+		Configuration: eventsource.Configuration{
+			BatchSize: 100, MaximumRetryAttempts: 2, MaximumRecordAge: time.Hour,
 			Filter: filterOf("INSERT", "MODIFY"),
 		},
 		Function: lambda.Function{Name: "consumer", Timeout: 5 * time.Second, Handler: s},
-		DeadLetters: func(d eventsource.DeadLetter) error {
+		OnFailure: func(d eventsource.InvocationRecord) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.dead = append(s.dead, d)

@@ -59,36 +59,36 @@ func (e *Endpoint) invoke(w http.ResponseWriter, r *http.Request) {
 	name, _, _ = strings.Cut(name, ":") // of a version or alias there is one
 	f, ok := e.functions[name]
 	if !ok {
-		refuse(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+Function{Name: name}.ARN())
+		writeError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+Function{Name: name}.ARN())
 		return
 	}
 	if t := r.Header.Get("X-Amz-Invocation-Type"); t != "" && t != "RequestResponse" {
-		refuse(w, http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf("The functions of one machine are invoked with RequestResponse, not %s.", t))
+		writeError(w, http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf("The functions of one machine are invoked with RequestResponse, not %s.", t))
 		return
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPayload))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", MaxPayload))
+		writeError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", MaxPayload))
 		return
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}") // as Lambda does
 	}
 	if err != nil || !json.Valid(payload) {
-		refuse(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json")
+		writeError(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json")
 		return
 	}
 
-	answer, err := f.Call(e.ctx, requestID, payload)
+	answer, err := f.Invoke(e.ctx, requestID, payload)
 	if err != nil {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		answer, _ = json.Marshal(f.explain(err, requestID)) // strings
+		answer, _ = json.Marshal(f.functionError(err, requestID)) // strings
 	}
 	w.Header().Set("X-Amz-Executed-Version", "$LATEST")
 	_, _ = w.Write(answer) // a client that has gone is none of ours
 }
 
-func refuse(w http.ResponseWriter, status int, kind, message string) {
+func writeError(w http.ResponseWriter, status int, kind, message string) {
 	w.Header().Set("x-amzn-ErrorType", kind)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": message})

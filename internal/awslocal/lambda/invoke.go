@@ -19,13 +19,13 @@ import (
 const MaxPayload = 6 << 20
 
 // settling is how long a function that obeys its deadline may take to say so.
-const settling = time.Second
+const gracePeriod = time.Second
 
 // Errors that are not the function's own.
 var (
-	ErrTimeout         = errors.New("the function took longer than its timeout")
-	ErrPayloadTooLarge = errors.New("the payload is over Lambda's limit of 6 MB")
-	ErrAnswerTooLarge  = errors.New("the function's answer is over Lambda's limit of 6 MB")
+	ErrTimeout          = errors.New("the function took longer than its timeout")
+	ErrPayloadTooLarge  = errors.New("the payload is over Lambda's limit of 6 MB")
+	ErrResponseTooLarge = errors.New("the function's answer is over Lambda's limit of 6 MB")
 )
 
 // Function is a function with what the service knows of it. It is safe for
@@ -42,7 +42,7 @@ func (f Function) ARN() string { return "arn:aws:lambda:local:000000000000:funct
 // Call invokes the function under a request id, which the handler finds in
 // lambdacontext. A function that does not end with its deadline is left
 // behind, running, with ErrTimeout: one process cannot stop it, as Lambda would.
-func (f Function) Call(ctx context.Context, requestID string, payload []byte) ([]byte, error) {
+func (f Function) Invoke(ctx context.Context, requestID string, payload []byte) ([]byte, error) {
 	if len(payload) > MaxPayload {
 		return nil, ErrPayloadTooLarge
 	}
@@ -75,7 +75,7 @@ func (f Function) Call(ctx context.Context, requestID string, payload []byte) ([
 	case <-ctx.Done():
 		select {
 		case o = <-done:
-		case <-time.After(settling):
+		case <-time.After(gracePeriod):
 		}
 	}
 	switch {
@@ -86,7 +86,7 @@ func (f Function) Call(ctx context.Context, requestID string, payload []byte) ([
 	case o.err != nil:
 		return nil, o.err
 	case len(o.answer) > MaxPayload:
-		return nil, ErrAnswerTooLarge
+		return nil, ErrResponseTooLarge
 	}
 	return o.answer, nil
 }

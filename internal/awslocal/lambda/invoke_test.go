@@ -32,7 +32,7 @@ func TestCall(t *testing.T) {
 			t.Errorf("deadline %v", deadline)
 		}
 		return append([]byte("got "), payload...), nil
-	}).Call(t.Context(), "r-1", []byte("x"))
+	}).Invoke(t.Context(), "r-1", []byte("x"))
 	if err != nil || string(answer) != "got x" {
 		t.Errorf("%s, %v", answer, err)
 	}
@@ -40,10 +40,10 @@ func TestCall(t *testing.T) {
 
 func TestErrorsAndPanics(t *testing.T) {
 	own := errors.New("own")
-	if _, err := function(func(context.Context, []byte) ([]byte, error) { return nil, own }).Call(t.Context(), "", nil); !errors.Is(err, own) {
+	if _, err := function(func(context.Context, []byte) ([]byte, error) { return nil, own }).Invoke(t.Context(), "", nil); !errors.Is(err, own) {
 		t.Error(err)
 	}
-	if _, err := function(func(context.Context, []byte) ([]byte, error) { panic("ouch") }).Call(t.Context(), "", nil); err == nil || !strings.Contains(err.Error(), "ouch") {
+	if _, err := function(func(context.Context, []byte) ([]byte, error) { panic("ouch") }).Invoke(t.Context(), "", nil); err == nil || !strings.Contains(err.Error(), "ouch") {
 		t.Error(err)
 	}
 }
@@ -55,7 +55,7 @@ func TestTimeout(t *testing.T) {
 			"ignores it":         func(context.Context, []byte) ([]byte, error) { time.Sleep(time.Minute); return []byte("late"), nil },
 		} {
 			began := time.Now()
-			if _, err := function(h).Call(t.Context(), "", nil); !errors.Is(err, lambda.ErrTimeout) {
+			if _, err := function(h).Invoke(t.Context(), "", nil); !errors.Is(err, lambda.ErrTimeout) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if took := time.Since(began); took > 11*time.Second {
@@ -68,15 +68,15 @@ func TestTimeout(t *testing.T) {
 
 func TestPayloadLimits(t *testing.T) {
 	echo := function(func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil })
-	if _, err := echo.Call(t.Context(), "", bytes.Repeat([]byte("x"), lambda.MaxPayload)); err != nil {
+	if _, err := echo.Invoke(t.Context(), "", bytes.Repeat([]byte("x"), lambda.MaxPayload)); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
-	if _, err := echo.Call(t.Context(), "", bytes.Repeat([]byte("x"), lambda.MaxPayload+1)); !errors.Is(err, lambda.ErrPayloadTooLarge) {
+	if _, err := echo.Invoke(t.Context(), "", bytes.Repeat([]byte("x"), lambda.MaxPayload+1)); !errors.Is(err, lambda.ErrPayloadTooLarge) {
 		t.Errorf("one over: %v", err)
 	}
 	if _, err := function(func(context.Context, []byte) ([]byte, error) {
 		return make([]byte, lambda.MaxPayload+1), nil
-	}).Call(t.Context(), "", nil); !errors.Is(err, lambda.ErrAnswerTooLarge) {
+	}).Invoke(t.Context(), "", nil); !errors.Is(err, lambda.ErrResponseTooLarge) {
 		t.Errorf("answer one over: %v", err)
 	}
 }

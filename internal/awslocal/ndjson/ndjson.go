@@ -24,14 +24,14 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := heal(f); err != nil {
+	if err := removeTornLine(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	return &File{f}, nil
 }
 
 // heal cuts f after its last newline and leaves the offset there.
-func heal(f *os.File) error {
+func removeTornLine(f *os.File) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ type Process struct {
 func Start(cmd *exec.Cmd, atEnd syscall.Signal) (*Process, error) {
 	// An own process group: Ctrl-C in a terminal reaches the whole group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	atOurEnd(cmd.SysProcAttr, atEnd)
+	setParentDeathSignal(cmd.SysProcAttr, atEnd)
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {

@@ -101,7 +101,7 @@ func (q *Queues) Send(name, body string) error {
 	defer q.mu.Unlock()
 	named, ok := q.named[name]
 	if !ok {
-		return errNoQueue
+		return errQueueDoesNotExist
 	}
 	_, err := q.send(name, named, body)
 	return err
@@ -111,13 +111,13 @@ func (q *Queues) Send(name, body string) error {
 // after each start.
 func (q *Queues) find(url string) (name string, _ *queue, err error) {
 	if url == "" {
-		return "", nil, missing("QueueUrl")
+		return "", nil, missingParameter("QueueUrl")
 	}
 	name = url[strings.LastIndexByte(url, '/')+1:]
 	if named, ok := q.named[name]; ok {
 		return name, named, nil
 	}
-	return "", nil, errNoQueue
+	return "", nil, errQueueDoesNotExist
 }
 
 // send adds a message. What is not an error of type *Refusal is the machine's.
@@ -155,7 +155,7 @@ func (q *Queues) receive(from *queue, n int, hide time.Duration) (received []*me
 }
 
 // handle names a message and one of the times it was received.
-func (m *message) handle() string {
+func (m *message) receiptHandle() string {
 	return base64.StdEncoding.EncodeToString([]byte(m.id + " " + m.receipt))
 }
 
@@ -163,12 +163,12 @@ func (m *message) handle() string {
 // gone, or that was received again since, is no error.
 func (q *Queues) delete(from *queue, handle string) error {
 	if handle == "" {
-		return missing("ReceiptHandle")
+		return missingParameter("ReceiptHandle")
 	}
 	decoded, err := base64.StdEncoding.DecodeString(handle)
 	id, receipt, ok := strings.Cut(string(decoded), " ")
 	if err != nil || !ok || receipt == "" {
-		return &Refusal{"ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", fmt.Sprintf("The input receipt handle %q is not a valid receipt handle.", handle)}
+		return &Error{"ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", fmt.Sprintf("The input receipt handle %q is not a valid receipt handle.", handle)}
 	}
 	i := slices.IndexFunc(from.messages, func(m *message) bool { return m.id == id && m.receipt == receipt })
 	if i < 0 {

@@ -19,7 +19,7 @@ import (
 type store struct{ file *ndjson.File }
 
 // line has the first four members or the last one.
-type line struct {
+type storedLine struct {
 	Queue   string    `json:"queue,omitempty"`
 	ID      string    `json:"id,omitempty"`
 	Sent    time.Time `json:"sent,omitzero"`
@@ -27,7 +27,7 @@ type line struct {
 	Deleted string    `json:"deleted,omitempty"`
 }
 
-func openStore(path string) (*store, []line, error) {
+func openStore(path string) (*store, []storedLine, error) {
 	kept, deletions, err := read(path)
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +46,7 @@ func openStore(path string) (*store, []line, error) {
 
 // read is the messages that the file has, and how many it had before. A torn
 // last line is not one.
-func read(path string) (kept []line, deletions int, err error) {
+func read(path string) (kept []storedLine, deletions int, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, 0, nil
@@ -64,13 +64,13 @@ func read(path string) (kept []line, deletions int, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		var l line
+		var l storedLine
 		if err := json.Unmarshal(text, &l); err != nil || (l.ID == "") == (l.Deleted == "") {
 			return nil, 0, fmt.Errorf("line %d of %s is not a queue's; move the file away to start without what is in it", n, path)
 		}
 		if l.Deleted != "" {
 			deletions++
-			kept = slices.DeleteFunc(kept, func(k line) bool { return k.ID == l.Deleted })
+			kept = slices.DeleteFunc(kept, func(k storedLine) bool { return k.ID == l.Deleted })
 			continue
 		}
 		kept = append(kept, l)
@@ -79,7 +79,7 @@ func read(path string) (kept []line, deletions int, err error) {
 
 // rewrite replaces the file as a whole, so that a crash leaves the old one or
 // the new one.
-func rewrite(path string, kept []line) (err error) {
+func rewrite(path string, kept []storedLine) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-") // mode 0600
 	if err != nil {
 		return err
@@ -102,13 +102,13 @@ func rewrite(path string, kept []line) (err error) {
 
 // sent has the message on the disk when it returns.
 func (s *store) sent(queue string, m *message) error {
-	return errors.Join(s.add(line{Queue: queue, ID: m.id, Sent: m.sent.UTC(), Body: m.body}), s.file.Sync())
+	return errors.Join(s.add(storedLine{Queue: queue, ID: m.id, Sent: m.sent.UTC(), Body: m.body}), s.file.Sync())
 }
 
 // deleted need not be on the disk: the message would only come again.
-func (s *store) deleted(id string) error { return s.add(line{Deleted: id}) }
+func (s *store) deleted(id string) error { return s.add(storedLine{Deleted: id}) }
 
-func (s *store) add(l line) error {
+func (s *store) add(l storedLine) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err

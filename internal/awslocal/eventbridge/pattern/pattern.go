@@ -46,7 +46,7 @@ func Compile(source map[string]any) (Pattern, error) {
 
 func compile(tree map[string]any, path string) (fields, error) {
 	if len(tree) == 0 {
-		return nil, fmt.Errorf("%s must name at least one field", described(path))
+		return nil, fmt.Errorf("%s must name at least one field", describe(path))
 	}
 	out := fields{}
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
@@ -97,7 +97,7 @@ func compileValues(values []any, path string) (alternatives, error) {
 	return out, nil
 }
 
-func described(path string) string {
+func describe(path string) string {
 	if path == "" {
 		return "a pattern"
 	}

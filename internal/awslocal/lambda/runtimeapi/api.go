@@ -18,8 +18,8 @@ func (e *environment) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", e.next)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", e.response)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", e.failure)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", e.initFailure)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", e.invocationError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", e.initError)
 	return mux
 }
 
@@ -54,12 +54,12 @@ func traceID(now time.Time) string {
 
 // finish takes the invocation in flight. It answers for the process when the
 // id is not of that one.
-func (e *environment) finish(w http.ResponseWriter, r *http.Request) *invocation {
+func (e *environment) takeCurrent(w http.ResponseWriter, r *http.Request) *invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := e.current
 	if i == nil || i.id != r.PathValue("id") {
-		say(w, http.StatusBadRequest, &lambda.FunctionError{Type: "InvalidRequestID", Message: "Invalid request ID"})
+		writeJSON(w, http.StatusBadRequest, &lambda.FunctionError{Type: "InvalidRequestID", Message: "Invalid request ID"})
 		return nil
 	}
 	e.current = nil
@@ -67,14 +67,14 @@ func (e *environment) finish(w http.ResponseWriter, r *http.Request) *invocation
 }
 
 func (e *environment) response(w http.ResponseWriter, r *http.Request) {
-	i := e.finish(w, r)
+	i := e.takeCurrent(w, r)
 	if i == nil {
 		return
 	}
 	answer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, lambda.MaxPayload))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		i.outcome <- outcome{err: lambda.ErrAnswerTooLarge}
-		say(w, http.StatusRequestEntityTooLarge, &lambda.FunctionError{
+		i.result <- result{err: lambda.ErrResponseTooLarge}
+		writeJSON(w, http.StatusRequestEntityTooLarge, &lambda.FunctionError{
 			Type: "RequestEntityTooLarge", Message: fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", lambda.MaxPayload)})
 		return
 	}
@@ -82,27 +82,27 @@ func (e *environment) response(w http.ResponseWriter, r *http.Request) {
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		err = &lambda.FunctionError{Type: kind, Message: "the answer broke off"}
 	}
-	i.outcome <- outcome{answer, err}
-	accept(w)
+	i.result <- result{answer, err}
+	writeAccepted(w)
 }
 
-func (e *environment) failure(w http.ResponseWriter, r *http.Request) {
-	if i := e.finish(w, r); i != nil {
-		i.outcome <- outcome{err: reported(r)}
-		accept(w)
+func (e *environment) invocationError(w http.ResponseWriter, r *http.Request) {
+	if i := e.takeCurrent(w, r); i != nil {
+		i.result <- result{err: readError(r)}
+		writeAccepted(w)
 	}
 }
 
-func (e *environment) initFailure(w http.ResponseWriter, r *http.Request) {
+func (e *environment) initError(w http.ResponseWriter, r *http.Request) {
 	select {
-	case e.failed <- reported(r):
+	case e.failed <- readError(r):
 	default: // it said so before
 	}
-	accept(w)
+	writeAccepted(w)
 }
 
 // reported is the error that a process sent.
-func reported(r *http.Request) error {
+func readError(r *http.Request) error {
 	failed := &lambda.FunctionError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
 	text, err := io.ReadAll(io.LimitReader(r.Body, lambda.MaxPayload))
 	if err == nil {
@@ -114,9 +114,11 @@ func reported(r *http.Request) error {
 	return failed
 }
 
-func accept(w http.ResponseWriter) { say(w, http.StatusAccepted, map[string]string{"status": "OK"}) }
+func writeAccepted(w http.ResponseWriter) {
+	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
+}
 
-func say(w http.ResponseWriter, status int, what any) {
+func writeJSON(w http.ResponseWriter, status int, what any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(what) // a process that has gone is seen by its end

@@ -12,7 +12,7 @@ import (
 // flags are the Makefile's: what runs here is what is deployed. A test holds
 // them against each other. Without the commit in it, a binary changes only
 // when its code does.
-var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid="}
+var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid="}
 
 // Build builds the binaries of functions for this machine, or for the
 // architecture of Linux that is named, each into dir/<function>/bootstrap. The
@@ -26,7 +26,7 @@ func Build(ctx context.Context, dir, linuxArchitecture string, functions ...stri
 		return err
 	}
 	defer os.RemoveAll(fresh)
-	args := append([]string{"build", "-o", fresh + string(filepath.Separator)}, flags...)
+	args := append([]string{"build", "-o", fresh + string(filepath.Separator)}, buildFlags...)
 	for _, name := range functions {
 		args = append(args, "dsync/functions/"+name)
 	}

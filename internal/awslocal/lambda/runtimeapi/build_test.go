@@ -15,7 +15,7 @@ func TestFlagsAreTheMakefiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	words := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64", "go", "build"}
-	for _, flag := range flags {
+	for _, flag := range buildFlags {
 		if strings.Contains(flag, " ") {
 			flag = "'" + flag + "'"
 		}

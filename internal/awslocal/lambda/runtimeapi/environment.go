@@ -23,7 +23,7 @@ type environment struct {
 	name    string
 	process *process.Process
 	server  *http.Server
-	log     *lines // nil when the process writes to a file by itself
+	log     *lineWriter // nil when the process writes to a file by itself
 	started time.Time
 
 	polls  chan struct{}    // it asks for work
@@ -40,10 +40,10 @@ type invocation struct {
 	arn      string
 	deadline time.Time
 	payload  []byte
-	outcome  chan outcome // takes one
+	result   chan result // takes one
 }
 
-type outcome struct {
+type result struct {
 	answer []byte
 	err    error
 }
@@ -69,7 +69,7 @@ func start(o Options) (*environment, error) {
 	if file, ok := o.Log.(*os.File); ok {
 		cmd.Stdout, cmd.Stderr = file, file
 	} else {
-		e.log = &lines{w: o.Log}
+		e.log = &lineWriter{w: o.Log}
 		cmd.Stdout, cmd.Stderr = e.log, e.log
 	}
 	e.started = time.Now()
@@ -133,11 +133,11 @@ func (e *environment) invoke(ctx context.Context, i *invocation) ([]byte, error)
 		return nil, ctx.Err()
 	}
 	select {
-	case o := <-i.outcome:
+	case o := <-i.result:
 		return o.answer, o.err
 	case <-e.process.Done():
 		select {
-		case o := <-i.outcome: // its last words
+		case o := <-i.result: // its last words
 			return o.answer, o.err
 		default:
 			return nil, e.exit()
@@ -172,12 +172,12 @@ func (e *environment) close() {
 }
 
 // lines hands whole lines on, so that those of several processes do not mix.
-type lines struct {
+type lineWriter struct {
 	w    io.Writer
 	rest []byte
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *lineWriter) Write(p []byte) (int, error) {
 	l.rest = append(l.rest, p...)
 	end := len(l.rest)
 	for end > 0 && l.rest[end-1] != '\n' {
@@ -191,7 +191,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-func (l *lines) end() {
+func (l *lineWriter) end() {
 	if len(l.rest) > 0 {
 		_, _ = l.Write([]byte("\n"))
 	}

@@ -8,10 +8,10 @@ import (
 
 // Services is where a machine's stand-ins for AWS's services are, as URLs.
 type Services struct {
-	Region   string
-	DynamoDB string // and its streams
-	Bus      string
-	Queues   string
+	Region      string
+	DynamoDB    string // and its streams
+	EventBridge string
+	SQS         string
 }
 
 // Credentials are those of the local services, which accept any.
@@ -23,8 +23,8 @@ func (s Services) Variables() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB":         s.DynamoDB,
 		"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": s.DynamoDB,
-		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.Bus,
-		"AWS_ENDPOINT_URL_SQS":              s.Queues,
+		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.EventBridge,
+		"AWS_ENDPOINT_URL_SQS":              s.SQS,
 		"AWS_REGION":                        s.Region,
 		"AWS_ACCESS_KEY_ID":                 Credentials.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY":             Credentials.SecretAccessKey,

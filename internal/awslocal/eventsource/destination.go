@@ -10,14 +10,14 @@ import (
 
 // Why a batch was given up, in AWS's words.
 const (
-	RetriesExhausted  = "RetryAttemptsExhausted"
-	RecordAgeExceeded = "RecordAgeExceeded"
+	RetryAttemptsExhausted = "RetryAttemptsExhausted"
+	RecordAgeExceeded      = "RecordAgeExceeded"
 )
 
 // DeadLetter is a batch that the mapping has given up, in the shape of an
 // invocation record of Lambda. On AWS only a bucket gets the payload; one
 // machine has none, so here it goes along to a queue when it fits.
-type DeadLetter struct {
+type InvocationRecord struct {
 	RequestContext struct {
 		FunctionARN            string `json:"functionArn"`
 		Condition              string `json:"condition"`
@@ -28,12 +28,12 @@ type DeadLetter struct {
 	} `json:"responseContext"`
 	Version   string          `json:"version"`
 	Timestamp time.Time       `json:"timestamp"`
-	Batch     DeadBatch       `json:"DDBStreamBatchInfo"`
+	Batch     StreamBatchInfo `json:"DDBStreamBatchInfo"`
 	Payload   json.RawMessage `json:"payload,omitempty"`
 }
 
 // DeadBatch says where in the stream the batch is.
-type DeadBatch struct {
+type StreamBatchInfo struct {
 	ShardID             string    `json:"shardId"`
 	StartSequenceNumber string    `json:"startSequenceNumber"`
 	EndSequenceNumber   string    `json:"endSequenceNumber"`
@@ -45,8 +45,8 @@ type DeadBatch struct {
 
 // AppendTo is an on-failure destination that adds a line to a file and has it
 // on the disk before it returns. Only one mapping may use a file.
-func AppendTo(path string) func(DeadLetter) error {
-	return func(d DeadLetter) error {
+func AppendTo(path string) func(InvocationRecord) error {
+	return func(d InvocationRecord) error {
 		line, err := json.Marshal(d)
 		if err != nil {
 			return err

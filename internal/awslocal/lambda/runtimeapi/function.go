@@ -82,7 +82,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if !ok {
 		return nil, errors.New("runtime: an invocation has a deadline")
 	}
-	i := &invocation{id: uuid.New(), deadline: deadline, payload: payload, outcome: make(chan outcome, 1)}
+	i := &invocation{id: uuid.New(), deadline: deadline, payload: payload, result: make(chan result, 1)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		i.id, i.arn = lc.AwsRequestID, lc.InvokedFunctionArn
 	}

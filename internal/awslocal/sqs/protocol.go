@@ -61,15 +61,15 @@ var operations = map[string]func(q *Queues, name string, of *queue, in request) 
 // ServeHTTP answers as SQS's JSON 1.0 endpoint does.
 func (q *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := q.serve(w, r)
-	var refusal *Refusal
+	var refusal *Error
 	switch {
 	case errors.As(err, &refusal):
 		w.Header().Set("x-amzn-query-error", refusal.code+";Sender")
-		protocol.Refuse(w, "com.amazonaws.sqs#"+refusal.shape, refusal.message)
+		protocol.WriteError(w, "com.amazonaws.sqs#"+refusal.shape, refusal.message)
 	case err != nil: // the SDK tries again
-		protocol.Reply(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
+		protocol.Write(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
 	default:
-		protocol.Reply(w, http.StatusOK, answer)
+		protocol.Write(w, http.StatusOK, answer)
 	}
 }
 
@@ -81,11 +81,11 @@ func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, ofBatch("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes.", MaxMessage)
+		return nil, batchError("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes.", MaxMessage)
 	}
 	var in request
 	if err != nil || json.Unmarshal(body, &in) != nil {
-		return nil, &Refusal{"SerializationException", "MalformedInput", "The request is not a JSON object of this operation."}
+		return nil, &Error{"SerializationException", "MalformedInput", "The request is not a JSON object of this operation."}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,7 +97,7 @@ func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 // known refuses what a message may have in SQS and cannot have here.
-func (in request) known() error {
+func (in request) checkSupported() error {
 	switch {
 	case in.DelaySeconds != 0:
 		return unsupported("DelaySeconds")
@@ -109,30 +109,30 @@ func (in request) known() error {
 	return nil
 }
 
-type sent struct {
+type sendResult struct {
 	Id               string `json:",omitempty"`
 	MessageId        string
 	MD5OfMessageBody string
 }
 
 func (q *Queues) sendMessage(name string, to *queue, in request) (any, error) {
-	if err := in.known(); err != nil {
+	if err := in.checkSupported(); err != nil {
 		return nil, err
 	}
 	m, err := q.send(name, to, in.MessageBody)
 	if err != nil {
 		return nil, err
 	}
-	return sent{MessageId: m.id, MD5OfMessageBody: digest(m.body)}, nil
+	return sendResult{MessageId: m.id, MD5OfMessageBody: md5Hex(m.body)}, nil
 }
 
 // batch is the answer to a batch. The members must be there, also empty.
-type batch struct {
+type batchResult struct {
 	Successful []any
-	Failed     []failure
+	Failed     []batchResultError
 }
 
-type failure struct {
+type batchResultError struct {
 	Id          string
 	SenderFault bool
 	Code        string
@@ -140,7 +140,7 @@ type failure struct {
 }
 
 // inBatch does each entry of a batch by itself.
-func inBatch(operation string, entries []request, do func(request) (any, error)) (any, error) {
+func forEachEntry(operation string, entries []request, do func(request) (any, error)) (any, error) {
 	ids := make([]string, len(entries))
 	for i, e := range entries {
 		ids[i] = e.Id
@@ -148,15 +148,15 @@ func inBatch(operation string, entries []request, do func(request) (any, error))
 	if err := checkBatch(operation, ids); err != nil {
 		return nil, err
 	}
-	answer := batch{Successful: []any{}, Failed: []failure{}}
+	answer := batchResult{Successful: []any{}, Failed: []batchResultError{}}
 	for _, e := range entries {
 		done, err := do(e)
-		var refusal *Refusal
+		var refusal *Error
 		switch {
 		case errors.As(err, &refusal):
-			answer.Failed = append(answer.Failed, failure{e.Id, true, refusal.code, refusal.message})
+			answer.Failed = append(answer.Failed, batchResultError{e.Id, true, refusal.code, refusal.message})
 		case err != nil:
-			answer.Failed = append(answer.Failed, failure{e.Id, false, "InternalError", err.Error()})
+			answer.Failed = append(answer.Failed, batchResultError{e.Id, false, "InternalError", err.Error()})
 		default:
 			answer.Successful = append(answer.Successful, done)
 		}
@@ -170,14 +170,14 @@ func (q *Queues) sendMessageBatch(name string, to *queue, in request) (any, erro
 		size += len(e.MessageBody)
 	}
 	if size > MaxMessage {
-		return nil, ofBatch("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessage, size)
+		return nil, batchError("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessage, size)
 	}
-	return inBatch("SendMessageBatch", in.Entries, func(e request) (any, error) {
+	return forEachEntry("SendMessageBatch", in.Entries, func(e request) (any, error) {
 		done, err := q.sendMessage(name, to, e)
 		if err != nil {
 			return nil, err
 		}
-		answer := done.(sent)
+		answer := done.(sendResult)
 		answer.Id = e.Id
 		return answer, nil
 	})
@@ -188,12 +188,12 @@ func (q *Queues) deleteMessage(_ string, from *queue, in request) (any, error) {
 }
 
 func (q *Queues) deleteMessageBatch(_ string, from *queue, in request) (any, error) {
-	return inBatch("DeleteMessageBatch", in.Entries, func(e request) (any, error) {
+	return forEachEntry("DeleteMessageBatch", in.Entries, func(e request) (any, error) {
 		return struct{ Id string }{e.Id}, q.delete(from, e.ReceiptHandle)
 	})
 }
 
-type received struct {
+type receivedMessage struct {
 	MessageId     string
 	ReceiptHandle string
 	MD5OfBody     string
@@ -202,23 +202,23 @@ type received struct {
 }
 
 func (q *Queues) receiveMessage(_ string, from *queue, in request) (any, error) {
-	n, err := within("MaxNumberOfMessages", in.MaxNumberOfMessages, 1, MaxBatch, 1)
+	n, err := intParameter("MaxNumberOfMessages", in.MaxNumberOfMessages, 1, MaxBatch, 1)
 	if err != nil {
 		return nil, err
 	}
-	hide, err := within("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, defaultVisibility)
+	hide, err := intParameter("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, defaultVisibility)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := within("WaitTimeSeconds", in.WaitTimeSeconds, 0, maxWait, 0); err != nil {
+	if _, err := intParameter("WaitTimeSeconds", in.WaitTimeSeconds, 0, maxWait, 0); err != nil {
 		return nil, err
 	}
 	var answer struct {
-		Messages []received `json:",omitempty"`
+		Messages []receivedMessage `json:",omitempty"`
 	}
 	wanted := slices.Concat(in.MessageSystemAttributeNames, in.AttributeNames)
 	for _, m := range q.receive(from, n, time.Duration(hide)*time.Second) {
-		answer.Messages = append(answer.Messages, received{m.id, m.handle(), digest(m.body), m.body, only(wanted, map[string]string{
+		answer.Messages = append(answer.Messages, receivedMessage{m.id, m.receiptHandle(), md5Hex(m.body), m.body, selectAttributes(wanted, map[string]string{
 			"ApproximateReceiveCount":          strconv.Itoa(m.count),
 			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
 			"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
@@ -240,14 +240,14 @@ func (q *Queues) getQueueAttributes(name string, of *queue, in request) (any, er
 	}
 	for _, wanted := range in.AttributeNames {
 		if _, known := all[wanted]; !known && wanted != "All" {
-			return nil, &Refusal{"InvalidAttributeName", "InvalidAttributeName", "Unknown Attribute " + wanted + "."}
+			return nil, &Error{"InvalidAttributeName", "InvalidAttributeName", "Unknown Attribute " + wanted + "."}
 		}
 	}
-	return map[string]any{"Attributes": only(in.AttributeNames, all)}, nil
+	return map[string]any{"Attributes": selectAttributes(in.AttributeNames, all)}, nil
 }
 
 // only is the wanted ones of all attributes.
-func only(wanted []string, all map[string]string) map[string]string {
+func selectAttributes(wanted []string, all map[string]string) map[string]string {
 	attributes := map[string]string{}
 	for name, value := range all {
 		if slices.Contains(wanted, name) || slices.Contains(wanted, "All") {
@@ -258,7 +258,7 @@ func only(wanted []string, all map[string]string) map[string]string {
 }
 
 // digest is what the SDK holds a body against.
-func digest(body string) string {
+func md5Hex(body string) string {
 	sum := md5.Sum([]byte(body))
 	return hex.EncodeToString(sum[:])
 }

@@ -17,14 +17,14 @@ type FunctionError struct {
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
 // explain tells an error of Call in Lambda's words.
-func (f Function) explain(err error, requestID string) *FunctionError {
+func (f Function) functionError(err error, requestID string) *FunctionError {
 	var own *FunctionError
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, ErrTimeout):
 		return &FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, f.Timeout.Seconds())}
-	case errors.Is(err, ErrAnswerTooLarge):
+	case errors.Is(err, ErrResponseTooLarge):
 		return &FunctionError{Type: "Function.ResponseSizeTooLarge", Message: err.Error()}
 	}
 	kind := reflect.TypeOf(err)

@@ -58,7 +58,7 @@ func TestInvoke(t *testing.T) {
 func TestContextAndEnvironment(t *testing.T) {
 	t.Setenv("DSYNC_STRAY", "x")
 	f := function(t, "context", runtimeapi.Options{Variables: map[string]string{"TABLE_NAME": "t"}, MemoryMiB: 256})
-	answer, err := lambda.Function{Name: "f", Timeout: 30 * time.Second, Handler: f}.Call(t.Context(), "r-1", []byte("{}"))
+	answer, err := lambda.Function{Name: "f", Timeout: 30 * time.Second, Handler: f}.Invoke(t.Context(), "r-1", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestAnswerOverTheLimit(t *testing.T) {
 	if got := call(t, f, strings.Repeat("1", lambda.MaxPayload-2)); len(got) != lambda.MaxPayload {
 		t.Errorf("at the limit: %d bytes", len(got))
 	}
-	if _, err := f.Invoke(deadline(t), bytes.Repeat([]byte("1"), lambda.MaxPayload-1)); !errors.Is(err, lambda.ErrAnswerTooLarge) {
+	if _, err := f.Invoke(deadline(t), bytes.Repeat([]byte("1"), lambda.MaxPayload-1)); !errors.Is(err, lambda.ErrResponseTooLarge) {
 		t.Errorf("one byte over: %v", err)
 	}
 	if got := call(t, f, `12`); got != `"xx"` {
@@ -153,7 +153,7 @@ func TestAProcessIsKeptUntilItEnds(t *testing.T) {
 		if again := call(t, f, `"go on"`); again != first {
 			t.Errorf("%s: process %s, then %s", name, first, again)
 		}
-		_, err := lambda.Function{Name: "f", Timeout: c.timeout, Handler: f}.Call(t.Context(), "r", []byte(`"end"`))
+		_, err := lambda.Function{Name: "f", Timeout: c.timeout, Handler: f}.Invoke(t.Context(), "r", []byte(`"end"`))
 		if got, want := fmt.Sprintf("%T", err), fmt.Sprintf("%T", c.want); got != want {
 			t.Errorf("%s: %v, want a %s", name, err, want)
 		}
