@@ -19,7 +19,7 @@ type kind struct {
 	// there is once in the system has the owner "".
 	owners func(s topology.System) []string
 	// measure is what the alarm adds up.
-	measure   func(d *drawing, owner string) []series
+	measure   func(b *builder, owner string) []series
 	statistic string
 	// The alarm goes off when the value is above threshold in late of periods.
 	threshold     float64
@@ -95,38 +95,38 @@ func rules(s topology.System) []string {
 	return names
 }
 
-func ofFunction(namespace, name string) func(*drawing, string) []series {
-	return func(d *drawing, owner string) []series {
-		return []series{{namespace, name, []*string{jsii.String(string(metric.Function)), d.functions[owner].FunctionName()}}}
+func ofFunction(namespace, name string) func(*builder, string) []series {
+	return func(b *builder, owner string) []series {
+		return []series{{namespace, name, []*string{jsii.String(string(metric.Function)), b.functions[owner].FunctionName()}}}
 	}
 }
 
-func ofRelay(m metric.Metric) func(*drawing, string) []series {
-	return func(d *drawing, _ string) []series {
-		return ofFunction(metric.Namespace, m.Name)(d, d.system.ByRole(topology.RelaysEvents).Name)
+func ofRelay(m metric.Metric) func(*builder, string) []series {
+	return func(b *builder, _ string) []series {
+		return ofFunction(metric.Namespace, m.Name)(b, b.system.ByRole(topology.RelaysEvents).Name)
 	}
 }
 
-func ofQueue(d *drawing, owner string) []series {
-	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), d.deadLetters[owner].QueueName()}}}
+func ofQueue(b *builder, owner string) []series {
+	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), b.deadLetters[owner].QueueName()}}}
 }
 
 // ofRule leaves out what went to the dead-letter queue, which has its own
 // alarm.
-func ofRule(d *drawing, owner string) []series {
-	rule := []*string{jsii.String("EventBusName"), d.bus.EventBusName(), jsii.String("RuleName"), d.rules[owner].Name()}
+func ofRule(b *builder, owner string) []series {
+	rule := []*string{jsii.String("EventBusName"), b.bus.EventBusName(), jsii.String("RuleName"), b.rules[owner].Name()}
 	return []series{{"AWS/Events", "FailedInvocations", rule}, {"AWS/Events", "InvocationsFailedToBeSentToDlq", rule}}
 }
 
-func ofAPI(name string) func(*drawing, string) []series {
-	return func(d *drawing, _ string) []series {
-		return []series{{"AWS/ApiGateway", name, []*string{jsii.String("ApiId"), d.api.Ref()}}}
+func ofAPI(name string) func(*builder, string) []series {
+	return func(b *builder, _ string) []series {
+		return []series{{"AWS/ApiGateway", name, []*string{jsii.String("ApiId"), b.api.Ref()}}}
 	}
 }
 
-func ofTableThrottles(d *drawing, _ string) []series {
-	table := []*string{jsii.String("TableName"), d.table.TableName()}
-	index := append(slices.Clone(table), jsii.String("GlobalSecondaryIndexName"), &d.system.Table.Index.Name)
+func ofTableThrottles(b *builder, _ string) []series {
+	table := []*string{jsii.String("TableName"), b.table.TableName()}
+	index := append(slices.Clone(table), jsii.String("GlobalSecondaryIndexName"), &b.system.Table.Index.Name)
 	return []series{
 		{"AWS/DynamoDB", "ReadThrottleEvents", table}, {"AWS/DynamoDB", "WriteThrottleEvents", table},
 		{"AWS/DynamoDB", "ReadThrottleEvents", index}, {"AWS/DynamoDB", "WriteThrottleEvents", index},
@@ -135,11 +135,11 @@ func ofTableThrottles(d *drawing, _ string) []series {
 
 // ofTableErrors adds up the operations that the functions call: DynamoDB
 // counts its errors by operation only.
-func ofTableErrors(d *drawing, _ string) []series {
+func ofTableErrors(b *builder, _ string) []series {
 	var all []series
-	for _, operation := range tableOperations(d.system) {
+	for _, operation := range tableOperations(b.system) {
 		all = append(all, series{"AWS/DynamoDB", "SystemErrors", []*string{
-			jsii.String("TableName"), d.table.TableName(), jsii.String("Operation"), &operation,
+			jsii.String("TableName"), b.table.TableName(), jsii.String("Operation"), &operation,
 		}})
 	}
 	return all

@@ -38,20 +38,20 @@ const (
 	requestsAtOnce    = 1000
 )
 
-// drawAPI draws the HTTP API and returns its endpoint. It has no authorizer:
+// addAPI draws the HTTP API and returns its endpoint. It has no authorizer:
 // an authorizer can answer neither 401 nor SCIM JSON, so each function
 // authenticates for itself.
-func (d *drawing) drawAPI() *string {
-	d.api = awsapigatewayv2.NewCfnApi(d.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
-		Name:         d.stack.StackName(),
+func (b *builder) addAPI() *string {
+	b.api = awsapigatewayv2.NewCfnApi(b.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
+		Name:         b.stack.StackName(),
 		Description:  jsii.String("SCIM and REST API of dsync"),
 		ProtocolType: jsii.String("HTTP"),
 	})
-	logs := awslogs.NewLogGroup(d.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
+	logs := awslogs.NewLogGroup(b.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
 		// API Gateway writes a policy for each log group that is not below
 		// this prefix, into a document that an account can fill up.
-		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *d.stack.StackName()),
-		Retention:    d.settings.logRetention,
+		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *b.stack.StackName()),
+		Retention:    b.settings.logRetention,
 		// Under a fixed name: kept, it would stand in the way of the next
 		// stack of this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
@@ -61,8 +61,8 @@ func (d *drawing) drawAPI() *string {
 		panic(err) // a map of strings marshals
 	}
 	// The stage named $default is the only one without its name in the path.
-	stage := awsapigatewayv2.NewCfnStage(d.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      d.api.Ref(),
+	stage := awsapigatewayv2.NewCfnStage(b.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+		ApiId:      b.api.Ref(),
 		StageName:  jsii.String("$default"),
 		AutoDeploy: true,
 		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
@@ -74,43 +74,43 @@ func (d *drawing) drawAPI() *string {
 			ThrottlingBurstLimit: jsii.Number(requestsAtOnce),
 		},
 	})
-	if d.settings.domainName == "" {
-		return d.api.AttrApiEndpoint()
+	if b.settings.domainName == "" {
+		return b.api.AttrApiEndpoint()
 	}
-	return d.drawDomain(stage)
+	return b.addDomain(stage)
 }
 
-// drawDomain leads a domain of the team's own to the API, and returns the
+// addDomain leads a domain of the team's own to the API, and returns the
 // endpoint below it. The API's first endpoint goes on answering: Tenant URLs
 // that were pasted before the domain stay good.
-func (d *drawing) drawDomain(stage awsapigatewayv2.CfnStage) *string {
-	domain := awsapigatewayv2.NewCfnDomainName(d.stack, jsii.String("Domain"), &awsapigatewayv2.CfnDomainNameProps{
-		DomainName: &d.settings.domainName,
+func (b *builder) addDomain(stage awsapigatewayv2.CfnStage) *string {
+	domain := awsapigatewayv2.NewCfnDomainName(b.stack, jsii.String("Domain"), &awsapigatewayv2.CfnDomainNameProps{
+		DomainName: &b.settings.domainName,
 		DomainNameConfigurations: []any{&awsapigatewayv2.CfnDomainName_DomainNameConfigurationProperty{
-			CertificateArn: &d.settings.certificate,
+			CertificateArn: &b.settings.certificate,
 			EndpointType:   jsii.String("REGIONAL"),
 			SecurityPolicy: jsii.String("TLS_1_2"),
 		}},
 	})
-	awsapigatewayv2.NewCfnApiMapping(d.stack, jsii.String("DomainMapping"), &awsapigatewayv2.CfnApiMappingProps{
-		ApiId:      d.api.Ref(),
+	awsapigatewayv2.NewCfnApiMapping(b.stack, jsii.String("DomainMapping"), &awsapigatewayv2.CfnApiMappingProps{
+		ApiId:      b.api.Ref(),
 		DomainName: domain.Ref(),
 		Stage:      stage.Ref(),
 	})
-	d.output("DomainTarget", "Let a CNAME record of "+d.settings.domainName+" lead here", domain.AttrRegionalDomainName())
-	d.output("DomainTargetZone", "The hosted zone of that target, for an alias record in Route 53", domain.AttrRegionalHostedZoneId())
-	return jsii.String("https://" + d.settings.domainName)
+	b.output("DomainTarget", "Let a CNAME record of "+b.settings.domainName+" lead here", domain.AttrRegionalDomainName())
+	b.output("DomainTargetZone", "The hosted zone of that target, for an alias record in Route 53", domain.AttrRegionalHostedZoneId())
+	return jsii.String("https://" + b.settings.domainName)
 }
 
-// drawRoutes leads the routes to the function and lets this API, and nobody
+// addRoutes leads the routes to the function and lets this API, and nobody
 // else, call it.
-func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, function awslambda.Function) {
+func (b *builder) addRoutes(scope constructs.Construct, routes []string, function awslambda.Function) {
 	integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
-		ApiId:           d.api.Ref(),
+		ApiId:           b.api.Ref(),
 		IntegrationType: jsii.String("AWS_PROXY"),
 		// The function's ARN alone would do for AWS; this longer form is the
 		// one that every version of sam local understands.
-		IntegrationUri: d.stack.FormatArn(&awscdk.ArnComponents{
+		IntegrationUri: b.stack.FormatArn(&awscdk.ArnComponents{
 			Service:      jsii.String("apigateway"),
 			Account:      jsii.String("lambda"),
 			Resource:     jsii.String("path/2015-03-31/functions"),
@@ -120,7 +120,7 @@ func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, functi
 	})
 	for _, key := range routes {
 		awsapigatewayv2.NewCfnRoute(scope, jsii.String("Route "+key), &awsapigatewayv2.CfnRouteProps{
-			ApiId:             d.api.Ref(),
+			ApiId:             b.api.Ref(),
 			RouteKey:          jsii.String(key),
 			AuthorizationType: jsii.String("NONE"),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
@@ -131,9 +131,9 @@ func (d *drawing) drawRoutes(scope constructs.Construct, routes []string, functi
 		FunctionName: function.FunctionArn(),
 		Principal:    jsii.String("apigateway.amazonaws.com"),
 		// Any stage and route: which ones there are is decided above.
-		SourceArn: d.stack.FormatArn(&awscdk.ArnComponents{
+		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
 			Service:      jsii.String("execute-api"),
-			Resource:     d.api.Ref(),
+			Resource:     b.api.Ref(),
 			ResourceName: jsii.String("*/*"),
 		}),
 	})

@@ -11,23 +11,23 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// drawConsumer draws the event source mapping from the table's stream to the
-// function. It is drawn by hand because the construct of the library would
-// also grant dynamodb:ListStreams on every stream of the account.
-func (d *drawing) drawConsumer(f topology.Function, function awslambda.Function) error {
+// addConsumer adds the event source mapping from the table's stream to the
+// function. It uses the L1 construct because the L2 construct also grants
+// dynamodb:ListStreams on every stream of the account.
+func (b *builder) addConsumer(f topology.Function, function awslambda.Function) error {
 	c := f.Stream
 	pattern, err := json.Marshal(c.Filter.Pattern())
 	if err != nil {
 		return err
 	}
-	awslambda.NewCfnEventSourceMapping(d.scope(f.Name), jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
+	awslambda.NewCfnEventSourceMapping(b.scope(f.Name), jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:   function.FunctionArn(),
-		EventSourceArn: d.table.TableStreamArn(),
+		EventSourceArn: b.table.TableStreamArn(),
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
 			Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(string(pattern))}},
 		},
 		BatchSize: jsii.Number(c.BatchSize),
-		// No change is skipped, those made before the mapping included.
+		// Changes made before the mapping are processed, too.
 		StartingPosition: jsii.String("TRIM_HORIZON"),
 		// One batch at a time per shard keeps the order of the stream.
 		ParallelizationFactor:      jsii.Number(1),
@@ -36,33 +36,33 @@ func (d *drawing) drawConsumer(f topology.Function, function awslambda.Function)
 		MaximumRetryAttempts:       jsii.Number(c.RetryAttempts),
 		MaximumRecordAgeInSeconds:  jsii.Number(c.MaximumAge.Seconds()),
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: d.deadLetters[f.Name].QueueArn()},
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: b.deadLetters[f.Name].QueueArn()},
 		},
 	})
 	return nil
 }
 
-// deadLetterOwners is every function and rule that an asynchronous edge leads
-// to, in the order of the topology.
+// deadLetterOwners returns every stream consumer and rule, in the order of the
+// topology.
 func deadLetterOwners(s topology.System) []string {
 	return append(streamConsumers(s), rules(s)...)
 }
 
-// streamConsumers is every function that reads the table's stream.
+// streamConsumers returns the functions that read the table's stream.
 func streamConsumers(s topology.System) []string {
 	return functionsThat(s, func(f topology.Function) bool { return f.Stream != nil })
 }
 
-// drawDeadLetters draws the queue that takes what the edge to owner gives up
-// on, and puts its URL out.
-func (d *drawing) drawDeadLetters(owner string) {
-	queue := awssqs.NewQueue(d.scope(owner), jsii.String("DeadLetters"), &awssqs.QueueProps{
+// addDeadLetters adds the dead-letter queue of a consumer or rule, and an output
+// with its URL.
+func (b *builder) addDeadLetters(owner string) {
+	queue := awssqs.NewQueue(b.scope(owner), jsii.String("DeadLetters"), &awssqs.QueueProps{
 		Encryption: awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL: jsii.Bool(true),
-		// The longest that SQS keeps a message.
+		// The maximum of SQS.
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		RemovalPolicy:   d.settings.removal(),
+		RemovalPolicy:   b.settings.removal(),
 	})
-	d.deadLetters[owner] = queue
-	d.output(title(owner)+"DeadLetterQueueUrl", "What "+owner+" gave up on", queue.QueueUrl())
+	b.deadLetters[owner] = queue
+	b.output(title(owner)+"DeadLetterQueueUrl", "What "+owner+" gave up on", queue.QueueUrl())
 }

@@ -26,17 +26,17 @@ type widget struct {
 	lines     []any // as a dashboard takes them
 }
 
-// drawDashboard draws one page: what came in, what it cost, what went out,
+// addDashboard draws one page: what came in, what it cost, what went out,
 // what was given up.
-func (d *drawing) drawDashboard() {
+func (b *builder) addDashboard() {
 	var placed []any
-	for i, w := range d.widgets() {
+	for i, w := range b.widgets() {
 		placed = append(placed, map[string]any{
 			"type": "metric", "width": widgetWidth, "height": widgetHeight,
 			"x": i % widgetsPerRow * widgetWidth, "y": i / widgetsPerRow * widgetHeight,
 			"properties": map[string]any{
 				"title": w.title, "stat": w.statistic, "metrics": w.lines,
-				"view": "timeSeries", "period": 300, "region": d.stack.Region(),
+				"view": "timeSeries", "period": 300, "region": b.stack.Region(),
 			},
 		})
 	}
@@ -44,50 +44,50 @@ func (d *drawing) drawDashboard() {
 	if err != nil {
 		panic(err) // maps of strings and numbers marshal
 	}
-	awscloudwatch.NewCfnDashboard(d.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: d.stack.StackName(),
+	awscloudwatch.NewCfnDashboard(b.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
+		DashboardName: b.stack.StackName(),
 		DashboardBody: jsii.String(string(body)),
 	})
 }
 
-func (d *drawing) widgets() []widget {
-	perOwner := func(owners []string, measure func(*drawing, string) []series) []any {
+func (b *builder) widgets() []widget {
+	perOwner := func(owners []string, measure func(*builder, string) []series) []any {
 		var lines []any
 		for _, owner := range owners {
-			lines = append(lines, lined(measure(d, owner), owner)...)
+			lines = append(lines, lined(measure(b, owner), owner)...)
 		}
 		return lines
 	}
 	relayed := func(metrics ...metric.Metric) []any {
 		var lines []any
 		for _, m := range metrics {
-			lines = append(lines, lined(ofRelay(m)(d, ""), m.Name)...)
+			lines = append(lines, lined(ofRelay(m)(b, ""), m.Name)...)
 		}
 		return lines
 	}
 	table := func(names ...string) []any {
 		var lines []any
 		for _, name := range names {
-			lines = append(lines, lined([]series{{"AWS/DynamoDB", name, []*string{jsii.String("TableName"), d.table.TableName()}}}, name)...)
+			lines = append(lines, lined([]series{{"AWS/DynamoDB", name, []*string{jsii.String("TableName"), b.table.TableName()}}}, name)...)
 		}
 		return lines
 	}
 	return []widget{
-		{"Requests by operation and status", "Sum", d.search(metric.Requests, "Sum")},
-		{"Time in the function by operation, p99 (ms)", "p99", d.search(metric.Latency, "p99")},
-		{"API: answers 4xx and 5xx", "Sum", append(lined(ofAPI("4xx")(d, ""), "4xx"), lined(ofAPI("5xx")(d, ""), "5xx")...)},
-		{"API: latency, p99 (ms)", "p99", lined(ofAPI("Latency")(d, ""), "p99")},
+		{"Requests by operation and status", "Sum", b.search(metric.Requests, "Sum")},
+		{"Time in the function by operation, p99 (ms)", "p99", b.search(metric.Latency, "p99")},
+		{"API: answers 4xx and 5xx", "Sum", append(lined(ofAPI("4xx")(b, ""), "4xx"), lined(ofAPI("5xx")(b, ""), "5xx")...)},
+		{"API: latency, p99 (ms)", "p99", lined(ofAPI("Latency")(b, ""), "p99")},
 		{"Events", "Sum", append(relayed(metric.EventsLogged, metric.EventsPublished, metric.EventsParked),
-			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(d, d.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
+			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(b, b.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
 		{"From the change to the bus, p90 (ms)", "p90", relayed(metric.RelayLag)},
-		{"Behind the stream (ms)", "Maximum", perOwner(streamConsumers(d.system), ofFunction("AWS/Lambda", "IteratorAge"))},
-		{"Dead letters waiting", "Maximum", perOwner(deadLetterOwners(d.system), ofQueue)},
-		{"Functions: errors", "Sum", perOwner(functions(d.system), ofFunction("AWS/Lambda", "Errors"))},
-		{"Functions: throttles", "Sum", perOwner(functions(d.system), ofFunction("AWS/Lambda", "Throttles"))},
-		{"Functions: duration, p99 (ms)", "p99", perOwner(functions(d.system), ofFunction("AWS/Lambda", "Duration"))},
-		{"Transactions that met another", "Sum", perOwner(functions(d.system), ofFunction(metric.Namespace, metric.TransactionConflicts.Name))},
+		{"Behind the stream (ms)", "Maximum", perOwner(streamConsumers(b.system), ofFunction("AWS/Lambda", "IteratorAge"))},
+		{"Dead letters waiting", "Maximum", perOwner(deadLetterOwners(b.system), ofQueue)},
+		{"Functions: errors", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Errors"))},
+		{"Functions: throttles", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Throttles"))},
+		{"Functions: duration, p99 (ms)", "p99", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Duration"))},
+		{"Transactions that met another", "Sum", perOwner(functions(b.system), ofFunction(metric.Namespace, metric.TransactionConflicts.Name))},
 		{"Table: units consumed", "Sum", table("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")},
-		{"Table: throttled", "Sum", lined(ofTableThrottles(d, ""), "")},
+		{"Table: throttled", "Sum", lined(ofTableThrottles(b, ""), "")},
 	}
 }
 
@@ -110,17 +110,17 @@ func lined(all []series, label string) []any {
 
 // search finds the metric for every operation and status that the functions
 // have seen, which a template cannot list.
-func (d *drawing) search(m metric.Metric, statistic string) []any {
+func (b *builder) search(m metric.Metric, statistic string) []any {
 	dimensions := []string{metric.Namespace, string(metric.Function)}
 	for _, name := range m.Dimensions {
 		dimensions = append(dimensions, string(name))
 	}
 	var lines []any
-	for _, f := range d.system.Functions {
+	for _, f := range b.system.Functions {
 		if len(f.Routes) > 0 {
 			lines = append(lines, []any{map[string]any{"label": f.Name, "expression": fmt.Sprintf(
 				`SEARCH('{%s} MetricName="%s" FunctionName="%s"', '%s', 300)`,
-				strings.Join(dimensions, ","), m.Name, *d.functions[f.Name].FunctionName(), statistic)}})
+				strings.Join(dimensions, ","), m.Name, *b.functions[f.Name].FunctionName(), statistic)}})
 		}
 	}
 	return lines

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// binaries finds the folder of each function's binary. The provided.al2023
-// runtime starts the file that is named bootstrap.
+// binaries returns the folder of each function's binary. The provided.al2023
+// runtime starts the file named bootstrap.
 func binaries(dist string, s topology.System) (map[string]string, error) {
 	folders := make(map[string]string, len(s.Functions))
 	for _, f := range s.Functions {
@@ -30,20 +30,20 @@ func binaries(dist string, s topology.System) (map[string]string, error) {
 	return folders, nil
 }
 
-// drawFunction draws a function and all that belongs to it alone.
-func (d *drawing) drawFunction(f topology.Function, folder string) error {
-	scope := d.scope(f.Name)
+// addFunction adds a function and the resources that it alone uses.
+func (b *builder) addFunction(f topology.Function, folder string) error {
+	scope := b.scope(f.Name)
 	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
-		Retention:     d.settings.logRetention,
-		RemovalPolicy: d.settings.removal(),
+		Retention:     b.settings.logRetention,
+		RemovalPolicy: b.settings.removal(),
 	})
-	role, err := d.role(scope, f, logs)
+	role, err := b.role(scope, f, logs)
 	if err != nil {
 		return err
 	}
 	environment := make(map[string]*string, len(f.Environment))
 	for name, reference := range f.Environment {
-		if environment[name], err = d.value(reference); err != nil {
+		if environment[name], err = b.value(reference); err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
 	}
@@ -60,69 +60,69 @@ func (d *drawing) drawFunction(f topology.Function, folder string) error {
 		Role:          role,
 		LogGroup:      logs,
 		LoggingFormat: awslambda.LoggingFormat_JSON,
-		// A line for each start and report costs more than the function's own.
+		// Lambda's own START and REPORT lines cost more than the function's lines.
 		SystemLogLevelV2: awslambda.SystemLogLevel_WARN,
 	}
-	// A stream has one batch a shard at a time, which is limit enough.
-	if len(f.Routes) > 0 && d.settings.reservedConcurrency > 0 {
-		props.ReservedConcurrentExecutions = jsii.Number(d.settings.reservedConcurrency)
+	// The number of shards limits the concurrency of a stream consumer.
+	if len(f.Routes) > 0 && b.settings.reservedConcurrency > 0 {
+		props.ReservedConcurrentExecutions = jsii.Number(b.settings.reservedConcurrency)
 	}
 	function := awslambda.NewFunction(scope, jsii.String("Function"), props)
-	d.functions[f.Name] = function
-	if d.settings.tracing {
-		// The library would attach a policy beside the role, too.
+	b.functions[f.Name] = function
+	if b.settings.tracing {
+		// The CDK construct would also attach a policy to the role.
 		function.Node().DefaultChild().(awslambda.CfnFunction).SetTracingConfig(&awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")})
 	}
 
 	switch {
 	case f.Stream != nil:
-		if err := d.drawConsumer(f, function); err != nil {
+		if err := b.addConsumer(f, function); err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
 	case f.Output != "":
-		d.drawOperated(f, function)
+		b.addOperated(f, function)
 	}
 	if len(f.Routes) > 0 {
-		d.drawRoutes(scope, f.Routes, function)
+		b.addRoutes(scope, f.Routes, function)
 	}
 	return nil
 }
 
-// drawOperated draws what a function needs that an operator invokes. One who
-// asks for no answer gets no retry: what these functions do is not for doing
-// twice, an hour later.
-func (d *drawing) drawOperated(f topology.Function, function awslambda.Function) {
-	awslambda.NewCfnEventInvokeConfig(d.scope(f.Name), jsii.String("Asynchronous"), &awslambda.CfnEventInvokeConfigProps{
+// addOperated adds what a function needs that an operator invokes. Asynchronous
+// invocations are not retried: the work of these functions must not run again
+// an hour later.
+func (b *builder) addOperated(f topology.Function, function awslambda.Function) {
+	awslambda.NewCfnEventInvokeConfig(b.scope(f.Name), jsii.String("Asynchronous"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             function.FunctionName(),
 		Qualifier:                jsii.String("$LATEST"),
 		MaximumRetryAttempts:     jsii.Number(0),
-		MaximumEventAgeInSeconds: jsii.Number(60), // the least
+		MaximumEventAgeInSeconds: jsii.Number(60), // the minimum
 	})
-	d.output(f.Output, f.Description, function.FunctionName())
+	b.output(f.Output, f.Description, function.FunctionName())
 }
 
-// role lets the function do what its grants say, write to its own log group,
-// and read the stream if it consumes it. The policy is part of the role, so
-// nothing that needs the role can be created before its permissions are.
-func (d *drawing) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup) (awsiam.Role, error) {
+// role returns the role of a function: its grants, writing to its own log group,
+// and reading the stream if it is a consumer. The policy is inline, so no
+// resource that needs the role is created before the permissions.
+func (b *builder) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup) (awsiam.Role, error) {
 	// A log group's ARN ends in ":*", which is its streams.
 	statements := []awsiam.PolicyStatement{allow(logs.LogGroupArn(), "logs:CreateLogStream", "logs:PutLogEvents")}
 	for _, grant := range f.Grants {
-		arn, err := d.arn(grant.Resource)
+		arn, err := b.arn(grant.Resource)
 		if err != nil {
 			return nil, fmt.Errorf("function %s: %w", f.Name, err)
 		}
 		statements = append(statements, allow(arn, grant.Actions...))
 	}
 	if f.Stream != nil {
-		// dynamodb:ListStreams cannot be limited to a stream and is not
-		// needed by a mapping that names its stream.
+		// A mapping that names its stream needs no dynamodb:ListStreams, which
+		// cannot be limited to one stream.
 		statements = append(statements,
-			allow(d.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-			allow(d.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
+			allow(b.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+			allow(b.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
 	}
-	if d.settings.tracing {
-		// X-Ray has no resource that these could be limited to.
+	if b.settings.tracing {
+		// X-Ray actions have no resource to limit them to.
 		statements = append(statements, allow(jsii.String("*"), "xray:PutTelemetryRecords", "xray:PutTraceSegments"))
 	}
 	return awsiam.NewRole(scope, jsii.String("Role"), &awsiam.RoleProps{
@@ -141,30 +141,30 @@ func allow(arn *string, actions ...string) awsiam.PolicyStatement {
 	})
 }
 
-// value is what an environment variable with that reference holds.
-func (d *drawing) value(reference topology.Reference) (*string, error) {
+// value returns the value of an environment variable.
+func (b *builder) value(reference topology.Reference) (*string, error) {
 	switch reference {
 	case topology.TableName:
-		return d.table.TableName(), nil
+		return b.table.TableName(), nil
 	case topology.EventBusName:
-		return d.bus.EventBusName(), nil
+		return b.bus.EventBusName(), nil
 	}
-	if queue := d.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
+	if queue := b.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
 		return queue.QueueUrl(), nil
 	}
 	return nil, fmt.Errorf("the stack has no value %q %s", reference.Kind, reference.Of)
 }
 
-func (d *drawing) arn(resource topology.Resource) (*string, error) {
+func (b *builder) arn(resource topology.Resource) (*string, error) {
 	switch resource {
 	case topology.TheTable:
-		return d.table.TableArn(), nil
+		return b.table.TableArn(), nil
 	case topology.TheIndex:
-		return jsii.String(*d.table.TableArn() + "/index/" + d.system.Table.Index.Name), nil
+		return jsii.String(*b.table.TableArn() + "/index/" + b.system.Table.Index.Name), nil
 	case topology.TheBus:
-		return d.bus.EventBusArn(), nil
+		return b.bus.EventBusArn(), nil
 	}
-	if queue := d.deadLetters[resource.Of]; resource.IsDeadLetterQueue() && queue != nil {
+	if queue := b.deadLetters[resource.Of]; resource.IsDeadLetterQueue() && queue != nil {
 		return queue.QueueArn(), nil
 	}
 	return nil, fmt.Errorf("the stack has no resource %q %s", resource.Kind, resource.Of)

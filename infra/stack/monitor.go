@@ -10,30 +10,30 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// drawAlarms draws the inventory, and the topic if it has to be made. Without
+// addAlarms draws the inventory, and the topic if it has to be made. Without
 // a topic the alarms still change their colour on the dashboard.
-func (d *drawing) drawAlarms() {
+func (b *builder) addAlarms() {
 	var actions *[]any
 	switch {
-	case d.settings.alarmTopic != "":
-		actions = &[]any{d.settings.alarmTopic}
-	case d.settings.alarmEmail != "":
-		actions = &[]any{d.drawTopic()}
+	case b.settings.alarmTopic != "":
+		actions = &[]any{b.settings.alarmTopic}
+	case b.settings.alarmEmail != "":
+		actions = &[]any{b.addTopic()}
 	}
 	for _, k := range kinds {
-		for _, owner := range k.owners(d.system) {
-			d.drawAlarm(k, owner, actions)
+		for _, owner := range k.owners(b.system) {
+			b.addAlarm(k, owner, actions)
 		}
 	}
 }
 
-func (d *drawing) drawAlarm(k kind, owner string, actions *[]any) {
-	scope := constructs.Construct(d.stack)
+func (b *builder) addAlarm(k kind, owner string, actions *[]any) {
+	scope := constructs.Construct(b.stack)
 	if owner != "" {
-		scope = d.scope(owner)
+		scope = b.scope(owner)
 	}
 	props := &awscloudwatch.CfnAlarmProps{
-		AlarmName:          jsii.String(*d.stack.StackName() + "-" + alarmName(k, owner)),
+		AlarmName:          jsii.String(*b.stack.StackName() + "-" + alarmName(k, owner)),
 		AlarmDescription:   jsii.String(k.means + " See docs/operations.md, " + k.name + "."),
 		ComparisonOperator: jsii.String("GreaterThanThreshold"),
 		Threshold:          jsii.Number(k.threshold),
@@ -44,7 +44,7 @@ func (d *drawing) drawAlarm(k kind, owner string, actions *[]any) {
 		AlarmActions:     actions,
 		OkActions:        actions,
 	}
-	all := k.measure(d, owner)
+	all := k.measure(b, owner)
 	if len(all) == 1 {
 		one := all[0]
 		props.Namespace, props.MetricName, props.Dimensions = &one.namespace, &one.name, one.properties()
@@ -89,19 +89,19 @@ func (s series) properties() []any {
 	return all
 }
 
-// drawTopic draws a topic whose messages go to an address, and returns its
+// addTopic draws a topic whose messages go to an address, and returns its
 // ARN. It is not encrypted at rest: CloudWatch cannot publish under the key
 // that AWS manages for SNS, and the name of an alarm is no secret.
-func (d *drawing) drawTopic() *string {
-	topic := awssns.NewCfnTopic(d.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{
-		DisplayName: jsii.String("Alarms of " + *d.stack.StackName()),
+func (b *builder) addTopic() *string {
+	topic := awssns.NewCfnTopic(b.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{
+		DisplayName: jsii.String("Alarms of " + *b.stack.StackName()),
 	})
-	awssns.NewCfnSubscription(d.stack, jsii.String("AlarmsByEmail"), &awssns.CfnSubscriptionProps{
+	awssns.NewCfnSubscription(b.stack, jsii.String("AlarmsByEmail"), &awssns.CfnSubscriptionProps{
 		TopicArn: topic.Ref(),
 		Protocol: jsii.String("email"),
-		Endpoint: &d.settings.alarmEmail,
+		Endpoint: &b.settings.alarmEmail,
 	})
-	awssns.NewCfnTopicPolicy(d.stack, jsii.String("AlarmsPolicy"), &awssns.CfnTopicPolicyProps{
+	awssns.NewCfnTopicPolicy(b.stack, jsii.String("AlarmsPolicy"), &awssns.CfnTopicPolicyProps{
 		Topics: &[]*string{topic.Ref()},
 		PolicyDocument: map[string]any{
 			"Version": "2012-10-17",
@@ -111,7 +111,7 @@ func (d *drawing) drawTopic() *string {
 					"Principal": map[string]any{"Service": "cloudwatch.amazonaws.com"},
 					"Action":    "sns:Publish",
 					"Resource":  topic.Ref(),
-					"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": d.stack.Account()}},
+					"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": b.stack.Account()}},
 				},
 				map[string]any{
 					"Effect":    "Deny",
@@ -123,6 +123,6 @@ func (d *drawing) drawTopic() *string {
 			},
 		},
 	})
-	d.output("AlarmTopicArn", "The topic that alarms go to", topic.Ref())
+	b.output("AlarmTopicArn", "The topic that alarms go to", topic.Ref())
 	return topic.Ref()
 }

@@ -15,32 +15,32 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// drawRule draws a rule on the bus with its target. Events that EventBridge
+// addRule adds a rule on the bus with its target. Events that EventBridge
 // cannot deliver go to the rule's dead-letter queue.
-func (d *drawing) drawRule(r topology.Rule) error {
+func (b *builder) addRule(r topology.Rule) error {
 	if r.Target != topology.EventLog {
-		return d.drawFunctionRule(r)
+		return b.addFunctionRule(r)
 	}
-	scope, deadLetters := d.scope(r.Name), d.deadLetters[r.Name]
+	scope, deadLetters := b.scope(r.Name), b.deadLetters[r.Name]
 	logs := awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
-		// EventBridge delivers to log groups below this prefix.
-		LogGroupName: jsii.String("/aws/events/" + *d.stack.StackName() + "/" + r.Name),
-		Retention:    d.settings.logRetention,
-		// A copy of what the table holds, under a fixed name: kept, it would
-		// stand in the way of the next stack of this name.
+		// EventBridge delivers only to log groups with this prefix.
+		LogGroupName: jsii.String("/aws/events/" + *b.stack.StackName() + "/" + r.Name),
+		Retention:    b.settings.logRetention,
+		// The log group is a copy of data in the table and has a fixed name. If
+		// retained, it would block the next stack with this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
-	// The rule is drawn by hand because the construct of the library writes
-	// the log group's policy through a Lambda function with rights of its own.
+	// The L2 construct writes the log group's policy through a Lambda function
+	// with permissions of its own, so this is the L1 construct.
 	rule := awsevents.NewCfnRule(scope, jsii.String("Rule"), &awsevents.CfnRuleProps{
 		Name:         &r.Name,
 		Description:  &r.Description,
-		EventBusName: d.bus.EventBusName(),
+		EventBusName: b.bus.EventBusName(),
 		EventPattern: r.Pattern,
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
 			Id: jsii.String("Log"),
-			// A target is named without the ":*" of the log group's ARN.
-			Arn: d.stack.FormatArn(&awscdk.ArnComponents{
+			// The ARN of a target lacks the ":*" of the log group's ARN.
+			Arn: b.stack.FormatArn(&awscdk.ArnComponents{
 				Service:      jsii.String("logs"),
 				Resource:     jsii.String("log-group"),
 				ResourceName: logs.LogGroupName(),
@@ -49,22 +49,22 @@ func (d *drawing) drawRule(r topology.Rule) error {
 			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
 		}},
 	})
-	d.rules[r.Name] = rule
-	d.letRuleDeliver(scope, rule, logs, deadLetters)
+	b.rules[r.Name] = rule
+	b.letRuleDeliver(scope, rule, logs, deadLetters)
 	return nil
 }
 
-// drawFunctionRule draws a rule that invokes a function.
-func (d *drawing) drawFunctionRule(r topology.Rule) error {
-	function := d.functions[r.Target.Function]
+// addFunctionRule adds a rule that invokes a function.
+func (b *builder) addFunctionRule(r topology.Rule) error {
+	function := b.functions[r.Target.Function]
 	if function == nil {
 		return fmt.Errorf("rule %s: there is no function %q", r.Name, r.Target.Function)
 	}
-	scope, deadLetters := d.scope(r.Name), d.deadLetters[r.Name]
+	scope, deadLetters := b.scope(r.Name), b.deadLetters[r.Name]
 	rule := awsevents.NewCfnRule(scope, jsii.String("Rule"), &awsevents.CfnRuleProps{
 		Name:         &r.Name,
 		Description:  &r.Description,
-		EventBusName: d.bus.EventBusName(),
+		EventBusName: b.bus.EventBusName(),
 		EventPattern: r.Pattern,
 		Targets: []any{&awsevents.CfnRule_TargetProperty{
 			Id:               jsii.String("Function"),
@@ -72,8 +72,8 @@ func (d *drawing) drawFunctionRule(r topology.Rule) error {
 			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
 		}},
 	})
-	d.rules[r.Name] = rule
-	d.letRuleSend(rule, deadLetters)
+	b.rules[r.Name] = rule
+	b.letRuleSend(rule, deadLetters)
 	awslambda.NewCfnPermission(scope, jsii.String("Invoke"), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
 		FunctionName: function.FunctionArn(),
@@ -84,7 +84,7 @@ func (d *drawing) drawFunctionRule(r topology.Rule) error {
 }
 
 // letRuleSend lets the rule send messages to its dead-letter queue.
-func (d *drawing) letRuleSend(rule awsevents.CfnRule, deadLetters awssqs.Queue) {
+func (b *builder) letRuleSend(rule awsevents.CfnRule, deadLetters awssqs.Queue) {
 	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 		Actions:    jsii.Strings("sqs:SendMessage"),
@@ -93,20 +93,20 @@ func (d *drawing) letRuleSend(rule awsevents.CfnRule, deadLetters awssqs.Queue) 
 	}))
 }
 
-// letRuleDeliver writes the two resource policies that a rule needs:
-// EventBridge takes no role for log groups or for dead-letter queues.
-func (d *drawing) letRuleDeliver(scope constructs.Construct, rule awsevents.CfnRule, logs awslogs.LogGroup, deadLetters awssqs.Queue) {
+// letRuleDeliver adds the two resource policies that a rule needs: EventBridge
+// uses no role for log groups and dead-letter queues.
+func (b *builder) letRuleDeliver(scope constructs.Construct, rule awsevents.CfnRule, logs awslogs.LogGroup, deadLetters awssqs.Queue) {
 	events := awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)
 	fromRule := &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": rule.AttrArn()}}
-	d.letRuleSend(rule, deadLetters)
+	b.letRuleSend(rule, deadLetters)
 
 	writers := &[]awsiam.IPrincipal{events, awsiam.NewServicePrincipal(jsii.String("delivery.logs.amazonaws.com"), nil)}
 	awslogs.NewResourcePolicy(scope, jsii.String("LogPolicy"), &awslogs.ResourcePolicyProps{
-		// Left to the library, the name would be the same for each stage.
-		ResourcePolicyName: jsii.String(*d.stack.StackName() + "-" + *rule.Name()),
+		// The default name would be the same for every stage.
+		ResourcePolicyName: jsii.String(*b.stack.StackName() + "-" + *rule.Name()),
 		PolicyStatements: &[]awsiam.PolicyStatement{
-			// Streams are created in no rule's name, so only writing to them
-			// can be limited to this rule.
+			// CreateLogStream calls carry no rule, so only PutLogEvents can be
+			// limited to this rule.
 			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 				Principals: writers,
 				Actions:    jsii.Strings("logs:CreateLogStream"),

@@ -1,12 +1,12 @@
-// Package stack draws the CloudFormation stack of dsync from infra/topology.
+// Package stack builds the CloudFormation stack of dsync from infra/topology.
 //
-// The topology says what there is; this package adds only what every
-// rendering owes by itself, alike for all: to a function its role, its log
-// group and its invoker, to a stream consumer the right to read the stream
-// and a dead-letter queue, to a rule's target a dead-letter queue, to each of
-// them its alarms. What an operator may choose is in allSettings. The tests
-// read the synthesized template back into a topology and compare the two, so
-// neither side can hold anything that the other does not.
+// The topology describes the system. This package adds what every deployment
+// needs: for each function a role, a log group and its invoke permissions; for
+// each stream consumer the permission to read the stream and a dead-letter
+// queue; for each rule a dead-letter queue; and alarms for all of them. The
+// settings of an operator are in allSettings. The tests read the synthesized
+// template back into a topology and compare the two, so neither contains
+// anything that the other lacks.
 //
 // The same topology, settings and binaries give the same template, byte for
 // byte.
@@ -33,11 +33,11 @@ import (
 // cdk.out/DsyncStack.template.json.
 const Name = "DsyncStack"
 
-// streamReaders is how many consumers may read a DynamoDB stream: AWS
-// throttles a shard that more than two processes poll.
+// streamReaders is the number of consumers of a DynamoDB stream: AWS throttles
+// a shard that more than two processes poll.
 const streamReaders = 2
 
-// Props is what New draws, and from what.
+// Props are the inputs of New.
 type Props struct {
 	// StackProps are passed on. StackName defaults to dsync-<stage>.
 	awscdk.StackProps
@@ -49,8 +49,8 @@ type Props struct {
 	Schemas []events.Schema
 }
 
-// drawing is a stack in the making.
-type drawing struct {
+// builder adds resources to a stack.
+type builder struct {
 	stack    awscdk.Stack
 	settings settings
 	system   topology.System
@@ -65,9 +65,9 @@ type drawing struct {
 	deadLetters map[string]awssqs.Queue
 }
 
-// New draws the system in a stack below scope, with the settings of scope's
-// context. An error is a sentence for the operator: a setting that is not
-// known, a binary that was not built, a topology that AWS cannot run.
+// New builds the stack of the system in scope, with the settings of the scope's
+// context. It fails with a message for the operator: an unknown setting, a
+// missing binary, or a topology that AWS cannot run.
 func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, error) {
 	context, _ := plain(scope.Node().GetAllContext(nil)).(map[string]any)
 	region := ""
@@ -93,7 +93,7 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	if props.StackName == nil {
 		props.StackName = jsii.String("dsync-" + string(settings.stage))
 	}
-	d := &drawing{
+	b := &builder{
 		stack:       awscdk.NewStack(scope, &id, &props.StackProps),
 		settings:    settings,
 		system:      props.System,
@@ -102,59 +102,60 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 		rules:       map[string]awsevents.CfnRule{},
 		deadLetters: map[string]awssqs.Queue{},
 	}
-	d.drawTable()
-	d.drawBus()
-	endpoint := d.drawAPI()
-	// Functions may be told of each other's dead letters, so these come first.
-	for _, owner := range deadLetterOwners(d.system) {
-		d.drawDeadLetters(owner)
+	b.addTable()
+	b.addBus()
+	endpoint := b.addAPI()
+	// Functions refer to dead-letter queues, so the queues come first.
+	for _, owner := range deadLetterOwners(b.system) {
+		b.addDeadLetters(owner)
 	}
-	for _, f := range d.system.Functions {
-		if err := d.drawFunction(f, assets[f.Name]); err != nil {
+	for _, f := range b.system.Functions {
+		if err := b.addFunction(f, assets[f.Name]); err != nil {
 			return nil, err
 		}
 	}
-	for _, r := range d.system.Rules {
-		if err := d.drawRule(r); err != nil {
+	for _, r := range b.system.Rules {
+		if err := b.addRule(r); err != nil {
 			return nil, err
 		}
 	}
 	if settings.schemaRegistry {
-		d.drawSchemas(props.Schemas)
+		b.addSchemas(props.Schemas)
 	}
-	d.drawAlarms()
-	d.drawDashboard()
+	b.addAlarms()
+	b.addDashboard()
 
-	d.output("ApiEndpoint", "Where the HTTP API answers", endpoint)
-	d.output("TenantUrlTemplate", "The Tenant URL of a directory, given its external key", jsii.String(*endpoint+path))
-	d.output("EventBusName", "The bus that carries dsync events", d.bus.EventBusName())
-	d.output("EventBusArn", "The same bus, for rules of other stacks", d.bus.EventBusArn())
-	d.output("TableName", "The DynamoDB table", d.table.TableName())
-	if f := d.byRole(topology.CreatesAPIKeys); f != nil {
-		d.output("FirstApiKey", "Makes the first API key and prints it, once", jsii.String("aws lambda invoke --function-name "+*f.FunctionName()+
+	b.output("ApiEndpoint", "Where the HTTP API answers", endpoint)
+	b.output("TenantUrlTemplate", "The Tenant URL of a directory, given its external key", jsii.String(*endpoint+path))
+	b.output("EventBusName", "The bus that carries dsync events", b.bus.EventBusName())
+	b.output("EventBusArn", "The same bus, for rules of other stacks", b.bus.EventBusArn())
+	b.output("TableName", "The DynamoDB table", b.table.TableName())
+	if f := b.byRole(topology.CreatesAPIKeys); f != nil {
+		b.output("FirstApiKey", "Makes the first API key and prints it, once", jsii.String("aws lambda invoke --function-name "+*f.FunctionName()+
 			` --cli-binary-format raw-in-base64-out --payload '{"name":"first","scope":"manage"}' /dev/stdout`))
 	}
-	return d.stack, nil
+	return b.stack, nil
 }
 
 // byRole returns the drawn function with that role, or nil.
-func (d *drawing) byRole(role topology.Role) awslambda.Function {
-	f := d.system.ByRole(role)
+func (b *builder) byRole(role topology.Role) awslambda.Function {
+	f := b.system.ByRole(role)
 	if f == nil {
 		return nil
 	}
-	return d.functions[f.Name]
+	return b.functions[f.Name]
 }
 
-// scope holds all that belongs to one function or rule alone.
-func (d *drawing) scope(name string) constructs.Construct {
-	if d.scopes[name] == nil {
-		d.scopes[name] = constructs.NewConstruct(d.stack, jsii.String(title(name)))
+// scope returns the construct that contains the resources of one function or
+// rule.
+func (b *builder) scope(name string) constructs.Construct {
+	if b.scopes[name] == nil {
+		b.scopes[name] = constructs.NewConstruct(b.stack, jsii.String(title(name)))
 	}
-	return d.scopes[name]
+	return b.scopes[name]
 }
 
-// check refuses a system that CloudFormation would take and AWS would not run.
+// check rejects a system that CloudFormation accepts but AWS cannot run.
 func check(s topology.System) error {
 	readers := streamConsumers(s)
 	if len(readers) > streamReaders {
@@ -169,7 +170,7 @@ func check(s topology.System) error {
 	return nil
 }
 
-// tenantPath is the path that all SCIM routes share, up to the directory's key.
+// tenantPath returns the common path of the SCIM routes, up to the external key.
 func tenantPath(s topology.System) (string, error) {
 	const key = "/{external_key}"
 	for _, f := range s.Functions {
@@ -180,15 +181,15 @@ func tenantPath(s topology.System) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("no route has %s in its path, so there is no Tenant URL to tell", key)
+	return "", fmt.Errorf("no route has %s in its path, so there is no Tenant URL", key)
 }
 
-func (d *drawing) output(id, description string, value *string) {
-	awscdk.NewCfnOutput(d.stack, &id, &awscdk.CfnOutputProps{Description: &description, Value: value})
+func (b *builder) output(id, description string, value *string) {
+	awscdk.NewCfnOutput(b.stack, &id, &awscdk.CfnOutputProps{Description: &description, Value: value})
 }
 
-// title turns a name of the topology ("every-event") into one that
-// CloudFormation takes as an id ("EveryEvent").
+// title converts a name of the topology ("every-event") into a CloudFormation id
+// ("EveryEvent").
 func title(name string) string {
 	var id strings.Builder
 	for word := range strings.SplitSeq(name, "-") {

@@ -7,19 +7,19 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// drawTable draws the table. It has no name of its own choosing, so that a
+// addTable draws the table. It has no name of its own choosing, so that a
 // change which replaces it does not collide with the one it replaces. A table
 // that was restored from a backup is taken as it is.
-func (d *drawing) drawTable() {
-	t := d.system.Table
-	if d.settings.tableStream != "" {
-		arn, _, _ := strings.Cut(d.settings.tableStream, "/stream/")
-		d.table = awsdynamodb.Table_FromTableAttributes(d.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
-			TableArn: &arn, TableStreamArn: &d.settings.tableStream,
+func (b *builder) addTable() {
+	t := b.system.Table
+	if b.settings.tableStream != "" {
+		arn, _, _ := strings.Cut(b.settings.tableStream, "/stream/")
+		b.table = awsdynamodb.Table_FromTableAttributes(b.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
+			TableArn: &arn, TableStreamArn: &b.settings.tableStream,
 		})
 		return
 	}
-	table := awsdynamodb.NewTable(d.stack, jsii.String("Table"), &awsdynamodb.TableProps{
+	table := awsdynamodb.NewTable(b.stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        stringKey(t.PartitionKey),
 		SortKey:             stringKey(t.SortKey),
 		Stream:              awsdynamodb.StreamViewType(t.StreamView),
@@ -27,10 +27,10 @@ func (d *drawing) drawTable() {
 		BillingMode:         awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
-			RecoveryPeriodInDays:       jsii.Number(d.settings.recoveryDays),
+			RecoveryPeriodInDays:       jsii.Number(b.settings.recoveryDays),
 		},
-		DeletionProtection: &d.settings.retain,
-		RemovalPolicy:      d.settings.removal(),
+		DeletionProtection: &b.settings.retain,
+		RemovalPolicy:      b.settings.removal(),
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 		IndexName:      &t.Index.Name,
@@ -38,7 +38,7 @@ func (d *drawing) drawTable() {
 		SortKey:        stringKey(t.Index.SortKey),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 	})
-	d.table = table
+	b.table = table
 }
 
 func stringKey(name string) *awsdynamodb.Attribute {
