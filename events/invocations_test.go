@@ -276,11 +276,11 @@ func TestOperator(t *testing.T) {
 			t.Errorf("no operator invokes %s", function)
 		}
 	}
-	var letters, byRange relay.Request
-	strictly(t, "samples/operator/redrive-dead-letters.json", &letters)
+	var deadLetters, byRange relay.Request
+	strictly(t, "samples/operator/redrive-dead-letters.json", &deadLetters)
 	strictly(t, "samples/operator/redrive-range.json", &byRange)
-	if !letters.DeadLetters || byRange.DeadLetters || !byRange.RangeEnd.After(byRange.RangeStart) {
-		t.Errorf("%+v, %+v", letters, byRange)
+	if !deadLetters.DeadLetters || byRange.DeadLetters || !byRange.RangeEnd.After(byRange.RangeStart) {
+		t.Errorf("%+v, %+v", deadLetters, byRange)
 	}
 	made, err := api.KeyMaker(newTenant(t).service)(t.Context(), readFile(t, "samples/operator/apikey.json"))
 	if err != nil || made["value"] == "" || made["scope"] != "manage" {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { given, workos } from "./machine.mjs";
-import { check } from "./shapes.mjs";
+import { check, names as kinds } from "./shapes.mjs";
 
 const sent = new Map(given.delivered.map((body) => JSON.parse(body)).map((e) => [e.id, e]));
-const { kinds } = given;
 
 // walk reads page after page to the end.
 async function walk(options) {

@@ -12,6 +12,7 @@ const user = [
 ];
 const group = ["id", "directory_id", "organization_id", "idp_id", "name", "raw_attributes", ...times];
 
+// kinds are WorkOS's events, and the check of each.
 const kinds = {
   "dsync.activated": same([...directory, "external_key", "domains"]),
   "dsync.deleted": same(directory),
@@ -26,6 +27,9 @@ const kinds = {
   "dsync.token.created": untyped,
   "dsync.token.revoked": untyped,
 };
+
+// names are the names of WorkOS's events.
+export const names = Object.keys(kinds);
 
 // same checks that each member came out, and as it went in. Only what the
 // provider did not send may be null.
