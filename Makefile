@@ -105,7 +105,7 @@ smoke: ## Simulate Entra against a deployed stack and check responses and events
 
 ##@ Measurements
 bench: ## Print CPU, allocations, round trips and capacity units
-	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/directory ./internal/relay
+	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/session ./internal/relay
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
 	go test -run '^$$' -bench . -benchmem ./internal/...
 

@@ -22,6 +22,7 @@ require (
 	github.com/oklog/ulid/v2 v2.1.2
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	golang.org/x/sync v0.23.0
+	golang.org/x/time v0.16.0
 	pgregory.net/rapid v1.3.0
 )
 

@@ -16,9 +16,9 @@ import (
 	"dsync/infra/topology"
 	"dsync/internal/api"
 	"dsync/internal/awslocal/eventbridge/pattern"
-	"dsync/internal/directory"
 	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
+	"dsync/internal/management"
 	"dsync/internal/provider"
 	"dsync/internal/relay"
 	"dsync/internal/table"
@@ -98,7 +98,7 @@ func invoked(kind func(topology.Function) bool) (list []string) {
 
 // tenant is a directory with fixed ids, external key and token.
 type tenant struct {
-	service     *directory.Service
+	options     provider.Options
 	db          *dynamodb.Client
 	table       string
 	key, secret string
@@ -108,12 +108,16 @@ func newTenant(t testing.TB) tenant {
 	t.Helper()
 	v := tenant{}
 	v.db, v.table = dsynctest.Table(t)
-	v.service = directory.New(table.New(v.db, v.table), func() time.Time { return created }, rand.NewChaCha8([32]byte{}), slog.New(slog.DiscardHandler))
-	o, err := v.service.CreateOrganization(t.Context(), "Foo Corp")
+	v.options = provider.Options{
+		Table: table.New(v.db, v.table), Now: func() time.Time { return created }, Entropy: rand.NewChaCha8([32]byte{}), Log: slog.New(slog.DiscardHandler),
+	}
+	s := management.Bootstrap(v.options.Table, v.options.Now, v.options.Entropy)
+	name := "Foo Corp"
+	o, err := s.CreateOrganization(t.Context(), management.OrganizationUpdate{Name: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, secret, err := v.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Foo Corp's Entra ID"})
+	d, _, secret, err := s.CreateDirectory(t.Context(), management.NewDirectory{OrganizationID: o.ID, Name: "Foo Corp's Entra ID"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,15 +130,14 @@ func newTenant(t testing.TB) tenant {
 func (v tenant) invoke(t testing.TB, function string, payload []byte, status int) (id string) {
 	t.Helper()
 	payload = bytes.ReplaceAll(bytes.ReplaceAll(payload, []byte("UWuccu6o1E0GqkYs"), []byte(v.key)), []byte("SCIM_TOKEN"), []byte(v.secret))
-	log := slog.New(slog.DiscardHandler)
 	var h gateway.Handler
 	switch function {
 	case "users":
-		h = gateway.NewHandler(provider.Options{Directories: v.service, Log: log, Now: time.Now}.Users())
+		h = gateway.NewHandler(v.options.Users())
 	case "groups":
-		h = gateway.NewHandler(provider.Options{Directories: v.service, Log: log, Now: time.Now}.Groups())
+		h = gateway.NewHandler(v.options.Groups())
 	default:
-		h = gateway.NewHandler(provider.Options{Directories: v.service, Log: log, Now: time.Now}.Discovery())
+		h = gateway.NewHandler(v.options.Discovery())
 	}
 	out, err := h.Invoke(t.Context(), payload)
 	if err != nil {
@@ -282,7 +285,9 @@ func TestOperator(t *testing.T) {
 	if !deadLetters.DeadLetters || byRange.DeadLetters || !byRange.RangeEnd.After(byRange.RangeStart) {
 		t.Errorf("%+v, %+v", deadLetters, byRange)
 	}
-	made, err := api.KeyMaker(newTenant(t).service)(t.Context(), readFile(t, "samples/operator/apikey.json"))
+	tenant := newTenant(t).options
+	keyOptions := api.Options{Table: tenant.Table, Now: tenant.Now, Entropy: tenant.Entropy}
+	made, err := api.KeyMaker(keyOptions)(t.Context(), readFile(t, "samples/operator/apikey.json"))
 	if err != nil || made["value"] == "" || made["scope"] != "manage" {
 		t.Errorf("%v, %v", made, err)
 	}

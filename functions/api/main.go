@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
@@ -25,10 +24,11 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	}
 	e.Prime(t)
 	return gateway.NewHandler(api.New(api.Options{
-		Directories: directory.New(t, time.Now, rand.Reader, e.Log),
-		Events:      eventlog.New(t, time.Now),
-		SCIMBase:    scim.BasePath,
-		Now:         time.Now,
-		Log:         e.Log,
+		Table:    t,
+		Events:   eventlog.New(t, time.Now),
+		Now:      time.Now,
+		Entropy:  rand.Reader,
+		Log:      e.Log,
+		SCIMBase: scim.BasePath,
 	})), nil
 }

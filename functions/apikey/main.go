@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/lambdaenv"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -21,5 +20,5 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lambda.NewHandler(api.KeyMaker(directory.New(t, time.Now, rand.Reader, e.Log))), nil
+	return lambda.NewHandler(api.KeyMaker(api.Options{Table: t, Now: time.Now, Entropy: rand.Reader})), nil
 }

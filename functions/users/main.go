@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
 	"dsync/internal/provider"
@@ -23,10 +22,11 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	}
 	e.Prime(t)
 	return gateway.NewHandler(provider.Options{
-		Directories: directory.New(t, time.Now, rand.Reader, e.Log),
-		Log:         e.Log,
-		Metrics:     e.Metrics,
-		Limits:      provider.DefaultLimits,
-		Now:         time.Now,
+		Table:   t,
+		Now:     time.Now,
+		Entropy: rand.Reader,
+		Log:     e.Log,
+		Metrics: e.Metrics,
+		Limits:  provider.DefaultLimits,
 	}.Users()), nil
 }

@@ -38,48 +38,38 @@ import (
 	"strings"
 	"time"
 
-	"dsync/internal/directory"
-	"dsync/internal/eventlog"
+	"dsync/internal/fault"
 	"dsync/internal/gateway"
+	"dsync/internal/management"
+	"dsync/internal/ratelimit"
+	"dsync/internal/redact"
 )
 
-// Log is the log of events.
-type Log interface {
-	Read(context.Context, eventlog.Query) (eventlog.Page, error)
-}
-
-// Options are what the API is made of.
-type Options struct {
-	Directories *directory.Service
-	Events      Log
-	// SCIMBase is the path of Tenant URLs before the external key.
-	SCIMBase string
-	Now      func() time.Time
-	Log      *slog.Logger
-}
-
 type api struct {
-	Options
-	pace pace
+	sessions *management.Authenticator
+	events   Log
+	scimBase string
+	limiter  *ratelimit.Limiter
+	now      func() time.Time
+	log      *slog.Logger
 	// document describes the routes, so none of them can name it.
 	document func() json.RawMessage
 }
 
-// New returns the handler of the API. It is safe for concurrent use.
-func New(o Options) http.Handler { return &api{Options: o, document: document} }
-
-// request is a request that was let in.
+// request is a request to a route.
 type request struct {
-	*http.Request
-	*api
-	operator *directory.Operator // nil for what is public
-	path     map[string]string   // what stands for the parameters of the path
-	query    query
-	body     object
+	http       *http.Request
+	api        *api
+	session    *management.Session // nil for what is public
+	parameters map[string]string   // of the path
+	query      query
+	body       object
 }
 
-// answer is what a route says.
-type answer struct {
+func (r *request) context() context.Context { return r.http.Context() }
+
+// response is what a route returns.
+type response struct {
 	status int
 	header map[string]string
 	body   any    // JSON; nil for none
@@ -90,82 +80,88 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	requestID := gateway.RequestID(r.Context())
 	entry := []slog.Attr{slog.String("method", r.Method), slog.String("request_id", requestID)}
-	said, err := a.serve(r, &entry)
+	answer, err := a.serve(r, &entry)
 	if err != nil {
-		said = refusal(err, requestID)
-		if said.status >= http.StatusInternalServerError {
-			// What went wrong inside is for our log, not for the caller.
-			entry = append(entry, slog.String("error", directory.Discreet(err)))
+		answer = errorResponse(err, answer.header, requestID)
+		if answer.status >= http.StatusInternalServerError {
+			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
 	}
 	level := slog.LevelInfo
-	if said.status >= http.StatusInternalServerError {
+	if answer.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	entry = append(entry, slog.Int("status", said.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
-	a.Log.LogAttrs(r.Context(), level, "request", entry...)
+	entry = append(entry, slog.Int("status", answer.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
+	a.log.LogAttrs(r.Context(), level, "request", entry...)
 	w.Header().Set("X-Request-Id", requestID)
-	write(w, said)
+	write(w, answer)
 }
 
-// serve lets the request in, finds its route and calls it. It adds to the log
-// entry what it learns; ids, never names or secrets.
-func (a *api) serve(r *http.Request, entry *[]slog.Attr) (said answer, err error) {
+// serve authenticates the request, finds its route and calls it. It adds to the
+// log entry what it learns: ids, never names or secrets.
+func (a *api) serve(r *http.Request, entry *[]slog.Attr) (answer response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = errors.New("panic")
-			what := fmt.Sprintf("%T", v) // a value may hold anybody's
-			if e, ok := v.(runtime.Error); ok {
-				what = e.Error()
-			}
-			a.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+			answer, err = response{}, errors.New("panic")
+			a.logPanic(r.Context(), v)
 		}
 	}()
-	pattern, methods, path := find(r.URL.Path)
-	route, served := methods[r.Method]
-	in := &request{Request: r, api: a, path: path}
+	found, parameters := find(r.URL.Path)
+	route, served := found.methods[r.Method]
+	in := &request{http: r, api: a, parameters: parameters}
 	if route.Scope != Public {
-		if in.operator, err = a.letIn(r, entry); err != nil {
-			return answer{}, err
+		if in.session, err = a.authenticate(r, entry); err != nil {
+			return response{}, err
 		}
 	}
-	if methods == nil {
-		return answer{}, errNoPath
+	if found.methods == nil {
+		return response{}, fault.Missing("", "")
 	}
-	*entry = append(*entry, slog.String("route", pattern))
+	*entry = append(*entry, slog.String("route", found.pattern))
 	if !served {
-		return answer{}, notAllowed(slices.Sorted(maps.Keys(methods)))
+		allow := strings.Join(slices.Sorted(maps.Keys(found.methods)), ", ")
+		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", found.pattern, allow)
 	}
-	if route.Scope != Public && !in.operator.May(route.Scope) {
-		return answer{}, forbidden(route.Scope)
+	if route.Scope != Public && !in.session.May(route.Scope) {
+		return response{}, fault.New(fault.Forbidden, "", "The API key does not have the scope %s.", route.Scope)
 	}
 	if in.query, err = route.parseQuery(r.URL.RawQuery); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if in.body, err = route.parseBody(r); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	return route.serve(in)
 }
 
-// letIn finds out whose request it is, unless that asks too often.
-func (a *api) letIn(r *http.Request, entry *[]slog.Attr) (*directory.Operator, error) {
+// logPanic logs a panic without its value, which may be anything of a request,
+// unless the value comes from the runtime.
+func (a *api) logPanic(ctx context.Context, v any) {
+	what := fmt.Sprintf("%T", v)
+	if e, ok := v.(runtime.Error); ok {
+		what = e.Error()
+	}
+	a.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+}
+
+// authenticate opens the session of a request, unless its key is used too fast.
+func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Session, error) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		value = ""
 	}
-	operator, err := a.Directories.Operator(r.Context(), strings.TrimSpace(value), gateway.RequestID(r.Context()))
+	opened, err := a.sessions.Authenticate(r.Context(), strings.TrimSpace(value), gateway.RequestID(r.Context()))
 	if err != nil {
 		return nil, err
 	}
-	*entry = append(*entry, slog.String("api_key_id", operator.KeyID()))
-	if !a.pace.allows(operator.KeyID(), a.Now()) {
-		return nil, errPace
+	*entry = append(*entry, slog.String("api_key_id", opened.KeyID()))
+	if wait := a.limiter.Take(opened.KeyID(), a.now()); wait > 0 {
+		return nil, fault.New(fault.RateLimited, "", "too many requests")
 	}
-	return operator, nil
+	return opened, nil
 }
 
-func write(w http.ResponseWriter, a answer) {
+func write(w http.ResponseWriter, a response) {
 	for name, value := range a.header {
 		w.Header().Set(name, value)
 	}
@@ -187,37 +183,37 @@ func write(w http.ResponseWriter, a answer) {
 }
 
 // accepted is the answer to what is done in the time to come (workos.md section 3).
-var accepted = answer{status: http.StatusAccepted, text: "Accepted"}
+var accepted = response{status: http.StatusAccepted, text: "Accepted"}
 
-var done = answer{status: http.StatusNoContent}
+var done = response{status: http.StatusNoContent}
 
 // one answers with the object that was read, as it is shown, unless that failed.
-func one[T, V any](show func(T) V) func(T, error) (answer, error) {
-	return func(object T, err error) (answer, error) {
+func one[T, V any](show func(T) V) func(T, error) (response, error) {
+	return func(object T, err error) (response, error) {
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		return answer{status: http.StatusOK, body: show(object)}, nil
+		return response{status: http.StatusOK, body: show(object)}, nil
 	}
 }
 
 // many answers with a list.
-func many[T, V any](show func(T) V) func(directory.Found[T], error) (answer, error) {
-	return func(found directory.Found[T], err error) (answer, error) {
+func many[T, V any](show func(T) V) func(management.Page[T], error) (response, error) {
+	return func(found management.Page[T], err error) (response, error) {
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		data := make([]any, len(found.Items))
 		for i, item := range found.Items {
 			data[i] = show(item)
 		}
-		return answer{status: http.StatusOK, body: envelope(data, found.Before, found.After)}, nil
+		return response{status: http.StatusOK, body: envelope(data, found.Before, found.After)}, nil
 	}
 }
 
 // made answers with what was created, unless that failed.
-func made(body map[string]any, err error) (answer, error) {
-	return answer{status: http.StatusCreated, body: body}, err
+func made(body map[string]any, err error) (response, error) {
+	return response{status: http.StatusCreated, body: body}, err
 }
 
 // envelope is the form of a list.

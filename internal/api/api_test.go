@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/gateway"
+	"dsync/internal/management"
+	"dsync/internal/session"
 	"dsync/internal/table"
 )
 
@@ -81,18 +82,21 @@ func TestInternalError(t *testing.T) {
 	}
 
 	// So does a panic: a handler without a log of events has nothing to call.
-	w.handler = gateway.NewHandler(api.New(api.Options{Directories: w.service, Now: w.clock.now, Log: slog.New(slog.NewJSONHandler(w.log, nil))}))
+	w.handler = gateway.NewHandler(api.New(api.Options{
+		Table: w.options.Table, Now: w.clock.now, Entropy: rand.Reader, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+	}))
 	if s := w.call(t, w.read, "GET", "/events", ""); s.status != 500 || s.body != `{"message":"Internal error","request_id":"request-1"}`+"\n" {
 		t.Errorf("%d %s", s.status, s.body)
 	}
 }
 
 // Each key may ask so often, whatever the others do.
-func TestPace(t *testing.T) {
+func TestRateLimit(t *testing.T) {
 	w := open(t)
 	now := w.clock.now()
-	stopped := directory.New(table.New(w.db, w.table), func() time.Time { return now }, rand.Reader, slog.New(slog.DiscardHandler))
-	w.handler = gateway.NewHandler(api.New(api.Options{Directories: stopped, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}))
+	w.handler = gateway.NewHandler(api.New(api.Options{
+		Table: w.options.Table, Now: func() time.Time { return now }, Entropy: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	}))
 	burst := func(key string) (allowed int) {
 		for range 300 {
 			s := w.call(t, key, "GET", "/nothing", "")
@@ -129,7 +133,8 @@ func TestSearchIsBounded(t *testing.T) {
 	for part := range 8 {
 		wait.Go(func() {
 			for i := range 150 {
-				if _, err := w.service.CreateOrganization(t.Context(), fmt.Sprint("Hay ", part, i)); err != nil {
+				name := fmt.Sprint("Hay ", part, i)
+				if _, err := w.management().CreateOrganization(t.Context(), management.OrganizationUpdate{Name: &name}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -158,7 +163,7 @@ func TestShortPages(t *testing.T) {
 	}
 	var users []string
 	for i := range 40 {
-		users = append(users, d.create(t, directory.Users, fmt.Sprintf(`{"userName":"u%d","phoneNumbers":[%s]}`, i, strings.Join(numbers, ","))))
+		users = append(users, d.create(t, session.Users, fmt.Sprintf(`{"userName":"u%d","phoneNumbers":[%s]}`, i, strings.Join(numbers, ","))))
 	}
 	s := w.call(t, w.read, "GET", "/directory_users?order=asc&limit=100&directory="+d.id, "")
 	page, _, after := ids(t, s)
@@ -185,7 +190,7 @@ func TestShortPages(t *testing.T) {
 	for _, u := range list {
 		gone = append(gone, `{"value":"`+u+`"}`)
 	}
-	d.patch(t, directory.Groups, group, `{"op":"remove","path":"members","value":[`+strings.Join(gone, ",")+`]}`)
+	d.patch(t, session.Groups, group, `{"op":"remove","path":"members","value":[`+strings.Join(gone, ",")+`]}`)
 	got := walk(t, w, "/directory_users?group="+group, 1, "after", "")
 	if len(got) != 1 || got[0] != users[0] {
 		t.Errorf("%v", got)

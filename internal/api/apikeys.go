@@ -5,64 +5,80 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 	"dsync/internal/id"
+	"dsync/internal/management"
 	"dsync/internal/scim"
 )
 
 var keyFields = []Field{
 	{Name: "name", Type: String, Required: true, About: "What it is for, in 1 to 256 characters."},
-	{Name: "scope", Type: String, Required: true, Choices: directory.Scopes, About: "manage includes read."},
+	{Name: "scope", Type: String, Required: true, Choices: management.Scopes, About: "manage includes read."},
 	{Name: "expires_at", Type: Instant, Nullable: true, About: "When it stops working; null for never."},
 }
 
 var keyRoutes = []Route{
 	{
-		Method: http.MethodGet, Pattern: "/api_keys", Scope: directory.Manage, Parameters: portion(id.APIKey),
+		Method: http.MethodGet, Pattern: "/api_keys", Scope: management.Manage, Parameters: pageParameters(id.APIKey),
 		Status: http.StatusOK, Answer: "api_key", List: true, About: "List the API keys; those that were revoked or have expired, for a week.",
-		serve: func(r *request) (answer, error) {
-			return many(key)(r.operator.APIKeys(r.Context(), r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(key)(r.session.APIKeys(r.context(), r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/api_keys", Scope: directory.Manage, Body: keyFields,
+		Method: http.MethodPost, Pattern: "/api_keys", Scope: management.Manage, Body: keyFields,
 		Status: http.StatusCreated, Answer: "api_key", About: "Create an API key, whose value is shown here and never again.",
-		serve: func(r *request) (answer, error) {
-			body, err := createKey(r.Context(), r.Directories, r.body)
+		serve: func(r *request) (response, error) {
+			body, err := createKey(r.context(), r.session, r.body)
 			return made(body, err)
 		},
 	},
 	{
-		Method: http.MethodDelete, Pattern: "/api_keys/{id}", Scope: directory.Manage,
+		Method: http.MethodDelete, Pattern: "/api_keys/{id}", Scope: management.Manage,
 		Status: http.StatusNoContent, About: "Revoke an API key. It stops working within 10 seconds.",
-		serve: func(r *request) (answer, error) {
-			return done, r.operator.RevokeAPIKey(r.Context(), r.path["id"])
+		serve: func(r *request) (response, error) {
+			return done, r.session.RevokeAPIKey(r.context(), r.parameters["id"])
 		},
 	},
 }
 
-// KeyMaker makes API keys for whoever may invoke it: the first one comes from
-// nowhere else. Its input is the body of POST /api_keys, its output the answer.
-func KeyMaker(d *directory.Service) func(context.Context, json.RawMessage) (map[string]any, error) {
+// KeyMaker makes API keys for whoever may invoke it: the first key comes from
+// nowhere else. Its input is the body of POST /api_keys, its output the response.
+func KeyMaker(o Options) func(context.Context, json.RawMessage) (map[string]any, error) {
+	bootstrap := management.Bootstrap(o.Table, o.Now, o.Entropy)
 	return func(ctx context.Context, input json.RawMessage) (map[string]any, error) {
 		body, err := parse(input, keyFields)
-		var refused *failure
-		if errors.As(err, &refused) {
-			b, _ := json.Marshal(refused.body)
+		if err != nil {
+			b, _ := json.Marshal(errorResponse(err, nil, "").body)
 			return nil, errors.New(string(b))
 		}
-		return createKey(ctx, d, body)
+		created, err := createKey(ctx, bootstrap, body)
+		var invalid *fault.Error
+		if errors.As(err, &invalid) {
+			return nil, errors.New(codes(invalid.Fields))
+		}
+		return created, err
 	}
 }
 
-func createKey(ctx context.Context, d *directory.Service, body object) (map[string]any, error) {
-	k, value, err := d.CreateAPIKey(ctx, directory.NewAPIKey{Name: body.value("name"), Scope: body.value("scope"), Expires: body.time("expires_at")})
+// codes are what the fields must be, in one text.
+func codes(fields []fault.Field) string {
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = f.Code
+	}
+	return strings.Join(all, " ")
+}
+
+func createKey(ctx context.Context, s *management.Session, body object) (map[string]any, error) {
+	k, value, err := s.CreateAPIKey(ctx, management.NewAPIKey{Name: body.value("name"), Scope: body.value("scope"), Expires: body.time("expires_at")})
 	return shownOnce(key(k), "value", value), err
 }
 
 // key is the wire format of an API key.
-func key(k directory.APIKey) map[string]any {
+func key(k management.APIKey) map[string]any {
 	return map[string]any{
 		"object":       "api_key",
 		"id":           k.ID,

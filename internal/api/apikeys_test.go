@@ -79,7 +79,7 @@ func TestAPIKeys(t *testing.T) {
 // The function that makes the first key takes what POST /api_keys takes.
 func TestKeyMaker(t *testing.T) {
 	w := open(t)
-	make := api.KeyMaker(w.service)
+	make := api.KeyMaker(w.options)
 	k, err := make(t.Context(), json.RawMessage(`{"name":"first","scope":"manage"}`))
 	if err != nil || k["object"] != "api_key" {
 		t.Fatalf("%v, %v", k, err)

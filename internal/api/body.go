@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 )
 
 // MaxBody bounds a request's body: what a directory declares fits several
@@ -55,11 +55,11 @@ func (r Route) parseBody(in *http.Request) (object, error) {
 		return nil, badRequest("invalid_body", "The body could not be read.")
 	}
 	if len(body) > MaxBody {
-		return nil, message(http.StatusRequestEntityTooLarge, "body_too_large", "The body is larger than %d bytes.", MaxBody)
+		return nil, fault.New(fault.TooLarge, "body_too_large", "The body is larger than %d bytes.", MaxBody)
 	}
 	if ct := in.Header.Get("Content-Type"); ct != "" && len(body) > 0 {
 		if mediaType, _, err := mime.ParseMediaType(ct); err != nil || mediaType != "application/json" {
-			return nil, message(http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json.")
+			return nil, fault.New(fault.UnsupportedFormat, "unsupported_media_type", "The body must be application/json.")
 		}
 	}
 	return parse(body, r.Body)
@@ -80,9 +80,9 @@ func parse(body []byte, fields []Field) (object, error) {
 }
 
 // check tells which members are not what the fields say.
-func (o object) check(prefix string, fields []Field) (wrong []directory.Field) {
+func (o object) check(prefix string, fields []Field) (wrong []fault.Field) {
 	add := func(name, format string, args ...any) {
-		wrong = append(wrong, directory.Field{Name: prefix + name, Code: prefix + name + " " + fmt.Sprintf(format, args...)})
+		wrong = append(wrong, fault.Field{Name: prefix + name, Code: prefix + name + " " + fmt.Sprintf(format, args...)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {

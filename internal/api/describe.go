@@ -3,7 +3,7 @@ package api
 import (
 	"strconv"
 
-	"dsync/internal/directory"
+	"dsync/internal/management"
 )
 
 // ulidPattern is what follows the prefix of an id.
@@ -19,7 +19,7 @@ func (p Parameter) describe() tree {
 	case ID:
 		schema["pattern"] = "^" + string(p.Of) + ulidPattern
 	case Number:
-		schema = tree{"type": "integer", "minimum": 1, "maximum": directory.MaxPortion}
+		schema = tree{"type": "integer", "minimum": 1, "maximum": management.MaxLimit}
 	case Choice:
 		schema["enum"] = p.Choices
 	case Texts:

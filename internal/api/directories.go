@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"dsync/internal/directory"
 	"dsync/internal/id"
+	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/settings"
 )
 
 var directoryFields = []Field{
@@ -17,28 +18,28 @@ var directoryFields = []Field{
 
 var directoryRoutes = []Route{
 	{
-		Method: http.MethodGet, Pattern: "/directories", Scope: directory.Read,
-		Parameters: portion(id.Directory,
+		Method: http.MethodGet, Pattern: "/directories", Scope: management.Read,
+		Parameters: pageParameters(id.Directory,
 			Parameter{Name: "organization_id", Kind: ID, Of: id.Organization, About: "Directories of this organization."},
 			Parameter{Name: "search", Kind: Text, About: "Directories whose name holds this text, in any letter case."}),
 		Status: http.StatusOK, Answer: "directory", List: true, About: "List directories.",
-		serve: func(r *request) (answer, error) {
-			return many(r.directory)(r.operator.Directories(r.Context(), r.query.text("organization_id"), r.query.text("search"), r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(r.directory)(r.session.Directories(r.context(), r.query.text("organization_id"), r.query.text("search"), r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/directories", Scope: directory.Manage,
+		Method: http.MethodPost, Pattern: "/directories", Scope: management.Manage,
 		Body: append(required(directoryFields, "name"),
 			Field{Name: "organization_id", Type: String, Required: true, About: "The organization that it belongs to."},
-			Field{Name: "type", Type: String, Choices: directory.DirectoryTypes, About: "The first is the default."}),
+			Field{Name: "type", Type: String, Choices: management.DirectoryTypes, About: "The first is the default."}),
 		Status: http.StatusCreated, Answer: "directory", About: "Create a directory with its first token, whose secret is shown here and never again.",
-		serve: func(r *request) (answer, error) {
-			d, first, secret, err := r.operator.CreateDirectory(r.Context(), directory.NewDirectory{
+		serve: func(r *request) (response, error) {
+			d, first, secret, err := r.session.CreateDirectory(r.context(), management.NewDirectory{
 				OrganizationID: r.body.value("organization_id"), Name: r.body.value("name"), Type: r.body.value("type"),
 				Settings: r.body.members("settings"), Extensions: r.body.raw("extensions"),
 			})
 			if err != nil {
-				return answer{}, err
+				return response{}, err
 			}
 			body := r.whole(d)
 			body["token"] = shownOnce(token(first), "token", secret)
@@ -46,74 +47,74 @@ var directoryRoutes = []Route{
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/directories/{id}", Scope: directory.Read,
+		Method: http.MethodGet, Pattern: "/directories/{id}", Scope: management.Read,
 		Status: http.StatusOK, Answer: "directory", About: "Read a directory.",
-		serve: func(r *request) (answer, error) {
-			d, err := r.operator.Directory(r.Context(), r.path["id"])
+		serve: func(r *request) (response, error) {
+			d, err := r.session.Directory(r.context(), r.parameters["id"])
 			if err != nil {
-				return answer{}, err
+				return response{}, err
 			}
-			day, err := r.operator.LastDay(r.Context(), d.ID)
-			return one(func(day *directory.Day) any { return r.active(d, day) })(day, err)
+			day, err := r.session.LastDay(r.context(), d.ID)
+			return one(func(day *management.Day) any { return r.active(d, day) })(day, err)
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/directories/{id}/requests", Scope: directory.Read, Parameters: portion(directory.RequestKind),
+		Method: http.MethodGet, Pattern: "/directories/{id}/requests", Scope: management.Read, Parameters: pageParameters(management.RequestKind),
 		Status: http.StatusOK, Answer: "scim_request", List: true, About: "List the SCIM requests of the last week that were refused, or of which something was passed over.",
-		serve: func(r *request) (answer, error) {
-			return many(scimRequest)(r.operator.Requests(r.Context(), r.path["id"], r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(scimRequest)(r.session.Requests(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodPatch, Pattern: "/directories/{id}", Scope: directory.Manage, Body: directoryFields,
+		Method: http.MethodPatch, Pattern: "/directories/{id}", Scope: management.Manage, Body: directoryFields,
 		Status: http.StatusOK, Answer: "directory", About: "Change what is given of a directory. What changes how users look starts a job that shows all of them anew.",
-		serve: func(r *request) (answer, error) {
-			return one(r.whole)(r.operator.UpdateDirectory(r.Context(), r.path["id"], directory.DirectoryUpdate{
+		serve: func(r *request) (response, error) {
+			return one(r.whole)(r.session.UpdateDirectory(r.context(), r.parameters["id"], management.DirectoryUpdate{
 				Name: r.body.text("name"), Settings: r.body.members("settings"), Extensions: r.body.raw("extensions"),
 			}))
 		},
 	},
 	{
-		Method: http.MethodDelete, Pattern: "/directories/{id}", Scope: directory.Manage,
+		Method: http.MethodDelete, Pattern: "/directories/{id}", Scope: management.Manage,
 		Status: http.StatusAccepted, About: "Delete a directory with all that is in it. Its tokens stop working at once.",
-		serve: func(r *request) (answer, error) {
-			return accepted, r.operator.DeleteDirectory(r.Context(), r.path["id"])
+		serve: func(r *request) (response, error) {
+			return accepted, r.session.DeleteDirectory(r.context(), r.parameters["id"])
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/directories/{id}/pause", Scope: directory.Manage,
+		Method: http.MethodPost, Pattern: "/directories/{id}/pause", Scope: management.Manage,
 		Status: http.StatusOK, Answer: "directory", About: "Let no SCIM request in until the directory is resumed.",
-		serve: func(r *request) (answer, error) {
-			return one(r.whole)(r.operator.PauseDirectory(r.Context(), r.path["id"]))
+		serve: func(r *request) (response, error) {
+			return one(r.whole)(r.session.PauseDirectory(r.context(), r.parameters["id"]))
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/directories/{id}/resume", Scope: directory.Manage,
+		Method: http.MethodPost, Pattern: "/directories/{id}/resume", Scope: management.Manage,
 		Status: http.StatusOK, Answer: "directory", About: "Let SCIM requests in again.",
-		serve: func(r *request) (answer, error) {
-			return one(r.whole)(r.operator.ResumeDirectory(r.Context(), r.path["id"]))
+		serve: func(r *request) (response, error) {
+			return one(r.whole)(r.session.ResumeDirectory(r.context(), r.parameters["id"]))
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/directories/{id}/jobs", Scope: directory.Read, Parameters: portion(id.Job),
+		Method: http.MethodGet, Pattern: "/directories/{id}/jobs", Scope: management.Read, Parameters: pageParameters(id.Job),
 		Status: http.StatusOK, Answer: "job", List: true, About: "List the long work of a directory.",
-		serve: func(r *request) (answer, error) {
-			return many(job)(r.operator.Jobs(r.Context(), r.path["id"], r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(job)(r.session.Jobs(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/jobs/{id}", Scope: directory.Read,
+		Method: http.MethodGet, Pattern: "/jobs/{id}", Scope: management.Read,
 		Status: http.StatusOK, Answer: "job", About: "Read how far a piece of long work is.",
-		serve: func(r *request) (answer, error) {
-			return one(job)(r.operator.Job(r.Context(), r.path["id"]))
+		serve: func(r *request) (response, error) {
+			return one(job)(r.session.Job(r.context(), r.parameters["id"]))
 		},
 	},
 }
 
 // directory is the wire format of a directory (workos.md section 1.2), with
 // what a team needs to connect and manage it.
-func (r *request) directory(d directory.Directory) map[string]any {
-	settings, err := directory.ParseSettings(d.Settings)
+func (r *request) directory(d management.Directory) map[string]any {
+	settings, err := settings.Parse(d.Settings)
 	if err != nil {
 		panic(err) // it was accepted once
 	}
@@ -125,7 +126,7 @@ func (r *request) directory(d directory.Directory) map[string]any {
 		"type":            d.Type,
 		"state":           d.State,
 		"name":            d.Name,
-		"tenant_url":      r.URL.Scheme + "://" + r.Host + r.SCIMBase + d.ExternalKey,
+		"tenant_url":      r.http.URL.Scheme + "://" + r.http.Host + r.api.scimBase + d.ExternalKey,
 		"settings":        settings,
 		"created_at":      scim.Timestamp(d.Created),
 		"updated_at":      scim.Timestamp(d.Modified),
@@ -133,7 +134,7 @@ func (r *request) directory(d directory.Directory) map[string]any {
 }
 
 // whole is directory with what is too large for a list.
-func (r *request) whole(d directory.Directory) map[string]any {
+func (r *request) whole(d management.Directory) map[string]any {
 	body := r.directory(d)
 	body["extensions"] = json.RawMessage("[]")
 	if d.Extensions != "" {
@@ -144,7 +145,7 @@ func (r *request) whole(d directory.Directory) map[string]any {
 
 // active is whole with when the provider last called, and what came on that
 // day; null for nothing.
-func (r *request) active(d directory.Directory, day *directory.Day) map[string]any {
+func (r *request) active(d management.Directory, day *management.Day) map[string]any {
 	body := r.whole(d)
 	body["last_sync_at"], body["last_day"] = nil, nil
 	if day != nil {
@@ -155,7 +156,7 @@ func (r *request) active(d directory.Directory, day *directory.Day) map[string]a
 }
 
 // scimRequest is what an IT admin is told when Entra says "failed".
-func scimRequest(q directory.Request) map[string]any {
+func scimRequest(q management.Request) map[string]any {
 	tolerated := make([]any, len(q.Tolerated))
 	for i, t := range q.Tolerated {
 		tolerated[i] = map[string]any{"what": t.What, "count": t.Count, "path": nullable(t.Path)}
@@ -188,7 +189,7 @@ func position(n int) any {
 	return n
 }
 
-func job(j directory.Job) map[string]any {
+func job(j management.Job) map[string]any {
 	return map[string]any{
 		"object":       "job",
 		"id":           j.ID,

@@ -2,15 +2,17 @@ package api_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
+	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/session"
+	"dsync/internal/settings"
 	"dsync/internal/table"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,19 +73,19 @@ func TestDirectories(t *testing.T) {
 	if paused["state"] != "unlinked" || !cmp.Equal(paused, again) {
 		t.Errorf("%v, then %v", paused, again)
 	}
-	if s := scimStatus(w, t, key, secret); s != 403 {
+	if s := scimRefusal(w, t, key, secret); s != fault.Paused {
 		t.Errorf("a paused directory answers %d", s)
 	}
 	if w.must(t, 200, "POST", "/directories/"+id+"/resume", ""); state() != "validating" {
 		t.Errorf("a directory that nobody has asked yet is %v", state())
 	}
 	w.restart()
-	if s := scimStatus(w, t, key, secret); s != 0 || state() != "linked" {
+	if s := scimRefusal(w, t, key, secret); s != 0 || state() != "linked" {
 		t.Errorf("%d, %v", s, state())
 	}
 	w.must(t, 200, "POST", "/directories/"+id+"/pause", "")
 	w.clock.advance(6 * time.Second)
-	if s := scimStatus(w, t, key, secret); s != 403 {
+	if s := scimRefusal(w, t, key, secret); s != fault.Paused {
 		t.Errorf("a paused directory answers %d", s)
 	}
 	before := w.records(t)
@@ -95,27 +97,25 @@ func TestDirectories(t *testing.T) {
 	w.must(t, 200, "POST", "/directories/"+id+"/resume", "")
 	w.unchanged(t, before)
 	w.clock.advance(6 * time.Second)
-	if s := scimStatus(w, t, key, secret); s != 0 || state() != "linked" {
+	if s := scimRefusal(w, t, key, secret); s != 0 || state() != "linked" {
 		t.Errorf("%d, %v", s, state())
 	}
 
-	for _, kind := range directory.DirectoryTypes {
+	for _, kind := range management.DirectoryTypes {
 		if d := w.must(t, 201, "POST", "/directories", `{"name":"x","organization_id":"`+org+`","type":"`+kind+`"}`); d["type"] != kind {
 			t.Errorf("%v", d)
 		}
 	}
 }
 
-// scimStatus is the status of the refusal of a SCIM request, 0 for none.
-func scimStatus(w *world, t *testing.T, key, secret string) int {
+// scimRefusal is the kind of the refusal of a SCIM request, 0 for none.
+func scimRefusal(w *world, t *testing.T, key, secret string) fault.Kind {
 	t.Helper()
-	_, err := w.service.Authenticate(t.Context(), key, secret, "request-scim")
-	var e *scim.Error
-	if errors.As(err, &e) {
-		return e.Status
-	} else if err != nil {
-		t.Fatal(err)
+	_, _, err := w.functions.Authenticate(t.Context(), key, secret, "request-scim")
+	if kind := fault.KindOf(err); kind != fault.Internal {
+		return kind
 	}
+	t.Fatal(err)
 	return 0
 }
 
@@ -127,28 +127,28 @@ func TestSettings(t *testing.T) {
 		list, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
 		return len(list)
 	}
-	settings := func(body string) map[string]any {
+	change := func(body string) map[string]any {
 		return w.must(t, 200, "PATCH", "/directories/"+d.id, body)["settings"].(map[string]any)
 	}
 	// What does not change how users look starts no job.
-	if s := settings(`{"settings":{"lenient_patch":true,"nested_groups":"refuse"}}`); s["lenient_patch"] != true || s["nested_groups"] != "refuse" || jobs() != 0 {
+	if s := change(`{"settings":{"lenient_patch":true,"nested_groups":"refuse"}}`); s["lenient_patch"] != true || s["nested_groups"] != "refuse" || jobs() != 0 {
 		t.Errorf("%v, %d jobs", s, jobs())
 	}
 	// A mapping is brought into canonical form, and replaced as a whole.
-	s := settings(`{"settings":{"attribute_mapping":{"division":"` + strings.ToUpper(scim.EnterpriseURN) + `:DIVISION","mail":"EMAILS[TYPE EQ \"work\"].value"}}}`)
+	s := change(`{"settings":{"attribute_mapping":{"division":"` + strings.ToUpper(scim.EnterpriseURN) + `:DIVISION","mail":"EMAILS[TYPE EQ \"work\"].value"}}}`)
 	if !cmp.Equal(s["attribute_mapping"], map[string]any{"division": scim.EnterpriseURN + ":division", "mail": `emails[type eq "work"].value`}) || jobs() != 1 {
 		t.Errorf("%v, %d jobs", s, jobs())
 	}
 	if s["lenient_patch"] != true {
 		t.Error("a setting that was not mentioned changed")
 	}
-	if s := settings(`{"settings":{"attribute_mapping":{}}}`); !cmp.Equal(s["attribute_mapping"], map[string]any{}) || jobs() != 2 {
+	if s := change(`{"settings":{"attribute_mapping":{}}}`); !cmp.Equal(s["attribute_mapping"], map[string]any{}) || jobs() != 2 {
 		t.Errorf("%v", s)
 	}
 	// null is the default, of each setting.
 	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false}}`)
-	s = settings(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null}}`)
-	byDefault, _ := json.Marshal(directory.DefaultSettings())
+	s = change(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null}}`)
+	byDefault, _ := json.Marshal(settings.Default())
 	var want map[string]any
 	_ = json.Unmarshal(byDefault, &want)
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -170,7 +170,7 @@ func TestSettings(t *testing.T) {
 	// The tokens follow: what a session knows is what the directory says.
 	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`],"settings":{"attribute_mapping":{"tag":"`+custom+`:TAG"}}}`)
 	w.restart()
-	users := w.session(t, d).Type(directory.Users)
+	users := w.session(t, d).Type(session.Users)
 	if _, err := users.ParsePath(custom + ":tag"); err != nil {
 		t.Error(err)
 	}
@@ -279,7 +279,7 @@ func TestDeleteDirectory(t *testing.T) {
 		}
 	}
 	w.restart()
-	if s := scimStatus(w, t, d.key, d.secret); s != 401 {
+	if s := scimRefusal(w, t, d.key, d.secret); s != fault.Unauthorized {
 		t.Errorf("a token of a deleted directory: %d", s)
 	}
 	w.unchanged(t, before)
@@ -333,7 +333,7 @@ func TestDirectoryRace(t *testing.T) {
 	}
 	wait.Wait()
 	after := record()
-	s, err := directory.ParseSettings(after.Settings)
+	s, err := settings.Parse(after.Settings)
 	if err != nil || after.Name != "new" || !s.LenientPatch || s.EmailFallback || s.RawAttributes || after.Extensions == "" || after.Version != before+5 {
 		t.Errorf("%+v, %+v, %v", after, s, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
+	"dsync/internal/settings"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -41,8 +41,8 @@ func TestManual(t *testing.T) {
 		t.Errorf("routes (-), docs/api.md (+):\n%s", diff)
 	}
 
-	settings, byDefault := map[string]string{}, tree{}
-	encoded, err := json.Marshal(directory.DefaultSettings())
+	documented, byDefault := map[string]string{}, tree{}
+	encoded, err := json.Marshal(settings.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,17 +50,17 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, v := range byDefault {
-		if settings[name] = fmt.Sprintf("`%v`", v); name == "attribute_mapping" {
-			settings[name] = "the predefined attributes of WorkOS"
+		if documented[name] = fmt.Sprintf("`%v`", v); name == "attribute_mapping" {
+			documented[name] = "the predefined attributes of WorkOS"
 		} else if s, ok := v.(string); ok {
-			settings[name] = fmt.Sprintf("`%q`", s)
+			documented[name] = fmt.Sprintf("`%q`", s)
 		}
 	}
 	told = map[string]string{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z]+_[a-z_]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(manual, -1) {
 		told[m[1]] = m[2]
 	}
-	if diff := cmp.Diff(settings, told); diff != "" {
+	if diff := cmp.Diff(documented, told); diff != "" {
 		t.Errorf("settings (-), docs/api.md (+):\n%s", diff)
 	}
 
@@ -114,7 +114,7 @@ func TestManualCodes(t *testing.T) {
 		}
 	}
 	known := map[string]bool{}
-	for _, folder := range []string{".", "../directory"} {
+	for _, folder := range []string{".", "../management"} {
 		files, err := filepath.Glob(folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +127,7 @@ func TestManualCodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`(?:badRequest\(|conflict\(|message\(http\.\w+, )"([a-z_]+)"`).FindAllSubmatch(source, -1) {
+			for _, m := range regexp.MustCompile(`(?:badRequest\(|conflict\(|fault\.New\(fault\.\w+, )"([a-z_]+)"`).FindAllSubmatch(source, -1) {
 				known[string(m[1])] = true
 			}
 		}

@@ -2,78 +2,59 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
-	"dsync/internal/directory"
-	"dsync/internal/scim"
+	"dsync/internal/fault"
 )
 
-// failure is a refusal of the API itself: what the domain never hears of.
-type failure answer
-
-func (f *failure) Error() string { return http.StatusText(f.status) }
-
-// errNoPath: no route has that path.
-var errNoPath = &failure{status: http.StatusNotFound, body: map[string]any{"message": "Not Found"}}
-
-// errPace: the key is used too fast, or too many write the same at once
-// (workos.md section 3).
-var errPace = &failure{status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": "1"}, body: "Ratelimited"}
-
-func notAllowed(methods []string) *failure {
-	return &failure{status: http.StatusMethodNotAllowed, header: map[string]string{"Allow": strings.Join(methods, ", ")},
-		body: map[string]any{"message": "Method Not Allowed"}}
+func badRequest(code fault.Code, format string, args ...any) error {
+	return fault.New(fault.Invalid, code, format, args...)
 }
 
-func forbidden(scope string) *failure {
-	return &failure{status: http.StatusForbidden, body: map[string]any{"message": fmt.Sprintf("The API key does not have the scope %s.", scope)}}
+func validation(fields []fault.Field) error {
+	return &fault.Error{Kind: fault.Invalid, Fields: fields}
 }
 
-func badRequest(code, format string, args ...any) *failure {
-	return message(http.StatusBadRequest, code, format, args...)
-}
-
-func message(status int, code, format string, args ...any) *failure {
-	return &failure{status: status, body: map[string]any{"message": fmt.Sprintf(format, args...), "code": code}}
-}
-
-func validation(fields []directory.Field) *failure {
-	return &failure{status: http.StatusUnprocessableEntity, body: map[string]any{"message": "Validation failed", "errors": fields}}
-}
-
-// refusal is the answer to a request that failed (workos.md section 3). What
-// is no refusal is a failure of ours, of which the caller learns nothing.
-func refusal(err error, requestID string) answer {
-	var own *failure
-	var refused *directory.Refusal
-	var protocol *scim.Error
-	switch {
-	case errors.As(err, &own):
-		return answer(*own)
-	case errors.As(err, &refused):
-		return answer(*domain(refused))
-	case errors.As(err, &protocol) && protocol.Status == http.StatusTooManyRequests:
-		return answer(*errPace)
+// errorResponse is the response to a request that failed (workos.md section 3),
+// with headers that were set before. Of an internal failure the caller sees the
+// id of the request.
+func errorResponse(err error, header map[string]string, requestID string) response {
+	message := func(status int, text string) response {
+		return response{status: status, header: header, body: map[string]any{"message": text}}
 	}
-	return answer{status: http.StatusInternalServerError, body: map[string]any{"message": "Internal error", "request_id": requestID}}
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return response{status: http.StatusInternalServerError, body: map[string]any{"message": "Internal error", "request_id": requestID}}
+	}
+	switch e.Kind {
+	case fault.Unauthorized:
+		header = map[string]string{"WWW-Authenticate": `Bearer realm="dsync"`}
+		return message(http.StatusUnauthorized, "Unauthorized")
+	case fault.Forbidden:
+		return message(http.StatusForbidden, e.Detail)
+	case fault.NotAllowed:
+		return message(http.StatusMethodNotAllowed, "Method Not Allowed")
+	case fault.RateLimited, fault.Busy:
+		return response{status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": "1"}, body: "Ratelimited"}
+	case fault.NotFound:
+		if e.Entity == "" {
+			return message(http.StatusNotFound, "Not Found")
+		}
+		return response{status: http.StatusNotFound, body: map[string]any{
+			"message": e.Entity + " not found: '" + e.ID + "'.", "code": "entity_not_found", "entity_id": e.ID,
+		}}
+	case fault.Invalid:
+		if e.Fields != nil {
+			return response{status: http.StatusUnprocessableEntity, body: map[string]any{"message": "Validation failed", "errors": e.Fields}}
+		}
+	}
+	return response{status: statuses[e.Kind], body: map[string]any{"message": e.Detail, "code": string(e.Code)}}
 }
 
-func domain(r *directory.Refusal) *failure {
-	switch r.Reason {
-	case directory.Unauthorized:
-		return &failure{status: http.StatusUnauthorized, header: map[string]string{"WWW-Authenticate": `Bearer realm="dsync"`},
-			body: map[string]any{"message": "Unauthorized"}}
-	case directory.Conflict:
-		return message(http.StatusConflict, r.Code, "%s", r.Message)
-	case directory.Invalid:
-		return validation(r.Fields)
-	}
-	if r.Entity == "" {
-		return errNoPath
-	}
-	f := message(http.StatusNotFound, "entity_not_found", "%s not found: '%s'.", r.Entity, r.ID)
-	f.body.(map[string]any)["entity_id"] = r.ID
-	return f
+// statuses are the HTTP statuses of errors with a message and a code.
+var statuses = map[fault.Kind]int{
+	fault.Invalid:           http.StatusBadRequest,
+	fault.Conflict:          http.StatusConflict,
+	fault.TooLarge:          http.StatusRequestEntityTooLarge,
+	fault.UnsupportedFormat: http.StatusUnsupportedMediaType,
 }

@@ -8,19 +8,20 @@ import (
 	"strconv"
 	"strings"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
+	"dsync/internal/fault"
 	"dsync/internal/id"
+	"dsync/internal/management"
 )
 
 var eventRoutes = []Route{{
-	Method: http.MethodGet, Pattern: "/events", Scope: directory.Read,
+	Method: http.MethodGet, Pattern: "/events", Scope: management.Read,
 	Parameters: []Parameter{
 		{Name: "events", Kind: Texts, Choices: dsync.Names, About: "Events of these names; all, if none is given."},
 		{Name: "after", Kind: Text, About: "List what follows the event with this id, or the place of this cursor."},
 		{Name: "before", Kind: Text, About: "List what comes right before it."},
-		{Name: "limit", Kind: Number, Default: strconv.Itoa(directory.DefaultPortion), About: "How many events to list. A page may be shorter, even empty, and go on."},
+		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), About: "How many events to list. A page may be shorter, even empty, and go on."},
 		{Name: "order", Kind: Choice, Choices: orders, Default: "asc", About: "Oldest first (asc, the default here), or newest first (desc, normal)."},
 		{Name: "range_start", Kind: Time, About: "Events from then on. Not together with after: the pages of a range after the first have after and range_end."},
 		{Name: "range_end", Kind: Time, About: "Events up to then."},
@@ -33,7 +34,7 @@ var eventRoutes = []Route{{
 
 // listEvents answers WorkOS's errors for what is wrong with a query of the
 // log: 400 (workos.md section 2.7).
-func listEvents(r *request) (answer, error) {
+func listEvents(r *request) (response, error) {
 	q := eventlog.Query{
 		OrganizationID: r.query.text("organization_id"), DirectoryID: r.query.text("directory"), Names: r.query["events"],
 		After: r.query.text("after"), Before: r.query.text("before"), From: r.query.time("range_start"), To: r.query.time("range_end"),
@@ -41,22 +42,22 @@ func listEvents(r *request) (answer, error) {
 	}
 	for _, name := range q.Names {
 		if !slices.Contains(dsync.Names, name) {
-			return answer{}, badRequest("invalid_events_request", "There is no event %q. The events are %s.", name, strings.Join(dsync.Names, ", "))
+			return response{}, badRequest("invalid_events_request", "There is no event %q. The events are %s.", name, strings.Join(dsync.Names, ", "))
 		}
 	}
 	switch {
 	case !q.From.IsZero() && q.After != "":
-		return answer{}, badRequest("invalid_events_request", "range_start cannot come with after: the cursor says where to begin. range_end can.")
+		return response{}, badRequest("invalid_events_request", "range_start cannot come with after: the cursor says where to begin. range_end can.")
 	case !q.To.IsZero() && q.To.Before(q.From):
-		return answer{}, badRequest("invalid_events_request", "range_end is before range_start.")
+		return response{}, badRequest("invalid_events_request", "range_end is before range_start.")
 	case q.OrganizationID != "" && q.DirectoryID != "":
-		return answer{}, validation([]directory.Field{{Name: "organization_id", Code: "organization_id must not come with directory."}})
+		return response{}, validation([]fault.Field{{Name: "organization_id", Code: "organization_id must not come with directory."}})
 	}
-	found, err := r.Events.Read(r.Context(), q)
+	found, err := r.api.events.Read(r.context(), q)
 	if errors.Is(err, eventlog.ErrCursor) {
-		return answer{}, badRequest("invalid_cursor", "There is no such cursor: it is unknown, or older than the log.")
+		return response{}, badRequest("invalid_cursor", "There is no such cursor: it is unknown, or older than the log.")
 	} else if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return many(encoded)(directory.Found[json.RawMessage]{Items: found.Events, Before: found.Before, After: found.After}, nil)
+	return many(encoded)(management.Page[json.RawMessage]{Items: found.Events, Before: found.Before, After: found.After}, nil)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"dsync/internal/directory"
+	"dsync/internal/management"
 )
 
 // The OpenAPI 3.1 document is drawn from the routes, and from the schemas of
@@ -26,8 +26,8 @@ const DocumentPath = "/openapi.json"
 var documentRoutes = []Route{{
 	Method: http.MethodGet, Pattern: DocumentPath, Scope: Public,
 	Status: http.StatusOK, Answer: "openapi", About: "Read this document.",
-	serve: func(r *request) (answer, error) {
-		return answer{status: http.StatusOK, header: map[string]string{"Cache-Control": "public, max-age=3600"}, body: r.document()}, nil
+	serve: func(r *request) (response, error) {
+		return response{status: http.StatusOK, header: map[string]string{"Cache-Control": "public, max-age=3600"}, body: r.api.document()}, nil
 	},
 }}
 
@@ -151,7 +151,7 @@ func list(of tree) tree {
 		"type": "object", "required": []string{"object", "data", "list_metadata"},
 		"properties": tree{
 			"object": tree{"const": "list"},
-			"data":   tree{"type": "array", "items": of, "maxItems": directory.MaxPortion},
+			"data":   tree{"type": "array", "items": of, "maxItems": management.MaxLimit},
 			"list_metadata": tree{
 				"type": "object", "required": []string{"before", "after"},
 				"properties": tree{"before": cursor("The cursor of the page before."), "after": cursor("The cursor of the page that follows.")},
@@ -175,7 +175,7 @@ func (r refusing) name() string { return strings.ReplaceAll(http.StatusText(r.st
 var failing = []refusing{
 	{http.StatusBadRequest, "error", "", everywhere},
 	{http.StatusUnauthorized, "error", "WWW-Authenticate", func(r Route) bool { return r.Scope != Public }},
-	{http.StatusForbidden, "error", "", func(r Route) bool { return r.Scope == directory.Manage }},
+	{http.StatusForbidden, "error", "", func(r Route) bool { return r.Scope == management.Manage }},
 	{http.StatusNotFound, "not_found", "", func(r Route) bool {
 		return strings.Contains(r.Pattern, "{") || r.writes() || slices.ContainsFunc(r.Parameters, func(p Parameter) bool { return p.Name == inDirectory.Name })
 	}},
@@ -188,7 +188,7 @@ var failing = []refusing{
 }
 
 func everywhere(Route) bool   { return true }
-func (r Route) writes() bool  { return r.Scope == directory.Manage }
+func (r Route) writes() bool  { return r.Scope == management.Manage }
 func (r Route) hasBody() bool { return r.Method != http.MethodGet && r.Method != http.MethodDelete }
 
 // failures are the refusals as components.

@@ -10,8 +10,9 @@ import (
 	"testing"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
+	"dsync/internal/management"
+	"dsync/internal/settings"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -205,9 +206,9 @@ func TestEnumerations(t *testing.T) {
 		is   any
 		want []string
 	}{
-		"types":       {schema("directory", "properties", "type", "enum"), directory.DirectoryTypes},
-		"event types": {schema("event_directory", "properties", "type", "enum"), directory.DirectoryTypes},
-		"scopes":      {schema("api_key", "properties", "scope", "enum"), directory.Scopes},
+		"types":       {schema("directory", "properties", "type", "enum"), management.DirectoryTypes},
+		"event types": {schema("event_directory", "properties", "type", "enum"), management.DirectoryTypes},
+		"scopes":      {schema("api_key", "properties", "scope", "enum"), management.Scopes},
 	} {
 		if !slices.Equal(texts(c.is), c.want) {
 			t.Errorf("%s: %v, not %v", name, c.is, c.want)
@@ -228,7 +229,7 @@ func TestEnumerations(t *testing.T) {
 	}
 
 	// Settings: their names and defaults, and the same for what changes them.
-	b, err := json.Marshal(directory.DefaultSettings())
+	b, err := json.Marshal(settings.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

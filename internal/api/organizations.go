@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/id"
+	"dsync/internal/management"
 	"dsync/internal/scim"
 
 	"github.com/oklog/ulid/v2"
@@ -16,7 +16,7 @@ var organizationFields = []Field{
 	{Name: "external_id", Type: String, Nullable: true, About: "Your own id of the organization. No two have the same. null for none."},
 	{Name: "domain_data", Type: Array, About: "All domains of the organization.", Fields: []Field{
 		{Name: "domain", Type: String, Required: true, About: "Such as example.com."},
-		{Name: "state", Type: String, Choices: directory.DomainStates, About: "pending is the default."},
+		{Name: "state", Type: String, Choices: management.DomainStates, About: "pending is the default."},
 	}},
 	{Name: "metadata", Type: Strings, About: "Up to 50 keys with strings, which are merged into what is there. null takes a key away."},
 }
@@ -34,60 +34,60 @@ func required(fields []Field, names ...string) []Field {
 
 var organizationRoutes = []Route{
 	{
-		Method: http.MethodGet, Pattern: "/organizations", Scope: directory.Read,
-		Parameters: portion(id.Organization,
+		Method: http.MethodGet, Pattern: "/organizations", Scope: management.Read,
+		Parameters: pageParameters(id.Organization,
 			Parameter{Name: "domains", Kind: Texts, About: "Organizations that have one of these domains."},
 			Parameter{Name: "search", Kind: Text, About: "Organizations whose name holds this text, in any letter case."}),
 		Status: http.StatusOK, Answer: "organization", List: true, About: "List organizations.",
-		serve: func(r *request) (answer, error) {
-			return many(organization)(r.operator.Organizations(r.Context(), r.query["domains"], r.query.text("search"), r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(organization)(r.session.Organizations(r.context(), r.query["domains"], r.query.text("search"), r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/organizations", Scope: directory.Manage, Body: required(organizationFields, "name"),
+		Method: http.MethodPost, Pattern: "/organizations", Scope: management.Manage, Body: required(organizationFields, "name"),
 		Status: http.StatusCreated, Answer: "organization", About: "Create an organization.",
-		serve: func(r *request) (answer, error) {
-			o, err := r.operator.CreateOrganization(r.Context(), r.organizationUpdate())
+		serve: func(r *request) (response, error) {
+			o, err := r.session.CreateOrganization(r.context(), r.organizationUpdate())
 			return made(organization(o), err)
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/organizations/{id}", Scope: directory.Read,
+		Method: http.MethodGet, Pattern: "/organizations/{id}", Scope: management.Read,
 		Status: http.StatusOK, Answer: "organization", About: "Read an organization.",
-		serve: func(r *request) (answer, error) {
-			return one(organization)(r.operator.Organization(r.Context(), r.path["id"]))
+		serve: func(r *request) (response, error) {
+			return one(organization)(r.session.Organization(r.context(), r.parameters["id"]))
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/organizations/external_id/{external_id+}", Scope: directory.Read,
+		Method: http.MethodGet, Pattern: "/organizations/external_id/{external_id+}", Scope: management.Read,
 		Status: http.StatusOK, Answer: "organization", About: "Read an organization by your own id of it.",
-		serve: func(r *request) (answer, error) {
-			return one(organization)(r.operator.OrganizationByExternalID(r.Context(), r.path["external_id"]))
+		serve: func(r *request) (response, error) {
+			return one(organization)(r.session.OrganizationByExternalID(r.context(), r.parameters["external_id"]))
 		},
 	},
 	{
-		Method: http.MethodPut, Pattern: "/organizations/{id}", Scope: directory.Manage, Body: organizationFields,
+		Method: http.MethodPut, Pattern: "/organizations/{id}", Scope: management.Manage, Body: organizationFields,
 		Status: http.StatusOK, Answer: "organization", About: "Change what is given of an organization.",
-		serve: func(r *request) (answer, error) {
-			return one(organization)(r.operator.UpdateOrganization(r.Context(), r.path["id"], r.organizationUpdate()))
+		serve: func(r *request) (response, error) {
+			return one(organization)(r.session.UpdateOrganization(r.context(), r.parameters["id"], r.organizationUpdate()))
 		},
 	},
 	{
-		Method: http.MethodDelete, Pattern: "/organizations/{id}", Scope: directory.Manage,
+		Method: http.MethodDelete, Pattern: "/organizations/{id}", Scope: management.Manage,
 		Status: http.StatusAccepted, About: "Delete an organization that has no directories.",
-		serve: func(r *request) (answer, error) {
-			return accepted, r.operator.DeleteOrganization(r.Context(), r.path["id"])
+		serve: func(r *request) (response, error) {
+			return accepted, r.session.DeleteOrganization(r.context(), r.parameters["id"])
 		},
 	},
 }
 
 // organizationUpdate is what the body says of an organization.
-func (r *request) organizationUpdate() directory.OrganizationUpdate {
-	u := directory.OrganizationUpdate{Name: r.body.text("name"), ExternalID: r.body.text("external_id"), Metadata: r.body.strings("metadata")}
+func (r *request) organizationUpdate() management.OrganizationUpdate {
+	u := management.OrganizationUpdate{Name: r.body.text("name"), ExternalID: r.body.text("external_id"), Metadata: r.body.strings("metadata")}
 	if _, given := r.body["domain_data"]; given {
-		list := []directory.NewDomain{}
+		list := []management.NewDomain{}
 		for _, d := range r.body.objects("domain_data") {
-			list = append(list, directory.NewDomain{Domain: d.value("domain"), State: d.value("state")})
+			list = append(list, management.NewDomain{Domain: d.value("domain"), State: d.value("state")})
 		}
 		u.Domains = &list
 	}
@@ -95,7 +95,7 @@ func (r *request) organizationUpdate() directory.OrganizationUpdate {
 }
 
 // organization is the wire format of an organization (workos.md section 1.6).
-func organization(o directory.Organization) map[string]any {
+func organization(o management.Organization) map[string]any {
 	domains := make([]any, len(o.Domains))
 	for i, d := range o.Domains {
 		since := scim.Timestamp(createdAt(d.ID))

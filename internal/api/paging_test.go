@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/internal/directory"
+	"dsync/internal/session"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -187,7 +187,7 @@ func TestPagesOfALargeDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.directory(t, w.organization(t, "Acme"), "Entra")
-	w.copies(t, d, d.create(t, directory.Users, `{"userName":"ada","active":true,"title":"`+strings.Repeat("x", 1700)+`"}`), many)
+	w.copies(t, d, d.create(t, session.Users, `{"userName":"ada","active":true,"title":"`+strings.Repeat("x", 1700)+`"}`), many)
 	all, err := table.New(w.db, w.table).IDs(t.Context(), table.User, d.id, "", 0)
 	if err != nil || len(all) != many+1 {
 		t.Fatalf("%d users, %v", len(all), err)

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 	"dsync/internal/id"
+	"dsync/internal/management"
 )
 
 // Kind is what a parameter of the query holds.
@@ -19,7 +20,7 @@ type Kind string
 const (
 	Text   Kind = "text"
 	ID     Kind = "id"     // of the kind Of
-	Number Kind = "number" // from 1 to MaxPortion
+	Number Kind = "number" // from 1 to MaxLimit
 	Choice Kind = "choice" // one of Choices
 	Texts  Kind = "texts"  // a comma list, or repeated, with or without [] behind the name
 	Time   Kind = "time"   // RFC 3339, or a date, which is its first moment in UTC
@@ -38,12 +39,12 @@ type Parameter struct {
 
 const maxText = 1_024 // bytes of a parameter; names and ids are shorter
 
-// portion is the parameters of a list of objects.
-func portion(kind id.Kind, more ...Parameter) []Parameter {
+// pageParameters are the parameters of a list of objects.
+func pageParameters(kind id.Kind, more ...Parameter) []Parameter {
 	return append([]Parameter{
 		{Name: "after", Kind: ID, Of: kind, About: "List what follows the object with this id. Not together with before."},
 		{Name: "before", Kind: ID, Of: kind, About: "List what comes right before the object with this id."},
-		{Name: "limit", Kind: Number, Default: strconv.Itoa(directory.DefaultPortion), About: "How many objects to list. A page may be shorter, even empty, and go on."},
+		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), About: "How many objects to list. A page may be shorter, even empty, and go on."},
 		{Name: "order", Kind: Choice, Choices: orders, Default: "desc", About: "By time of creation: oldest first (asc) or newest first (desc, normal)."},
 	}, more...)
 }
@@ -70,8 +71,8 @@ func (q query) time(name string) time.Time {
 	return t
 }
 
-func (q query) portion() directory.Portion {
-	return directory.Portion{After: q.text("after"), Before: q.text("before"), Limit: q.number("limit"), Oldest: q.text("order") == "asc"}
+func (q query) page() management.PageRequest {
+	return management.PageRequest{After: q.text("after"), Before: q.text("before"), Limit: q.number("limit"), Oldest: q.text("order") == "asc"}
 }
 
 // parseQuery reads the query string. A parameter that the route does not have
@@ -82,7 +83,7 @@ func (r Route) parseQuery(raw string) (query, error) {
 		return nil, badRequest("invalid_query", "The query string is not URL-encoded.")
 	}
 	q := query{}
-	var wrong []directory.Field
+	var wrong []fault.Field
 	for _, p := range r.Parameters {
 		values := given[p.Name]
 		delete(given, p.Name)
@@ -93,7 +94,7 @@ func (r Route) parseQuery(raw string) (query, error) {
 		}
 		values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 		if must := p.check(values); must != "" {
-			wrong = append(wrong, directory.Field{Name: p.Name, Code: p.Name + " must be " + must + "."})
+			wrong = append(wrong, fault.Field{Name: p.Name, Code: p.Name + " must be " + must + "."})
 		}
 		if len(values) == 0 && p.Default != "" {
 			values = []string{p.Default}
@@ -101,13 +102,13 @@ func (r Route) parseQuery(raw string) (query, error) {
 		q[p.Name] = values
 	}
 	for name := range given {
-		wrong = append(wrong, directory.Field{Name: name, Code: fmt.Sprintf("%s must not be given: %s %s has no such parameter.", name, r.Method, r.Pattern)})
+		wrong = append(wrong, fault.Field{Name: name, Code: fmt.Sprintf("%s must not be given: %s %s has no such parameter.", name, r.Method, r.Pattern)})
 	}
 	if q.text("after") != "" && q.text("before") != "" {
-		wrong = append(wrong, directory.Field{Name: "before", Code: "before must not come with after."})
+		wrong = append(wrong, fault.Field{Name: "before", Code: "before must not come with after."})
 	}
 	if len(wrong) > 0 {
-		slices.SortFunc(wrong, func(a, b directory.Field) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(wrong, func(a, b fault.Field) int { return strings.Compare(a.Name, b.Name) })
 		return nil, validation(wrong)
 	}
 	return q, nil
@@ -129,8 +130,8 @@ func (p Parameter) check(values []string) string {
 				return "an id such as " + p.Of.Of(exampleULID)
 			}
 		case Number:
-			if n, err := strconv.Atoi(v); err != nil || n < 1 || n > directory.MaxPortion || v != strconv.Itoa(n) {
-				return fmt.Sprintf("a number from 1 to %d", directory.MaxPortion)
+			if n, err := strconv.Atoi(v); err != nil || n < 1 || n > management.MaxLimit || v != strconv.Itoa(n) {
+				return fmt.Sprintf("a number from 1 to %d", management.MaxLimit)
 			}
 		case Choice:
 			if !slices.Contains(p.Choices, v) {

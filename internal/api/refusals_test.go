@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/id"
+	"dsync/internal/management"
 )
 
 const nobody = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -99,12 +99,12 @@ func TestScopes(t *testing.T) {
 	before := w.records(t)
 	for _, r := range routes() {
 		s := w.call(t, w.read, r.Method, path(r.Pattern), body(r.Body, "", ""))
-		if may := r.Scope == directory.Read; may == (s.status == 403) {
+		if may := r.Scope == management.Read; may == (s.status == 403) {
 			t.Errorf("%s %s: %d %s", r.Method, r.Pattern, s.status, s.body)
 		} else if !may && s.body != `{"message":"The API key does not have the scope manage."}`+"\n" {
 			t.Errorf("%s", s.body)
 		}
-		if r.Method != http.MethodGet && r.Scope != directory.Manage {
+		if r.Method != http.MethodGet && r.Scope != management.Manage {
 			t.Errorf("%s %s changes something, and a key that reads may do it", r.Method, r.Pattern)
 		}
 	}

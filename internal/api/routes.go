@@ -18,7 +18,7 @@ type Route struct {
 	Answer     string // the object that is answered; "" for none
 	List       bool   // a list of such objects
 	About      string
-	serve      func(*request) (answer, error)
+	serve      func(*request) (response, error)
 }
 
 // Public is the scope of what is answered to whoever asks.
@@ -27,29 +27,44 @@ const Public = "public"
 // Routes are all routes.
 func Routes() []Route { return slices.Clone(routes) }
 
-var routes = slices.Concat(organizationRoutes, directoryRoutes, tokenRoutes, consumerRoutes, eventRoutes, keyRoutes, documentRoutes)
+var routes = slices.Concat(organizationRoutes, directoryRoutes, tokenRoutes, userRoutes, eventRoutes, keyRoutes, documentRoutes)
 
-// byPattern are the routes of a path by method.
-var byPattern = func() map[string]map[string]Route {
-	all := map[string]map[string]Route{}
+// path is a pattern with its routes by method.
+type path struct {
+	pattern string
+	methods map[string]Route
+}
+
+// paths are all paths by their first segment. (http.ServeMux would serve HEAD
+// where a GET is, and redirect external ids with "//" or ".." in them.)
+var paths = func() map[string][]path {
+	all := map[string][]path{}
 	for _, r := range routes {
-		if all[r.Pattern] == nil {
-			all[r.Pattern] = map[string]Route{}
+		first := firstSegment(r.Pattern)
+		i := slices.IndexFunc(all[first], func(p path) bool { return p.pattern == r.Pattern })
+		if i < 0 {
+			i = len(all[first])
+			all[first] = append(all[first], path{r.Pattern, map[string]Route{}})
 		}
-		all[r.Pattern][r.Method] = r
+		all[first][i].methods[r.Method] = r
 	}
 	return all
 }()
 
-// find is the pattern of a path, its routes by method, and what stands for the
-// parameters of the pattern; nil if there are none.
-func find(path string) (pattern string, methods map[string]Route, parameters map[string]string) {
-	for pattern, methods := range byPattern {
-		if parameters, ok := match(pattern, path); ok {
-			return pattern, methods, parameters
+func firstSegment(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}
+
+// find finds the routes of the path of a request, and the values of the
+// parameters of the pattern. It returns no methods if there are none.
+func find(requestPath string) (path, map[string]string) {
+	for _, p := range paths[firstSegment(requestPath)] {
+		if parameters, ok := match(p.pattern, requestPath); ok {
+			return p, parameters
 		}
 	}
-	return "", nil, nil
+	return path{}, nil
 }
 
 // match takes a path apart as the pattern says. A slash may trail.

@@ -5,39 +5,39 @@ import (
 	"net/http"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/id"
+	"dsync/internal/management"
 	"dsync/internal/scim"
 )
 
 var tokenRoutes = []Route{
 	{
-		Method: http.MethodGet, Pattern: "/directories/{id}/tokens", Scope: directory.Read, Parameters: portion(id.Token),
+		Method: http.MethodGet, Pattern: "/directories/{id}/tokens", Scope: management.Read, Parameters: pageParameters(id.Token),
 		Status: http.StatusOK, Answer: "directory_token", List: true, About: "List the tokens of a directory; those that were revoked or have expired, for a week.",
-		serve: func(r *request) (answer, error) {
-			return many(token)(r.operator.Tokens(r.Context(), r.path["id"], r.query.portion()))
+		serve: func(r *request) (response, error) {
+			return many(token)(r.session.Tokens(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
-		Method: http.MethodPost, Pattern: "/directories/{id}/tokens", Scope: directory.Manage,
+		Method: http.MethodPost, Pattern: "/directories/{id}/tokens", Scope: management.Manage,
 		Body:   []Field{{Name: "expires_at", Type: Instant, Nullable: true, About: "When it stops working; null for never."}},
 		Status: http.StatusCreated, Answer: "directory_token", About: "Create a token, whose secret is shown here and never again. Two may be active, so that one can replace the other.",
-		serve: func(r *request) (answer, error) {
-			t, secret, err := r.operator.CreateToken(r.Context(), r.path["id"], r.body.time("expires_at"))
+		serve: func(r *request) (response, error) {
+			t, secret, err := r.session.CreateToken(r.context(), r.parameters["id"], r.body.time("expires_at"))
 			return made(shownOnce(token(t), "token", secret), err)
 		},
 	},
 	{
-		Method: http.MethodDelete, Pattern: "/directories/{id}/tokens/{token_id}", Scope: directory.Manage,
+		Method: http.MethodDelete, Pattern: "/directories/{id}/tokens/{token_id}", Scope: management.Manage,
 		Status: http.StatusNoContent, About: "Revoke a token. It stops working within 10 seconds.",
-		serve: func(r *request) (answer, error) {
-			return done, r.operator.RevokeToken(r.Context(), r.path["id"], r.path["token_id"])
+		serve: func(r *request) (response, error) {
+			return done, r.session.RevokeToken(r.context(), r.parameters["id"], r.parameters["token_id"])
 		},
 	},
 }
 
 // token is the wire format of a token (workos.md section 1.7), with its life.
-func token(t directory.Token) map[string]any {
+func token(t management.Token) map[string]any {
 	return map[string]any{
 		"object":          "directory_token",
 		"id":              t.ID,

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/table"
 )
@@ -40,11 +41,11 @@ func TestTokens(t *testing.T) {
 	w.unchanged(t, before)
 	secret := text(second, "token")
 	for _, s := range []string{d.secret, secret} {
-		if status := scimStatus(w, t, d.key, s); status != 0 {
+		if status := scimRefusal(w, t, d.key, s); status != 0 {
 			t.Errorf("%d", status)
 		}
 	}
-	if status := scimStatus(w, t, other.key, secret); status != 401 {
+	if status := scimRefusal(w, t, other.key, secret); status != fault.Unauthorized {
 		t.Errorf("a token opens another directory: %d", status)
 	}
 
@@ -68,10 +69,10 @@ func TestTokens(t *testing.T) {
 	}
 	w.unchanged(t, before)
 	w.clock.advance(10 * time.Second)
-	if status := scimStatus(w, t, d.key, d.secret); status != 401 {
+	if status := scimRefusal(w, t, d.key, d.secret); status != fault.Unauthorized {
 		t.Errorf("10 seconds after: %d", status)
 	}
-	if status := scimStatus(w, t, d.key, secret); status != 0 {
+	if status := scimRefusal(w, t, d.key, secret); status != 0 {
 		t.Errorf("the other one: %d", status)
 	}
 
@@ -79,7 +80,7 @@ func TestTokens(t *testing.T) {
 	third := w.must(t, 201, "POST", path, `{"expires_at":null}`)
 	w.must(t, 409, "POST", path, "")
 	w.clock.advance(time.Hour)
-	if status := scimStatus(w, t, d.key, secret); status != 401 {
+	if status := scimRefusal(w, t, d.key, secret); status != fault.Unauthorized {
 		t.Errorf("expired: %d", status)
 	}
 	fourth := w.must(t, 201, "POST", path, "")

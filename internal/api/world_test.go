@@ -18,11 +18,12 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
+	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -37,7 +38,8 @@ const host = "dsync.example"
 
 // world is the API on a table of its own, as API Gateway calls it.
 type world struct {
-	service      *directory.Service
+	options      api.Options
+	functions    *session.Authenticator // of SCIM
 	handler      gateway.Handler
 	manage, read string // keys
 	clock        *clock
@@ -72,10 +74,8 @@ func open(t testing.TB) *world {
 	t.Helper()
 	w := &world{clock: &clock{}, events: &journal{}, log: &bytes.Buffer{}}
 	w.db, w.table = dsynctest.Table(t)
-	log := slog.New(slog.NewJSONHandler(w.log, nil))
-	w.service = directory.New(table.New(w.db, w.table), w.clock.now, rand.Reader, log)
 	w.restart()
-	w.manage, w.read = w.key(t, directory.Manage), w.key(t, directory.Read)
+	w.manage, w.read = w.key(t, management.Manage), w.key(t, management.Read)
 	for _, key := range []string{w.manage, w.read} {
 		w.call(t, key, "GET", "/directories", "") // notes the day
 	}
@@ -85,15 +85,21 @@ func open(t testing.TB) *world {
 // restart begins with a new process: with what the table says, and no more.
 func (w *world) restart() {
 	log := slog.New(slog.NewJSONHandler(w.log, nil))
-	w.service = directory.New(table.New(w.db, w.table), w.clock.now, rand.Reader, log)
-	w.handler = gateway.NewHandler(api.New(api.Options{
-		Directories: w.service, Events: w.events, SCIMBase: "/scim/v2.0/", Now: w.clock.now, Log: log,
-	}))
+	w.options = api.Options{
+		Table: table.New(w.db, w.table), Events: w.events, Now: w.clock.now, Entropy: rand.Reader, Log: log, SCIMBase: "/scim/v2.0/",
+	}
+	w.handler = gateway.NewHandler(api.New(w.options))
+	w.functions = session.NewAuthenticator(w.options.Table, w.clock.now, rand.Reader)
+}
+
+// management is a session of the team.
+func (w *world) management() *management.Session {
+	return management.Bootstrap(w.options.Table, w.clock.now, rand.Reader)
 }
 
 func (w *world) key(t testing.TB, scope string) string {
 	t.Helper()
-	_, value, err := w.service.CreateAPIKey(t.Context(), directory.NewAPIKey{Name: "test", Scope: scope})
+	_, value, err := w.management().CreateAPIKey(t.Context(), management.NewAPIKey{Name: "test", Scope: scope})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +189,7 @@ func (w *world) organization(t testing.TB, name string) string {
 // connection is a directory with the session of its first token.
 type connection struct {
 	id, organization, key, secret string
-	session                       *directory.Session
+	session                       *session.Session
 }
 
 // directory creates a directory that Entra has connected to.
@@ -195,16 +201,16 @@ func (w *world) directory(t testing.TB, organization, name string) connection {
 	return c
 }
 
-func (w *world) session(t testing.TB, c connection) *directory.Session {
+func (w *world) session(t testing.TB, c connection) *session.Session {
 	t.Helper()
-	s, err := w.service.Authenticate(t.Context(), c.key, c.secret, "request-scim")
+	s, _, err := w.functions.Authenticate(t.Context(), c.key, c.secret, "request-scim")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (c connection) create(t testing.TB, kind directory.Type, body string) string {
+func (c connection) create(t testing.TB, kind session.Type, body string) string {
 	t.Helper()
 	object, err := scim.DecodeObject([]byte(body))
 	if err != nil {
@@ -224,7 +230,7 @@ func (c connection) create(t testing.TB, kind directory.Type, body string) strin
 
 func (c connection) user(t testing.TB, name string) string {
 	t.Helper()
-	return c.create(t, directory.Users, fmt.Sprintf(`{"userName":%q,"externalId":"x-%s","active":true,"name":{"givenName":"Ada","familyName":"Lovelace"},"emails":[{"type":"work","primary":true,"value":"%s@work.example"}]}`, name, name, name))
+	return c.create(t, session.Users, fmt.Sprintf(`{"userName":%q,"externalId":"x-%s","active":true,"name":{"givenName":"Ada","familyName":"Lovelace"},"emails":[{"type":"work","primary":true,"value":"%s@work.example"}]}`, name, name, name))
 }
 
 func (c connection) group(t testing.TB, name string, members ...string) string {
@@ -234,23 +240,23 @@ func (c connection) group(t testing.TB, name string, members ...string) string {
 		list = append(list, map[string]any{"value": m})
 	}
 	b, _ := json.Marshal(map[string]any{"displayName": name, "externalId": "x-" + name, "members": list})
-	return c.create(t, directory.Groups, string(b))
+	return c.create(t, session.Groups, string(b))
 }
 
-func (c connection) patch(t testing.TB, kind directory.Type, id, operation string) {
+func (c connection) patch(t testing.TB, kind session.Type, id, operation string) {
 	t.Helper()
 	operations, err := scim.ParsePatch([]byte(`{"schemas":["` + scim.PatchOpURN + `"],"Operations":[` + operation + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.session.Patch(t.Context(), c.session.Type(kind), id, operations, ""); err != nil {
+	if _, err := c.session.Patch(t.Context(), c.session.Type(kind), id, operations, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c connection) delete(t testing.TB, kind directory.Type, id string) {
+func (c connection) delete(t testing.TB, kind session.Type, id string) {
 	t.Helper()
-	if err := c.session.Delete(t.Context(), kind, id, ""); err != nil {
+	if err := c.session.Delete(t.Context(), kind, id, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 }

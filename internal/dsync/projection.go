@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"dsync/internal/fault"
 	"dsync/internal/scim"
 )
 
@@ -83,7 +84,7 @@ func (p Projection) Excludes(doc map[string]any) bool {
 }
 
 // CanonicalPath returns a path of a mapping in canonical form. It fails with a
-// *scim.Error if the schemas of users do not have the path, or if its filter is
+// *fault.Error if the schemas of users do not have the path, or if its filter is
 // more than one comparison with eq.
 func CanonicalPath(users *scim.ResourceType, path string) (string, error) {
 	t, err := users.ParsePath(path)
@@ -92,7 +93,7 @@ func CanonicalPath(users *scim.ResourceType, path string) (string, error) {
 	}
 	canonical := t.String()
 	if _, ok := parsePath(canonical); !ok || t.Attribute == nil {
-		return "", scim.Errorf(400, scim.InvalidPath, "%s: a mapping names an attribute, a sub-attribute, or elements by one eq, such as emails[type eq \"work\"].value", path)
+		return "", fault.New(fault.Invalid, scim.InvalidPath, "%s: a mapping names an attribute, a sub-attribute, or elements by one eq, such as emails[type eq \"work\"].value", path)
 	}
 	return canonical, nil
 }

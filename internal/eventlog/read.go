@@ -135,7 +135,7 @@ func (l *Log) scan(ctx context.Context, q Query, lo, hi string, newest bool) (fo
 	if err != nil {
 		return nil, "", false, err
 	}
-	s := scanner{Log: l, q: q, lo: lo, hi: hi, newest: newest}
+	s := scanner{table: l.table, q: q, lo: lo, hi: hi, newest: newest}
 	entries, last, more, err := s.run(ctx, buckets)
 	if err != nil {
 		return nil, "", false, err
@@ -163,7 +163,7 @@ func (l *Log) scanDirectory(ctx context.Context, q Query, lo, hi string, newest 
 
 // scanner reads the log of all directories, bucket by bucket.
 type scanner struct {
-	*Log
+	table  *table.Table
 	q      Query
 	lo, hi string
 	newest bool

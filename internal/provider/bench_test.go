@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/gateway"
 	"dsync/internal/provider"
 	"dsync/internal/table"
@@ -37,8 +35,7 @@ type rig struct {
 
 func newRig(b *testing.B) rig {
 	v, now, log := open(b).still(b), time.Now(), slog.New(slog.NewJSONHandler(io.Discard, nil))
-	v.service = directory.New(table.New(v.api, v.table), func() time.Time { return now }, rand.Reader, log)
-	v = v.serving(provider.Options{Log: log})
+	v = v.serving(provider.Options{Log: log, Now: func() time.Time { return now }})
 	return rig{v, b}
 }
 
@@ -248,17 +245,14 @@ func BenchmarkMembers(b *testing.B) {
 	for i := range paths {
 		ids[i] = lastSegment(paths[i])
 	}
-	session, err := r.service.Authenticate(b.Context(), r.key, r.secret, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	directoryID := r.directoryID(b)
 	sizes := []int{1_000, 100_000}
 	groups := make([]string, len(sizes))
 	for g, size := range sizes {
 		groups[g] = r.newGroup(b, fmt.Sprint("group of ", size))
 		members := make([]table.Membership, size)
 		for i := range members {
-			members[i] = table.Membership{DirectoryID: session.DirectoryID(), GroupID: lastSegment(groups[g]),
+			members[i] = table.Membership{DirectoryID: directoryID, GroupID: lastSegment(groups[g]),
 				UserID: fmt.Sprintf("directory_user_01%024d", i), At: time.Now()}
 		}
 		if err := table.New(r.api, r.table).PutMemberships(b.Context(), members); err != nil {

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -10,26 +9,30 @@ import (
 	"strconv"
 	"strings"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 	"dsync/internal/gateway"
+	"dsync/internal/redact"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 )
+
+const bulkPath = "/Bulk"
 
 // bulk does several operations in one request (RFC 7644 section 3.7), one
 // after the other. Each is answered for itself. An operation that refers to
 // one that comes later waits for it; operations that wait for each other fail
 // with 409, as the RFC allows.
-func bulk(r *request) (answer, error) {
+func bulk(r *request) (response, error) {
 	body, err := r.body()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	operations, failOnErrors, err := scim.ParseBulk(body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	run := bulkRun{request: r, routes: maps.Clone(resources{directory.Users}.routes()), ids: map[string]string{}}
-	maps.Copy(run.routes, resources{directory.Groups}.routes())
+	run := bulkRun{request: r, routes: resourceRoutes(session.Users), ids: map[string]string{}}
+	maps.Copy(run.routes, resourceRoutes(session.Groups))
 	results := make([]map[string]any, len(operations))
 	failures := 0
 	for waiting := indices(operations); len(waiting) > 0; {
@@ -68,20 +71,20 @@ func indices(operations []scim.BulkOperation) []int {
 }
 
 // done answers with the results there are, in the order of the request.
-func done(results []map[string]any) answer {
+func done(results []map[string]any) response {
 	var list []map[string]any
 	for _, result := range results {
 		if result != nil {
 			list = append(list, result)
 		}
 	}
-	return answer{status: http.StatusOK, body: scim.BulkResponse(list)}
+	return response{status: http.StatusOK, body: scim.BulkResponse(list)}
 }
 
 type bulkRun struct {
-	*request
-	routes routes
-	ids    map[string]string // bulkId → id of what was created
+	request *request
+	routes  routes
+	ids     map[string]string // bulkId → id of what was created
 }
 
 // mustWait reports whether the operation refers to one that is to come.
@@ -94,31 +97,34 @@ func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
 	return false
 }
 
-// do does one operation, and notes what became of it if that is to be noted.
+// do does one operation, and keeps its outcome if that is to be recorded.
 func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed bool) {
-	start := b.Now()
+	p, ctx := b.request.provider, b.request.context()
+	start := p.now()
 	o = o.Resolve(b.ids)
-	route, a, err := b.serve(o)
-	var refusal *scim.Error
-	if err != nil && !errors.As(err, &refusal) {
-		b.Log.LogAttrs(b.Context(), slog.LevelError, "bulk operation",
-			slog.String("request_id", gateway.RequestID(b.Context())), slog.String("error", directory.Discreet(err)))
-		refusal = scim.Errorf(http.StatusInternalServerError, "", "internal error")
+	route, answer, err := b.serve(o)
+	var refusal *fault.Error
+	if err != nil {
+		var internal bool
+		refusal, internal = faultOf(err, "internal error")
+		if internal {
+			p.log.LogAttrs(ctx, slog.LevelError, "bulk operation",
+				slog.String("request_id", gateway.RequestID(ctx)), slog.String("error", redact.Error(err)))
+		}
+		answer = errorResponse(refusal, nil)
 	}
-	if refusal != nil {
-		a.status = refusal.Status
-	}
-	b.noteOperation(directory.Answer{
-		Method: o.Method, Route: route, Status: a.status, Refusal: refusal, Bulk: i + 1, Took: b.Now().Sub(start),
+	b.request.exchange.addOperation(outcome{
+		method: o.Method, route: route, status: answer.status, refusal: refusal, bulk: i + 1, took: p.now().Sub(start),
 	})
+	result = b.outline(o, answer.status)
 	if refusal != nil {
-		return b.refusal(o, refusal), true
+		result["response"] = answer.body
+		return result, true
 	}
-	result = b.outline(o, a.status)
-	if location := a.header["Location"]; location != "" {
+	if location := answer.header["Location"]; location != "" {
 		result["location"] = location
 	}
-	if tag := a.header["ETag"]; tag != "" {
+	if tag := answer.header["ETag"]; tag != "" {
 		result["version"] = tag
 	}
 	if location, ok := result["location"].(string); ok && o.BulkID != "" {
@@ -128,28 +134,29 @@ func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed
 }
 
 // serve serves an operation with the endpoint that would serve it alone.
-func (b *bulkRun) serve(o scim.BulkOperation) (route string, a answer, err error) {
-	route, methods, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
-	serve := methods[o.Method]
+func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, err error) {
+	route, byMethod, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
+	serve := byMethod[o.Method]
 	if serve == nil {
-		return "", a, scim.Errorf(http.StatusMethodNotAllowed, "", "%s is not allowed here", o.Method)
+		return "", response{}, fault.New(fault.NotAllowed, "", "%s is not allowed here", o.Method)
 	}
 	if b.mustWait(o) {
-		return route, a, scim.Errorf(http.StatusConflict, "", "a bulkId that it refers to stands for no resource")
+		return route, response{}, fault.New(fault.Conflict, "", "a bulkId that it refers to stands for no resource")
 	}
 	inner := *b.request
 	inner.id = id
-	inner.Request = b.Clone(b.Context())
-	inner.Method, inner.Header = o.Method, http.Header{}
+	inner.http = b.request.http.Clone(b.request.context())
+	inner.http.Method, inner.http.Header = o.Method, http.Header{}
 	if o.Version != "" {
-		inner.Header.Set("If-Match", o.Version)
+		inner.http.Header.Set("If-Match", o.Version)
 	}
-	inner.URL.RawQuery = ""
-	if inner.Body = http.NoBody; o.Data != nil {
-		inner.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
+	inner.http.URL.RawQuery = ""
+	inner.http.Body = http.NoBody
+	if o.Data != nil {
+		inner.http.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
 	}
-	a, err = serve(&inner)
-	return route, a, err
+	answer, err = serve(&inner)
+	return route, answer, err
 }
 
 // outline is a result without its details. All but a POST know the location of
@@ -157,16 +164,10 @@ func (b *bulkRun) serve(o scim.BulkOperation) (route string, a answer, err error
 func (b *bulkRun) outline(o scim.BulkOperation, status int) map[string]any {
 	result := map[string]any{"method": o.Method, "status": strconv.Itoa(status)}
 	if o.Method != http.MethodPost {
-		result["location"] = b.base + "/" + strings.Trim(o.Path, "/")
+		result["location"] = b.request.baseURL + "/" + strings.Trim(o.Path, "/")
 	}
 	if o.BulkID != "" {
 		result["bulkId"] = o.BulkID
 	}
-	return result
-}
-
-func (b *bulkRun) refusal(o scim.BulkOperation, e *scim.Error) map[string]any {
-	result := b.outline(o, e.Status)
-	result["response"] = e.Body()
 	return result
 }

@@ -1,42 +1,67 @@
 package provider
 
 import (
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/metric"
+	"dsync/internal/ratelimit"
+	"dsync/internal/session"
+	"dsync/internal/table"
+	"dsync/internal/usage"
 )
 
-// Options are what the endpoints are made of.
+// Options are what the endpoints are made of. The handlers keep no table: they
+// reach it through the session of a request only.
 type Options struct {
-	Directories *directory.Service
-	Log         *slog.Logger
-	Metrics     *metric.Writer // nil for none
-	Limits      Limits
-	Now         func() time.Time
+	Table   *table.Table
+	Now     func() time.Time
+	Entropy io.Reader // of ids: crypto/rand.Reader outside tests
+	Log     *slog.Logger
+	Metrics *metric.Writer   // nil for none
+	Limits  ratelimit.Limits // of each directory in one process
 }
 
+// DefaultLimits are four times Entra's 25 requests a second for a tenant
+// (entra.md section 9), and about what one process does that serves one request
+// at a time. A burst of half a minute, as in the first provisioning of all
+// users through one process, is allowed.
+var DefaultLimits = ratelimit.Limits{PerSecond: 100, Burst: 3000}
+
 // Users serves the /Users endpoint.
-func (o Options) Users() http.Handler { return o.serve(resources{directory.Users}.routes()) }
+func (o Options) Users() http.Handler { return o.serve(resourceRoutes(session.Users)) }
 
 // Groups serves the /Groups endpoint.
-func (o Options) Groups() http.Handler { return o.serve(resources{directory.Groups}.routes()) }
+func (o Options) Groups() http.Handler { return o.serve(resourceRoutes(session.Groups)) }
 
-// Discovery serves the discovery endpoints, Bulk and the search of all types,
-// and answers every path that no route names. Among these may be /Users and
-// /Groups: behind a Tenant URL that was pasted with a slash at its end they
+// Discovery serves the discovery endpoints, /Bulk, /Me and the search of all
+// types, and answers every path that no route names. Among these may be /Users
+// and /Groups: with a Tenant URL that was pasted with a slash at its end they
 // come as //Users, which API Gateway takes for another path.
 func (o Options) Discovery() http.Handler {
 	all := maps.Clone(discovery)
-	maps.Copy(all, root)
-	maps.Copy(all, resources{directory.Users}.routes())
-	maps.Copy(all, resources{directory.Groups}.routes())
+	maps.Copy(all, routes{
+		searchPath: {http.MethodPost: searchAll},
+		bulkPath:   {http.MethodPost: bulk},
+		mePath:     me,
+	})
+	maps.Copy(all, resourceRoutes(session.Users))
+	maps.Copy(all, resourceRoutes(session.Groups))
 	return o.serve(all)
 }
 
 func (o Options) serve(r routes) http.Handler {
-	return &provider{Options: o, routes: r, recorder: directory.NewRecorder(o.Directories), pace: pace{Limits: o.Limits}}
+	return &provider{
+		routes:   r,
+		sessions: session.NewAuthenticator(o.Table, o.Now, o.Entropy),
+		recorder: usage.NewRecorder(o.Table, o.Now, o.Entropy, o.Log),
+		limiter:  ratelimit.New(o.Limits),
+		limits:   o.Limits,
+		now:      o.Now,
+		log:      o.Log,
+		metrics:  o.Metrics,
+	}
 }

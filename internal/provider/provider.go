@@ -8,6 +8,7 @@ package provider
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,124 +17,132 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 	"dsync/internal/gateway"
+	"dsync/internal/metric"
+	"dsync/internal/ratelimit"
+	"dsync/internal/redact"
 	"dsync/internal/scim"
+	"dsync/internal/session"
+	"dsync/internal/usage"
 )
 
 // Base is the path below which everything is SCIM; the next segment is the
 // directory's external key.
 const Base = scim.BasePath
 
-// request is a request that was let in.
+// request is an authenticated request to an endpoint.
 type request struct {
-	*http.Request
-	session *directory.Session
-	base    string // URL of the directory's SCIM endpoint
-	id      string // the path segment after the endpoint, "" for none
-	Options
-	*exchange
+	http     *http.Request
+	session  *session.Session
+	baseURL  string // of the directory's SCIM endpoints
+	id       string // the path segment after the endpoint, "" for none
+	provider *provider
+	exchange *exchange
 }
 
-// answer is what an endpoint says.
-type answer struct {
+func (r *request) context() context.Context { return r.http.Context() }
+
+// response is what an endpoint returns.
+type response struct {
 	status int
 	header map[string]string
 	body   any // nil for none
 }
 
 // endpoint serves one method of one path.
-type endpoint func(*request) (answer, error)
+type endpoint func(*request) (response, error)
+
+// methods are the endpoints of a path by method.
+type methods map[string]endpoint
 
 // routes maps a path below the directory to its methods. "{id}" stands for any
 // one segment.
-type routes map[string]map[string]endpoint
+type routes map[string]methods
 
 type provider struct {
-	Options
 	routes   routes
-	recorder *directory.Recorder
-	pace     pace
+	sessions *session.Authenticator
+	recorder *usage.Recorder
+	limiter  *ratelimit.Limiter
+	limits   ratelimit.Limits
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metric.Writer
 }
 
-// exchange is what is learned of a request while it is served. All of it may
-// be logged: ids and names of ours, never a value or a secret.
+// exchange is what is known of a request while it is served. All of it may be
+// logged: ids and names of the schemas, never a value or a secret.
 type exchange struct {
 	method     string
-	route      string           // "" for a path that is no endpoint
-	served     bool             // the route has the method
-	visit      *directory.Visit // nil if nobody knows whose request it is
-	operations []directory.Answer
+	route      string       // "" for a path that is no endpoint
+	served     bool         // the route has the method
+	trace      *usage.Trace // nil without a valid token
+	operations []outcome    // of a bulk request
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := p.Now()
-	x := &exchange{method: method(r.Method)}
-	a, err := p.serve(r, x)
+	start := p.now()
+	x := &exchange{method: loggedMethod(r.Method)}
+	answer, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
-	var refusal *scim.Error
-	if err != nil && !errors.As(err, &refusal) {
-		// What went wrong inside is for our log, not for the caller.
-		entry = append(entry, slog.String("error", directory.Discreet(err)))
-		refusal = scim.Errorf(http.StatusInternalServerError, "", "internal error; request id %s", gateway.RequestID(r.Context()))
-	}
-	if refusal != nil {
-		a = answer{refusal.Status, a.header, refusal.Body()}
-		if _, told := a.header[retryAfter]; refusal.Status == http.StatusTooManyRequests && !told {
-			a.header = map[string]string{retryAfter: strconv.Itoa(seconds(0))}
+	var refusal *fault.Error
+	if err != nil {
+		var internal bool
+		refusal, internal = faultOf(err, "internal error; request id %s", gateway.RequestID(r.Context()))
+		if internal {
+			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
+		answer = errorResponse(refusal, answer.header)
 	}
-	took := p.Now().Sub(start)
-	write(w, a)
-	p.note(r.Context(), x, entry, directory.Answer{Method: x.method, Route: x.route, Status: a.status, Refusal: refusal, Took: took})
+	took := p.now().Sub(start)
+	write(w, answer)
+	p.conclude(r.Context(), x, entry, outcome{method: x.method, route: x.route, status: answer.status, refusal: refusal, took: took})
 }
 
-const retryAfter = "Retry-After"
-
 // serve finds the endpoint and calls it.
-func (p *provider) serve(r *http.Request, x *exchange) (a answer, err error) {
+func (p *provider) serve(r *http.Request, x *exchange) (answer response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			a, err = answer{}, errors.New("panic")
-			p.panicked(r.Context(), v)
+			answer, err = response{}, errors.New("panic")
+			p.logPanic(r.Context(), v)
 		}
 	}()
 	key, segments, ok := split(r.URL.Path)
 	if !ok {
-		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", Base)
+		return response{}, fault.New(fault.NotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", Base)
 	}
-	pattern, methods, id := p.routes.find(segments)
-	serve := methods[r.Method]
-	if methods != nil {
+	pattern, byMethod, id := p.routes.find(segments)
+	serve := byMethod[r.Method]
+	if byMethod != nil {
 		x.route, x.served = pattern, serve != nil
 	}
 	secret, given := bearer(r.Header.Get("Authorization"))
-	session, err := p.Directories.Authenticate(r.Context(), key, secret, gateway.RequestID(r.Context()))
-	if err != nil {
-		x.visit = directory.VisitOf(err)
-		var e *scim.Error
-		if errors.As(err, &e) && e.Status == http.StatusUnauthorized {
-			return answer{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
-		}
-		return answer{}, err
+	opened, trace, err := p.sessions.Authenticate(r.Context(), key, secret, gateway.RequestID(r.Context()))
+	x.trace = trace
+	if fault.KindOf(err) == fault.Unauthorized {
+		return response{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
+	} else if err != nil {
+		return response{}, err
 	}
-	x.visit = session.Visit()
-	if wait := p.pace.take(x.visit.DirectoryID(), p.Now()); wait > 0 {
-		return answer{header: map[string]string{retryAfter: strconv.Itoa(seconds(wait))}},
-			scim.Errorf(http.StatusTooManyRequests, "", "too many requests: this directory may make %d a second", p.Limits.PerSecond)
+	if wait := p.limiter.Take(trace.DirectoryID(), p.now()); wait > 0 {
+		limited := fault.New(fault.RateLimited, "", "too many requests: this directory may make %d a second", p.limits.PerSecond)
+		limited.RetryAfter = wait
+		return response{}, limited
 	}
-	if methods == nil {
-		return answer{}, scim.Errorf(http.StatusNotFound, "", "there is no such endpoint in this directory")
+	if byMethod == nil {
+		return response{}, fault.New(fault.NotFound, "", "there is no such endpoint in this directory")
 	}
 	if serve == nil {
-		allow := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
-		return answer{header: map[string]string{"Allow": allow}},
-			scim.Errorf(http.StatusMethodNotAllowed, "", "%s allows %s", pattern, allow)
+		allow := strings.Join(slices.Sorted(maps.Keys(byMethod)), ", ")
+		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", pattern, allow)
 	}
-	return serve(&request{r, session, r.URL.Scheme + "://" + r.Host + Base + key, id, p.Options, x})
+	return serve(&request{
+		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + Base + key, id: id, provider: p, exchange: x,
+	})
 }
 
 // split takes a path apart: the external key and the segments behind it. Empty
@@ -171,29 +180,30 @@ func challenge(given bool) string {
 }
 
 // find picks the routes of a path. A literal segment wins over {id}.
-func (rs routes) find(segments []string) (pattern string, methods map[string]endpoint, id string) {
+func (rs routes) find(segments []string) (pattern string, byMethod methods, id string) {
 	pattern = "/" + strings.Join(segments, "/")
-	if methods = rs[pattern]; methods == nil && len(segments) == 2 {
+	byMethod = rs[pattern]
+	if byMethod == nil && len(segments) == 2 {
 		pattern, id = "/"+segments[0]+"/{id}", segments[1]
-		methods = rs[pattern]
+		byMethod = rs[pattern]
 	}
-	return pattern, methods, id
+	return pattern, byMethod, id
 }
 
 // body reads the request's body, whose media type must be SCIM's or JSON's.
 func (r *request) body() ([]byte, error) {
-	if ct := r.Header.Get("Content-Type"); ct != "" {
+	if ct := r.http.Header.Get("Content-Type"); ct != "" {
 		mediaType, _, err := mime.ParseMediaType(ct)
 		if err != nil || mediaType != scim.MediaType && mediaType != "application/json" {
-			return nil, scim.Errorf(http.StatusUnsupportedMediaType, "", "the body must be %s or application/json", scim.MediaType)
+			return nil, fault.New(fault.UnsupportedFormat, "", "the body must be %s or application/json", scim.MediaType)
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, scim.MaxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.http.Body, scim.MaxBody+1))
 	if err != nil {
-		return nil, scim.Errorf(http.StatusBadRequest, scim.InvalidSyntax, "the body could not be read")
+		return nil, fault.New(fault.Invalid, scim.InvalidSyntax, "the body could not be read")
 	}
 	if len(body) > scim.MaxBody {
-		return nil, scim.Errorf(http.StatusRequestEntityTooLarge, "", "the body is larger than %d bytes", scim.MaxBody)
+		return nil, fault.New(fault.TooLarge, "", "the body is larger than %d bytes", scim.MaxBody)
 	}
 	return body, nil
 }
@@ -207,21 +217,21 @@ func (r *request) object() (map[string]any, error) {
 	return scim.DecodeObject(body)
 }
 
-func write(w http.ResponseWriter, a answer) {
-	for name, value := range a.header {
+func write(w http.ResponseWriter, answer response) {
+	for name, value := range answer.header {
 		w.Header().Set(name, value)
 	}
-	if a.body == nil {
-		w.WriteHeader(a.status)
+	if answer.body == nil {
+		w.WriteHeader(answer.status)
 		return
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(a.body); err != nil { // maps, lists and strings always encode
+	if err := e.Encode(answer.body); err != nil { // maps, lists and strings always encode
 		panic(err)
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
-	w.WriteHeader(a.status)
+	w.WriteHeader(answer.status)
 	_, _ = w.Write(b.Bytes())
 }

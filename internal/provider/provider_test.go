@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsynctest"
+	"dsync/internal/management"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
 	"dsync/internal/table"
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { dsynctest.Main(m) }
 // tenant is the three functions on a table of their own, and one directory.
 type tenant struct {
 	users, groups, discovery http.Handler
-	service                  *directory.Service
+	options                  provider.Options
 	key, secret              string
 	log                      *bytes.Buffer
 	api                      *dynamodb.Client
@@ -38,32 +38,51 @@ func open(t testing.TB) tenant {
 	api, name := dsynctest.Table(t)
 	v := tenant{log: &bytes.Buffer{}, api: api, table: name}
 	log := slog.New(slog.NewJSONHandler(v.log, nil))
-	v.service = directory.New(table.New(api, name), time.Now, rand.Reader, log)
-	v = v.serving(provider.Options{Log: log})
+	v = v.serving(provider.Options{Table: table.New(api, name), Log: log})
 	v.key, v.secret = v.connect(t)
 	return v
 }
 
-// serving is the tenant behind functions with these options, on its service.
+// serving is the tenant behind new functions with these options. The table is
+// that of the functions before, unless another one is given.
 func (v tenant) serving(o provider.Options) tenant {
-	if o.Directories = v.service; o.Now == nil {
+	if o.Table == nil {
+		o.Table = v.options.Table
+	}
+	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Entropy = rand.Reader
+	v.options = o
 	v.users, v.groups, v.discovery = o.Users(), o.Groups(), o.Discovery()
 	return v
 }
 
+// management is a session of the team.
+func (v tenant) management() *management.Session {
+	return management.Bootstrap(v.options.Table, time.Now, rand.Reader)
+}
+
 func (v tenant) connect(t testing.TB) (key, secret string) {
 	t.Helper()
-	o, err := v.service.CreateOrganization(t.Context(), "Acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, secret, err := v.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, secret := dsynctest.Connect(t, v.options.Table)
 	return d.ExternalKey, secret
+}
+
+// with is the tenant with another directory.
+func (v tenant) with(t testing.TB, n management.NewDirectory) tenant {
+	t.Helper()
+	first, err := v.management().Organizations(t.Context(), nil, "", management.PageRequest{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.OrganizationID = first.Items[0].ID
+	d, _, secret, err := v.management().CreateDirectory(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.key, v.secret = d.ExternalKey, secret
+	return v
 }
 
 // send sends a request to a path below the directory.

@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
 	"dsync/internal/table"
@@ -259,8 +257,7 @@ func (v tenant) paused() (tenant, *pause) {
 	p := &pause{HTTPClient: o.HTTPClient, reached: make(chan struct{}), resume: make(chan struct{})}
 	o.HTTPClient = p
 	log := slog.New(slog.DiscardHandler)
-	v.service = directory.New(table.New(dynamodb.New(o), v.table), time.Now, rand.Reader, log)
-	return v.serving(provider.Options{Log: log}), p
+	return v.serving(provider.Options{Table: table.New(dynamodb.New(o), v.table), Log: log}), p
 }
 
 // memberships counts the records of memberships, removed ones left out.

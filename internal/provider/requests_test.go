@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
+	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/provider"
+	"dsync/internal/ratelimit"
 	"dsync/internal/scim"
+	"dsync/internal/session"
+	"dsync/internal/settings"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,11 +31,11 @@ import (
 // directoryID is the id of the tenant's directory.
 func (v tenant) directoryID(t testing.TB) string {
 	t.Helper()
-	s, err := v.service.Authenticate(t.Context(), v.key, v.secret, "")
+	_, trace, err := session.NewAuthenticator(v.options.Table, time.Now, rand.Reader).Authenticate(t.Context(), v.key, v.secret, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.DirectoryID()
+	return trace.DirectoryID()
 }
 
 // recorded is what is recorded of the directory's requests, oldest first.
@@ -51,22 +54,13 @@ func (v tenant) recorded(t testing.TB) []table.Request {
 
 // configured is a new directory with these settings, served by a function of
 // its own: one function records so many requests a minute.
-func (v tenant) configured(t testing.TB, settings string) tenant {
+func (v tenant) configured(t testing.TB, encoded string) tenant {
 	t.Helper()
-	o, err := v.service.CreateOrganization(t.Context(), "Acme")
-	if err != nil {
+	var change settings.Change
+	if err := json.Unmarshal([]byte(encoded), &change); err != nil {
 		t.Fatal(err)
 	}
-	var change directory.SettingsChange
-	if err := json.Unmarshal([]byte(settings), &change); err != nil {
-		t.Fatal(err)
-	}
-	d, secret, err := v.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra", Settings: change})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.key, v.secret = d.ExternalKey, secret
-	return v.serving(provider.Options{Log: slog.New(slog.NewJSONHandler(v.log, nil))})
+	return v.with(t, management.NewDirectory{Name: "Entra", Settings: change}).serving(provider.Options{Log: slog.New(slog.NewJSONHandler(v.log, nil))})
 }
 
 // line writes a record in one line, but for what differs from time to time.
@@ -188,8 +182,7 @@ func (f failing) Do(r *http.Request) (*http.Response, error) {
 func (v tenant) broken(call string, log *slog.Logger) tenant {
 	o := v.api.Options()
 	o.HTTPClient = failing{o.HTTPClient, call}
-	v.service = directory.New(table.New(dynamodb.New(o), v.table), time.Now, rand.Reader, log)
-	return v.serving(provider.Options{Log: log})
+	return v.serving(provider.Options{Table: table.New(dynamodb.New(o), v.table), Log: log})
 }
 
 // A failure of ours is recorded as one, and neither log nor record quotes the
@@ -239,7 +232,7 @@ func TestMetrics(t *testing.T) {
 	var out bytes.Buffer
 	v := open(t).serving(provider.Options{
 		Log: slog.New(slog.DiscardHandler), Metrics: metric.New(&out, "dsync-dev-users", time.Now),
-		Limits: provider.Limits{PerSecond: 1000, Burst: 1000},
+		Limits: ratelimit.Limits{PerSecond: 1000, Burst: 1000},
 	})
 	user := v.newUser(t, "ada")
 	for _, row := range []struct{ method, path, body, operation, status string }{

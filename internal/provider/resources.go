@@ -4,222 +4,233 @@ import (
 	"errors"
 	"net/http"
 
-	"dsync/internal/directory"
+	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 )
 
-// resources are the endpoints of one resource type (RFC 7644 section 3.2).
-type resources struct{ directory.Type }
-
-func (t resources) routes() routes {
+// resourceRoutes are the endpoints of one resource type (RFC 7644 section 3.2).
+func resourceRoutes(t session.Type) routes {
 	return routes{
 		t.Endpoint: {
-			http.MethodGet:  on(t, resources.list),
-			http.MethodPost: on(t, resources.create),
+			http.MethodGet:  serveType(t, resources.list),
+			http.MethodPost: serveType(t, resources.create),
 		},
 		t.Endpoint + searchPath: {
-			http.MethodPost: on(t, resources.search),
+			http.MethodPost: serveType(t, resources.search),
 		},
 		t.Endpoint + "/{id}": {
-			http.MethodGet:    on(t, resources.get),
-			http.MethodPut:    on(t, resources.replace),
-			http.MethodPatch:  on(t, resources.patch),
-			http.MethodDelete: on(t, resources.delete),
+			http.MethodGet:    serveType(t, resources.get),
+			http.MethodPut:    serveType(t, resources.replace),
+			http.MethodPatch:  serveType(t, resources.patch),
+			http.MethodDelete: serveType(t, resources.delete),
 		},
 	}
 }
 
-// on serves with the type as the request's directory has it.
-func on(t resources, serve func(resources, *request) (answer, error)) endpoint {
-	return func(r *request) (answer, error) { return serve(resources{r.session.Type(t.Type)}, r) }
+// serveType serves a request with the type as its directory has it.
+func serveType(t session.Type, serve func(resources) (response, error)) endpoint {
+	return func(r *request) (response, error) { return serve(resourcesOf(r, t)) }
 }
 
-func (t resources) list(r *request) (answer, error) {
-	q, err := t.ParseQuery(r.URL.RawQuery)
+// resources serves a request for resources of one type.
+type resources struct {
+	request *request
+	session *session.Session
+	typ     session.Type
+}
+
+func resourcesOf(r *request, t session.Type) resources {
+	return resources{r, r.session, r.session.Type(t)}
+}
+
+func (rs resources) list() (response, error) {
+	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return t.page(r, q)
+	return rs.page(q)
 }
 
 // search is list with the query in the body (RFC 7644 section 3.4.3).
-func (t resources) search(r *request) (answer, error) {
-	object, err := r.object()
+func (rs resources) search() (response, error) {
+	object, err := rs.request.object()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	q, err := t.ParseSearch(object)
+	q, err := rs.typ.ParseSearch(object)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return t.page(r, q)
+	return rs.page(q)
 }
 
-func (t resources) page(r *request, q scim.Query) (answer, error) {
-	found, err := r.session.List(r.Context(), t.Type, q)
+func (rs resources) page(q scim.Query) (response, error) {
+	found, err := rs.session.List(rs.request.context(), rs.typ, q)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	room := directory.NewRoom()
+	room := session.NewRoom()
 	shown := make([]map[string]any, 0, len(found.Resources))
 	for _, resource := range found.Resources {
-		one, err := t.show(r, resource, q.Projection, room)
-		var tooMany *scim.Error
+		one, err := rs.show(resource, q.Projection, room)
+		var tooMany *fault.Error
 		if errors.As(err, &tooMany) && len(shown) > 0 && q.Cursor == nil {
 			break // what fits is a shorter page
 		} else if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 		shown = append(shown, one)
 	}
 	if q.Cursor != nil {
-		return answer{status: http.StatusOK, body: scim.CursorResponse(shown, found.Total, found.Next)}, nil
+		return response{status: http.StatusOK, body: scim.CursorResponse(shown, found.Total, found.Next)}, nil
 	}
-	return answer{status: http.StatusOK, body: scim.ListResponse(shown, found.Total, q.StartIndex)}, nil
+	return response{status: http.StatusOK, body: scim.ListResponse(shown, found.Total, q.StartIndex)}, nil
 }
 
-func (t resources) get(r *request) (answer, error) {
-	q, err := t.ParseQuery(r.URL.RawQuery)
+func (rs resources) get() (response, error) {
+	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	found, err := r.session.Get(r.Context(), t.Type, r.id)
+	found, err := rs.session.Get(rs.request.context(), rs.typ, rs.request.id)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if tags := r.Header.Get("If-None-Match"); tags != "" && directory.ETags(tags).Match(found.Meta) {
-		return answer{status: http.StatusNotModified, header: map[string]string{"ETag": found.Meta.ETag()}}, nil
+	known := condition(rs.request.http.Header.Get("If-None-Match"))
+	if known.Demanded() && known.Holds(found.Meta.Version) {
+		return response{status: http.StatusNotModified, header: map[string]string{"ETag": found.Meta.ETag()}}, nil
 	}
-	body, err := t.show(r, found, q.Projection, directory.NewRoom())
+	body, err := rs.show(found, q.Projection, session.NewRoom())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return t.answer(r, http.StatusOK, found, body), nil
+	return rs.result(http.StatusOK, found, body), nil
 }
 
-func (t resources) create(r *request) (answer, error) {
-	doc, members, q, err := t.parse(r)
+func (rs resources) create() (response, error) {
+	doc, members, q, err := rs.parse()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	created, err := r.session.Create(r.Context(), t.Type, doc, members)
+	created, err := rs.session.Create(rs.request.context(), rs.typ, doc, members)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return t.written(r, http.StatusCreated, created, q, members != nil || q.Projection.Named()), nil
+	return rs.written(http.StatusCreated, created, q, members != nil || q.Projection.Named()), nil
 }
 
-func (t resources) replace(r *request) (answer, error) {
-	doc, members, q, err := t.parse(r)
+func (rs resources) replace() (response, error) {
+	doc, members, q, err := rs.parse()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	replaced, err := r.session.Replace(r.Context(), t.Type, r.id, doc, members, ifMatch(r))
+	replaced, err := rs.session.Replace(rs.request.context(), rs.typ, rs.request.id, doc, members, rs.ifMatch())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	return t.written(r, http.StatusOK, replaced, q, true), nil
+	return rs.written(http.StatusOK, replaced, q, true), nil
 }
 
 // patch answers a user as it is now. Of a group it answers nothing, because
 // Entra wants no list of members back (entra.md section 15), unless the client
 // names what it wants to see (RFC 7644 section 3.5.2).
-func (t resources) patch(r *request) (answer, error) {
-	q, err := t.ParseQuery(r.URL.RawQuery)
+func (rs resources) patch() (response, error) {
+	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	body, err := r.body()
+	body, err := rs.request.body()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	operations, err := scim.ParsePatch(body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	patched, err := r.session.Patch(r.Context(), t.Type, r.id, operations, ifMatch(r))
+	patched, err := rs.session.Patch(rs.request.context(), rs.typ, rs.request.id, operations, rs.ifMatch())
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	if t.Name == scim.Groups.Name {
+	if rs.typ.Name == scim.Groups.Name {
 		if !q.Projection.Named() {
-			return answer{status: http.StatusNoContent}, nil
+			return response{status: http.StatusNoContent}, nil
 		}
-		if patched, err = r.session.Get(r.Context(), t.Type, r.id); err != nil {
-			return answer{}, err
+		if patched, err = rs.session.Get(rs.request.context(), rs.typ, rs.request.id); err != nil {
+			return response{}, err
 		}
 	}
-	return t.written(r, http.StatusOK, patched, q, true), nil
+	return rs.written(http.StatusOK, patched, q, true), nil
 }
 
-func (t resources) delete(r *request) (answer, error) {
-	if err := r.session.Delete(r.Context(), t.Type, r.id, ifMatch(r)); err != nil {
-		return answer{}, err
+func (rs resources) delete() (response, error) {
+	if err := rs.session.Delete(rs.request.context(), rs.typ, rs.request.id, rs.ifMatch()); err != nil {
+		return response{}, err
 	}
-	return answer{status: http.StatusNoContent}, nil
+	return response{status: http.StatusNoContent}, nil
 }
 
-func ifMatch(r *request) directory.Condition {
-	return directory.Condition(r.Header.Get("If-Match"))
+func (rs resources) ifMatch() session.Condition {
+	return condition(rs.request.http.Header.Get("If-Match"))
 }
 
 // parse reads the body of a POST or PUT, and the query string.
-func (t resources) parse(r *request) (doc map[string]any, members *scim.Members, q scim.Query, err error) {
-	if q, err = t.ParseQuery(r.URL.RawQuery); err != nil {
+func (rs resources) parse() (doc map[string]any, members *scim.Members, q scim.Query, err error) {
+	if q, err = rs.typ.ParseQuery(rs.request.http.URL.RawQuery); err != nil {
 		return
 	}
-	object, err := r.object()
+	object, err := rs.request.object()
 	if err != nil {
 		return
 	}
-	doc, members, err = t.Parse(object)
+	doc, members, err = rs.typ.Parse(object)
 	return
 }
 
 // written answers a write with the resource. Its memberships are among it only
 // if they can be shown: the write is done, and must not look as if it failed.
-func (t resources) written(r *request, status int, resource directory.Resource, q scim.Query, memberships bool) answer {
-	full := t.render(r, resource)
-	if memberships && q.Projection.Wants(t.Keyed) {
-		if list, err := t.memberships(r, resource, directory.NewRoom()); err == nil {
-			full[t.Keyed] = list
+func (rs resources) written(status int, resource session.Resource, q scim.Query, memberships bool) response {
+	full := rs.render(resource)
+	if memberships && q.Projection.Wants(rs.typ.Keyed) {
+		if list, err := rs.memberships(resource, session.NewRoom()); err == nil {
+			full[rs.typ.Keyed] = list
 		}
 	}
-	return t.answer(r, status, resource, q.Projection.Apply(full))
+	return rs.result(status, resource, q.Projection.Apply(full))
 }
 
 // show is a resource as the client asked to see it, with what fits of its
 // memberships.
-func (t resources) show(r *request, resource directory.Resource, p scim.Projection, room *directory.Room) (map[string]any, error) {
-	full := t.render(r, resource)
-	if p.Wants(t.Keyed) {
-		list, err := t.memberships(r, resource, room)
+func (rs resources) show(resource session.Resource, p scim.Projection, room *session.Room) (map[string]any, error) {
+	full := rs.render(resource)
+	if p.Wants(rs.typ.Keyed) {
+		list, err := rs.memberships(resource, room)
 		if err != nil {
 			return nil, err
 		}
-		full[t.Keyed] = list
+		full[rs.typ.Keyed] = list
 	}
 	return p.Apply(full), nil
 }
 
 // memberships are the elements of the attribute that is not stored in the
 // resource: the members of a group, the groups of a user.
-func (t resources) memberships(r *request, resource directory.Resource, room *directory.Room) ([]any, error) {
-	if t.Name == scim.Groups.Name {
-		return r.session.Members(r.Context(), resource.Meta.ID, room)
+func (rs resources) memberships(resource session.Resource, room *session.Room) ([]any, error) {
+	if rs.typ.Name == scim.Groups.Name {
+		return rs.session.Members(rs.request.context(), resource.Meta.ID, room)
 	}
-	return r.session.Groups(r.Context(), resource.Meta.ID)
+	return rs.session.Groups(rs.request.context(), resource.Meta.ID)
 }
 
-func (t resources) render(r *request, resource directory.Resource) map[string]any {
-	resource.Meta.Location = t.location(r, resource)
-	return t.Render(resource.Document, resource.Meta)
+func (rs resources) render(resource session.Resource) map[string]any {
+	resource.Meta.Location = rs.location(resource)
+	return rs.typ.Render(resource.Document, resource.Meta)
 }
 
-func (t resources) location(r *request, resource directory.Resource) string {
-	return r.base + t.Endpoint + "/" + resource.Meta.ID
+func (rs resources) location(resource session.Resource) string {
+	return rs.request.baseURL + rs.typ.Endpoint + "/" + resource.Meta.ID
 }
 
-func (t resources) answer(r *request, status int, resource directory.Resource, body map[string]any) answer {
-	return answer{status, map[string]string{"Location": t.location(r, resource), "ETag": resource.Meta.ETag()}, body}
+func (rs resources) result(status int, resource session.Resource, body map[string]any) response {
+	return response{status, map[string]string{"Location": rs.location(resource), "ETag": resource.Meta.ETag()}, body}
 }

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"dsync/internal/directory"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -92,7 +92,7 @@ func TestRFCDetails(t *testing.T) {
 func TestRFCTooMany(t *testing.T) {
 	v := open(t)
 	_, created := v.made(t, "/Users", `{"userName":"ada"}`)
-	v.multiply(t, strings.TrimPrefix(created.id(), "directory_user_"), directory.MaxScan-1)
+	v.multiply(t, strings.TrimPrefix(created.id(), "directory_user_"), session.MaxScan-1)
 	for _, query := range []string{"filter=title+pr", "sortBy=title&count=1"} {
 		v.ask(t, 200, "GET", "/Users?"+query, "")
 	}
@@ -100,7 +100,7 @@ func TestRFCTooMany(t *testing.T) {
 	for _, query := range []string{"filter=title+pr", "sortBy=title&count=1&cursor"} {
 		v.refused(t, 400, "tooMany", "GET", "/Users?"+query, "")
 	}
-	equal(t, "total", v.ask(t, 200, "GET", "/Users?count=1", "").body["totalResults"], any(float64(directory.MaxScan+1)))
+	equal(t, "total", v.ask(t, 200, "GET", "/Users?count=1", "").body["totalResults"], any(float64(session.MaxScan+1)))
 	equal(t, "by key", v.ask(t, 200, "GET", `/Users?filter=userName+eq+"one+more"`, "").each("userName"), []string{"one more"})
 	equal(t, "by cursor", v.follow(t, "/Users", "filter=title+pr"), []string{"one more"})
 }

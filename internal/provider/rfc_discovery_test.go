@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/internal/directory"
+	"dsync/internal/management"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
 )
@@ -31,16 +31,7 @@ const everyType = `{"id":"` + custom + `","name":"Custom","attributes":[
 // extended is a second directory of the tenant, which declares an extension.
 func (v tenant) extended(t *testing.T) tenant {
 	t.Helper()
-	o, err := v.service.CreateOrganization(t.Context(), "Custom")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, secret, err := v.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Custom", Extensions: []json.RawMessage{[]byte(everyType)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.key, v.secret = d.ExternalKey, secret
-	return v
+	return v.with(t, management.NewDirectory{Name: "Custom", Extensions: []json.RawMessage{[]byte(everyType)}})
 }
 
 func TestRFCDiscovery(t *testing.T) {

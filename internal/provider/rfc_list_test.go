@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -10,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
-	"dsync/internal/table"
 )
 
 // peopled is a directory of eight users, u0 to u7, and two groups. Titles come
@@ -158,8 +155,7 @@ func TestRFCCursor(t *testing.T) {
 	v := peopled(t)
 	now := time.Now()
 	log := slog.New(slog.DiscardHandler)
-	v.service = directory.New(table.New(v.api, v.table), func() time.Time { return now }, rand.Reader, log)
-	v = v.serving(provider.Options{Log: log})
+	v = v.serving(provider.Options{Log: log, Now: func() time.Time { return now }})
 	for query, want := range map[string]string{
 		"count=3":                               "01234567",
 		"count=8":                               "01234567",

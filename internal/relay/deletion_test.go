@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
 	"dsync/internal/jobs"
+	"dsync/internal/session"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -78,9 +78,9 @@ func TestLargeDeletion(t *testing.T) {
 	for worker := range 4 {
 		wg.Go(func() {
 			for i := worker; i < users+groups; i += 4 {
-				kind, doc := directory.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", i), "externalId": fmt.Sprint(i)}
+				kind, doc := session.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", i), "externalId": fmt.Sprint(i)}
 				if i >= users {
-					kind, doc = directory.Groups, map[string]any{"displayName": fmt.Sprint("g", i)}
+					kind, doc = session.Groups, map[string]any{"displayName": fmt.Sprint("g", i)}
 				}
 				if _, err := m.session.Create(t.Context(), kind, doc, nil); err != nil {
 					t.Error(err)
@@ -92,7 +92,7 @@ func TestLargeDeletion(t *testing.T) {
 	before := m.until(t, "not all were created", func(all []dsync.Event) bool { return len(all) == users+groups+2 })
 
 	job := m.delete(t)
-	if _, err := directory.New(m.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), m.directory.ExternalKey, secret, ""); err == nil {
+	if _, _, err := session.NewAuthenticator(m.table, time.Now, rand.Reader).Authenticate(t.Context(), m.directory.ExternalKey, secret, ""); err == nil {
 		t.Error("the token still opens the directory")
 	}
 	var done table.Job

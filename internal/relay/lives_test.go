@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
+	"dsync/internal/session"
 	"dsync/internal/table"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,24 +26,24 @@ func names(all []dsync.Event) (list []string) {
 // told of each membership that was kept; the provider does not send it again.
 func TestReturnUnderDelete(t *testing.T) {
 	m := start(t, dsync.Projection{Deactivation: dsync.Delete}, intact)
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
+	user := m.create(t, session.Users, map[string]any{"userName": "ada", "active": true})
 	var groups []string
 	for _, name := range []string{"a", "b", "c", "d"} {
-		groups = append(groups, m.create(t, directory.Groups, map[string]any{"displayName": name}))
+		groups = append(groups, m.create(t, session.Groups, map[string]any{"displayName": name}))
 	}
 	members := func(op, group string) {
-		m.patch(t, directory.Groups, group, `{"op":"`+op+`","path":"members","value":[{"value":"`+user+`"}]}`)
+		m.patch(t, session.Groups, group, `{"op":"`+op+`","path":"members","value":[{"value":"`+user+`"}]}`)
 	}
 	members("Add", groups[0])
 	members("Add", groups[1])
-	m.patch(t, directory.Users, user, `{"op":"Replace","path":"active","value":false}`)
+	m.patch(t, session.Users, user, `{"op":"Replace","path":"active","value":false}`)
 	members("Remove", groups[1]) // nobody is told: the user is gone
 	members("Add", groups[2])
-	m.patch(t, directory.Users, user, `{"op":"Replace","path":"title","value":"x"}`)
-	m.patch(t, directory.Users, user, `{"op":"Replace","path":"active","value":true}`)
+	m.patch(t, session.Users, user, `{"op":"Replace","path":"title","value":"x"}`)
+	m.patch(t, session.Users, user, `{"op":"Replace","path":"active","value":true}`)
 	m.until(t, "not all were told", func(all []dsync.Event) bool { return len(names(all)) >= 10 })
 	members("Add", groups[3])
-	marker := m.create(t, directory.Users, map[string]any{"userName": "marker", "active": true})
+	marker := m.create(t, session.Users, map[string]any{"userName": "marker", "active": true})
 	all := m.await(t, dsync.UserCreated, marker)
 
 	want := []string{
@@ -79,9 +79,9 @@ func TestReturnUnderDelete(t *testing.T) {
 // told all the same.
 func TestHiddenBehindTheReturn(t *testing.T) {
 	m := start(t, dsync.Projection{Deactivation: dsync.Delete}, intact)
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
-	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
-	late := table.Membership{DirectoryID: m.session.DirectoryID(), GroupID: group, UserID: user, At: time.Now().UTC(), Hidden: true}
+	user := m.create(t, session.Users, map[string]any{"userName": "ada", "active": true})
+	group := m.create(t, session.Groups, map[string]any{"displayName": "g"})
+	late := table.Membership{DirectoryID: m.directory.ID, GroupID: group, UserID: user, At: time.Now().UTC(), Hidden: true}
 	if err := m.table.PutMemberships(t.Context(), []table.Membership{late}); err != nil {
 		t.Fatal(err)
 	}
@@ -91,20 +91,20 @@ func TestHiddenBehindTheReturn(t *testing.T) {
 // A directory has its own events, and its deletion is the last of all.
 func TestDirectoryEvents(t *testing.T) {
 	m := start(t, dsync.Projection{}, intact)
-	if _, err := m.session.List(t.Context(), directory.Users, listAll); err != nil {
+	if _, err := m.session.List(t.Context(), session.Users, listAll); err != nil {
 		t.Fatal(err)
 	}
 	second := table.TokenRef{ID: "directory_token_01000000000000000000000000", Hash: "00", Suffix: "wxyz", Created: time.Now().UTC().Truncate(time.Millisecond)}
 	m.change(t, func(d *table.Directory) { d.Tokens = append(d.Tokens, second) })
 	m.change(t, func(d *table.Directory) { d.Name = "Other" })
 	m.change(t, func(d *table.Directory) { d.Tokens = d.Tokens[1:] })
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada"})
-	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
-	m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
+	user := m.create(t, session.Users, map[string]any{"userName": "ada"})
+	group := m.create(t, session.Groups, map[string]any{"displayName": "g"})
+	m.patch(t, session.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
 
 	job := m.delete(t)
 	// What a function still writes, because it trusts its token, is no event.
-	m.create(t, directory.Users, map[string]any{"userName": "late"})
+	m.create(t, session.Users, map[string]any{"userName": "late"})
 	all := m.until(t, "no deletion", func(all []dsync.Event) bool { return slices.Contains(names(all), dsync.DirectoryDeleted) })
 	for done := (table.Job{}); done.State != table.JobDone; {
 		var err error

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/relay"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -120,9 +120,9 @@ func TestParkedEvent(t *testing.T) {
 	var on atomic.Bool
 	on.Store(true)
 	m := start(t, dsync.Projection{}, refusing("poison", &on))
-	m.create(t, directory.Users, map[string]any{"userName": "first"})
-	bad := m.create(t, directory.Users, map[string]any{"userName": "poison"})
-	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
+	m.create(t, session.Users, map[string]any{"userName": "first"})
+	bad := m.create(t, session.Users, map[string]any{"userName": "poison"})
+	last := m.create(t, session.Users, map[string]any{"userName": "last"})
 	m.await(t, dsync.UserCreated, last)
 	queue := m.letters(t, 1)
 	if queue[0].Event == nil || queue[0].Event.Name != dsync.UserCreated || !strings.Contains(queue[0].Reason, "MalformedDetail") {
@@ -155,7 +155,7 @@ func TestParkedEvent(t *testing.T) {
 // goes on. When it can be read, redriving makes its event.
 func TestParkedRecord(t *testing.T) {
 	m := start(t, dsync.Projection{}, intact)
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada"})
+	user := m.create(t, session.Users, map[string]any{"userName": "ada"})
 	m.await(t, dsync.UserCreated, user)
 	for _, doc := range []string{"no JSON", `{"userName":"ada","active":true}`} {
 		_, err := m.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
@@ -171,7 +171,7 @@ func TestParkedRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	last := m.create(t, directory.Users, map[string]any{"userName": "last"})
+	last := m.create(t, session.Users, map[string]any{"userName": "last"})
 	m.await(t, dsync.UserCreated, last)
 	queue := m.letters(t, 2)
 	// Neither the step to what cannot be read nor the one from it is an event.
@@ -211,12 +211,12 @@ func TestOversized(t *testing.T) {
 		}
 		return list
 	}
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "emails": emails("a")})
+	user := m.create(t, session.Users, map[string]any{"userName": "ada", "emails": emails("a")})
 	list, err := json.Marshal(emails("b"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.patch(t, directory.Users, user, `{"op":"Replace","path":"emails","value":`+string(list)+`}`)
+	m.patch(t, session.Users, user, `{"op":"Replace","path":"emails","value":`+string(list)+`}`)
 	all := m.await(t, dsync.UserUpdated, user)
 	e := all[len(all)-1]
 	if !slices.Equal(e.Context.Truncated, []string{"raw_attributes"}) || len(e.Data["raw_attributes"].(map[string]any)) != 0 {

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,9 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/jobs"
+	"dsync/internal/management"
+	"dsync/internal/session"
+	"dsync/internal/settings"
 	"dsync/internal/table"
 )
 
@@ -34,7 +37,7 @@ func TestNewMapping(t *testing.T) {
 				if i%4 == 1 {
 					doc["nickName"] = fmt.Sprint("nick", i)
 				}
-				r, err := m.session.Create(t.Context(), directory.Users, doc, nil)
+				r, err := m.session.Create(t.Context(), session.Users, doc, nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -47,14 +50,7 @@ func TestNewMapping(t *testing.T) {
 	wg.Wait()
 	before := m.until(t, "not all were created", func(all []dsync.Event) bool { return len(all) == users+2 })
 
-	_, key, err := m.service.CreateAPIKey(t.Context(), directory.NewAPIKey{Name: "test", Scope: directory.Manage})
-	if err != nil {
-		t.Fatal(err)
-	}
-	operator, err := m.service.Operator(t.Context(), key, "request-2")
-	if err != nil {
-		t.Fatal(err)
-	}
+	operator := management.Bootstrap(m.table, time.Now, rand.Reader)
 	mapping := dsync.DefaultMapping()
 	mapping["nick"] = "nickName"
 	encoded, err := json.Marshal(mapping)
@@ -62,11 +58,11 @@ func TestNewMapping(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	change := directory.DirectoryUpdate{Settings: directory.SettingsChange{"attribute_mapping": encoded}}
+	change := management.DirectoryUpdate{Settings: settings.Change{"attribute_mapping": encoded}}
 	if _, err := operator.UpdateDirectory(t.Context(), m.directory.ID, change); err != nil {
 		t.Fatal(err)
 	}
-	list, err := operator.Jobs(t.Context(), m.directory.ID, directory.Portion{Limit: 1})
+	list, err := operator.Jobs(t.Context(), m.directory.ID, management.PageRequest{Limit: 1})
 	if err != nil || len(list.Items) != 1 {
 		t.Fatal(list, err)
 	}

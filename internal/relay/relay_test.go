@@ -18,7 +18,6 @@ import (
 
 	localeventbridge "dsync/internal/awslocal/eventbridge"
 	localsqs "dsync/internal/awslocal/sqs"
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
@@ -26,6 +25,7 @@ import (
 	"dsync/internal/jobs"
 	"dsync/internal/relay"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -41,8 +41,7 @@ var quiet = slog.New(slog.DiscardHandler)
 
 // machine is the pipeline from the table to a target, with a bus that may fail.
 type machine struct {
-	service   *directory.Service
-	session   *directory.Session
+	session   *session.Session
 	directory table.Directory
 	table     *table.Table
 	db        *dynamodb.Client
@@ -99,26 +98,20 @@ func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	m.queueURL = localsqs.URL(queue.URL, "relay")
 	m.relay = relay.New(m.table, m.log, relay.NewBus(events, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
 	dsynctest.Consume(t, m.db, m.tableName, dsynctest.Changes, lambda.NewHandler(m.relay.Handle))
-	m.service = directory.New(m.table, time.Now, rand.Reader, quiet)
 	return m
 }
 
 // connect makes a directory under that view and opens a session.
 func (m *machine) connect(t *testing.T, view dsync.Projection) (secret string) {
 	t.Helper()
-	o, err := m.service.CreateOrganization(t.Context(), "Acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, secret, err := m.service.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: o.ID, Name: "Entra"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, secret := dsynctest.Connect(t, m.table)
 	m.directory = d
 	if encoded := view.Encode(); encoded != "" {
 		m.change(t, func(d *table.Directory) { d.View = encoded })
 	}
-	if m.session, err = m.service.Authenticate(t.Context(), d.ExternalKey, secret, "request-1"); err != nil {
+	var err error
+	m.session, _, err = session.NewAuthenticator(m.table, time.Now, rand.Reader).Authenticate(t.Context(), d.ExternalKey, secret, "request-1")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return secret
@@ -202,7 +195,7 @@ func (m *machine) until(t *testing.T, missing string, enough func([]dsync.Event)
 	}
 }
 
-func (m *machine) create(t *testing.T, kind directory.Type, doc map[string]any) string {
+func (m *machine) create(t *testing.T, kind session.Type, doc map[string]any) string {
 	t.Helper()
 	r, err := m.session.Create(t.Context(), kind, doc, nil)
 	if err != nil {
@@ -211,13 +204,13 @@ func (m *machine) create(t *testing.T, kind directory.Type, doc map[string]any) 
 	return r.Meta.ID
 }
 
-func (m *machine) patch(t *testing.T, kind directory.Type, id, operation string) {
+func (m *machine) patch(t *testing.T, kind session.Type, id, operation string) {
 	t.Helper()
 	operations, err := scim.ParsePatch([]byte(`{"Operations":[` + operation + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.session.Patch(t.Context(), kind, id, operations, ""); err != nil {
+	if _, err := m.session.Patch(t.Context(), kind, id, operations, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -225,21 +218,21 @@ func (m *machine) patch(t *testing.T, kind directory.Type, id, operation string)
 // A short life of users and a group, and the events that it must give.
 func (m *machine) live(t *testing.T, rounds int) (want []string, last string) {
 	t.Helper()
-	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
+	group := m.create(t, session.Groups, map[string]any{"displayName": "g"})
 	want = append(want, dsync.GroupCreated)
 	for i := range rounds {
-		user := m.create(t, directory.Users, map[string]any{"userName": fmt.Sprint("u", i), "active": true})
-		m.patch(t, directory.Users, user, `{"op":"Replace","path":"title","value":"x"}`)
-		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
-		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`) // nothing
-		m.patch(t, directory.Groups, group, `{"op":"Remove","path":"members","value":[{"value":"`+user+`"}]}`)
-		m.patch(t, directory.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
-		if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
+		user := m.create(t, session.Users, map[string]any{"userName": fmt.Sprint("u", i), "active": true})
+		m.patch(t, session.Users, user, `{"op":"Replace","path":"title","value":"x"}`)
+		m.patch(t, session.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
+		m.patch(t, session.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`) // nothing
+		m.patch(t, session.Groups, group, `{"op":"Remove","path":"members","value":[{"value":"`+user+`"}]}`)
+		m.patch(t, session.Groups, group, `{"op":"Add","path":"members","value":[{"value":"`+user+`"}]}`)
+		if err := m.session.Delete(t.Context(), session.Users, user, session.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, dsync.UserCreated, dsync.UserUpdated, dsync.GroupUserAdded, dsync.GroupUserRemoved, dsync.GroupUserAdded, dsync.UserDeleted)
 	}
-	if err := m.session.Delete(t.Context(), directory.Groups, group, ""); err != nil {
+	if err := m.session.Delete(t.Context(), session.Groups, group, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
 	return append(want, dsync.GroupDeleted), group
@@ -264,7 +257,7 @@ func TestEventsInOrder(t *testing.T) {
 		if e.Name == dsync.TokenCreated {
 			continue // nobody's request
 		}
-		if e.Object != "event" || e.Context.RequestID != "request-1" || e.Context.TokenID != m.session.TokenID() {
+		if e.Object != "event" || e.Context.RequestID != "request-1" || e.Context.TokenID != m.directory.Tokens[0].ID {
 			t.Errorf("envelope %+v", e)
 		}
 	}
@@ -274,16 +267,16 @@ func TestEventsInOrder(t *testing.T) {
 // stay, and its event does not bring the user back.
 func TestLateMembership(t *testing.T) {
 	m := start(t, dsync.Projection{}, intact)
-	user := m.create(t, directory.Users, map[string]any{"userName": "ada", "active": true})
-	group := m.create(t, directory.Groups, map[string]any{"displayName": "g"})
-	if err := m.session.Delete(t.Context(), directory.Users, user, ""); err != nil {
+	user := m.create(t, session.Users, map[string]any{"userName": "ada", "active": true})
+	group := m.create(t, session.Groups, map[string]any{"displayName": "g"})
+	if err := m.session.Delete(t.Context(), session.Users, user, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
-	late := table.Membership{DirectoryID: m.session.DirectoryID(), GroupID: group, UserID: user, At: time.Now().UTC()}
+	late := table.Membership{DirectoryID: m.directory.ID, GroupID: group, UserID: user, At: time.Now().UTC()}
 	if err := m.table.PutMemberships(t.Context(), []table.Membership{late}); err != nil {
 		t.Fatal(err)
 	}
-	marker := m.create(t, directory.Users, map[string]any{"userName": "marker"})
+	marker := m.create(t, session.Users, map[string]any{"userName": "marker"})
 	all := m.await(t, dsync.UserCreated, marker)
 	for _, e := range all {
 		if e.Name == dsync.GroupUserAdded && e.Data["user"].(map[string]any)["state"] != "inactive" {

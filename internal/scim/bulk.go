@@ -3,7 +3,6 @@ package scim
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +59,7 @@ func ParseBulk(body []byte) (operations []BulkOperation, failOnErrors int, err e
 		return nil, 0, badRequest(InvalidSyntax, "Operations is a list of at least one operation")
 	}
 	if len(list) > MaxBulkOperations {
-		return nil, 0, Errorf(http.StatusRequestEntityTooLarge, "", "a bulk request has %d operations at most", MaxBulkOperations)
+		return nil, 0, tooLarge("a bulk request has %d operations at most", MaxBulkOperations)
 	}
 	operations = make([]BulkOperation, len(list))
 	taken := make(map[string]bool, len(list))
@@ -94,16 +93,16 @@ func parseBulkOperation(v any) (BulkOperation, error) {
 		}
 	}
 	o.Method = strings.ToUpper(o.Method)
-	if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, o.Method) {
+	if !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, o.Method) {
 		return o, badRequest(InvalidValue, "method is POST, PUT, PATCH or DELETE")
 	}
-	if o.Method == http.MethodPost && o.BulkID == "" {
+	if o.Method == "POST" && o.BulkID == "" {
 		return o, badRequest(InvalidSyntax, "POST needs a bulkId")
 	}
 	if err := o.checkPath(); err != nil {
 		return o, err
 	}
-	if o.Method == http.MethodDelete {
+	if o.Method == "DELETE" {
 		return o, nil // there is nothing that data could say
 	}
 	data, _ := member(object, "data")
@@ -121,9 +120,9 @@ func (o BulkOperation) checkPath() error {
 		switch {
 		case !ok || id != "" && id[0] != '/':
 			continue
-		case o.Method == http.MethodPost && id == "":
+		case o.Method == "POST" && id == "":
 			return nil
-		case o.Method == http.MethodPost:
+		case o.Method == "POST":
 			return badRequest(InvalidValue, "the path of a POST is %s", rt.Endpoint)
 		case len(id) > 1 && !strings.ContainsAny(id[1:], "/?#"):
 			return nil

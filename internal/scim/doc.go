@@ -3,7 +3,7 @@
 // and PATCH requests as clients really send them, and renders answers.
 //
 // Everything here is a pure function of its input and safe for concurrent use.
-// Nothing panics on any input; what a client did wrong is an *Error with the
+// Nothing panics on any input; what a client did wrong is an *fault.Error with the
 // status and scimType of RFC 7644 section 3.12. What Microsoft Entra ID sends
 // beyond the RFC is accepted as the comments say.
 package scim

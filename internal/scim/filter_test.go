@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/fault"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -180,7 +182,7 @@ func TestFilterNamesThePosition(t *testing.T) {
 		`(((title pr) and title pr) x)`: "at position 28: ",
 	} {
 		_, err := Users.ParseFilter(filter)
-		if e, ok := err.(*Error); !ok || !strings.HasPrefix(e.Detail, want) {
+		if e, ok := err.(*fault.Error); !ok || !strings.HasPrefix(e.Detail, want) {
 			t.Errorf("%s: got %v, want %s…", filter, err, want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"dsync/internal/fault"
 )
 
 // Every operator on every type (RFC 7644 table 3), each against the value
@@ -53,7 +55,7 @@ func TestFilterOperatorsByType(t *testing.T) {
 			for _, op := range operators {
 				e, err := rt.ParseFilter(row.attribute + " " + op + " " + row.literal)
 				switch {
-				case err != nil && problem(t, err) == "400 invalidFilter" && strings.HasPrefix(err.(*Error).Detail, "at position "):
+				case err != nil && problem(t, err) == "400 invalidFilter" && strings.HasPrefix(err.(*fault.Error).Detail, "at position "):
 					got += "x"
 				case err != nil:
 					t.Errorf("%s: %v", op, err)

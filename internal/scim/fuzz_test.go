@@ -7,18 +7,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"dsync/internal/fault"
 )
 
-var types = []Type{"", InvalidFilter, TooMany, Uniqueness, Mutability, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, InvalidCursor, ExpiredCursor, InvalidCount}
+var types = []fault.Code{"", InvalidFilter, TooMany, Uniqueness, Mutability, InvalidSyntax, InvalidPath, NoTarget, InvalidValue, InvalidCursor, ExpiredCursor, InvalidCount}
 
 // refused checks that an error is one that a client may see.
 func refused(t *testing.T, err error) {
 	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) || e.Status < 400 || e.Status > 499 || e.Detail == "" || !slices.Contains(types, e.Type) {
+	var e *fault.Error
+	if !errors.As(err, &e) || statuses[e.Kind] == 0 || e.Detail == "" || !slices.Contains(types, e.Code) {
 		t.Fatalf("%#v is nothing to tell a client", err)
 	}
-	if b, err := json.Marshal(e.Body()); err != nil || len(b) == 0 {
+	if b, err := json.Marshal(ErrorResponse(statuses[e.Kind], e)); err != nil || len(b) == 0 {
 		t.Fatal(err)
 	}
 	if !place.MatchString(e.Path) {
@@ -26,7 +28,7 @@ func refused(t *testing.T, err error) {
 	}
 }
 
-// place is the form of Error.Path: names, and in brackets nothing in quotes but
+// place is the form of fault.Error.Path: names, and in brackets nothing in quotes but
 // what a schema lists.
 var place = regexp.MustCompile(`^(urn:)?[\w$.:-]*(\[([\w$. ()-]|"(…|work|home|other|mobile|fax|pager|xmpp|direct|indirect|User)")*\])?(\.[\w$-]+)?$`)
 
@@ -48,7 +50,7 @@ func FuzzParseFilter(f *testing.F) {
 			e, err := rt.ParseFilter(s)
 			if err != nil {
 				refused(t, err)
-				if len(s) <= MaxFilter && !strings.HasPrefix(err.(*Error).Detail, "at position ") {
+				if len(s) <= MaxFilter && !strings.HasPrefix(err.(*fault.Error).Detail, "at position ") {
 					t.Fatalf("%v names no position", err)
 				}
 				continue

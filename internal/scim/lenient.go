@@ -1,10 +1,15 @@
 package scim
 
+import (
+	"errors"
+
+	"dsync/internal/fault"
+)
+
 // passes reports whether the type passes over an operation whose path is wrong
 // in that way. A path that is malformed is refused all the same.
 func (rt *ResourceType) passes(err error) bool {
-	e, ok := err.(*Error)
-	return ok && rt.Lenient && e.unknown
+	return rt.Lenient && errors.Is(err, errUnknownAttribute)
 }
 
 // Ignored lists what Patch passes over in operations that it takes, because no
@@ -14,7 +19,7 @@ func (rt *ResourceType) Ignored(operations []Operation) []string {
 	var list []string
 	note := func(err error) {
 		place := ""
-		if e, ok := err.(*Error); ok {
+		if e, ok := err.(*fault.Error); ok {
 			place = e.Path
 		}
 		list = append(list, place)

@@ -3,6 +3,8 @@ package scim
 import (
 	"slices"
 	"testing"
+
+	"dsync/internal/fault"
 )
 
 // lenient is the type of a directory that is set so.
@@ -121,7 +123,7 @@ func TestErrorPath(t *testing.T) {
 		{query(`sortBy=ada@x`), "", 0},
 		{query(`sortBy=nope`), "nope", 0},
 	} {
-		e, ok := row.err.(*Error)
+		e, ok := row.err.(*fault.Error)
 		if !ok {
 			t.Errorf("%v, where %s is wrong", row.err, row.path)
 		} else if e.Path != row.path || e.Operation != row.operation {

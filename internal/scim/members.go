@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"net/http"
 	"strings"
 )
 
@@ -91,7 +90,7 @@ func (m *Members) note(id string) error {
 	}
 	if _, added := m.added[id]; !added && !m.removed[id] {
 		if len(m.order) == MaxMembers {
-			return Errorf(http.StatusRequestEntityTooLarge, "", "one request may name %d members at most", MaxMembers)
+			return tooLarge("one request may name %d members at most", MaxMembers)
 		}
 		m.order = append(m.order, id)
 	}

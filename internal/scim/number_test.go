@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"dsync/internal/fault"
+
 	"pgregory.net/rapid"
 )
 
@@ -115,7 +117,7 @@ func TestFilterNumbers(t *testing.T) {
 	} {
 		e, err := rt.ParseFilter(sizesURN + ":" + filter)
 		if want == "" {
-			if p := problem(t, err); p != "400 invalidFilter" || !strings.HasPrefix(err.(*Error).Detail, "at position ") {
+			if p := problem(t, err); p != "400 invalidFilter" || !strings.HasPrefix(err.(*fault.Error).Detail, "at position ") {
 				t.Errorf("%s: got %q (%v)", filter, p, err)
 			}
 			continue

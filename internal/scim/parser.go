@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"dsync/internal/fault"
 )
 
 // parser reads filters and paths: one recursive descent over the grammar of
@@ -18,12 +20,12 @@ type parser struct {
 	parent  *Attribute // set inside brackets: names are its sub-attributes
 	depth   int
 	terms   int
-	failure Type   // the scimType outside brackets
-	last    Target // outside brackets: where a fault is, if it is in a comparison
+	failure fault.Code // the scimType outside brackets
+	last    Target     // outside brackets: where a fault is, if it is in a comparison
 }
 
 // parser makes one that fails with the given scimType.
-func (rt *ResourceType) parser(s string, failure Type) (*parser, error) {
+func (rt *ResourceType) parser(s string, failure fault.Code) (*parser, error) {
 	if len(s) > MaxFilter {
 		return nil, badRequest(failure, "longer than %d bytes", MaxFilter)
 	}
@@ -47,7 +49,7 @@ func (p *parser) end() error {
 	return nil
 }
 
-func (p *parser) errorf(format string, args ...any) *Error {
+func (p *parser) errorf(format string, args ...any) *fault.Error {
 	e := badRequest(p.failure, format, args...)
 	e.Detail = "at position " + strconv.Itoa(p.pos+1) + ": " + e.Detail
 	if p.last != (Target{}) {
@@ -57,14 +59,16 @@ func (p *parser) errorf(format string, args ...any) *Error {
 }
 
 // unknown is errorf for a name before the position that no schema knows.
-func (p *parser) unknown(parent *Attribute, name, format string, args ...any) *Error {
+func (p *parser) unknown(parent *Attribute, name, format string, args ...any) *fault.Error {
 	path := ""
 	if p.endsName() {
 		path = attributePath(name)
 	}
 	p.pos -= len(name)
 	e := p.errorf(format, args...)
-	e.Path, e.unknown = path, path != ""
+	if e.Path = path; path != "" {
+		e = e.Because(errUnknownAttribute)
+	}
 	if parent != nil {
 		e.Path = strings.TrimSuffix(parent.Name+"."+path, ".")
 	}

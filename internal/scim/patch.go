@@ -3,9 +3,10 @@ package scim
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
+
+	"dsync/internal/fault"
 )
 
 // Operation is one operation of a PATCH (RFC 7644 section 3.5.2).
@@ -39,7 +40,7 @@ func PatchOperations(object map[string]any) ([]Operation, error) {
 		return nil, badRequest(InvalidSyntax, "Operations is a list of at least one operation")
 	}
 	if len(list) > MaxOperations {
-		return nil, Errorf(http.StatusRequestEntityTooLarge, "", "a PATCH has %d operations at most", MaxOperations)
+		return nil, tooLarge("a PATCH has %d operations at most", MaxOperations)
 	}
 	operations := make([]Operation, len(list))
 	for i, v := range list {
@@ -79,7 +80,7 @@ func parseOperation(v any) (Operation, error) {
 
 // inOperation says in which operation an error arose, counted from 1.
 func inOperation(i int, err error) error {
-	if e, ok := err.(*Error); ok {
+	if e, ok := err.(*fault.Error); ok {
 		in := *e
 		in.Detail, in.Operation = fmt.Sprintf("operation %d: %s", i+1, e.Detail), i+1
 		return &in

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"dsync/internal/fault"
+
 	"pgregory.net/rapid"
 )
 
@@ -86,7 +88,7 @@ func (a *account) demote() {
 // with which it fails, or "".
 type step struct {
 	json map[string]any
-	do   func(*account) Type
+	do   func(*account) fault.Code
 }
 
 // scalars are the attributes of one text, with the names that clients use.
@@ -128,7 +130,7 @@ func drawStep(t *rapid.T) step {
 func scalarStep(t *rapid.T) step {
 	s := rapid.SampledFrom(scalars).Draw(t, "scalar")
 	path := rapid.SampledFrom(s.paths).Draw(t, "path")
-	clear := func(a *account) Type { *s.of(a) = ""; return "" }
+	clear := func(a *account) fault.Code { *s.of(a) = ""; return "" }
 	if rapid.IntRange(0, 3).Draw(t, "how") == 0 {
 		return step{map[string]any{"op": "Remove", "path": path}, clear}
 	}
@@ -140,13 +142,13 @@ func scalarStep(t *rapid.T) step {
 		o["path"], o["value"] = path, value
 	}
 	text, _ := value.(string)
-	return step{o, func(a *account) Type { *s.of(a) = text; return "" }}
+	return step{o, func(a *account) fault.Code { *s.of(a) = text; return "" }}
 }
 
 func nameStep(t *rapid.T) step {
 	given := rapid.SampledFrom([]any{"x", nil}).Draw(t, "given")
 	value := map[string]any{"givenName": given}
-	return step{map[string]any{"op": verbs.Draw(t, "op"), "path": "name", "value": value}, func(a *account) Type {
+	return step{map[string]any{"op": verbs.Draw(t, "op"), "path": "name", "value": value}, func(a *account) fault.Code {
 		a.Given, _ = given.(string)
 		return ""
 	}}
@@ -158,7 +160,7 @@ func partStep(t *rapid.T) step {
 	part := rapid.SampledFrom([]string{"value", "display"}).Draw(t, "part")
 	value := rapid.SampledFrom([]string{"1", "2", ""}).Draw(t, "value")
 	o := map[string]any{"op": op, "path": `phoneNumbers[type eq "` + kind + `"].` + part, "value": value}
-	return step{o, func(a *account) Type {
+	return step{o, func(a *account) fault.Code {
 		set := func(p *phone) {
 			if part == "value" {
 				p.Value = value
@@ -190,7 +192,7 @@ func partStep(t *rapid.T) step {
 func wholeStep(t *rapid.T) step {
 	kind, op, number := phoneTypes.Draw(t, "type"), verbs.Draw(t, "op"), numbers.Draw(t, "number")
 	o := map[string]any{"op": op, "path": `phoneNumbers[type eq "` + kind + `"]`, "value": map[string]any{"value": number}}
-	return step{o, func(a *account) Type {
+	return step{o, func(a *account) fault.Code {
 		replace := strings.EqualFold(op, "replace")
 		matched := false
 		for i, p := range a.Phones {
@@ -218,7 +220,7 @@ func primaryStep(t *rapid.T) step {
 	number := numbers.Draw(t, "number")
 	value := rapid.SampledFrom([]any{true, false, "True", "False"}).Draw(t, "primary")
 	o := map[string]any{"op": "replace", "path": `phoneNumbers[value eq "` + number + `"].primary`, "value": value}
-	return step{o, func(a *account) Type {
+	return step{o, func(a *account) fault.Code {
 		yes := value == true || value == "True"
 		if !slices.ContainsFunc(a.Phones, func(p phone) bool { return p.Value == number }) {
 			return NoTarget
@@ -252,7 +254,7 @@ func removeStep(t *rapid.T) step {
 		o["path"] = `phoneNumbers[type ne "` + kind + `" and value eq "` + number + `"]`
 		gone = func(p phone) bool { return !strings.EqualFold(p.Type, kind) && p.Value == number }
 	}
-	return step{o, func(a *account) Type { a.Phones = slices.DeleteFunc(a.Phones, gone); return "" }}
+	return step{o, func(a *account) fault.Code { a.Phones = slices.DeleteFunc(a.Phones, gone); return "" }}
 }
 
 // listStep adds phones to the list, or replaces it.
@@ -269,7 +271,7 @@ func listStep(t *rapid.T) step {
 		}
 		value = append(value, object)
 	}
-	return step{map[string]any{"op": op, "path": "phoneNumbers", "value": value}, func(a *account) Type {
+	return step{map[string]any{"op": op, "path": "phoneNumbers", "value": value}, func(a *account) fault.Code {
 		if strings.EqualFold(op, "replace") {
 			a.Phones = slices.Clone(given)
 			return ""
@@ -300,12 +302,12 @@ func listStep(t *rapid.T) step {
 }
 
 func TestPatchAgainstModel(t *testing.T) {
-	outcomes := map[Type]int{}
+	outcomes := map[fault.Code]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		a := account{}
 		r := a.resource()
 		for range rapid.IntRange(1, 4).Draw(t, "requests") {
-			next, list, failure := a.clone(), []any{}, Type("")
+			next, list, failure := a.clone(), []any{}, fault.Code("")
 			for range rapid.IntRange(1, 4).Draw(t, "operations") {
 				s := drawStep(t)
 				list = append(list, s.json)
@@ -325,7 +327,7 @@ func TestPatchAgainstModel(t *testing.T) {
 				t.Fatalf("%s changes what went in", body)
 			}
 			if failure != "" {
-				if e, ok := err.(*Error); !ok || e.Type != failure {
+				if e, ok := err.(*fault.Error); !ok || e.Code != failure {
 					t.Fatalf("%s of %s gives %v, want %s", body, before, err, failure)
 				}
 				continue

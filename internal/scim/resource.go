@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -172,7 +171,7 @@ func (rt *ResourceType) finish(r map[string]any) error {
 		return badRequest(InvalidValue, "externalId is longer than %d bytes", MaxKeyValue).About("externalId")
 	}
 	if encoded := Encode(r); len(encoded) > MaxResource {
-		return Errorf(http.StatusRequestEntityTooLarge, "", "the resource is larger than %d bytes", MaxResource)
+		return tooLarge("the resource is larger than %d bytes", MaxResource)
 	}
 	return nil
 }

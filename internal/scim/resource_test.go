@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/fault"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -135,15 +137,16 @@ func TestEncodeIsPlain(t *testing.T) {
 
 func TestErrorBody(t *testing.T) {
 	for _, row := range []struct {
-		name string
-		err  *Error
-		want string
+		name   string
+		status int
+		err    *fault.Error
+		want   string
 	}{
-		{"entra Q22: uniqueness", Errorf(409, Uniqueness, "userName %q is taken", "u"), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"409","scimType":"uniqueness","detail":"userName \"u\" is taken"}`},
-		{"rfc: no scimType", Errorf(404, "", "User u not found"), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404","detail":"User u not found"}`},
+		{"entra Q22: uniqueness", 409, fault.New(fault.Conflict, Uniqueness, "userName %q is taken", "u"), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"409","scimType":"uniqueness","detail":"userName \"u\" is taken"}`},
+		{"rfc: no scimType", 404, fault.New(fault.NotFound, "", "User u not found"), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404","detail":"User u not found"}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			b, err := json.Marshal(row.err.Body())
+			b, err := json.Marshal(ErrorResponse(row.status, row.err))
 			if err != nil {
 				t.Fatal(err)
 			}

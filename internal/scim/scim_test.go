@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"dsync/internal/fault"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -46,21 +48,25 @@ func patchBody(operations string) []byte {
 	return []byte(`{"schemas":["` + PatchOpURN + `"],"Operations":` + operations + `}`)
 }
 
+// statuses are the HTTP statuses that package provider sends the errors of this
+// package with.
+var statuses = map[fault.Kind]int{fault.Invalid: 400, fault.TooLarge: 413}
+
 // problem writes an error as "status scimType", and no error as "".
 func problem(t testing.TB, err error) string {
 	t.Helper()
 	if err == nil {
 		return ""
 	}
-	var e *Error
+	var e *fault.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("%v (%[1]T) is not an *Error", err)
+		t.Fatalf("%v (%[1]T) is not a *fault.Error", err)
 	}
-	b, _ := json.Marshal(e.Status)
-	if e.Type == "" {
+	b, _ := json.Marshal(statuses[e.Kind])
+	if e.Code == "" {
 		return string(b)
 	}
-	return string(b) + " " + string(e.Type)
+	return string(b) + " " + string(e.Code)
 }
 
 // same compares two resources in their stored form.

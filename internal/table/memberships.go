@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 
@@ -169,28 +170,18 @@ func (t *Table) IsMember(ctx context.Context, directoryID, group, user string) (
 	}
 	var m Membership
 	err := t.get(ctx, membershipKey(directoryID, group, user), &m)
-	if err == ErrNotFound {
+	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	return err == nil && !m.Deleted, err
 }
 
-// Members reads the memberships of a group, by user id, and hands each to
-// visit until it returns false. It begins behind the user last, or with the
-// first for "".
-func (t *Table) Members(ctx context.Context, directoryID, group, last string, visit func(Membership) bool) error {
-	return t.query(ctx, after(directoryPartition(directoryID), membershipPrefix(group), ulidOf(last)), func(items []item) (bool, error) {
-		for _, i := range items {
-			var m Membership
-			if err := unmarshal(i, &m); err != nil {
-				return false, err
-			}
-			if !m.Deleted && !visit(m) {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
+// Members reads the memberships of a group by user id, without deleted ones. It
+// begins after the user last, or with the first for "". It ends with the first
+// error.
+func (t *Table) Members(ctx context.Context, directoryID, group, last string) iter.Seq2[Membership, error] {
+	in := after(directoryPartition(directoryID), membershipPrefix(group), ulidOf(last))
+	return records(t, ctx, in, func(m Membership) bool { return m.Deleted })
 }
 
 // ClearMemberships removes at most limit memberships of a deleted user or

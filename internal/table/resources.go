@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -246,25 +247,19 @@ func (t *Table) lookup(ctx context.Context, directoryID, sk string) ([]string, e
 	return ids, err
 }
 
-// All reads the resources of a kind in a directory, oldest first, and hands
-// each to visit until it returns false. It begins behind the id last, or with
-// the first for "".
-func (t *Table) All(ctx context.Context, k Kind, directoryID, last string, visit func(Resource) (bool, error)) error {
-	return t.query(ctx, after(directoryPartition(directoryID), string(k)+"#", ulidOf(last)), func(items []item) (bool, error) {
-		for _, i := range items {
-			r := Resource{Kind: k}
-			if err := unmarshal(i, &r); err != nil {
-				return false, err
-			}
-			if r.Deleted {
-				continue
-			}
-			if more, err := visit(r); err != nil || !more {
-				return false, err
+// All reads the resources of a kind in a directory, oldest first, without
+// deleted ones. It begins after the id last, or with the first for "". It ends
+// with the first error.
+func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.Seq2[Resource, error] {
+	all := records(t, ctx, after(directoryPartition(directoryID), string(k)+"#", ulidOf(last)), Resource.isDeleted)
+	return func(yield func(Resource, error) bool) {
+		for r, err := range all {
+			r.Kind = k
+			if !yield(r, err) {
+				return
 			}
 		}
-		return true, nil
-	})
+	}
 }
 
 // IDs lists the ids of the resources of a kind in a directory, oldest first:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"time"
 
@@ -135,6 +136,48 @@ func (t *Table) query(ctx context.Context, in dynamodb.QueryInput, page func([]i
 			return err
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// items iterates over a range in key order, a page at a time. It ends with the
+// first error.
+func (t *Table) items(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		for {
+			out, err := t.page(ctx, in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, i := range out.Items {
+				if !yield(i, nil) {
+					return
+				}
+			}
+			if out.LastEvaluatedKey == nil {
+				return
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
+		}
+	}
+}
+
+// records iterates over the records of a range, and leaves out those that skip
+// returns true for.
+func records[T any](t *Table, ctx context.Context, in dynamodb.QueryInput, skip func(T) bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for i, err := range t.items(ctx, in) {
+			var record T
+			if err == nil {
+				err = unmarshal(i, &record)
+			}
+			if err == nil && skip(record) {
+				continue
+			}
+			if !yield(record, err) || err != nil {
+				return
+			}
+		}
 	}
 }
 

@@ -31,12 +31,12 @@ var (
 	billed = regexp.MustCompile(`bills (\d+)`)
 )
 
-// What a request costs is what the tests of internal/directory hold it to: the
+// What a request costs is what the tests of internal/session hold it to: the
 // limit, or what the row says that DynamoDB bills.
 func TestUnits(t *testing.T) {
 	var source []byte
 	for _, name := range []string{"budget_test.go", "large_test.go"} {
-		text, err := os.ReadFile(filepath.Join("../../../internal/directory", name))
+		text, err := os.ReadFile(filepath.Join("../../../internal/session", name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,7 @@
 package main
 
 // units are what a request costs in DynamoDB, as billed. row is the beginning
-// of the name of the row of internal/directory TestBudget that holds them:
+// of the name of the row of internal/session TestBudget that holds them:
 // the limit there, or what its name says is billed.
 type units struct {
 	row         string

@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path"
 	"time"
 
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
-	"dsync/internal/directory"
+	"dsync/internal/management"
 	"dsync/internal/table"
 )
 
@@ -80,11 +79,11 @@ type Connection struct {
 // Connect creates an organization, an Entra directory in it whose users have
 // these custom schemas, and a token.
 func Connect(ctx context.Context, t *table.Table, organization, name string, extensions ...json.RawMessage) (Connection, error) {
-	s := directory.New(t, time.Now, rand.Reader, slog.New(slog.DiscardHandler))
-	o, err := s.CreateOrganization(ctx, organization)
+	s := management.Bootstrap(t, time.Now, rand.Reader)
+	o, err := s.CreateOrganization(ctx, management.OrganizationUpdate{Name: &organization})
 	if err != nil {
 		return Connection{}, err
 	}
-	d, secret, err := s.CreateDirectory(ctx, directory.NewDirectory{OrganizationID: o.ID, Name: name, Extensions: extensions})
+	d, _, secret, err := s.CreateDirectory(ctx, management.NewDirectory{OrganizationID: o.ID, Name: name, Extensions: extensions})
 	return Connection{o.ID, d.ID, d.ExternalKey, secret}, err
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
 	"dsync/internal/jobs"
@@ -46,19 +45,17 @@ var handlers = map[string]func(configuration) lambda.Handler{
 	},
 	"api": func(c configuration) lambda.Handler {
 		return gateway.NewHandler(api.New(api.Options{
-			Directories: c.directories(), Events: eventlog.New(c.table, time.Now), SCIMBase: scim.BasePath, Now: time.Now, Log: c.log,
+			Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath,
 		}))
 	},
-	"apikey": func(c configuration) lambda.Handler { return lambda.NewHandler(api.KeyMaker(c.directories())) },
-}
-
-func (c configuration) directories() *directory.Service {
-	return directory.New(c.table, time.Now, rand.Reader, c.log)
+	"apikey": func(c configuration) lambda.Handler {
+		return lambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))
+	},
 }
 
 func (c configuration) scim(serve func(provider.Options) http.Handler) lambda.Handler {
 	return gateway.NewHandler(serve(provider.Options{
-		Directories: c.directories(), Log: c.log, Limits: provider.DefaultLimits, Now: time.Now,
+		Table: c.table, Now: time.Now, Entropy: rand.Reader, Log: c.log, Limits: provider.DefaultLimits,
 	}))
 }
 

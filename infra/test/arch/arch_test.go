@@ -57,7 +57,7 @@ func forTests(p pkg) bool {
 
 // The protocol and the events are pure: they reach no AWS package and no I/O.
 func TestPurePackages(t *testing.T) {
-	for _, p := range list(t, "./internal/scim", "./internal/dsync", "./internal/id") {
+	for _, p := range list(t, "./internal/fault", "./internal/scim", "./internal/dsync", "./internal/id") {
 		for _, dep := range p.Deps {
 			if strings.Contains(dep, "/aws/") {
 				t.Errorf("%s reaches %s", p.ImportPath, dep)
@@ -72,29 +72,61 @@ func TestPurePackages(t *testing.T) {
 	}
 }
 
-// Requests go down: gateway, provider, directory, table. Records go from the
-// relay and the jobs to the table. Nothing below knows what is above, and
-// internal packages know nothing of infra.
+// place is an internal package and the internal packages that it may import.
+type place struct {
+	name    string
+	imports []string
+}
+
+// below are the internal packages that each internal package may import. The
+// order is from bottom to top: a package imports only packages before it, so
+// there is no circle.
+var below = []place{
+	// What knows no other package of the system, or pure ones only.
+	{"fault", nil},
+	{"cache", nil},
+	{"id", nil},
+	{"metric", nil},
+	{"redact", nil},
+	{"gateway", nil},
+	{"table/schema", nil},
+	{"ratelimit", []string{"cache"}},
+	{"scim", []string{"fault"}},
+	{"dsync", []string{"fault", "id", "scim"}},
+	// Storage.
+	{"table", []string{"id", "redact", "scim"}},
+	{"eventlog", []string{"id", "table"}},
+	// The domain. A session knows no management, and management no session.
+	{"settings", []string{"fault", "dsync", "scim", "table"}},
+	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
+	{"usage", []string{"cache", "id", "redact", "credential", "table"}},
+	{"session", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table", "usage"}},
+	{"management", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table"}},
+	// Records go from the stream to the relay and the jobs.
+	{"relay", []string{"metric", "redact", "dsync", "scim", "eventlog", "table"}},
+	{"jobs", []string{"id", "dsync", "scim", "table"}},
+	// Requests come in here. Only the Options name the table.
+	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "session", "usage", "table"}},
+	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
+	{"lambdaenv", []string{"metric", "table"}},
+}
+
+// Requests go down: provider or api, session or management, table. Records go
+// from the relay and the jobs to the table. No package knows what is above it,
+// and internal packages know nothing of infra.
 func TestArrowsPointDown(t *testing.T) {
-	above := map[string][]string{
-		"gateway":      {"provider", "api", "directory", "table", "eventlog", "relay", "jobs", "dsync", "scim", "metric"},
-		"table/schema": {"*"},
-		"lambdaenv":    {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "scim"},
-		"scim":         {"*"},
-		"id":           {"*"},
-		"metric":       {"*"},
-		"dsync":        {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric"},
-		"table":        {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync"},
-		"eventlog":     {"gateway", "provider", "api", "directory", "relay", "jobs", "scim"},
-		"directory":    {"gateway", "provider", "api", "eventlog", "relay", "jobs"},
-		"provider":     {"api", "table", "eventlog", "relay", "jobs", "dsync"},
-		"api":          {"provider", "table", "relay", "jobs"},
-		"relay":        {"gateway", "provider", "api", "directory", "jobs"},
-		"jobs":         {"gateway", "provider", "api", "directory", "eventlog", "relay"},
+	allowed := map[string][]string{}
+	for i, p := range below {
+		for _, imported := range p.imports {
+			if !slices.ContainsFunc(below[:i], func(b place) bool { return b.name == imported }) {
+				t.Errorf("%s may import %s, which is not below it", p.name, imported)
+			}
+		}
+		allowed[p.name] = p.imports
 	}
 	for _, p := range list(t, "./internal/...") {
 		name := strings.TrimPrefix(p.ImportPath, "dsync/internal/")
-		forbidden, known := above[name]
+		imports, known := allowed[name]
 		if !known && !forTests(p) {
 			t.Errorf("internal/%s has no place among the packages: give it one here", name)
 		}
@@ -104,8 +136,36 @@ func TestArrowsPointDown(t *testing.T) {
 			}
 		}
 		for _, imported := range p.Imports {
-			if other, ok := strings.CutPrefix(imported, "dsync/internal/"); ok && (slices.Contains(forbidden, other) || slices.Contains(forbidden, "*")) {
+			other, ok := strings.CutPrefix(imported, "dsync/internal/")
+			if ok && known && !slices.Contains(imports, other) {
 				t.Errorf("internal/%s imports internal/%s", name, other)
+			}
+		}
+	}
+}
+
+// The protocol and the domain know no HTTP: only the edges do.
+func TestDomainKnowsNoHTTP(t *testing.T) {
+	for _, name := range []string{"fault", "scim", "dsync", "settings", "credential", "usage", "session", "management"} {
+		for _, p := range list(t, "./internal/"+name) {
+			if slices.Contains(p.Imports, "net/http") {
+				t.Errorf("%s imports net/http", p.ImportPath)
+			}
+		}
+	}
+}
+
+// The edges reach the table through a session only: the file with the Options
+// names it, and no other.
+func TestEdgesKeepNoTable(t *testing.T) {
+	for _, p := range list(t, "./internal/provider", "./internal/api") {
+		for _, file := range p.GoFiles {
+			code, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if named := bytes.Contains(code, []byte(`"dsync/internal/table"`)); named != (file == "options.go") {
+				t.Errorf("%s imports the table: %v", filepath.Join(p.ImportPath, file), named)
 			}
 		}
 	}

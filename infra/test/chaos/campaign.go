@@ -12,6 +12,7 @@ package chaos
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,9 +30,9 @@ import (
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/awslocal/eventbridge"
 	localsqs "dsync/internal/awslocal/sqs"
+	"dsync/internal/management"
 
 	"dsync/infra/topology"
-	"dsync/internal/directory"
 	"dsync/internal/dsync"
 	"dsync/internal/table"
 
@@ -145,14 +146,16 @@ func (r *campaign) startBus(context.Context) error {
 // createTenants makes directories, of which every fourth has the policy to
 // delete who is deactivated.
 func (r *campaign) createTenants(ctx context.Context) error {
-	all := services(r.table, r.dice)
+	all := functions(r.table, r.dice)
+	operator := management.Bootstrap(r.table, time.Now, rand.Reader)
 	for n := range r.Directories {
 		deletes := n%4 == 3
-		o, err := all[0].CreateOrganization(ctx, fmt.Sprint("Organization ", n))
+		name := fmt.Sprint("Organization ", n)
+		o, err := operator.CreateOrganization(ctx, management.OrganizationUpdate{Name: &name})
 		if err != nil {
 			return err
 		}
-		d, secret, err := all[0].CreateDirectory(ctx, directory.NewDirectory{OrganizationID: o.ID, Name: fmt.Sprint("Directory ", n)})
+		d, _, secret, err := operator.CreateDirectory(ctx, management.NewDirectory{OrganizationID: o.ID, Name: fmt.Sprint("Directory ", n)})
 		if err != nil {
 			return err
 		}
@@ -163,15 +166,15 @@ func (r *campaign) createTenants(ctx context.Context) error {
 				return err
 			}
 		}
-		t := &tenant{model: newModel(d.ID, deletes), table: r.table, services: all, random: mathrand.New(mathrand.NewPCG(r.Seed, uint64(n)))}
+		t := &tenant{model: newModel(d.ID, deletes), table: r.table, functions: all, random: mathrand.New(mathrand.NewPCG(r.Seed, uint64(n)))}
 		t.tell(dsync.TokenCreated, "", "")
 		t.tell(dsync.DirectoryActivated, "", "")
-		for _, s := range all {
-			session, err := s.Authenticate(ctx, d.ExternalKey, secret, fmt.Sprint("request-", n))
+		for _, f := range all {
+			opened, _, err := f.Authenticate(ctx, d.ExternalKey, secret, fmt.Sprint("request-", n))
 			if err != nil {
 				return err
 			}
-			t.sessions = append(t.sessions, session)
+			t.sessions = append(t.sessions, opened)
 		}
 		r.tenants = append(r.tenants, t)
 	}

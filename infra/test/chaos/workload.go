@@ -4,16 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"maps"
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
-	"dsync/internal/directory"
 	"dsync/internal/id"
 	"dsync/internal/scim"
+	"dsync/internal/session"
 	"dsync/internal/table"
 )
 
@@ -21,25 +20,25 @@ import (
 // clocks disagree.
 type tenant struct {
 	*model
-	table    *table.Table
-	sessions []*directory.Session
-	services []*directory.Service
-	random   *mathrand.Rand
-	changes  int // made
-	names    int
+	table     *table.Table
+	sessions  []*session.Session
+	functions []*session.Authenticator
+	random    *mathrand.Rand
+	changes   int // made
+	names     int
 }
 
-// services are instances of the functions, under clocks of their own.
-func services(t *table.Table, d *dice) (all []*directory.Service) {
+// functions are instances of the functions, under clocks of their own.
+func functions(t *table.Table, d *dice) (all []*session.Authenticator) {
 	for range 3 {
 		wrong := skew(d)
 		now := func() time.Time { return time.Now().Add(wrong) }
-		all = append(all, directory.New(t, now, rand.Reader, slog.New(slog.DiscardHandler)))
+		all = append(all, session.NewAuthenticator(t, now, rand.Reader))
 	}
 	return all
 }
 
-func (t *tenant) session() *directory.Session { return t.sessions[t.random.IntN(len(t.sessions))] }
+func (t *tenant) anySession() *session.Session { return t.sessions[t.random.IntN(len(t.sessions))] }
 
 func pick[K comparable, V any](t *tenant, all map[K]V, less func(a, b K) int) (k K, ok bool) {
 	if len(all) == 0 {
@@ -56,21 +55,21 @@ func (t *tenant) step(ctx context.Context) error {
 	t.names++
 	switch n := t.random.IntN(100); {
 	case n < 25 || !someUser:
-		id, err := t.create(ctx, directory.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", t.names), "active": true})
+		id, err := t.create(ctx, session.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", t.names), "active": true})
 		if err == nil {
 			t.createUser(id)
 		}
 		return err
 	case n < 30 || !someGroup:
 		name := fmt.Sprint("g", t.names)
-		id, err := t.create(ctx, directory.Groups, map[string]any{"displayName": name})
+		id, err := t.create(ctx, session.Groups, map[string]any{"displayName": name})
 		if err == nil {
 			t.createGroup(id, name)
 		}
 		return err
 	case n < 40:
 		title := fmt.Sprint("title ", t.random.IntN(3))
-		err := t.patch(ctx, directory.Users, user, "Replace", "title", `"`+title+`"`)
+		err := t.patch(ctx, session.Users, user, "Replace", "title", `"`+title+`"`)
 		if err == nil {
 			t.retitle(user, title)
 		}
@@ -78,20 +77,20 @@ func (t *tenant) step(ctx context.Context) error {
 	case n < 52:
 		return t.setActive(ctx, user, t.random.IntN(2) == 0)
 	case n < 56:
-		err := t.session().Delete(ctx, directory.Users, user, "")
+		err := t.anySession().Delete(ctx, session.Users, user, session.Condition{})
 		if err == nil {
 			t.deleteUser(user)
 		}
 		return err
 	case n < 58:
-		err := t.session().Delete(ctx, directory.Groups, group, "")
+		err := t.anySession().Delete(ctx, session.Groups, group, session.Condition{})
 		if err == nil {
 			t.deleteGroup(group)
 		}
 		return err
 	case n < 61:
 		name := fmt.Sprint("g", t.names)
-		err := t.patch(ctx, directory.Groups, group, "Replace", "displayName", `"`+name+`"`)
+		err := t.patch(ctx, session.Groups, group, "Replace", "displayName", `"`+name+`"`)
 		if err == nil {
 			t.rename(group, name)
 		}
@@ -101,17 +100,17 @@ func (t *tenant) step(ctx context.Context) error {
 	}
 }
 
-func (t *tenant) create(ctx context.Context, kind directory.Type, doc map[string]any) (string, error) {
-	r, err := t.session().Create(ctx, kind, doc, nil)
+func (t *tenant) create(ctx context.Context, kind session.Type, doc map[string]any) (string, error) {
+	r, err := t.anySession().Create(ctx, kind, doc, nil)
 	return r.Meta.ID, err
 }
 
-func (t *tenant) patch(ctx context.Context, kind directory.Type, id, op, path, value string) error {
+func (t *tenant) patch(ctx context.Context, kind session.Type, id, op, path, value string) error {
 	operations, err := scim.ParsePatch([]byte(`{"Operations":[{"op":"` + op + `","path":"` + path + `","value":` + value + `}]}`))
 	if err != nil {
 		return err
 	}
-	_, err = t.session().Patch(ctx, kind, id, operations, "")
+	_, err = t.anySession().Patch(ctx, kind, id, operations, session.Condition{})
 	return err
 }
 
@@ -120,7 +119,7 @@ func (t *tenant) setMember(ctx context.Context, group, user string, in bool) err
 	if in {
 		op = "Add"
 	}
-	err := t.patch(ctx, directory.Groups, group, op, "members", `[{"value":"`+user+`"}]`)
+	err := t.patch(ctx, session.Groups, group, op, "members", `[{"value":"`+user+`"}]`)
 	if err == nil {
 		t.join(group, user, in)
 	}
@@ -128,7 +127,7 @@ func (t *tenant) setMember(ctx context.Context, group, user string, in bool) err
 }
 
 func (t *tenant) setActive(ctx context.Context, user string, active bool) error {
-	if err := t.patch(ctx, directory.Users, user, "Replace", "active", fmt.Sprint(active)); err != nil {
+	if err := t.patch(ctx, session.Users, user, "Replace", "active", fmt.Sprint(active)); err != nil {
 		return err
 	}
 	if t.activate(user, active) == 0 {

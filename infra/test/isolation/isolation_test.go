@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"dsync/internal/directory"
+	"dsync/internal/management"
 )
 
 // intruder is somebody who has no right to a request.
@@ -101,7 +101,7 @@ func (w *world) intruders(a ask) []intruder {
 		all = append(all,
 			stranger("a token of SCIM", "Bearer "+w.a.secret), stranger("a revoked key", "Bearer "+w.revokedKey),
 			stranger("an expired key", "Bearer "+w.expiredKey), stranger("a key with a wrong letter", "Bearer "+broken(w.APIKey)))
-		if a.route != nil && a.route.Scope == directory.Manage {
+		if a.route != nil && a.route.Scope == management.Manage {
 			all = append(all, intruder{"a key that only reads", "Bearer " + w.read, w.a, nobody, http.StatusForbidden})
 		}
 		return all

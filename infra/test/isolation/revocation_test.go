@@ -11,8 +11,8 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/api"
-	"dsync/internal/directory"
 	"dsync/internal/dsynctest"
+	"dsync/internal/management"
 	"dsync/internal/provider"
 	"dsync/internal/table"
 )
@@ -37,17 +37,17 @@ func processes(t *testing.T, tab *table.Table, now func() time.Time, externalKey
 		if len(f.Routes) == 0 {
 			continue
 		}
-		d := directory.New(tab, now, rand.Reader, log)
+		options := provider.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log}
 		base := "/scim/v2.0/" + externalKey
 		switch f.Name {
 		case "users":
-			scim = append(scim, process{f.Name, provider.Options{Directories: d, Log: log, Now: time.Now}.Users(), base + "/Users"})
+			scim = append(scim, process{f.Name, options.Users(), base + "/Users"})
 		case "groups":
-			scim = append(scim, process{f.Name, provider.Options{Directories: d, Log: log, Now: time.Now}.Groups(), base + "/Groups"})
+			scim = append(scim, process{f.Name, options.Groups(), base + "/Groups"})
 		case "discovery":
-			scim = append(scim, process{f.Name, provider.Options{Directories: d, Log: log, Now: time.Now}.Discovery(), base + "/Schemas"})
+			scim = append(scim, process{f.Name, options.Discovery(), base + "/Schemas"})
 		case "api":
-			rest = append(rest, process{f.Name, api.New(api.Options{Directories: d, SCIMBase: provider.Base, Now: now, Log: log}), "/directories"})
+			rest = append(rest, process{f.Name, api.New(api.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log, SCIMBase: provider.Base}), "/directories"})
 		default:
 			t.Errorf("how is the function %s asked?", f.Name)
 		}
@@ -68,22 +68,22 @@ func (p process) ask(secret string) int {
 // the test's.
 func TestPromise(t *testing.T) {
 	for name, c := range map[string]struct {
-		end    func(o *directory.Operator, s *directory.Service, dir, token, key string) error
+		end    func(s *management.Session, dir, token, key string) error
 		ofSCIM int // what SCIM says then
 		ofREST int
 	}{
-		"token revoked": {func(o *directory.Operator, _ *directory.Service, dir, token, _ string) error {
-			return o.RevokeToken(t.Context(), dir, token)
+		"token revoked": {func(s *management.Session, dir, token, _ string) error {
+			return s.RevokeToken(t.Context(), dir, token)
 		}, 401, 200},
-		"directory paused": {func(o *directory.Operator, _ *directory.Service, dir, _, _ string) error {
-			_, err := o.PauseDirectory(t.Context(), dir)
+		"directory paused": {func(s *management.Session, dir, _, _ string) error {
+			_, err := s.PauseDirectory(t.Context(), dir)
 			return err
 		}, 403, 200},
-		"directory deleted": {func(o *directory.Operator, _ *directory.Service, dir, _, _ string) error {
-			return o.DeleteDirectory(t.Context(), dir)
+		"directory deleted": {func(s *management.Session, dir, _, _ string) error {
+			return s.DeleteDirectory(t.Context(), dir)
 		}, 401, 200},
-		"key revoked": {func(o *directory.Operator, _ *directory.Service, _, _, key string) error {
-			return o.RevokeAPIKey(t.Context(), key)
+		"key revoked": {func(s *management.Session, _, _, key string) error {
+			return s.RevokeAPIKey(t.Context(), key)
 		}, 200, 401},
 	} {
 		for use, step := range map[string]time.Duration{"in use": time.Second, "at rest": promise} {
@@ -93,20 +93,20 @@ func TestPromise(t *testing.T) {
 				now := func() time.Time { return begin.Add(time.Duration(ahead.Load())) }
 				db, tableName := dsynctest.Table(t)
 				tab := table.New(db, tableName)
-				s := directory.New(tab, now, rand.Reader, slog.New(slog.DiscardHandler))
-				k, key, err := s.CreateAPIKey(t.Context(), directory.NewAPIKey{Name: "x", Scope: directory.Manage})
+				k, key, err := management.Bootstrap(tab, now, rand.Reader).CreateAPIKey(t.Context(), management.NewAPIKey{Name: "x", Scope: management.Manage})
 				if err != nil {
 					t.Fatal(err)
 				}
-				o, err := s.Operator(t.Context(), key, "")
+				s, err := management.NewAuthenticator(tab, now, rand.Reader, slog.New(slog.DiscardHandler)).Authenticate(t.Context(), key, "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				org, err := s.CreateOrganization(t.Context(), "x")
+				name := "x"
+				org, err := s.CreateOrganization(t.Context(), management.OrganizationUpdate{Name: &name})
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, first, secret, err := o.CreateDirectory(t.Context(), directory.NewDirectory{OrganizationID: org.ID, Name: "x"})
+				d, first, secret, err := s.CreateDirectory(t.Context(), management.NewDirectory{OrganizationID: org.ID, Name: "x"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -124,7 +124,7 @@ func TestPromise(t *testing.T) {
 					}
 				}
 				all("before", 200, 200)
-				if err := c.end(o, s, d.ID, first.ID, k.ID); err != nil {
+				if err := c.end(s, d.ID, first.ID, k.ID); err != nil {
 					t.Fatal(err)
 				}
 				for ahead.Load() < int64(promise) {

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"dsync/internal/eventlog"
+	"dsync/internal/management"
+	"dsync/internal/ratelimit"
+	"dsync/internal/table"
+)
+
+// Log is the log of events.
+type Log interface {
+	Read(context.Context, eventlog.Query) (eventlog.Page, error)
+}
+
+// Options are what the API is made of. The handler keeps no table: it reaches
+// it through the session of a request only.
+type Options struct {
+	Table   *table.Table
+	Events  Log
+	Now     func() time.Time
+	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
+	Log     *slog.Logger
+	// SCIMBase is the path of Tenant URLs before the external key.
+	SCIMBase string
+}
+
+// keyLimits are what each key may ask of one process: several times what
+// reading all users of a large directory takes, and less than what would slow
+// the other keys down.
+var keyLimits = ratelimit.Limits{PerSecond: 100, Burst: 200}
+
+// New returns the handler of the API. It is safe for concurrent use.
+func New(o Options) http.Handler {
+	return &api{
+		sessions: management.NewAuthenticator(o.Table, o.Now, o.Entropy, o.Log),
+		events:   o.Events,
+		scimBase: o.SCIMBase,
+		limiter:  ratelimit.New(keyLimits),
+		now:      o.Now,
+		log:      o.Log,
+		document: document,
+	}
+}

@@ -1,0 +1,54 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"dsync/internal/cache"
+	"dsync/internal/fault"
+	"dsync/internal/table"
+)
+
+// Keys checks keys of the REST API.
+type Keys struct {
+	table *table.Table
+	now   func() time.Time
+	log   *slog.Logger
+	cache *cache.Cache[string, cached[table.APIKey]] // by hash
+}
+
+// NewKeys returns a checker of the keys in a table.
+func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
+	return &Keys{t, now, log, cache.New[string, cached[table.APIKey]](maxCached)}
+}
+
+// Authenticate finds the API key with that value. It fails with a fault of kind
+// Unauthorized.
+func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, error) {
+	refused := fault.New(fault.Unauthorized, "", "")
+	if !APIKey.wellFormed(value) {
+		return table.APIKey{}, refused
+	}
+	hash, now := Hash(value), k.now()
+	known, ok := k.cache.Get(hash)
+	key := known.value
+	trusted := ok && now.Before(known.until)
+	if !trusted {
+		var err error
+		if key, err = k.table.APIKey(ctx, hash); errors.Is(err, table.ErrNotFound) {
+			return table.APIKey{}, refused
+		} else if err != nil {
+			return table.APIKey{}, err
+		}
+		k.cache.Put(hash, cached[table.APIKey]{key, now.Add(trustedFor)})
+	}
+	if !equal(key.Hash, hash) || StateOf(key.Revoked, key.Expires, now) != Active {
+		return table.APIKey{}, refused
+	}
+	if !trusted {
+		Use{key.ID, hash, key.LastUsed}.Record(ctx, now, k.log, k.table.UseAPIKey)
+	}
+	return key, nil
+}

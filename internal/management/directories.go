@@ -1,0 +1,233 @@
+package management
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"dsync/internal/credential"
+	"dsync/internal/fault"
+	"dsync/internal/id"
+	"dsync/internal/scim"
+	"dsync/internal/settings"
+	"dsync/internal/table"
+)
+
+// The types of directories, as WorkOS names them (workos.md section 1.2).
+const (
+	Entra   = "azure scim v2.0"
+	Okta    = "okta scim v2.0"
+	Generic = "generic scim v2.0"
+)
+
+// DirectoryTypes are all of them, the default first.
+var DirectoryTypes = []string{Entra, Okta, Generic}
+
+// NewDirectory describes a directory to be created.
+type NewDirectory struct {
+	OrganizationID string
+	Name           string
+	Type           string // "" for Entra
+	// Settings are those that differ from the default.
+	Settings settings.Change
+	// Extensions are custom schemas of the directory's users, in the JSON form
+	// of RFC 7643 section 7.
+	Extensions []json.RawMessage
+}
+
+// CreateDirectory creates a directory of an organization with its first token.
+// The secret is returned here and cannot be read again.
+func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Directory, first Token, secret string, err error) {
+	at := s.timestamp()
+	d = Directory{
+		OrganizationID: n.OrganizationID, Name: n.Name, Type: n.Type, State: table.Validating,
+		SCIMConfig: table.SCIMConfig{Pending: true, CursorKey: make([]byte, cursorKeyBytes)},
+		Version:    1, Created: at, Modified: at, Actor: s.actor,
+	}
+	if d.Type == "" {
+		d.Type = Entra
+	}
+	var invalid fault.Validation
+	checkName(&invalid, "name", d.Name)
+	checkID(&invalid, "organization_id", id.Organization, d.OrganizationID)
+	if !slices.Contains(DirectoryTypes, d.Type) {
+		invalid.Add("type", "type must be one of %s.", strings.Join(DirectoryTypes, ", "))
+	}
+	if err := settings.Apply(&d.SCIMConfig, n.Settings, n.Extensions, &invalid); err != nil {
+		return d, first, "", err
+	}
+	if err := invalid.Err(); err != nil {
+		return d, first, "", err
+	}
+	if _, err := io.ReadFull(s.entropy, d.CursorKey); err != nil {
+		return d, first, "", fmt.Errorf("management: cursor key: %w", err)
+	}
+	if d.ID, err = id.New(id.Directory, at, s.entropy); err != nil {
+		return d, first, "", fmt.Errorf("management: %w", err)
+	}
+	if d.ExternalKey, err = credential.NewExternalKey(s.entropy); err != nil {
+		return d, first, "", err
+	}
+	token, secret, err := s.newToken(at, time.Time{})
+	if err != nil {
+		return d, first, "", err
+	}
+	d.Tokens = []table.TokenRef{token}
+	err = s.table.CreateDirectory(ctx, d)
+	if errors.Is(err, table.ErrNotFound) {
+		return d, first, "", fault.Missing(organization, d.OrganizationID)
+	} else if err != nil {
+		return d, first, "", busy(err)
+	}
+	return d, s.token(table.Token{TokenRef: token, DirectoryID: d.ID, OrganizationID: d.OrganizationID}), secret, nil
+}
+
+// cursorKeyBytes is the size of the key that signs a directory's cursors.
+const cursorKeyBytes = 32
+
+// Directory reads a directory.
+func (s *Session) Directory(ctx context.Context, directoryID string) (Directory, error) {
+	if !id.Directory.Valid(directoryID) {
+		return Directory{}, fault.Missing(directory, directoryID)
+	}
+	d, err := s.table.Directory(ctx, directoryID)
+	if errors.Is(err, table.ErrNotFound) {
+		err = fault.Missing(directory, directoryID)
+	}
+	return d, err
+}
+
+// Directories lists the directories, or those of an organization, whose name
+// holds the search text, if there is one.
+func (s *Session) Directories(ctx context.Context, organizationID, search string, p PageRequest) (Page[Directory], error) {
+	all := table.Directories()
+	if organizationID != "" {
+		all = table.DirectoriesOf(organizationID)
+	}
+	return list(ctx, p, chunksOf(s.table, all), naming(search, func(d Directory) string { return d.Name }))
+}
+
+// naming tells the records whose name holds a text, in any letter case; nil
+// for no text.
+func naming[T any](search string, name func(T) string) func(T) bool {
+	if search == "" {
+		return nil
+	}
+	search = scim.Fold(search)
+	return func(record T) bool { return strings.Contains(scim.Fold(name(record)), search) }
+}
+
+// DirectoryUpdate is what of a directory is to change.
+type DirectoryUpdate struct {
+	Name     *string
+	Settings settings.Change
+	// Extensions are custom schemas that are to be there, too.
+	Extensions []json.RawMessage
+}
+
+// UpdateDirectory changes a directory. When that changes what its users look
+// like, a job shows all of them anew.
+func (s *Session) UpdateDirectory(ctx context.Context, directoryID string, u DirectoryUpdate) (Directory, error) {
+	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+		var invalid fault.Validation
+		if u.Name != nil {
+			checkName(&invalid, "name", *u.Name)
+			d.Name = *u.Name
+		}
+		if err := settings.Apply(&d.SCIMConfig, u.Settings, u.Extensions, &invalid); err != nil {
+			return err
+		}
+		return invalid.Err()
+	})
+}
+
+// PauseDirectory lets no request in until ResumeDirectory.
+func (s *Session) PauseDirectory(ctx context.Context, directoryID string) (Directory, error) {
+	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+		d.State, d.Paused = table.Unlinked, true
+		return nil
+	})
+}
+
+// ResumeDirectory ends a pause.
+func (s *Session) ResumeDirectory(ctx context.Context, directoryID string) (Directory, error) {
+	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+		if d.State == table.Unlinked {
+			d.State, d.Paused = table.Linked, false
+			if d.Pending {
+				d.State = table.Validating
+			}
+		}
+		return nil
+	})
+}
+
+// DeleteDirectory lets no request in any more and starts a job that removes
+// all of the directory. What is being deleted already stays as it is.
+func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error {
+	return retryStale(func() error {
+		old, err := s.Directory(ctx, directoryID)
+		if err != nil || old.State == table.Deleting {
+			return err
+		}
+		updated := s.updated(old)
+		updated.State, updated.Tokens = table.Deleting, nil
+		job, err := table.NewJob(table.Purge, old.ID, updated.Modified, s.actor, s.entropy)
+		if err != nil {
+			return err
+		}
+		job.Subject = old.ID
+		return s.table.ReplaceDirectory(ctx, old, updated, &job)
+	})
+}
+
+// updated is a directory as it is to be written over old. A token that has
+// expired goes in silence.
+func (s *Session) updated(old Directory) table.Directory {
+	updated := old
+	updated.Version++
+	updated.Modified, updated.Actor = s.timestamp(), s.actor
+	updated.Tokens = slices.DeleteFunc(slices.Clone(old.Tokens), func(r table.TokenRef) bool { return r.Expired(updated.Modified) })
+	return updated
+}
+
+// changeDirectory writes a directory that edit has changed; it begins anew when another
+// change came in between. Nothing is written if nothing changes. Each change is
+// one event at most (dsync.DirectoryChange).
+func (s *Session) changeDirectory(ctx context.Context, directoryID string, edit func(*Directory) error) (changed Directory, err error) {
+	err = retryStale(func() error {
+		old, err := s.Directory(ctx, directoryID)
+		if err != nil {
+			return err
+		}
+		if old.State == table.Deleting {
+			return conflict("directory_deleting", "The directory is being deleted.")
+		}
+		updated := s.updated(old)
+		before := updated
+		if err := edit(&updated); err != nil {
+			return err
+		}
+		changed = old
+		if reflect.DeepEqual(updated, before) {
+			return nil
+		}
+		var follow *table.Job
+		if updated.View != old.View {
+			job, err := table.NewJob(table.Project, old.ID, updated.Modified, s.actor, s.entropy)
+			if err != nil {
+				return err
+			}
+			follow = &job
+		}
+		changed = updated
+		return s.table.ReplaceDirectory(ctx, old, updated, follow)
+	})
+	return changed, err
+}

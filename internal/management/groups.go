@@ -1,0 +1,41 @@
+package management
+
+import (
+	"context"
+
+	"dsync/internal/fault"
+	"dsync/internal/table"
+)
+
+// GroupFilter says which groups to list: those of a directory, or of a user.
+type GroupFilter struct{ DirectoryID, UserID string }
+
+// Groups lists groups.
+func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Page[Payload], error) {
+	if f.DirectoryID == "" && f.UserID == "" {
+		var invalid fault.Validation
+		addEither(&invalid, "directory", "user")
+		return Page[Payload]{}, invalid.Err()
+	}
+	d, err := s.listedDirectory(ctx, table.User, f.UserID, f.DirectoryID)
+	if err != nil {
+		return Page[Payload]{}, err
+	}
+	if err := s.checkCursor(ctx, table.Group, d.ID, p); err != nil {
+		return Page[Payload]{}, err
+	}
+	read := chunksOf(s.table, table.ResourcesOf(table.Group, d.ID))
+	if f.UserID != "" {
+		read = chunksOf(s.table, table.GroupsWith(d.ID, f.UserID))
+	}
+	r, err := readRows(ctx, p, visible(d, table.Group, read), nil)
+	if err != nil {
+		return Page[Payload]{}, err
+	}
+	return s.payloadPage(ctx, d, r)
+}
+
+// Group reads a group. hint is the id of the directory, or "".
+func (s *Session) Group(ctx context.Context, groupID, hint string) (Payload, error) {
+	return s.payload(ctx, table.Group, groupID, hint)
+}

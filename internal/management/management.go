@@ -1,0 +1,119 @@
+// Package management is what one request of the REST API may do: manage
+// organizations, directories, tokens, API keys and jobs, and read users, groups
+// and the records of SCIM requests.
+//
+// A Session comes from a valid API key, or from Bootstrap where there is no key
+// yet. What a caller did wrong is a *fault.Error; any other error is an
+// internal failure. A request that fails changes nothing. All types are safe
+// for concurrent use.
+//
+// Lists are in the order of creation and follow a write within moments. Each
+// request reads a bounded number of records, so a page may be short, even
+// empty, and go on as long as it has a cursor.
+package management
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"dsync/internal/credential"
+	"dsync/internal/fault"
+	"dsync/internal/table"
+)
+
+// The scopes of an API key.
+const (
+	Read   = "read"   // read everything
+	Manage = "manage" // read and change everything
+)
+
+// Scopes are all scopes.
+var Scopes = []string{Read, Manage}
+
+// What the REST API shows as it is stored.
+type (
+	Organization = table.Organization
+	Directory    = table.Directory
+	Job          = table.Job
+	Request      = table.Request
+	Day          = table.Day
+)
+
+// RequestKind is the kind of the ids of requests.
+const RequestKind = table.RequestKind
+
+// Authenticator opens sessions.
+type Authenticator struct {
+	table   *table.Table
+	now     func() time.Time
+	entropy io.Reader
+	keys    *credential.Keys
+	owners  *owners
+}
+
+// NewAuthenticator returns an authenticator of the API keys in a table. now is
+// the clock, entropy the source of ids and secrets: crypto/rand.Reader outside
+// tests.
+func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader, log *slog.Logger) *Authenticator {
+	return &Authenticator{t, now, entropy, credential.NewKeys(t, now, log), newOwners()}
+}
+
+// Authenticate opens the session of a request with an API key. requestID is
+// recorded with every change. It fails with a fault of kind Unauthorized.
+func (a *Authenticator) Authenticate(ctx context.Context, value, requestID string) (*Session, error) {
+	key, err := a.keys.Authenticate(ctx, value)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{a.table, a.now, a.entropy, a.owners, key, table.Actor{RequestID: requestID}}, nil
+}
+
+// Bootstrap returns a session that no API key has opened, with all scopes: it
+// creates the first key, and serves programs that may write the table anyway.
+func Bootstrap(t *table.Table, now func() time.Time, entropy io.Reader) *Session {
+	return &Session{t, now, entropy, newOwners(), table.APIKey{Scope: Manage}, table.Actor{}}
+}
+
+// Session is what one request may do.
+type Session struct {
+	table   *table.Table
+	now     func() time.Time
+	entropy io.Reader
+	owners  *owners
+	key     table.APIKey
+	actor   table.Actor // of every change
+}
+
+// KeyID is the id of the API key that opened the session.
+func (s *Session) KeyID() string { return s.key.ID }
+
+// May reports whether the API key has the scope.
+func (s *Session) May(scope string) bool { return s.key.Scope == scope || s.key.Scope == Manage }
+
+// timestamp is the time of a change.
+func (s *Session) timestamp() time.Time { return table.Timestamp(s.now()) }
+
+// retryStale applies a change until no other one comes in between.
+func retryStale(attempt func() error) error { return busy(table.RetryStale(attempt)) }
+
+// busy asks the caller to retry when other requests keep writing the same
+// records: nothing was changed.
+func busy(err error) error {
+	if errors.Is(err, table.ErrBusy) {
+		return fault.TooManyChanges()
+	}
+	return err
+}
+
+// The kinds of objects, as errors name them.
+const (
+	organization = "Organization"
+	directory    = "Directory"
+)
+
+func conflict(code fault.Code, format string, args ...any) error {
+	return fault.New(fault.Conflict, code, format, args...)
+}

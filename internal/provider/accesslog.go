@@ -1,0 +1,130 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"dsync/internal/fault"
+	"dsync/internal/gateway"
+	"dsync/internal/metric"
+	"dsync/internal/usage"
+)
+
+// loggedMethods are the methods that are logged by name. A client may send any
+// text as a method.
+var loggedMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+func loggedMethod(s string) string {
+	if slices.Contains(loggedMethods, s) {
+		return s
+	}
+	return "other"
+}
+
+// outcome is what became of a request, or of one operation of a bulk request.
+type outcome struct {
+	method    string
+	route     string // "" for a path that is no endpoint
+	status    int
+	refusal   *fault.Error // nil unless it failed
+	bulk      int          // the operation of a bulk request, counted from 1; 0 for none
+	took      time.Duration
+	tolerated []usage.Tolerated
+}
+
+// usage is the outcome as it is recorded.
+func (o outcome) usage() usage.Outcome {
+	r := usage.Request{
+		Method: o.method, Route: o.route, Status: o.status, Bulk: o.bulk,
+		Milliseconds: o.took.Milliseconds(), Tolerated: o.tolerated,
+	}
+	if o.refusal != nil {
+		r.ScimType, r.Path, r.Operation = string(o.refusal.Code), o.refusal.Path, o.refusal.Operation
+	}
+	return usage.Outcome{Request: r, Refused: o.status >= http.StatusBadRequest}
+}
+
+// conclude writes the log line, the metrics and the record of a request whose
+// response was written.
+func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr, o outcome) {
+	if x.trace != nil {
+		entry = append(entry, slog.String("directory_id", x.trace.DirectoryID()), slog.String("token_id", x.trace.TokenID()))
+		o.tolerated = x.trace.TakeTolerated()
+	}
+	if x.route != "" {
+		entry = append(entry, slog.String("route", x.route))
+	}
+	if e := o.refusal; e != nil {
+		entry = append(entry, slog.String("scim_type", string(e.Code)))
+		if e.Path != "" {
+			entry = append(entry, slog.String("path", e.Path))
+		}
+	}
+	level := slog.LevelInfo
+	if o.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	if len(o.tolerated) > 0 {
+		entry = append(entry, slog.Any("tolerated", o.tolerated))
+	}
+	ms := float64(o.took.Microseconds()) / 1000
+	entry = append(entry, slog.Int("status", o.status), slog.Float64("ms", ms))
+	p.log.LogAttrs(ctx, level, "request", entry...)
+	p.measure(ctx, x, o, ms)
+	if x.trace == nil {
+		return
+	}
+	if o.route == bulkPath && o.refusal != nil {
+		// It was refused as a whole, for one of its operations.
+		whole := *o.refusal
+		o.bulk, whole.Operation = whole.Operation, 0
+		o.refusal = &whole
+	}
+	var outcomes []usage.Outcome
+	for _, o := range append(x.operations, o) {
+		outcomes = append(outcomes, o.usage())
+	}
+	p.recorder.Record(ctx, x.trace, outcomes...)
+}
+
+// measure counts the request by route. What no route serves counts as one
+// operation: callers do not add values to the dimension.
+func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float64) {
+	operation := ""
+	if x.served {
+		operation = o.method + " " + o.route
+	}
+	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
+	if x.trace != nil {
+		properties["directory_id"] = x.trace.DirectoryID()
+	}
+	p.metrics.Write(metric.Dimensions{metric.Operation: operation, metric.Status: metric.Class(o.status)}, properties,
+		metric.Requests.Of(1), metric.Latency.Of(ms))
+}
+
+// addOperation keeps the outcome of an operation of a bulk request, if it
+// failed or something of it was tolerated.
+func (x *exchange) addOperation(o outcome) {
+	o.tolerated = x.trace.TakeTolerated()
+	if o.refusal != nil || len(o.tolerated) > 0 {
+		x.operations = append(x.operations, o)
+	}
+}
+
+// logPanic logs a panic without its value, which might quote the request,
+// unless the value comes from the runtime.
+func (p *provider) logPanic(ctx context.Context, v any) {
+	what := fmt.Sprintf("%T", v)
+	if e, ok := v.(runtime.Error); ok {
+		what = e.Error()
+	}
+	p.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+}

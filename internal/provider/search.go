@@ -1,0 +1,82 @@
+package provider
+
+import (
+	"net/http"
+	"slices"
+
+	"dsync/internal/fault"
+	"dsync/internal/scim"
+	"dsync/internal/session"
+)
+
+const searchPath = "/.search"
+
+// hit is a resource that a search of all types found.
+type hit struct {
+	of       resources
+	resource session.Resource
+}
+
+// searchAll searches all types (RFC 7644 section 3.4.3): users first, then
+// groups, or in one order if the query sorts. A filter over attributes that
+// one type does not have finds none of it. It is paged by index.
+func searchAll(r *request) (response, error) {
+	object, err := r.object()
+	if err != nil {
+		return response{}, err
+	}
+	var hits []hit
+	var q scim.Query // the last one that was understood: they differ in their type only
+	projections := map[string]scim.Projection{}
+	var refused error
+	total := 0
+	for _, t := range []session.Type{session.Users, session.Groups} {
+		of := resourcesOf(r, t)
+		tq, err := of.typ.ParseSearch(object)
+		if err != nil {
+			refused = err
+			continue
+		}
+		q, projections[of.typ.Name] = tq, tq.Projection
+		switch {
+		case tq.Cursor != nil:
+			return response{}, fault.New(fault.Invalid, scim.InvalidCursor, "a search of all types is paged by startIndex")
+		case tq.SortBy != nil: // all that may stand before the end of the page
+			tq.StartIndex, tq.Count = 1, min(q.StartIndex-1, session.MaxScan)+q.Count
+		default: // what is left of the page
+			tq.StartIndex, tq.Count = max(q.StartIndex-total, 1), q.Count-len(hits)
+			if len(hits) > 0 && q.StartIndex-1+len(hits) < total {
+				tq.Count = 0 // the page was cut short before
+			}
+		}
+		found, err := r.session.List(r.context(), of.typ, tq)
+		if err != nil {
+			return response{}, err
+		}
+		if q.SortBy != nil && len(found.Resources) < min(tq.Count, found.Total) {
+			return response{}, fault.New(fault.Invalid, scim.TooMany, "too many resources of all types to sort: search one type")
+		}
+		total += found.Total
+		for _, resource := range found.Resources {
+			hits = append(hits, hit{of, resource})
+		}
+	}
+	if len(projections) == 0 {
+		return response{}, refused
+	}
+	if q.SortBy != nil {
+		slices.SortStableFunc(hits, func(a, b hit) int {
+			return q.Compare(a.of.render(a.resource), b.of.render(b.resource))
+		})
+		from := min(q.StartIndex-1, len(hits))
+		hits = hits[from:min(from+q.Count, len(hits))]
+	}
+	room := session.NewRoom()
+	page := make([]map[string]any, len(hits))
+	for i, h := range hits {
+		if page[i], err = h.of.show(h.resource, projections[h.of.typ.Name], room); err != nil {
+			return response{}, err
+		}
+	}
+	return response{status: http.StatusOK, body: scim.ListResponse(page, total, q.StartIndex)}, nil
+}

@@ -1,0 +1,57 @@
+package session
+
+import (
+	"context"
+
+	"dsync/internal/fault"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// MaxMembershipReads is how many memberships one request may read to evaluate
+// a filter, one key after the other: some seconds.
+const MaxMembershipReads = 1_000
+
+// evaluation evaluates a filter on resources.
+type evaluation struct {
+	session *Session
+	t       Type
+	filter  scim.Expr // nil: every resource matches
+	group   string    // every resource is a member of this group; "" for none
+	reads   int       // of memberships
+}
+
+func (e *evaluation) candidate(ctx context.Context, record table.Resource) (candidate, error) {
+	r, err := parse(record)
+	if err != nil || e.filter == nil {
+		return candidate{r, true}, err
+	}
+	matches, err := e.matches(ctx, r)
+	return candidate{r, matches}, err
+}
+
+// matches evaluates the filter on a resource. Memberships are read by key, and
+// counted, but for the group that the resource is known to be in.
+func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
+	var failure error
+	matches := scim.Match(e.filter, e.t.Render(r.Document, r.Meta), func(other string) bool {
+		group, user := other, r.Meta.ID
+		if e.t.kind == table.Group {
+			group, user = r.Meta.ID, other
+		} else if other == e.group {
+			return true
+		}
+		e.reads++
+		if e.reads > MaxMembershipReads {
+			failure = fault.New(fault.Invalid, scim.TooMany,
+				"the filter asks for more than %d memberships: join the membership with `and`, or page by cursor with a smaller count", MaxMembershipReads)
+			return false
+		}
+		in, err := e.session.table.IsMember(ctx, e.session.directoryID, group, user)
+		if err != nil {
+			failure = err
+		}
+		return in
+	})
+	return matches && failure == nil, failure
+}

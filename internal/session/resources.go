@@ -1,0 +1,270 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"dsync/internal/fault"
+	"dsync/internal/id"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+	"dsync/internal/usage"
+)
+
+// Get reads one resource.
+func (s *Session) Get(ctx context.Context, t Type, id string) (Resource, error) {
+	_, r, err := s.load(ctx, t, id)
+	return r, err
+}
+
+// load reads a resource as the record it is and as clients know it.
+func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, Resource, error) {
+	record, err := s.table.Resource(ctx, t.kind, s.directoryID, id)
+	if errors.Is(err, table.ErrNotFound) {
+		return record, Resource{}, notFound(t)
+	} else if err != nil {
+		return record, Resource{}, err
+	}
+	r, err := parse(record)
+	return record, r, err
+}
+
+// Create creates a resource, and for a group its first members.
+func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *scim.Members) (Resource, error) {
+	if _, ok := doc["active"]; !ok && t.kind == table.User {
+		doc["active"] = true
+	}
+	keys, err := t.keys(doc)
+	if err != nil {
+		return Resource{}, err
+	}
+	if err := s.checkNested(members); err != nil {
+		return Resource{}, err
+	}
+	at := s.timestamp()
+	idKind := id.User
+	if t.kind == table.Group {
+		idKind = id.Group
+	}
+	resourceID, err := id.New(idKind, at, s.entropy)
+	if err != nil {
+		return Resource{}, fmt.Errorf("session: %w", err)
+	}
+	record := table.Resource{
+		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
+		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
+		View: s.encodedView, Hidden: t.kind == table.User && s.view.Excludes(doc),
+	}
+	var first, rest []table.Membership
+	if members != nil {
+		first, err = s.planMemberships(ctx, resourceID, members)
+		if err != nil {
+			return Resource{}, err
+		}
+		if len(first) > table.MaxCreateMembers {
+			first, rest = first[:table.MaxCreateMembers], first[table.MaxCreateMembers:]
+		}
+	}
+	create := s.table.Create
+	if s.sharesNames(t) {
+		create = s.table.CreateShared
+	}
+	if err := create(ctx, record, keys, first); err != nil {
+		return Resource{}, s.taken(t, err)
+	}
+	s.trace.Changed()
+	if err := s.table.PutMemberships(ctx, rest); err != nil {
+		return Resource{}, err
+	}
+	return parse(record)
+}
+
+// sharesNames reports whether resources of the type may share their names.
+func (s *Session) sharesNames(t Type) bool {
+	return t.kind == table.Group && !s.settings.UniqueGroupNames
+}
+
+// taken turns a claimed name into the error that Entra acts on: it queries and
+// matches (entra.md section 8).
+func (s *Session) taken(t Type, err error) error {
+	if errors.Is(err, table.ErrTaken) {
+		return fault.New(fault.Conflict, scim.Uniqueness, "another %s of this directory has this %s", t.Name, t.key).About(t.key)
+	}
+	return busy(err)
+}
+
+// Replace writes a whole resource (PUT). What the request does not mention of
+// a user's state and of a group's members stays: members is nil then. An
+// omission neither activates a user nor empties a group.
+func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *scim.Members, c Condition) (Resource, error) {
+	_, stated := doc["active"]
+	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+		if old, ok := r.Document["active"]; ok && !stated {
+			doc["active"] = old
+		}
+		return doc, members, nil
+	})
+}
+
+// Patch applies operations to a resource, all or none. Operations on nothing
+// but a group's members do not read the group: then the result is empty.
+func (s *Session) Patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
+	patched, err := s.patch(ctx, t, id, operations, c)
+	if err != nil {
+		return patched, err
+	}
+	ignored := map[string]int{}
+	for _, path := range t.Ignored(operations) {
+		ignored[path]++
+	}
+	for _, path := range slices.Sorted(maps.Keys(ignored)) {
+		s.trace.Tolerate(usage.UnknownPath, path, ignored[path])
+	}
+	return patched, nil
+}
+
+func (s *Session) patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
+	members, only, err := t.MembersOnly(operations)
+	if err != nil {
+		return Resource{}, err
+	}
+	if !only || c.Demanded() {
+		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+			return t.Patch(r.Document, operations)
+		})
+	}
+	if err := s.checkNested(members); err != nil {
+		return Resource{}, err
+	}
+	return Resource{}, s.changeMembers(ctx, t, id, 0, members)
+}
+
+// change reads a resource, lets edit change it, and writes what differs. It
+// begins anew when another change came in between.
+func (s *Session) change(ctx context.Context, t Type, id string, c Condition, edit func(Resource) (map[string]any, *scim.Members, error)) (changed Resource, err error) {
+	err = retryStale(func() error {
+		old, r, err := s.load(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if err := c.check(r.Meta); err != nil {
+			return err
+		}
+		doc, members, err := edit(r)
+		if err != nil {
+			return err
+		}
+		if err := s.checkNested(members); err != nil {
+			return err
+		}
+		if members != nil && members.Empty() {
+			members = nil
+		}
+		document := scim.Encode(doc)
+		switch {
+		case document != old.Document:
+			changed, err = s.replace(ctx, t, old, r, doc, members)
+		case members != nil:
+			changed, err = s.replaceMembers(ctx, t, old, members, c)
+		default:
+			changed, err = parse(old)
+		}
+		return err
+	})
+	return changed, err
+}
+
+// replaceMembers changes the members of a group whose attributes stay as they
+// are.
+func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource, members *scim.Members, c Condition) (Resource, error) {
+	version := int64(0)
+	if c.Demanded() {
+		version = old.Version
+	}
+	if err := s.changeMembers(ctx, t, old.ID, version, members); err != nil {
+		return Resource{}, err
+	}
+	return s.Get(ctx, t, old.ID)
+}
+
+// replace writes a new document over a resource, with a change of members or
+// nil. The members count as a change of their own, as if they came in a request
+// of their own: they raise the version once more.
+func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Resource, doc map[string]any, members *scim.Members) (Resource, error) {
+	keys, err := t.keys(doc)
+	if err != nil {
+		return Resource{}, err
+	}
+	oldKeys, _ := t.keys(r.Document) // they were valid when they were written
+	updated := old
+	updated.Document = scim.Encode(doc)
+	updated.Version++
+	updated.Modified, updated.Actor, updated.View = s.timestamp(), s.actor, s.encodedView
+	updated.Hidden = t.kind == table.User && s.view.Excludes(doc)
+	var memberships []table.Membership
+	if members != nil {
+		if memberships, err = s.planMemberships(ctx, old.ID, members); err != nil {
+			return Resource{}, err
+		}
+	}
+	if len(memberships) > 0 {
+		updated.Version++
+	}
+	follow, err := s.announce(old, &updated)
+	if err != nil {
+		return Resource{}, err
+	}
+	replace := s.table.Replace
+	if s.sharesNames(t) {
+		replace = s.table.ReplaceShared
+	}
+	if err := replace(ctx, old, updated, oldKeys, keys, follow...); err != nil {
+		return Resource{}, s.taken(t, err)
+	}
+	s.trace.Changed()
+	if err := s.table.PutMemberships(ctx, memberships); err != nil {
+		return Resource{}, err
+	}
+	return parse(updated)
+}
+
+// announce begins a new generation of a user who was hidden from consumers and
+// is visible again: a job announces the memberships that were kept, because the
+// provider does not send them again (entra.md section 9).
+func (s *Session) announce(old table.Resource, updated *table.Resource) ([]table.Job, error) {
+	if !old.Hidden || updated.Hidden {
+		return nil, nil
+	}
+	updated.Generation++
+	job, err := table.NewJob(table.Announce, updated.DirectoryID, updated.Modified, updated.Actor, s.entropy)
+	job.Kind, job.Subject = updated.Kind, updated.ID
+	return []table.Job{job}, err
+}
+
+// Delete deletes a resource. Its memberships follow, without events.
+func (s *Session) Delete(ctx context.Context, t Type, id string, c Condition) error {
+	return retryStale(func() error {
+		old, r, err := s.load(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if err := c.check(r.Meta); err != nil {
+			return err
+		}
+		at := s.timestamp()
+		job, err := table.NewJob(table.ClearMemberships, s.directoryID, at, s.actor, s.entropy)
+		if err != nil {
+			return err
+		}
+		job.Kind, job.Subject = t.kind, id
+		keys, _ := t.keys(r.Document) // they were valid when they were written
+		if err := s.table.Delete(ctx, old, keys, job, at, s.actor); err != nil {
+			return err
+		}
+		s.trace.Changed()
+		return nil
+	})
+}

@@ -1,0 +1,49 @@
+package session
+
+import (
+	"dsync/internal/fault"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// Type is a kind of resource with its schema.
+type Type struct {
+	*scim.ResourceType
+	kind table.Kind
+	// key is the attribute whose value is unique in a directory.
+	key string
+}
+
+// The types of resources. A session knows those of its directory (Session.Type).
+var (
+	Users  = Type{scim.Users, table.User, "userName"}
+	Groups = Type{scim.Groups, table.Group, "displayName"}
+)
+
+// MaxWorkEmails is how many work e-mail addresses a user may have: each has a
+// look-up record, and all records of a change must fit one transaction.
+const MaxWorkEmails = 30
+
+// keys are the values that a resource is found by.
+func (t Type) keys(doc map[string]any) (table.Keys, error) {
+	k := table.Keys{Emails: scim.WorkEmails(doc)}
+	k.Name, _ = doc[t.key].(string)
+	k.ExternalID, _ = doc["externalId"].(string)
+	if len(k.Emails) > MaxWorkEmails {
+		return k, fault.New(fault.Invalid, scim.InvalidValue, "a user has %d work e-mail addresses at most", MaxWorkEmails)
+	}
+	return k, nil
+}
+
+// Resource is a user or a group as clients know it, but for its location.
+type Resource struct {
+	Document map[string]any
+	Meta     scim.Meta
+	size     int // bytes of JSON
+}
+
+// parse reads the stored form of a resource.
+func parse(r table.Resource) (Resource, error) {
+	doc, err := scim.Decode(r.Document)
+	return Resource{doc, scim.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
+}

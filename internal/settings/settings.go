@@ -1,0 +1,237 @@
+// Package settings holds what a team chooses for a directory: its settings,
+// which have a default each, and the custom schemas of its users.
+//
+// Settings and schemas are part of the records of a directory and its tokens
+// (table.SCIMConfig). All functions are pure and safe for concurrent use.
+package settings
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"dsync/internal/dsync"
+	"dsync/internal/fault"
+	"dsync/internal/scim"
+	"dsync/internal/table"
+)
+
+// Settings are what a team chooses for a directory. The defaults suit Entra.
+type Settings struct {
+	// DeactivationPolicy is what a deactivated user is to consumers: suspend
+	// keeps it as inactive, delete deletes it until it returns.
+	DeactivationPolicy string `json:"deactivation_policy"`
+	// AttributeMapping fills custom_attributes: key → SCIM path.
+	AttributeMapping map[string]string `json:"attribute_mapping"`
+	// EmailFallback: the userName is the email if no e-mail address arrives.
+	EmailFallback bool `json:"email_fallback"`
+	// RawAttributes: payloads hold the SCIM resource.
+	RawAttributes bool `json:"raw_attributes"`
+	// LenientPatch: a PATCH operation on an unknown path is ignored.
+	LenientPatch bool `json:"lenient_patch"`
+	// UniqueGroupNames: no two groups have one displayName.
+	UniqueGroupNames bool `json:"unique_group_names"`
+	// NestedGroups is what a group as a member of a group is: ignore or refuse.
+	NestedGroups string `json:"nested_groups"`
+}
+
+// The values of DeactivationPolicy and NestedGroups.
+const (
+	Suspend = "suspend"
+	Delete  = dsync.Delete
+	Ignore  = "ignore"
+	Refuse  = "refuse"
+)
+
+// Change is settings by name, in JSON. null is the default. The
+// mapping is replaced as a whole.
+type Change = map[string]json.RawMessage
+
+const (
+	// MaxMapping is how many attributes a mapping may have, and maxMappingBytes
+	// their size in all: the record of each user holds a copy.
+	MaxMapping      = 50
+	maxMappingBytes = 8 << 10
+)
+
+// Default are the settings of a directory that chose none.
+func Default() Settings {
+	return Settings{
+		DeactivationPolicy: Suspend,
+		AttributeMapping:   dsync.DefaultMapping(),
+		EmailFallback:      true,
+		RawAttributes:      true,
+		UniqueGroupNames:   true,
+		NestedGroups:       Ignore,
+	}
+}
+
+// Parse reads the stored settings of a directory (table.SCIMConfig.Settings).
+func Parse(stored string) (Settings, error) {
+	s := Default()
+	if stored == "" {
+		return s, nil
+	}
+	var own struct {
+		AttributeMapping map[string]string `json:"attribute_mapping"`
+	}
+	if err := errors.Join(json.Unmarshal([]byte(stored), &s), json.Unmarshal([]byte(stored), &own)); err != nil {
+		return s, fmt.Errorf("settings: %w", err)
+	}
+	if own.AttributeMapping != nil {
+		s.AttributeMapping = own.AttributeMapping // all of it, and nothing of the default's
+	}
+	return s, nil
+}
+
+// members are the settings by name.
+func (s Settings) members() map[string]any {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and booleans marshal
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// encode is what differs from the default, as records keep it.
+func (s Settings) encode() string {
+	own, byDefault := s.members(), Default().members()
+	maps.DeleteFunc(own, func(name string, v any) bool { return reflect.DeepEqual(v, byDefault[name]) })
+	if len(own) == 0 {
+		return ""
+	}
+	return scim.Encode(own)
+}
+
+// view is the part of the settings that shapes what users look like.
+func (s Settings) view() dsync.Projection {
+	v := dsync.Projection{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes}
+	if s.DeactivationPolicy == Delete {
+		v.Deactivation = dsync.Delete
+	}
+	if !maps.Equal(s.AttributeMapping, dsync.DefaultMapping()) {
+		v.Mapping = s.AttributeMapping
+	}
+	return v
+}
+
+// Apply changes the settings of a directory and declares more custom schemas,
+// if nothing is wrong with them: invalid gets what is. An attribute mapping may
+// name attributes of the schemas that come with it.
+func Apply(c *table.SCIMConfig, change Change, extensions []json.RawMessage, invalid *fault.Validation) error {
+	if err := extend(c, extensions, invalid); err != nil {
+		return err
+	}
+	users, err := UserType(*c)
+	if err != nil {
+		return err
+	}
+	s, err := Parse(c.Settings)
+	if err != nil {
+		return err
+	}
+	s = s.changed(change, users, invalid)
+	if !invalid.Failed() {
+		c.Settings, c.View = s.encode(), s.view().Encode()
+	}
+	return nil
+}
+
+func (s Settings) changed(change Change, users *scim.ResourceType, invalid *fault.Validation) Settings {
+	byDefault := Default()
+	switches := map[string]struct{ value, byDefault *bool }{
+		"email_fallback":     {&s.EmailFallback, &byDefault.EmailFallback},
+		"raw_attributes":     {&s.RawAttributes, &byDefault.RawAttributes},
+		"lenient_patch":      {&s.LenientPatch, &byDefault.LenientPatch},
+		"unique_group_names": {&s.UniqueGroupNames, &byDefault.UniqueGroupNames},
+	}
+	choices := map[string]struct {
+		value, byDefault *string
+		allowed          []string
+	}{
+		"deactivation_policy": {&s.DeactivationPolicy, &byDefault.DeactivationPolicy, []string{Suspend, Delete}},
+		"nested_groups":       {&s.NestedGroups, &byDefault.NestedGroups, []string{Ignore, Refuse}},
+	}
+	for _, name := range slices.Sorted(maps.Keys(change)) {
+		field, v := "settings."+name, change[name]
+		reset := bytes.Equal(bytes.TrimSpace(v), []byte("null"))
+		if to, ok := switches[name]; ok {
+			if reset {
+				*to.value = *to.byDefault
+			} else if json.Unmarshal(v, to.value) != nil {
+				invalid.Add(field, "%s must be true or false.", field)
+			}
+		} else if to, ok := choices[name]; ok {
+			var chosen string
+			if reset {
+				*to.value = *to.byDefault
+			} else if json.Unmarshal(v, &chosen) != nil || !slices.Contains(to.allowed, chosen) {
+				invalid.Add(field, "%s must be one of %s.", field, strings.Join(to.allowed, ", "))
+			} else {
+				*to.value = chosen
+			}
+		} else if name == "attribute_mapping" {
+			s.AttributeMapping = byDefault.AttributeMapping
+			if !reset {
+				s.AttributeMapping = mapping(v, users, field, invalid)
+			}
+		} else {
+			invalid.Add(field, "%s is not a setting.", field)
+		}
+	}
+	return s
+}
+
+// mappingKey is the form of a custom attribute's name.
+var mappingKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+// mapping reads an attribute mapping and brings its paths into canonical form.
+func mapping(v json.RawMessage, users *scim.ResourceType, field string, invalid *fault.Validation) map[string]string {
+	var given map[string]*string
+	if json.Unmarshal(v, &given) != nil {
+		invalid.Add(field, "%s must be an object whose values are SCIM paths.", field)
+		return nil
+	}
+	if len(given) > MaxMapping {
+		invalid.Add(field, "%s must have at most %d keys.", field, MaxMapping)
+		return nil
+	}
+	canonical, size := make(map[string]string, len(given)), 0
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		switch path := given[key]; {
+		case !mappingKey.MatchString(key):
+			invalid.Add(field, "%s: the key %q must be a small letter, followed by at most 63 small letters, digits and underscores.", field, key)
+		case path == nil:
+			invalid.Add(field+"."+key, "%s.%s must be a SCIM path.", field, key)
+		default:
+			var err error
+			if canonical[key], err = dsync.CanonicalPath(users, *path); err != nil {
+				invalid.Add(field+"."+key, "%s.%s must be a path of the users' schemas: %s.", field, key, detail(err))
+			}
+			size += len(key) + len(canonical[key])
+		}
+	}
+	if size > maxMappingBytes {
+		invalid.Add(field, "%s must be at most %d bytes.", field, maxMappingBytes)
+	}
+	return canonical
+}
+
+// detail is what an error of the schemas says to a client.
+func detail(err error) string {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		return e.Detail
+	}
+	return err.Error()
+}

@@ -1,0 +1,125 @@
+// Package usage records what becomes of the SCIM requests of a directory: it
+// counts them by the day, and records those that were refused or of which
+// something was tolerated. What a record says of the protocol comes from the
+// caller as it is to be shown.
+//
+// A request waits for what is written of it, half a second at most, because a
+// function does nothing between requests. Counts are written once a minute for
+// each directory: those of the last minute are lost when the process ends, and
+// otherwise become visible with the next request.
+package usage
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"dsync/internal/credential"
+	"dsync/internal/id"
+	"dsync/internal/redact"
+	"dsync/internal/table"
+)
+
+const (
+	// recordTime bounds what recording may add to the time of a request, whose
+	// response waits for it.
+	recordTime = 500 * time.Millisecond
+	// reservedTime is what a function keeps of its time for sending the
+	// response.
+	reservedTime = 500 * time.Millisecond
+)
+
+// Request is the record of a request.
+type Request = table.Request
+
+// Outcome is what became of a request, or of one operation of a bulk request.
+type Outcome struct {
+	// Request is what the record says. Recorder sets the id, the time, the
+	// directory and the actor.
+	Request Request
+	Refused bool
+}
+
+// Recorder records the requests that one process serves. It is safe for
+// concurrent use.
+type Recorder struct {
+	table    *table.Table
+	now      func() time.Time
+	entropy  io.Reader
+	log      *slog.Logger
+	counters counters
+}
+
+// NewRecorder returns a recorder that writes to a table. entropy is the source
+// of ids.
+func NewRecorder(t *table.Table, now func() time.Time, entropy io.Reader, log *slog.Logger) *Recorder {
+	return &Recorder{table: t, now: now, entropy: entropy, log: log, counters: newCounters()}
+}
+
+// Record records what became of a request: the last outcome is that of the
+// request, those before it are of the operations of a bulk request. What cannot
+// be written in time is counted at best. The client does not see a failure.
+func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
+	limit := recordTime
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)-reservedTime)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+
+	now := table.Timestamp(r.now())
+	due, ok := r.counters.count(t.DirectoryID(), now, outcomes[len(outcomes)-1].Refused, t.hasChanged())
+	if ok {
+		r.logFailure(ctx, t, "the requests of the day were not counted", r.table.CountDay(ctx, t.DirectoryID(), due))
+	}
+	if t.freshToken {
+		credential.Use{ID: t.token.ID, Hash: t.token.Hash, LastUsed: t.token.LastUsed}.Record(ctx, now, r.log, r.table.UseToken)
+	}
+	r.record(ctx, t, now, outcomes, true)
+	r.record(ctx, t, now, outcomes, false)
+}
+
+// record writes the outcomes that were refused, or those that were not and
+// tolerated something, up to the limit of a minute.
+func (r *Recorder) record(ctx context.Context, t *Trace, now time.Time, outcomes []Outcome, refused bool) {
+	var records []table.Request
+	for _, o := range outcomes {
+		if o.Refused == refused && (refused || len(o.Request.Tolerated) > 0) {
+			record := o.Request
+			record.DirectoryID, record.At, record.Actor = t.DirectoryID(), now, t.actor
+			records = append(records, record)
+		}
+	}
+	if len(records) == 0 {
+		return
+	}
+	admitted, unrecorded := r.counters.reserve(t.DirectoryID(), now, refused, len(records))
+	if admitted == 0 {
+		return
+	}
+	records = records[:admitted]
+	records[0].Unrecorded = unrecorded
+	if err := r.put(ctx, records); err != nil {
+		r.counters.addUnrecorded(t.DirectoryID(), unrecorded+len(records))
+		r.logFailure(ctx, t, "the request was not recorded", err)
+	}
+}
+
+func (r *Recorder) put(ctx context.Context, records []table.Request) error {
+	for i := range records {
+		var err error
+		if records[i].ID, err = id.New(table.RequestKind, records[i].At, r.entropy); err != nil {
+			return err
+		}
+	}
+	return r.table.PutRequests(ctx, records)
+}
+
+// logFailure logs that something could not be written, if err is not nil.
+func (r *Recorder) logFailure(ctx context.Context, t *Trace, what string, err error) {
+	if err != nil {
+		r.log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("directory_id", t.DirectoryID()),
+			slog.String("request_id", t.actor.RequestID), slog.String("error", redact.Error(err)))
+	}
+}

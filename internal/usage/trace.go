@@ -1,0 +1,78 @@
+package usage
+
+import (
+	"sync"
+
+	"dsync/internal/table"
+)
+
+// Tolerated is what a request asked for and did not get, although it succeeded.
+type Tolerated = table.Tolerated
+
+// The reasons of Tolerated.
+const (
+	UnknownPath   = "unknown path"   // of a PATCH: no schema knows it
+	UnknownMember = "unknown member" // no user of the directory
+	NestedGroup   = "nested group"   // a group as a member of a group
+)
+
+// Trace is what is known of a request with a valid token while it is served,
+// also of one to a paused directory. It is safe for concurrent use.
+type Trace struct {
+	token      table.Token
+	actor      table.Actor
+	freshToken bool // the token was read for this request
+
+	mu        sync.Mutex
+	changed   bool
+	tolerated []Tolerated
+}
+
+// NewTrace returns the trace of a request with a token. freshToken says that the
+// token was read for this request, and not cached.
+func NewTrace(token table.Token, actor table.Actor, freshToken bool) *Trace {
+	return &Trace{token: token, actor: actor, freshToken: freshToken}
+}
+
+// DirectoryID is the id of the directory that the token belongs to.
+func (t *Trace) DirectoryID() string { return t.token.DirectoryID }
+
+// TokenID is the id of the token.
+func (t *Trace) TokenID() string { return t.token.ID }
+
+// Tolerate notes what the request asked for and does not get. Of a change that
+// is retried the last attempt counts.
+func (t *Trace) Tolerate(what, path string, count int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, known := range t.tolerated {
+		if known.What == what && known.Path == path {
+			t.tolerated[i].Count = count
+			return
+		}
+	}
+	t.tolerated = append(t.tolerated, Tolerated{What: what, Count: count, Path: path})
+}
+
+// TakeTolerated returns what was tolerated since the last call.
+func (t *Trace) TakeTolerated() []Tolerated {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := t.tolerated
+	t.tolerated = nil
+	return list
+}
+
+// Changed notes that the request has changed something.
+func (t *Trace) Changed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changed = true
+}
+
+// hasChanged reports whether the request has changed something.
+func (t *Trace) hasChanged() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changed
+}
