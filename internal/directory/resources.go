@@ -203,7 +203,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 
 // returned begins a new life of a user who was hidden from consumers and is
 // shown again: they are told of the memberships that were kept, because the
-// provider does not send them again (entra.md section 9).
+// provider does not send them again (entra.md section 7).
 func (s *Service) returned(old table.Resource, next *table.Resource) ([]table.Job, error) {
 	if !old.Hidden || next.Hidden {
 		return nil, nil
