@@ -22,9 +22,9 @@ import (
 //   - a quirk or a decision, wherever Q or D and a number form a word.
 //
 // "entra.md" with none of these is an error. A mention of docs/entra.md, the
-// file, is not a citation.
+// file, and a link in Markdown are not citations.
 var (
-	citation = regexp.MustCompile(`(docs/)?\b(entra|workos)\.md((?:#[\w-]*)?)[\s/]*(?:(?:sections?)?[\s/]*(\d+(?:\.\d+)?(?:(?:,| and| or| to)[\s/]+\d+(?:\.\d+)?)*)((?: [UG]\d+|, points? \d+(?: and \d+)*|, example \d+|, AWS note)?)|([QD]\d+))?`)
+	citation = regexp.MustCompile(`(docs/|\[|\]\()?\b(entra|workos)\.md((?:#[\w-]*)?)[\s/]*(?:(?:sections?)?[\s/]*(\d+(?:\.\d+)?(?:(?:,| and| or| to)[\s/]+\d+(?:\.\d+)?)*)((?: [UG]\d+|, points? \d+(?: and \d+)*|, example \d+|, AWS note)?)|([QD]\d+))?`)
 	number   = regexp.MustCompile(`\d+(?:\.\d+)?`)
 	rowID    = regexp.MustCompile(`\b[QD]\d{1,2}\b`)
 	heading  = regexp.MustCompile(`^#{2,3} (\d+(?:\.\d+)?)\.? `)
@@ -259,7 +259,7 @@ func TestUnknownCitationsAreNoticed(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"entra.md section 2.2", "(entra.md\n\t// section 0, point 5)", "docs/entra.md", "[x](entra.md#q4)", "workos.md sections 1.3 and 1.4",
+		"entra.md section 2.2", "(entra.md\n\t// section 0, point 5)", "docs/entra.md", "[x](entra.md#q4)", "[entra.md](entra.md)", "workos.md sections 1.3 and 1.4",
 		"entra.md 0, points 2 and 4", "entra.md 1, AWS note", "entra.md 2.2, example 5", "entra.md 2.3 G8", "entra.md Q1, Q42 and D30",
 	} {
 		if missing, _ := f.unresolved(text); len(missing) != 0 {
