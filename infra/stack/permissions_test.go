@@ -76,11 +76,11 @@ func (r *reader) inWords() map[string]string {
 		"${" + r.table + ".Arn}/index/gsi1": "its index",
 		"${" + r.table + ".StreamArn}":      "its stream",
 		"${" + r.bus + ".Arn}":              "the bus",
-		"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${" + r.bus + "}/*": "rules of the bus that the account made",
+		"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${" + r.bus + "}/*": "rules on the bus that the account created",
 		"*": "`*`",
 	}
 	for _, kind := range []struct{ of, ref, words string }{
-		{"AWS::SQS::Queue", ".Arn", "the dead letters of "},
+		{"AWS::SQS::Queue", ".Arn", "the dead-letter queue of "},
 		{"AWS::Logs::LogGroup", ".Arn", "the log group of "},
 		{"AWS::SNS::Topic", "", "the topic of "},
 	} {
@@ -128,7 +128,7 @@ func TestPermissionsOfFunctions(t *testing.T) {
 			for _, s := range all {
 				for _, action := range s.Actions {
 					on := words[s.Resources[0]]
-					if on == "the log group of "+f.Name || on == "the dead letters of "+f.Name {
+					if on == "the log group of "+f.Name || on == "the dead-letter queue of "+f.Name {
 						on = strings.Replace(on, "the", "its", 1)
 						on = strings.TrimSuffix(on, " of "+f.Name)
 					}

@@ -233,7 +233,7 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 
 // announce begins a new generation of a user who was hidden from consumers and
 // is visible again: a job announces the memberships that were kept, because the
-// provider does not send them again (entra.md section 9).
+// provider does not send them again (entra.md section 7).
 func (s *Session) announce(old table.Resource, updated *table.Resource) ([]table.Job, error) {
 	if !old.Hidden || updated.Hidden {
 		return nil, nil

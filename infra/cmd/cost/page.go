@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// directories are how many there are in each column.
+// directories are the numbers of directories in the columns.
 var directories = []float64{10, 1_000, 10_000}
 
-// hypothetical is a price of a hosted product, per connection and month. It is
-// nobody's: it shows how the formula is used.
+// hypothetical is a price of a hosted product in US dollars per connection and
+// month. No vendor charges it: it is an example for the formula.
 const hypothetical = 50
 
 // page writes docs/cost.md.
@@ -18,11 +18,11 @@ func page() string {
 	var b strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&b, format+"\n", arguments...) }
 
-	line("# What a month costs")
+	line("# Monthly costs")
 	line("")
-	line("Computed by `go run ./infra/cmd/cost` from three things: the units that the tests measure or bound (each constant of `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Without free tiers, discounts, taxes, support, your own consumers and the people who look after it. No bill has been seen: dsync has not run on AWS yet.")
+	line("`go run ./infra/cmd/cost` computes this page from three inputs: the units that tests measure or limit (each constant in `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Not included are free tiers, discounts, taxes, support, your own consumers, and the work of operating the stack. The figures have not been compared with a bill: dsync has not run on AWS yet.")
 	line("")
-	line("## What a directory does")
+	line("## Usage of one directory")
 	line("")
 	line("| | %s | %s |", sizes[0].name, sizes[1].name)
 	line("|---|---|---|")
@@ -32,33 +32,33 @@ func page() string {
 	}{
 		{"groups", func(s size) float64 { return s.groups }},
 		{"memberships", func(s size) float64 { return s.memberships }},
-		{fmt.Sprintf("users changed a day (%.4g %%)", changedADay*100), func(s size) float64 { return s.users * changedADay }},
-		{fmt.Sprintf("users who come, and users who leave, a day (%.4g %% each)", joinedADay*100), func(s size) float64 { return s.users * joinedADay }},
-		{fmt.Sprintf("memberships changed a day (%.4g %% of the users)", movedADay*100), func(s size) float64 { return s.users * movedADay }},
+		{fmt.Sprintf("users changed per day (%.4g %%)", changedADay*100), func(s size) float64 { return s.users * changedADay }},
+		{fmt.Sprintf("users created, and users deleted, per day (%.4g %% each)", joinedADay*100), func(s size) float64 { return s.users * joinedADay }},
+		{fmt.Sprintf("memberships changed per day (%.4g %% of the users)", movedADay*100), func(s size) float64 { return s.users * movedADay }},
 	} {
 		line("| %s | %s | %s |", row.name, number(row.of(sizes[0])), number(row.of(sizes[1])))
 	}
-	line("| cycles of Entra a day, one every 40 minutes, with %d requests that find nothing | %d | %d |", probesACycle, cyclesADay, cyclesADay)
+	line("| provisioning cycles per day, one every 40 minutes, each with %d requests that find nothing | %d | %d |", probesACycle, cyclesADay, cyclesADay)
 	for _, row := range []struct {
 		name string
 		of   func(l load) float64
 	}{
-		{"requests a month", func(l load) float64 { return l.requests }},
-		{"events a month", func(l load) float64 { return l.events }},
-		{"write units a month", func(l load) float64 { return l.writes }},
-		{"read units a month", func(l load) float64 { return l.reads }},
+		{"requests per month", func(l load) float64 { return l.requests }},
+		{"events per month", func(l load) float64 { return l.events }},
+		{"write units per month", func(l load) float64 { return l.writes }},
+		{"read units per month", func(l load) float64 { return l.reads }},
 		{"stored, MB", func(l load) float64 { return l.stored / 1e6 }},
 	} {
 		line("| %s | %s | %s |", row.name, number(row.of(month(sizes[0]))), number(row.of(month(sizes[1]))))
 	}
 	line("")
-	line("Entra reads before it writes, creates a user in two steps, disables one who leaves and deletes him 30 days later. Your application reads the API once for each event. Every request pays for reading its token, though functions remember tokens for some seconds. A function works %d ms on a request and the relay %d ms on an event, one event at a time: assumptions, the only ones about speed.", int(requestTime*1000), int(relayTime*1000))
+	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching.", int(requestTime*1000), int(relayTime*1000))
 	line("")
 
 	for _, s := range sizes {
 		line("## Directories of %s", s.name)
 		line("")
-		line("US dollars a month:")
+		line("US dollars per month:")
 		line("")
 		line("| | 10 directories | 1,000 directories | 10,000 directories |")
 		line("|---|---|---|---|")
@@ -70,21 +70,21 @@ func page() string {
 			line("| %s | %s | %s | %s |", columns[0][i].name, dollars(columns[0][i].cost), dollars(columns[1][i].cost), dollars(columns[2][i].cost))
 		}
 		line("| **total** | **%s** | **%s** | **%s** |", dollars(total(columns[0])), dollars(total(columns[1])), dollars(total(columns[2])))
-		line("| a directory | %s | %s | %s |", dollars(total(columns[0])/directories[0]), dollars(total(columns[1])/directories[1]), dollars(total(columns[2])/directories[2]))
+		line("| per directory | %s | %s | %s |", dollars(total(columns[0])/directories[0]), dollars(total(columns[1])/directories[1]), dollars(total(columns[2])/directories[2]))
 		line("")
 	}
 
-	line("## What there is without a directory")
+	line("## Fixed costs")
 	line("")
-	line("| | | US dollars a month |")
+	line("| | | US dollars per month |")
 	line("|---|---|---|")
 	for _, i := range fixed() {
 		line("| %s | %s | %s |", i.name, i.of, dollars(i.cost))
 	}
 	line("")
-	line("CloudWatch bills a metric for the hours in which it is written: while nobody uses the deployment these are none, and few directories pay for fewer. Alarms and the dashboard are all that costs anything while nothing happens.")
+	line("CloudWatch charges for a metric only in hours in which it receives data. An idle deployment has no such hours, and a deployment with few directories has few. When idle, a deployment pays for alarms and the dashboard only.")
 	line("")
-	line("The first cycle of a directory costs once:")
+	line("The initial cycle of a directory costs, once:")
 	line("")
 	line("| | requests | events | US dollars |")
 	line("|---|---|---|---|")
@@ -93,36 +93,37 @@ func page() string {
 		line("| %s, %s groups, %s memberships | %s | %s | %s |", s.name, number(s.groups), number(s.memberships), number(l.requests), number(l.events), dollars(total(bill(l))))
 	}
 	line("")
-	line("## Beside hosted products")
+	line("## Comparison with hosted products")
 	line("")
-	line("Hosted directory sync is usually sold by the connection: a price for each directory and month, whatever its size. This page names nobody's price; put in the one that you were offered. With")
+	line("Hosted directory sync is usually sold per connection: a monthly price for each directory, regardless of its size. This page does not state the price of any vendor. Insert the price that you were offered. With")
 	line("")
-	line("- `P` = that price for a connection and month,")
-	line("- `F` = %s, what watches, all metrics in use,", "$"+dollars(total(fixed())))
-	line("- `v` = %s for directories of %s, %s for directories of %s: what one more costs,", "$"+dollars(total(bill(month(sizes[0])))), sizes[0].name, "$"+dollars(total(bill(month(sizes[1])))), sizes[1].name)
+	line("- `P` = the price per connection and month,")
+	line("- `F` = %s, the fixed costs with all metrics in use,", "$"+dollars(total(fixed())))
+	line("- `v` = %s for a directory of %s, or %s for one of %s: the cost of one more directory,", "$"+dollars(total(bill(month(sizes[0])))), sizes[0].name, "$"+dollars(total(bill(month(sizes[1])))), sizes[1].name)
 	line("")
-	line("`n` directories cost `F + n·v` here and `n·P` there. They are even at **n = F / (P − v)**; if `P` is below `v`, never.")
+	line("`n` directories cost `F + n·v` with dsync and `n·P` with a hosted product. Both cost the same at **n = F / (P − v)**. If `P` is below `v`, the hosted product is always cheaper.")
 	line("")
-	line("Example: at a hypothetical price of $%d, which is nobody's, they are even at %s of %s:", hypothetical, plural(evenAt(hypothetical, sizes[1])), sizes[1].name)
+	line("Example: at a hypothetical price of $%d, dsync costs no more from %s of %s:", hypothetical, plural(evenAt(hypothetical, sizes[1])), sizes[1].name)
 	line("")
-	line("| directories of %s | dsync | $%d a connection |", sizes[1].name, hypothetical)
+	line("| directories of %s | dsync | $%d per connection |", sizes[1].name, hypothetical)
 	line("|---|---|---|")
 	for _, n := range directories {
 		line("| %s | $%s | $%s |", number(n), dollars(total(fixed())+total(bill(month(sizes[1]).times(n)))), number(n*hypothetical))
 	}
 	line("")
-	line("This compares bills, not worth. A hosted product brings other identity providers, support, and somebody who is woken at night; here that is you, with [operations.md](operations.md).")
+	line("This compares costs only. A hosted product also supports other identity providers, and its vendor provides support and is on call. With dsync your team is on call; see [operations.md](operations.md).")
 	line("")
-	line("## What to turn")
+	line("## Settings that change the costs")
 	line("")
-	line("- The example rule `every-event` logs each event once more: leave it out of the topology and the logs of events shrink by about two thirds.")
-	line("- `logRetentionDays` bounds what logs cost to keep; taking them in is the larger part.")
-	line("- `archiveDays` adds $0.10 for each GB of events taken in, and $0.023 for each GB and month.")
-	line("- `tracing` adds $5 for a million traces.")
+	line("- The example rule `every-event` logs each event a second time. Without it, event logs shrink by about two thirds. Remove it from the topology if you do not need it.")
+	line("- `logRetentionDays` limits the cost of log storage. Log ingestion costs more than storage.")
+	line("- `archiveDays` adds $0.10 per GB of archived events, and $0.023 per GB and month of storage.")
+	line("- `tracing` adds $5 per million traces.")
 	return b.String()
 }
 
-// evenAt is from how many directories on dsync costs no more.
+// evenAt returns the number of directories from which dsync costs no more than
+// a hosted product at that price.
 func evenAt(price float64, s size) float64 {
 	return math.Ceil(total(fixed()) / (price - total(bill(month(s)))))
 }
@@ -144,7 +145,8 @@ func dollars(v float64) string {
 	return fmt.Sprintf("%.4f", v)
 }
 
-// number writes thousands with commas, and small ones with two digits.
+// number formats a number with commas between thousands, and a fraction below
+// 100 with two digits.
 func number(v float64) string {
 	if v < 100 && v != math.Trunc(v) {
 		return fmt.Sprintf("%.2g", v)
