@@ -34,7 +34,10 @@ func NewRoom() *Room { return &Room{MaxInlineMembers, maxInlineBytes} }
 // the room fails with tooMany, which tells how to read them.
 func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any, error) {
 	members := []any{}
-	err := s.table.Members(ctx, s.token.DirectoryID, group, "", func(m table.Membership) bool {
+	for m, err := range s.table.Members(ctx, s.token.DirectoryID, group, "") {
+		if err != nil {
+			return nil, err
+		}
 		member := map[string]any{"value": m.UserID, "type": scim.Users.Name}
 		if m.Display != "" {
 			member["display"] = m.Display
@@ -42,14 +45,13 @@ func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any,
 		members = append(members, member)
 		room.members--
 		room.bytes -= memberBytes + escapedBytes*len(m.Display)
-		return room.members >= 0 && room.bytes >= 0
-	})
-	if err == nil && (room.members < 0 || room.bytes < 0) {
-		err = scim.Errorf(http.StatusBadRequest, scim.TooMany,
-			"the answer would hold more than %d members: ask with excludedAttributes=members, and read them page by page with /Users?filter=groups eq \"%s\"&attributes=id&cursor",
-			MaxInlineMembers, group)
+		if room.members < 0 || room.bytes < 0 {
+			return nil, scim.Errorf(http.StatusBadRequest, scim.TooMany,
+				"the answer would hold more than %d members: ask with excludedAttributes=members, and read them page by page with /Users?filter=groups eq \"%s\"&attributes=id&cursor",
+				MaxInlineMembers, group)
+		}
 	}
-	return members, err
+	return members, nil
 }
 
 // Groups lists the groups of a user as clients see them (RFC 7643 section 4.1.2).
@@ -133,15 +135,14 @@ func (s *Session) plan(ctx context.Context, group string, m *scim.Members) ([]ta
 		for _, member := range added {
 			keep[member.ID] = true
 		}
-		err := s.table.Members(ctx, s.token.DirectoryID, group, "", func(current table.Membership) bool {
+		for current, err := range s.table.Members(ctx, s.token.DirectoryID, group, "") {
+			if err != nil {
+				return nil, err
+			}
 			if !keep[current.UserID] && !in[current.UserID] {
 				removed = append(removed, current.UserID)
 			}
 			in[current.UserID] = true
-			return true
-		})
-		if err != nil {
-			return nil, err
 		}
 		if err := s.standing(ctx, group, removed, known); err != nil {
 			return nil, err

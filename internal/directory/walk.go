@@ -68,7 +68,15 @@ func (s *Session) source(ctx context.Context, t Type, f scim.Expr, chunk int) (s
 		}}, nil
 	}
 	return source{records: func(last string, visit func(table.Resource) (bool, error)) error {
-		return s.table.All(ctx, t.kind, dir, last, visit)
+		for record, err := range s.table.All(ctx, t.kind, dir, last) {
+			if err != nil {
+				return err
+			}
+			if more, err := visit(record); err != nil || !more {
+				return err
+			}
+		}
+		return nil
 	}}, nil
 }
 
@@ -122,11 +130,16 @@ func (s *Session) members(ctx context.Context, t Type, group string, chunk int) 
 	}
 	return source{group: group, records: func(last string, visit func(table.Resource) (bool, error)) error {
 		return s.chunks(ctx, t, last, chunk, func(last string) (users []string, err error) {
-			err = s.table.Members(ctx, s.token.DirectoryID, group, last, func(m table.Membership) bool {
+			for m, err := range s.table.Members(ctx, s.token.DirectoryID, group, last) {
+				if err != nil {
+					return nil, err
+				}
 				users = append(users, m.UserID)
-				return len(users) < chunk
-			})
-			return users, err
+				if len(users) == chunk {
+					break
+				}
+			}
+			return users, nil
 		}, visit)
 	}}, nil
 }

@@ -92,8 +92,11 @@ func TestMembershipsOfTheDeleted(t *testing.T) {
 		return job
 	}
 	left := func(group string) (n int) {
-		if err := records.Members(ctx, dir, group, "", func(table.Membership) bool { n++; return true }); err != nil {
-			t.Fatal(err)
+		for _, err := range records.Members(ctx, dir, group, "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
 		}
 		return n
 	}

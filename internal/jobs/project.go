@@ -46,12 +46,14 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 		kind, last = table.Group, rest
 	}
 	var list []table.Resource
-	err = w.table.All(ctx, kind, job.DirectoryID, last, func(r table.Resource) (bool, error) {
+	for r, err := range w.table.All(ctx, kind, job.DirectoryID, last) {
+		if err != nil {
+			return progress{}, err
+		}
 		list = append(list, r)
-		return len(list) < projectPage, nil
-	})
-	if err != nil {
-		return progress{}, err
+		if len(list) == projectPage {
+			break
+		}
 	}
 	if err := w.each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, d.View, view) }); err != nil {
 		return progress{}, err

@@ -248,7 +248,10 @@ func TestProject(t *testing.T) {
 			t.Errorf("%d of %d records dealt with", done.Done, users+1)
 		}
 		for _, k := range []table.Kind{table.User, table.Group} {
-			err := w.table.All(t.Context(), k, w.dir.ID, "", func(r table.Resource) (bool, error) {
+			for r, err := range w.table.All(t.Context(), k, w.dir.ID, "") {
+				if err != nil {
+					t.Fatal(err)
+				}
 				if r.View != v.Encode() {
 					t.Errorf("%s is shown by %q", r.ID, r.View)
 				}
@@ -259,10 +262,6 @@ func TestProject(t *testing.T) {
 					hidden++
 				}
 				lives += int(r.Generation)
-				return true, nil
-			})
-			if err != nil {
-				t.Fatal(err)
 			}
 		}
 		return changed, hidden, lives

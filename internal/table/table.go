@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"time"
 
@@ -122,19 +123,46 @@ func (t *Table) batchGet(ctx context.Context, keys []key, found func(item) error
 	return nil
 }
 
-// query reads a range in key order, a page at a time, until page returns
-// false.
-func (t *Table) query(ctx context.Context, in dynamodb.QueryInput, page func([]item) (bool, error)) error {
-	for {
-		out, err := t.page(ctx, in)
-		if err != nil {
-			return err
+// query reads a range in key order. It requests a page when the loop has used
+// the items of the previous one. An error is the last pair.
+func (t *Table) query(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		in := in
+		for {
+			out, err := t.page(ctx, in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, i := range out.Items {
+				if !yield(i, nil) {
+					return
+				}
+			}
+			if out.LastEvaluatedKey == nil {
+				return
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
 		}
-		more, err := page(out.Items)
-		if err != nil || !more || out.LastEvaluatedKey == nil {
-			return err
+	}
+}
+
+// records decodes the items of a query. An error is the last pair.
+func records[T any](items iter.Seq2[item, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for i, err := range items {
+			var record T
+			if err == nil {
+				err = unmarshal(i, &record)
+			}
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			if !yield(record, nil) {
+				return
+			}
 		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
 }
 

@@ -219,8 +219,14 @@ func TestMemberships(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := 0
-	if err := f.Members(ctx, f.dir, group.ID, "", func(table.Membership) bool { count++; return true }); err != nil || count != 59 {
-		t.Errorf("%d members, %v", count, err)
+	for _, err := range f.Members(ctx, f.dir, group.ID, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		count++
+	}
+	if count != 59 {
+		t.Errorf("%d members, want 59", count)
 	}
 	stranger := newID(t, id.User)
 	exist, in, err := f.CheckMembers(ctx, f.dir, group.ID, []string{gone.UserID, members[0].UserID, stranger, "nonsense", members[0].UserID})

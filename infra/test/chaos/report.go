@@ -288,17 +288,16 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 	c := consume(delivered)
 	users, groups := map[string]bool{}, map[string]bool{}
 	for _, kind := range []table.Kind{table.User, table.Group} {
-		err := t.All(ctx, kind, m.id, "", func(x table.Resource) (bool, error) {
+		for x, err := range t.All(ctx, kind, m.id, "") {
+			if err != nil {
+				return err
+			}
 			switch {
 			case kind == table.Group:
 				groups[x.ID] = true
 			case !x.Hidden:
 				users[x.ID] = true
 			}
-			return true, nil
-		})
-		if err != nil {
-			return err
 		}
 	}
 	compare := func(what string, got, want map[string]bool) {
@@ -317,14 +316,13 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 	compare("group", c.groups, groups)
 	for group := range groups {
 		members := map[string]bool{}
-		err := t.Members(ctx, m.id, group, "", func(x table.Membership) bool {
+		for x, err := range t.Members(ctx, m.id, group, "") {
+			if err != nil {
+				return err
+			}
 			if users[x.UserID] {
 				members[x.UserID] = true
 			}
-			return true
-		})
-		if err != nil {
-			return err
 		}
 		compare("member of "+group, c.members(group), members)
 	}
