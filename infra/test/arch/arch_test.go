@@ -82,6 +82,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"lambdaenv":    {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync", "scim"},
 		"scim":         {"*"},
 		"id":           {"*"},
+		"backoff":      {"*"},
 		"metric":       {"*"},
 		"dsync":        {"gateway", "provider", "api", "directory", "table", "eventlog", "relay", "jobs", "metric"},
 		"table":        {"gateway", "provider", "api", "directory", "eventlog", "relay", "jobs", "dsync"},
