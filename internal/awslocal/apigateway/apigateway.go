@@ -1,10 +1,9 @@
-// Package front is the HTTP API of one machine: it routes requests to
-// functions by the topology's route keys and speaks payload format 2.0 with
-// them, within API Gateway's and Lambda's limits and with their answers when
-// something goes wrong.
+// Package apigateway is a local API Gateway HTTP API. It routes requests to
+// functions by route key and invokes them with payload format 2.0. It enforces
+// the limits of API Gateway and Lambda and returns their error responses.
 //
-// Like API Gateway it lets a function finish when its client has gone. It is
-// safe for concurrent use.
+// As in API Gateway, an invocation continues after its client has
+// disconnected. An API is safe for concurrent use.
 package apigateway
 
 import (
@@ -27,64 +26,66 @@ import (
 	"dsync/internal/gateway"
 )
 
-// Limits of an HTTP API; those of the function behind it are invoke's.
+// Limits of an HTTP API, in bytes. Package lambda enforces the payload limits
+// of functions.
 const (
 	MaxBody = 10 << 20
-	// MaxHead bounds the request line and the headers together.
+	// MaxHeaderSize limits the request line and the headers together.
 	MaxHeaderSize = 10_240
 )
 
-// Route connects a route key with the function behind it.
+// Route is a route key and the function that it invokes.
 type Route struct {
 	Key      string
 	Function lambda.Function
 }
 
-// Front is an http.Handler.
+// API is an http.Handler.
 type API struct {
-	routes []integration // the most specific first
-	log    *slog.Logger
+	integrations []integration // the most specific route first
+	log          *slog.Logger
 }
 
 type integration struct {
-	route
+	route    route
 	function lambda.Function
 }
 
-// New refuses route keys that an HTTP API does not take, and two that are the same.
+// New returns an API with these routes. It rejects invalid and duplicate route
+// keys.
 func New(routes []Route, log *slog.Logger) (*API, error) {
-	f := &API{log: log}
+	a := &API{log: log}
 	keys := map[string]bool{}
 	for _, r := range routes {
 		parsed, err := parseRoute(r.Key)
 		if err != nil {
-			return nil, fmt.Errorf("front: function %s: %w", r.Function.Name, err)
+			return nil, fmt.Errorf("apigateway: function %s: %w", r.Function.Name, err)
 		}
 		if keys[r.Key] {
-			return nil, fmt.Errorf("front: route %q is there twice", r.Key)
+			return nil, fmt.Errorf("apigateway: duplicate route key %q", r.Key)
 		}
 		keys[r.Key] = true
-		f.routes = append(f.routes, integration{parsed, r.Function})
+		a.integrations = append(a.integrations, integration{parsed, r.Function})
 	}
-	slices.SortStableFunc(f.routes, func(a, b integration) int { return compare(a.route, b.route) })
-	return f, nil
+	slices.SortStableFunc(a.integrations, func(x, y integration) int { return compare(x.route, y.route) })
+	return a, nil
 }
 
-// ServeHTTP answers as API Gateway does: with the function's answer, or with
-// a message of its own.
-func (f *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP writes the function's response, or an error response of API
+// Gateway.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := newRequestID()
-	answer := f.serve(w, r, requestID)
-	maps.Copy(w.Header(), answer.header)
+	resp := a.serve(w, r, requestID)
+	maps.Copy(w.Header(), resp.header)
 	w.Header().Set("apigw-requestid", requestID)
-	if answer.status != http.StatusNoContent && answer.status != http.StatusNotModified {
-		w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()))
+	if resp.status != http.StatusNoContent && resp.status != http.StatusNotModified {
+		w.Header().Set("Content-Length", strconv.Itoa(resp.body.Len()))
 	}
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(answer.body.Bytes()) // a client that has gone is none of ours
+	w.WriteHeader(resp.status)
+	_, _ = w.Write(resp.body.Bytes()) // fails only when the client has disconnected
 }
 
-func (f *API) serve(w http.ResponseWriter, r *http.Request, requestID string) *response {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, requestID string) *response {
 	if headerSize(r) > MaxHeaderSize {
 		return errorResponse(http.StatusRequestHeaderFieldsTooLarge)
 	}
@@ -95,47 +96,48 @@ func (f *API) serve(w http.ResponseWriter, r *http.Request, requestID string) *r
 	if err != nil {
 		return errorResponse(http.StatusBadRequest)
 	}
-	for _, t := range f.routes {
-		if params, ok := t.match(r.Method, r.URL.Path); ok {
-			return f.invoke(t, r, body, params, requestID)
+	for _, t := range a.integrations {
+		if params, ok := t.route.match(r.Method, r.URL.Path); ok {
+			return a.invoke(t, r, body, params, requestID)
 		}
 	}
 	return errorResponse(http.StatusNotFound)
 }
 
-func (f *API) invoke(t integration, r *http.Request, body []byte, params map[string]string, requestID string) *response {
+func (a *API) invoke(t integration, r *http.Request, body []byte, params map[string]string, requestID string) *response {
 	if ip, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		r.RemoteAddr = ip
 		r.Header.Set("X-Forwarded-For", ip)
 		r.Header.Set("X-Forwarded-Port", port)
 	}
-	payload, err := gateway.Payload(r, body, t.key, requestID, params)
+	payload, err := gateway.Payload(r, body, t.route.key, requestID, params)
 	if err != nil {
-		return f.functionError(t, requestID, err)
+		return a.functionError(t, requestID, err)
 	}
 	out, err := t.function.Invoke(context.WithoutCancel(r.Context()), uuid.New(), payload)
 	switch {
 	case errors.Is(err, lambda.ErrPayloadTooLarge):
 		return errorResponse(http.StatusRequestEntityTooLarge)
 	case errors.Is(err, lambda.ErrTimeout):
-		f.log.Error("a function took too long", "function", t.function.Name, "timeout", t.function.Timeout.String(), "request", requestID)
+		a.log.Error("function timed out", "function", t.function.Name, "timeout", t.function.Timeout.String(), "request", requestID)
 		return errorResponse(http.StatusServiceUnavailable)
 	case err != nil:
-		return f.functionError(t, requestID, err)
+		return a.functionError(t, requestID, err)
 	}
-	a := &response{header: http.Header{}}
-	if err := gateway.Write(a, out); err != nil {
-		return f.functionError(t, requestID, err)
+	resp := &response{header: http.Header{}}
+	if err := gateway.Write(resp, out); err != nil {
+		return a.functionError(t, requestID, err)
 	}
-	return a
+	return resp
 }
 
-func (f *API) functionError(t integration, requestID string, err error) *response {
-	f.log.Error("a function failed", "function", t.function.Name, "request", requestID, "error", err)
+func (a *API) functionError(t integration, requestID string, err error) *response {
+	a.log.Error("function failed", "function", t.function.Name, "request", requestID, "error", err)
 	return errorResponse(http.StatusInternalServerError)
 }
 
-// headSize is what the request line and the headers take as they are sent.
+// headerSize returns the size of the request line and the headers on the wire,
+// in bytes.
 func headerSize(r *http.Request) int {
 	const lineEnd, separator = len("\r\n"), len(": ")
 	size := len(r.Method) + len(" ") + len(r.RequestURI) + len(" ") + len(r.Proto) + lineEnd
@@ -148,26 +150,26 @@ func headerSize(r *http.Request) int {
 	return size
 }
 
-// answer collects a response, so that its length is known before it is sent.
+// response buffers a response, so that its length is known before it is sent.
 type response struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (a *response) Header() http.Header         { return a.header }
-func (a *response) WriteHeader(status int)      { a.status = status }
-func (a *response) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (r *response) Header() http.Header         { return r.header }
+func (r *response) WriteHeader(status int)      { r.status = status }
+func (r *response) Write(p []byte) (int, error) { return r.body.Write(p) }
 
-// message is an answer of the gateway's own.
+// errorResponse returns an error response of API Gateway.
 func errorResponse(status int) *response {
 	text := http.StatusText(status)
-	a := &response{header: http.Header{"Content-Type": {"application/json"}}, status: status}
-	fmt.Fprintf(&a.body, `{"message":%q}`, text)
-	return a
+	resp := &response{header: http.Header{"Content-Type": {"application/json"}}, status: status}
+	fmt.Fprintf(&resp.body, `{"message":%q}`, text)
+	return resp
 }
 
-// newRequestID is an id of the form an HTTP API gives to requests.
+// newRequestID returns an id in the format of HTTP API request ids.
 func newRequestID() string {
 	var b [11]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// route is one route key of an HTTP API: a method (or ANY) and a path whose
-// segments are exact, {parameters}, or a last {greedy+} one. The $default
-// route has no segments and takes what nothing else does.
+// route is a parsed route key of an HTTP API: a method or ANY, and a path. A
+// path segment is exact text, a {parameter}, or, as the last segment, a
+// {greedy+} parameter. The $default route has no segments and matches requests
+// that no other route matches.
 type route struct {
 	key      string
 	method   string
@@ -19,7 +20,7 @@ type segment struct {
 	text string // the exact text, or the parameter's name
 }
 
-// Kinds in the order in which an HTTP API prefers them.
+// Segment kinds in the order of precedence in an HTTP API.
 type kind int
 
 const (
@@ -54,16 +55,16 @@ func parseRoute(key string) (route, error) {
 			}
 		}
 		if part == "" && path != "/" {
-			return route{}, fmt.Errorf("%q: a path does not have empty segments", key)
+			return route{}, fmt.Errorf("%q: a path must not have empty segments", key)
 		}
 		r.segments = append(r.segments, s)
 	}
 	return r, nil
 }
 
-// match says whether the route takes a request, and with which path
-// parameters. A greedy parameter takes the rest of the path, also an empty
-// one, so that it catches a trailing slash.
+// match reports whether the route matches a request, and returns the path
+// parameters. A greedy parameter matches the rest of the path. The rest can be
+// empty, so a greedy route also matches a trailing slash.
 func (r route) match(method, path string) (map[string]string, bool) {
 	if r.key == defaultRoute {
 		return nil, true
@@ -95,9 +96,8 @@ func (r route) match(method, path string) (map[string]string, bool) {
 	return params, len(parts) == len(r.segments)
 }
 
-// compare orders routes by how specific they are, the most specific first:
-// exact before parameter before greedy from the left, a method before ANY,
-// $default last.
+// compare orders routes by precedence: segment by segment from the left, exact
+// before parameter before greedy; then a method before ANY; $default last.
 func compare(a, b route) int {
 	if (a.key == defaultRoute) != (b.key == defaultRoute) {
 		if b.key == defaultRoute {

@@ -1,5 +1,5 @@
-// Package awsjson answers requests in AWS's JSON protocols, as the endpoints
-// of one machine do.
+// Package awsjson writes responses in the AWS JSON protocols. The local AWS
+// services use it.
 package awsjson
 
 import (
@@ -12,22 +12,22 @@ import (
 // Version is the media type of a protocol.
 type Version string
 
-// The protocols: SQS speaks 1.0, EventBridge 1.1.
+// The AWS JSON protocols. SQS uses 1.0, EventBridge 1.1.
 const (
 	V10 Version = "application/x-amz-json-1.0"
 	V11 Version = "application/x-amz-json-1.1"
 )
 
-// Reply sends an answer under a request id of its own.
-func (v Version) Write(w http.ResponseWriter, status int, answer any) {
+// Write writes a response with a new request id.
+func (v Version) Write(w http.ResponseWriter, status int, response any) {
 	w.Header().Set("Content-Type", string(v))
 	w.Header().Set("x-amzn-RequestId", uuid.New())
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // a client that has gone is none of ours
+	_ = json.NewEncoder(w).Encode(response) // fails only when the client has disconnected
 }
 
-// Refuse says that the request is at fault. code is the error's shape, with
-// or without its namespace.
+// WriteError writes an error of the client, with status 400. code is the error
+// shape, with or without its namespace.
 func (v Version) WriteError(w http.ResponseWriter, code, message string) {
 	v.Write(w, http.StatusBadRequest, map[string]string{"__type": code, "message": message})
 }

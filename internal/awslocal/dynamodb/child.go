@@ -12,25 +12,26 @@ import (
 	"dsync/internal/awslocal/process"
 )
 
-// command is what to run and where.
+// command is a program with its arguments and working directory.
 type command struct {
 	path string
 	args []string
 	dir  string
-	// tether keeps the child's standard input open for as long as this
-	// process lives: a launcher that reads it learns of our end by its end.
+	// stopOnEOF keeps the child's standard input open while this process lives.
+	// The child stops when it reads EOF.
 	stopOnEOF bool
 }
 
-// child is a running engine.
+// child is a running DynamoDB Local.
 type child struct {
 	*process.Process
 	stdin  io.Closer
 	output *outputTail
 }
 
-// startChild starts c. At our end it gets SIGTERM, not SIGKILL: DynamoDB Local
-// answers a few milliseconds before it commits, and on SIGTERM it commits first.
+// startChild starts c. The child gets SIGTERM, not SIGKILL, when this process
+// ends. DynamoDB Local responds a few milliseconds before it commits, and it
+// commits on SIGTERM.
 func startChild(c command) (*child, error) {
 	cmd := exec.Command(c.path, c.args...)
 	cmd.Dir = c.dir
@@ -48,8 +49,8 @@ func startChild(c command) (*child, error) {
 	return ch, err
 }
 
-// reason is why an engine that has ended did: it has no business ending well
-// on its own.
+// reason returns the error of a child that has ended. Exit status 0 is an error,
+// too, because the child must not end by itself.
 func (c *child) reason() error {
 	if err := c.Err(); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (c *child) reason() error {
 	return io.EOF
 }
 
-// stop asks the child to end, insists after a few seconds, and waits.
+// stop sends SIGTERM, after 5 seconds SIGKILL, and waits for the end.
 func (c *child) stop() error {
 	if c.stdin != nil {
 		_ = c.stdin.Close()
@@ -73,7 +74,7 @@ func (c *child) stop() error {
 	return nil
 }
 
-// output keeps the end of what the child says.
+// outputTail keeps the last outputLimit bytes of the child's output.
 type outputTail struct {
 	mu   sync.Mutex
 	text []byte
@@ -102,7 +103,7 @@ func (o *outputTail) contains(phrases ...string) bool {
 	return false
 }
 
-// tail is the last few lines.
+// tail returns the last 8 lines.
 func (o *outputTail) tail() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,15 +1,15 @@
-// Package engine finds and runs DynamoDB Local.
+// Package dynamodb finds or starts DynamoDB Local.
 //
 // In order of preference: the endpoint in DYNAMODB_ENDPOINT; Java 17 or newer
-// with the official jar, which is fetched once into the user's cache folder
-// and checked against its known hash; Docker with amazon/dynamodb-local.
+// with the official jar, which is downloaded once into the user's cache folder
+// and verified by its hash; Docker with amazon/dynamodb-local.
 //
-// An engine that Start started ends with the process that started it, however
-// that ends (on macOS with Java, after a kill -9, the next Start on the same
-// folder ends it), and what a kept engine has answered survives that. A kill
-// -9 of the engine itself can lose what it answered in its last milliseconds.
-// DynamoDB Local listens on every interface of the machine; it has no option
-// against that.
+// A server that Start has started ends with this process, even after a kill -9.
+// The exception is Java on macOS after a kill -9: the next Start on the same
+// folder stops that server. Acknowledged writes in a data folder survive a kill
+// -9 of this process. A kill -9 of the server itself can lose the writes of its
+// last milliseconds. DynamoDB Local listens on all network interfaces and has
+// no option to change that.
 package dynamodb
 
 import (
@@ -26,50 +26,52 @@ import (
 )
 
 const (
-	// EndpointVariable names an engine that is already running.
+	// EndpointVariable is the environment variable with the endpoint of a running
+	// DynamoDB.
 	EndpointVariable = "DYNAMODB_ENDPOINT"
 
-	// A JVM on a busy CI machine needs a few seconds; Docker may pull its
-	// image first.
+	// A JVM takes a few seconds on a busy CI machine. Docker may pull the image
+	// first.
 	javaStartTimeout   = time.Minute
 	dockerStartTimeout = 5 * time.Minute
 
-	// A free port can be lost to another process before the engine binds it.
+	// Another process can take a free port before DynamoDB Local binds it.
 	portAttempts = 5
 )
 
-// ErrNoEngine says what to install.
-var ErrUnavailable = errors.New("no DynamoDB engine here: install Java 17 or newer together with npm, or Docker, or set " + EndpointVariable)
+// ErrUnavailable means that there is no way to run DynamoDB Local. Its text
+// says what to install.
+var ErrUnavailable = errors.New("DynamoDB Local is not available: install Java 17 or newer together with npm, or install Docker, or set " + EndpointVariable)
 
-// Options say how to run the engine.
+// Options configure DynamoDB Local.
 type Options struct {
-	DataDir string    // "" keeps everything in memory
-	Log     io.Writer // one line when something is downloaded or slow; may be nil
+	DataDir string    // "" keeps the data in memory
+	Log     io.Writer // gets a line before a download; may be nil
 }
 
-// Engine is a DynamoDB that answers.
+// Server is a DynamoDB that responds to requests.
 type Server struct {
 	endpoint string
-	child    *child // nil when the engine is somebody else's
+	child    *child // nil if Start did not start it
 	pidFile  string
 }
 
-// launch is one way to run DynamoDB Local on a port.
+// launcher is a way to run DynamoDB Local on a port.
 type launcher struct {
 	command      func(port int) command
 	startTimeout time.Duration
-	hint         string // said once, before the first try
+	hint         string // logged once before the first attempt
 }
 
-// Start returns an engine that answers requests, or says in one sentence why
-// there is none.
+// Start returns a server that responds to requests. Without Java and Docker its
+// error wraps ErrUnavailable.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
 	if endpoint := os.Getenv(EndpointVariable); endpoint != "" {
 		if err := probe(ctx, endpoint); err != nil {
-			return nil, fmt.Errorf("engine: nothing answers at %s=%s: %w", EndpointVariable, endpoint, err)
+			return nil, fmt.Errorf("dynamodb local: no DynamoDB at %s=%s: %w", EndpointVariable, endpoint, err)
 		}
 		return &Server{endpoint: endpoint}, nil
 	}
@@ -77,14 +79,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.DataDir != "" {
 		dir, err := filepath.Abs(o.DataDir)
 		if err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
+			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
+			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 		o.DataDir, pidFile = dir, filepath.Join(dir, "engine.pid")
-		if err := stopLeftover(pidFile, dir); err != nil {
-			return nil, fmt.Errorf("engine: %w", err)
+		if err := stopStale(pidFile, dir); err != nil {
+			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 	}
 	l, err := find(ctx, o)
@@ -95,16 +97,16 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		fmt.Fprintln(o.Log, l.hint)
 	}
 	for attempt := 1; ; attempt++ {
-		e, err := run(ctx, l, pidFile)
+		s, err := run(ctx, l, pidFile)
 		if errors.Is(err, errPortTaken) && attempt < portAttempts {
 			continue
 		}
-		return e, err
+		return s, err
 	}
 }
 
-// find picks Java or Docker. A Java that cannot be used falls back to Docker;
-// the reason is told only when there is no Docker either.
+// find returns the launcher for Java, or for Docker if Java cannot be used. The
+// error contains the reasons of both.
 func find(ctx context.Context, o Options) (launcher, error) {
 	l, javaErr := java(ctx, o)
 	if javaErr == nil {
@@ -120,72 +122,72 @@ func find(ctx context.Context, o Options) (launcher, error) {
 	return launcher{}, fmt.Errorf("%w (%w; %w)", ErrUnavailable, javaErr, dockerErr)
 }
 
-// run starts the engine on a free port and waits until it answers.
+// run starts DynamoDB Local on a free port and waits until it responds.
 func run(ctx context.Context, l launcher, pidFile string) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		return nil, fmt.Errorf("dynamodb local: %w", err)
 	}
 	c, err := startChild(l.command(port))
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		return nil, fmt.Errorf("dynamodb local: %w", err)
 	}
-	e := &Server{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), child: c, pidFile: pidFile}
+	s := &Server{endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), child: c, pidFile: pidFile}
 	if pidFile != "" {
 		if err := writePid(pidFile, c.PID()); err != nil {
-			return nil, errors.Join(fmt.Errorf("engine: %w", err), e.Stop())
+			return nil, errors.Join(fmt.Errorf("dynamodb local: %w", err), s.Stop())
 		}
 	}
-	if err := e.await(ctx, l.startTimeout); err != nil {
-		return nil, errors.Join(err, e.Stop())
+	if err := s.await(ctx, l.startTimeout); err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
-	return e, nil
+	return s, nil
 }
 
-// await polls until the engine answers. A JVM that fails to bind its port
-// stays alive, so its output is watched as well as its end.
-func (e *Server) await(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience,
-		fmt.Errorf("no answer within %v", patience))
+// await polls until the server responds. A JVM that cannot bind its port does
+// not exit, so await also searches the output.
+func (s *Server) await(ctx context.Context, startTimeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout,
+		fmt.Errorf("no response within %v", startTimeout))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("engine: %w; its last output: %s", context.Cause(ctx), e.child.output.tail())
-		case <-e.child.Done():
+			return fmt.Errorf("dynamodb local: %w; its last output: %s", context.Cause(ctx), s.child.output.tail())
+		case <-s.child.Done():
 		case <-tick.C:
-			if probe(ctx, e.endpoint) != nil && !e.child.output.contains("Failed to bind") {
+			if probe(ctx, s.endpoint) != nil && !s.child.output.contains("Failed to bind") {
 				continue
 			}
 		}
 		switch {
-		case e.child.output.contains("Failed to bind", "port is already allocated"):
+		case s.child.output.contains("Failed to bind", "port is already allocated"):
 			return errPortTaken
-		case e.child.Ended():
-			return fmt.Errorf("engine: DynamoDB Local ended (%w); its last output: %s", e.child.reason(), e.child.output.tail())
+		case s.child.Ended():
+			return fmt.Errorf("dynamodb local: DynamoDB Local ended (%w); its last output: %s", s.child.reason(), s.child.output.tail())
 		}
 		return nil
 	}
 }
 
-var errPortTaken = errors.New("engine: the chosen port was taken by another process")
+var errPortTaken = errors.New("dynamodb local: another process has taken the chosen port")
 
-// Endpoint is where the engine answers, http://host:port.
-func (e *Server) Endpoint() string { return e.endpoint }
+// Endpoint returns the URL of the server, http://host:port.
+func (s *Server) Endpoint() string { return s.endpoint }
 
-// Stop ends the engine if Start started it, and returns when it is gone.
-func (e *Server) Stop() error {
-	if e.child == nil {
+// Stop stops the server if Start has started it, and waits for its end.
+func (s *Server) Stop() error {
+	if s.child == nil {
 		return nil
 	}
-	err := e.child.stop()
-	if e.pidFile != "" && err == nil {
-		err = os.Remove(e.pidFile)
+	err := s.child.stop()
+	if s.pidFile != "" && err == nil {
+		err = os.Remove(s.pidFile)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("engine: %w", err)
+		return fmt.Errorf("dynamodb local: %w", err)
 	}
 	return nil
 }
@@ -199,8 +201,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// answering asks without credentials, which DynamoDB refuses with an answer
-// of its own.
+// probe checks that a DynamoDB responds. It sends a request without credentials
+// and expects DynamoDB's error response.
 func probe(ctx context.Context, endpoint string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -208,13 +210,13 @@ func probe(ctx context.Context, endpoint string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.Header.Get("X-Amzn-Requestid") == "" && !strings.HasPrefix(answer.Header.Get("Server"), "Jetty") {
-		return fmt.Errorf("the answer (%s) is not DynamoDB's", answer.Status)
+	defer response.Body.Close()
+	if response.Header.Get("X-Amzn-Requestid") == "" && !strings.HasPrefix(response.Header.Get("Server"), "Jetty") {
+		return fmt.Errorf("the response (%s) is not from DynamoDB", response.Status)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The npm package that ships the official DynamoDB Local jar. Its
+// The npm package that contains the official DynamoDB Local jar. Its
 // dependencies are not needed.
 const (
 	jarPackage   = "amplify-dynamodb-simulator@2.9.30"
@@ -23,12 +23,12 @@ const (
 	jarName      = "dynamodb-local-2.9.30"
 )
 
-// jarFolder is the folder that holds DynamoDBLocal.jar, fetched if need be.
-// It appears whole or not at all, also when several processes want it at once.
+// jarFolder returns the folder of DynamoDBLocal.jar. It downloads the jar if
+// needed. The folder is created atomically, also by concurrent processes.
 func jarFolder(ctx context.Context, log io.Writer) (string, error) {
 	parent, err := cacheFolder()
 	if err != nil {
-		return "", fmt.Errorf("no folder to keep the DynamoDB Local jar in: %w", err)
+		return "", fmt.Errorf("no cache folder for the DynamoDB Local jar: %w", err)
 	}
 	folder := filepath.Join(parent, jarName)
 	if isJarFolder(folder) {
@@ -39,7 +39,7 @@ func jarFolder(ctx context.Context, log io.Writer) (string, error) {
 		return "", fmt.Errorf("the DynamoDB Local jar: %w", err)
 	}
 	defer unlock()
-	if isJarFolder(folder) { // another process was faster
+	if isJarFolder(folder) { // another process has downloaded it
 		return folder, nil
 	}
 	if err := fetch(ctx, parent, folder, log); err != nil {
@@ -53,8 +53,8 @@ func isJarFolder(folder string) bool {
 	return err == nil
 }
 
-// cacheFolder is the user's cache folder, or one among the temporary files
-// for a user who has none.
+// cacheFolder returns a folder in the user's cache folder, or a temporary folder
+// if there is no cache folder.
 func cacheFolder() (string, error) {
 	if cache, err := os.UserCacheDir(); err == nil {
 		folder := filepath.Join(cache, "dsync")
@@ -66,7 +66,7 @@ func cacheFolder() (string, error) {
 	return folder, os.MkdirAll(folder, 0o700)
 }
 
-// lock holds the file until unlock or the end of the process.
+// lock locks the file until unlock or the end of the process.
 func lock(ctx context.Context, file string) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -90,12 +90,12 @@ func lock(ctx context.Context, file string) (unlock func(), err error) {
 	}
 }
 
-// fetch downloads the package, checks it, and unpacks its emulator folder to
-// folder by way of a sibling of it.
+// fetch downloads the package, verifies it, unpacks its emulator folder next to
+// folder, and renames the result to folder.
 func fetch(ctx context.Context, parent, folder string, log io.Writer) error {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return errors.New("it is fetched with npm, and there is no npm on PATH")
+		return errors.New("the download needs npm, and npm is not on PATH")
 	}
 	work, err := os.MkdirTemp(parent, jarName+".part-")
 	if err != nil {
@@ -106,14 +106,14 @@ func fetch(ctx context.Context, parent, folder string, log io.Writer) error {
 	fmt.Fprintf(log, "Downloading DynamoDB Local (npm package %s, about 57 MB, once) to %s\n", jarPackage, folder)
 	pack := exec.CommandContext(ctx, npm, "pack", jarPackage, "--ignore-scripts", "--loglevel=error")
 	pack.Dir = work
-	said := &outputTail{}
-	pack.Stdout, pack.Stderr = said, said
+	output := &outputTail{}
+	pack.Stdout, pack.Stderr = output, output
 	if err := pack.Run(); err != nil {
-		return fmt.Errorf("npm pack %s: %w: %s", jarPackage, err, said.tail())
+		return fmt.Errorf("npm pack %s: %w: %s", jarPackage, err, output.tail())
 	}
 	tarballs, err := filepath.Glob(filepath.Join(work, "*.tgz"))
 	if err != nil || len(tarballs) != 1 {
-		return fmt.Errorf("npm pack %s left %d files", jarPackage, len(tarballs))
+		return fmt.Errorf("npm pack %s wrote %d files, want 1", jarPackage, len(tarballs))
 	}
 	if err := verify(tarballs[0], jarIntegrity); err != nil {
 		return err
@@ -123,12 +123,12 @@ func fetch(ctx context.Context, parent, folder string, log io.Writer) error {
 		return err
 	}
 	if !isJarFolder(unpacked) {
-		return fmt.Errorf("%s does not hold DynamoDBLocal.jar", jarPackage)
+		return fmt.Errorf("%s does not contain DynamoDBLocal.jar", jarPackage)
 	}
 	return os.Rename(unpacked, folder)
 }
 
-// verify checks the base64 SHA-512 of a file, npm's integrity.
+// verify checks the base64 SHA-512 of a file, which npm calls its integrity.
 func verify(file, integrity string) error {
 	f, err := os.Open(file)
 	if err != nil {

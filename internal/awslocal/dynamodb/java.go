@@ -12,15 +12,15 @@ import (
 
 const oldestJava = 17
 
-// java runs the jar with the Java on PATH.
+// java runs the jar with the Java that is on PATH.
 func java(ctx context.Context, o Options) (launcher, error) {
 	path, err := exec.LookPath("java")
 	if err != nil {
-		return launcher{}, errors.New("there is no java on PATH")
+		return launcher{}, errors.New("java is not on PATH")
 	}
 	banner, err := exec.CommandContext(ctx, path, "-version").CombinedOutput()
 	if err != nil {
-		return launcher{}, errors.New("java -version does not work")
+		return launcher{}, errors.New("java -version fails")
 	}
 	version, ok := javaMajor(string(banner))
 	if !ok || version < oldestJava {
@@ -38,8 +38,7 @@ func java(ctx context.Context, o Options) (launcher, error) {
 		startTimeout: javaStartTimeout,
 		command: func(port int) command {
 			return command{path: path, dir: emulator, args: append([]string{
-				// One simple collector: a short life, and 2 cores shared with
-				// everything else.
+				// The serial collector and C1 suit a short life on few cores.
 				"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 				"-Djava.library.path=" + filepath.Join(emulator, "DynamoDBLocal_lib"),
 				"-jar", filepath.Join(emulator, "DynamoDBLocal.jar"),
@@ -49,7 +48,8 @@ func java(ctx context.Context, o Options) (launcher, error) {
 	}, nil
 }
 
-// The first quoted word of `java -version`: "17.0.15", or "1.8.0_402" before 9.
+// The version in the output of `java -version`: "17.0.15", or "1.8.0_402"
+// before Java 9.
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
 func javaMajor(banner string) (int, bool) {

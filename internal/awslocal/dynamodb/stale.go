@@ -15,10 +15,10 @@ func writePid(file string, pid int) error {
 	return os.WriteFile(file, []byte(strconv.Itoa(pid)+"\n"), 0o600)
 }
 
-// stopLeftover ends the engine that file names if it still runs on dataDir.
-// Two engines on one folder would each see half of the writes. A pid that the
-// system has since given to something else is left alone.
-func stopLeftover(file, dataDir string) error {
+// stopStale stops the DynamoDB Local in the pid file if it still runs on
+// dataDir. Two servers on one folder would each see half of the writes. A
+// process of another program with the same pid is not stopped.
+func stopStale(file, dataDir string) error {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -28,28 +28,28 @@ func stopLeftover(file, dataDir string) error {
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || pid <= 1 {
-		return os.Remove(file) // torn by a crash: nothing to learn from it
+		return os.Remove(file) // incomplete after a crash
 	}
-	ours := func() bool {
+	running := func() bool {
 		line := commandLine(pid)
 		return strings.Contains(line, "DynamoDBLocal.jar") && strings.Contains(line, dataDir)
 	}
-	if !ours() {
+	if !running() {
 		return os.Remove(file)
 	}
-	// SIGTERM first, so that it commits what it has answered.
+	// SIGTERM first, so that it commits all acknowledged writes.
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		_ = syscall.Kill(pid, signal)
 		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-			if !ours() {
+			if !running() {
 				return os.Remove(file)
 			}
 		}
 	}
-	return fmt.Errorf("another engine (process %d) uses %s and cannot be stopped", pid, dataDir)
+	return fmt.Errorf("another DynamoDB Local (process %d) uses %s and cannot be stopped", pid, dataDir)
 }
 
-// commandLine is what a process was started with, "" when there is none.
+// commandLine returns the command line of a process, or "" if there is none.
 func commandLine(pid int) string {
 	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
 		return strings.ReplaceAll(string(line), "\x00", " ")

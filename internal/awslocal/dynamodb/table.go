@@ -13,20 +13,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// CreateTable makes the table t under physicalName, ready for use, unless it is
-// there. It may be called again, and by several processes at once; it never
-// changes a table that exists, except to complete its TTL setting.
+// CreateTable creates the table t with the name physicalName if it does not
+// exist, and waits until it is active. It is idempotent and safe for concurrent
+// processes. It does not change an existing table, except to enable TTL.
 func CreateTable(ctx context.Context, db *dynamodb.Client, t schema.Table, physicalName string) error {
 	_, err := db.CreateTable(ctx, definition(t, physicalName))
 	var exists *types.ResourceInUseException
 	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("schema: creating %s: %w", physicalName, err)
+		return fmt.Errorf("create table %s: %w", physicalName, err)
 	}
 	ready := dynamodb.NewTableExistsWaiter(db, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second
 	})
 	if err := ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &physicalName}, time.Minute); err != nil {
-		return fmt.Errorf("schema: waiting for %s: %w", physicalName, err)
+		return fmt.Errorf("create table %s: wait until active: %w", physicalName, err)
 	}
 	return enableTTL(ctx, db, t.TTLAttribute, physicalName)
 }
@@ -60,11 +60,12 @@ func keys(partition, sort string) []types.KeySchemaElement {
 	}
 }
 
-// expire turns TTL on. DynamoDB refuses to turn on what is on, so ask first.
+// enableTTL enables TTL. DynamoDB rejects the request if TTL is enabled already,
+// so enableTTL reads the status first.
 func enableTTL(ctx context.Context, db *dynamodb.Client, attribute, table string) error {
 	state, err := db.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &table})
 	if err != nil {
-		return fmt.Errorf("schema: TTL of %s: %w", table, err)
+		return fmt.Errorf("enable TTL of %s: %w", table, err)
 	}
 	switch state.TimeToLiveDescription.TimeToLiveStatus {
 	case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
@@ -75,7 +76,7 @@ func enableTTL(ctx context.Context, db *dynamodb.Client, attribute, table string
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &attribute, Enabled: aws.Bool(true)},
 	})
 	if err != nil {
-		return fmt.Errorf("schema: TTL of %s: %w", table, err)
+		return fmt.Errorf("enable TTL of %s: %w", table, err)
 	}
 	return nil
 }

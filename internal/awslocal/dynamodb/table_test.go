@@ -56,7 +56,7 @@ func TestCreateTable(t *testing.T) {
 		StreamView:   string(out.Table.StreamSpecification.StreamViewType),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-schema +engine)\n%s", diff)
+		t.Errorf("(-schema +table)\n%s", diff)
 	}
 	if index.Projection.ProjectionType != types.ProjectionTypeKeysOnly {
 		t.Errorf("index projection %s", index.Projection.ProjectionType)

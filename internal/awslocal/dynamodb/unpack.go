@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// unpack writes the regular files under prefix in a gzipped tarball to the
-// new folder. A name that would lead out of the folder is refused.
+// unpack writes the regular files below prefix in a gzipped tarball to the new
+// folder. It rejects file names that point outside the folder.
 func unpack(tarball, prefix, folder string) error {
 	f, err := os.Open(tarball)
 	if err != nil {
@@ -37,7 +37,7 @@ func unpack(tarball, prefix, folder string) error {
 			continue
 		}
 		if !filepath.IsLocal(name) || path.Clean(name) != name {
-			return fmt.Errorf("refusing the file name %q in %s", entry.Name, filepath.Base(tarball))
+			return fmt.Errorf("invalid file name %q in %s", entry.Name, filepath.Base(tarball))
 		}
 		if err := writeFile(filepath.Join(folder, name), r); err != nil {
 			return err

@@ -1,11 +1,11 @@
-// Package bus speaks EventBridge's PutEvents on one machine.
+// Package eventbridge is a local EventBridge event bus. It serves PutEvents
+// with EventBridge's limits and errors.
 //
-// It keeps EventBridge's limits and its answers, matches rules, and hands
-// each event to the targets of the rules it matches, in the order of the
-// entries, before it answers: what was answered with an event id has been
-// delivered. Requests are served one at a time, so there is one order of
-// delivery. As on AWS, an event for a bus that does not exist is answered
-// like any other and goes nowhere; here it is also logged.
+// It matches each event against the rules and delivers it to the targets of the
+// matching rules before it responds: an entry with an event id in the response
+// was delivered. Entries are delivered in their order, and requests one at a
+// time, so there is one order of delivery. As on AWS, an event for an unknown
+// event bus gets an event id and is dropped. Here it is also logged.
 package eventbridge
 
 import (
@@ -28,11 +28,12 @@ import (
 // EventBridge's limits on one PutEvents request.
 const (
 	MaxEntries = 10
-	// MaxSize counts what Size counts; 1 MiB since January 2026.
+	// MaxSize limits the sum of the sizes of all entries, see Entry.Size, in
+	// bytes: 1 MiB since January 2026.
 	MaxSize = 1 << 20
 )
 
-// JSON may spell a byte of an entry with six (\u0000).
+// A byte of an entry can take six bytes in JSON (\u0000).
 const maxBody = 6*MaxSize + 64<<10
 
 const (
@@ -40,27 +41,27 @@ const (
 	protocol = awsjson.V11
 )
 
-// Target takes one event as EventBridge hands it to a target. An error makes
-// the entry fail, so that its sender tries again.
+// Target receives an event in the format of EventBridge. If it returns an
+// error, the entry fails and its sender retries.
 type Target func(event json.RawMessage) error
 
-// Rule matches events and hands them to a target.
+// Rule sends matching events to a target.
 type Rule struct {
 	Name    string
-	Pattern map[string]any // event pattern; see package pattern for what is supported
+	Pattern map[string]any // event pattern; package pattern documents the supported operators
 	Target  Target
 }
 
-// Options describe a bus.
+// Options describe an event bus.
 type Options struct {
-	Name   string // as functions know it: EVENT_BUS_NAME
+	Name   string // EVENT_BUS_NAME of the functions
 	Region string
 	Rules  []Rule
-	Now    func() time.Time // nil is time.Now
-	Log    *slog.Logger     // nil is slog.Default
+	Now    func() time.Time // nil means time.Now
+	Log    *slog.Logger     // nil means slog.Default
 }
 
-// Bus is an http.Handler.
+// Bus is an event bus. It is an http.Handler, and safe for concurrent use.
 type Bus struct {
 	o       Options
 	rules   []rule
@@ -73,7 +74,8 @@ type rule struct {
 	target  Target
 }
 
-// New refuses a rule that it cannot honour.
+// New returns an event bus. It rejects a rule without a target, or with an
+// unsupported pattern.
 func New(o Options) (*Bus, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -111,8 +113,8 @@ type resultEntry struct {
 	ErrorMessage string `json:",omitempty"`
 }
 
-// Size is what an entry counts towards MaxSize, by the formula of the
-// EventBridge User Guide.
+// Size returns the size of the entry in bytes, by the formula in the EventBridge
+// User Guide.
 func (e Entry) Size() int {
 	size := len(e.Source) + len(e.DetailType) + len(e.Detail)
 	if e.Time != nil {
@@ -124,10 +126,10 @@ func (e Entry) Size() int {
 	return size
 }
 
-// ServeHTTP answers PutEvents as EventBridge's JSON 1.1 endpoint does.
+// ServeHTTP serves PutEvents in the AWS JSON 1.1 protocol.
 func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation := r.Header.Get("X-Amz-Target"); operation != "AWSEvents.PutEvents" {
-		protocol.WriteError(w, "UnknownOperationException", fmt.Sprintf("the bus of one machine knows PutEvents only, not %q", operation))
+		protocol.WriteError(w, "UnknownOperationException", fmt.Sprintf("the local event bus supports only PutEvents, not %q", operation))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -147,23 +149,23 @@ func (b *Bus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	b.deliver.Lock()
 	defer b.deliver.Unlock()
-	var answer struct {
+	var response struct {
 		FailedEntryCount int
 		Entries          []resultEntry
 	}
 	for _, e := range request.Entries {
 		result := b.putEntry(e)
 		if result.ErrorCode != "" {
-			answer.FailedEntryCount++
+			response.FailedEntryCount++
 		}
-		answer.Entries = append(answer.Entries, result)
+		response.Entries = append(response.Entries, result)
 	}
-	protocol.Write(w, http.StatusOK, answer)
+	protocol.Write(w, http.StatusOK, response)
 }
 
 const sizeMessage = "Total size of the entries in the request is over the limit."
 
-// invalid says what is wrong with a request as a whole, "" for nothing.
+// validate returns the error message for an invalid request, or "".
 func validate(entries []Entry) string {
 	constraint := func(bound string) string {
 		return "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length " + bound
@@ -194,7 +196,7 @@ func (b *Bus) putEntry(e Entry) resultEntry {
 		return resultEntry{ErrorCode: "InternalFailure", ErrorMessage: err.Error()}
 	}
 	if name := e.EventBusName; name != b.o.Name && !strings.HasSuffix(name, ":event-bus/"+b.o.Name) {
-		b.o.Log.Warn("an event for a bus that does not exist is lost, as it is on AWS", "bus", name, "id", id)
+		b.o.Log.Warn("dropped an event for an unknown event bus, as AWS does", "bus", name, "id", id)
 		return resultEntry{EventID: id}
 	}
 	for _, r := range b.rules {
@@ -202,14 +204,14 @@ func (b *Bus) putEntry(e Entry) resultEntry {
 			continue
 		}
 		if err := r.target(event); err != nil {
-			b.o.Log.Error("an event was not delivered", "rule", r.name, "id", id, "error", err)
+			b.o.Log.Error("cannot deliver an event", "rule", r.name, "id", id, "error", err)
 			return resultEntry{ErrorCode: "InternalFailure", ErrorMessage: "the target of rule " + r.name + " failed"}
 		}
 	}
 	return resultEntry{EventID: id}
 }
 
-// invalid says what EventBridge finds wrong with a single entry.
+// validate returns the error code and message for an invalid entry, or "".
 func (e Entry) validate() (code, message string) {
 	for _, required := range []struct{ name, value string }{
 		{"Source", e.Source}, {"DetailType", e.DetailType}, {"Detail", e.Detail},
@@ -228,7 +230,7 @@ func (e Entry) validate() (code, message string) {
 	return "", ""
 }
 
-// event is what a target receives.
+// event returns the event that a target receives.
 func (b *Bus) event(e Entry, id string) (json.RawMessage, error) {
 	at := b.o.Now()
 	if e.Time != nil {
@@ -249,7 +251,7 @@ func (b *Bus) event(e Entry, id string) (json.RawMessage, error) {
 		append([]string{}, e.Resources...), json.RawMessage(e.Detail)})
 }
 
-// marshal leaves <, > and & as they were sent.
+// marshal encodes v without escaping <, > and &.
 func marshal(v any) (json.RawMessage, error) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)

@@ -22,7 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fixture is a bus behind the real client of the SDK.
+// fixture is an event bus with the SDK's client.
 type fixture struct {
 	*eventbridge.Client
 	mu        sync.Mutex
@@ -83,7 +83,7 @@ func (f *fixture) put(t *testing.T, entries ...types.PutEventsRequestEntry) *eve
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-func TestEventAsATargetGetsIt(t *testing.T) {
+func TestEventFormat(t *testing.T) {
 	f := start(t)
 	e := entry("dsync.user.created", "{\n \"id\": \"event_1\", \"data\": {\"name\": \"<Ünal & Co>\"}}")
 	e.Resources = []string{"arn:one"}
@@ -92,7 +92,7 @@ func TestEventAsATargetGetsIt(t *testing.T) {
 
 	id := aws.ToString(out.Entries[0].EventId)
 	if !uuid.MatchString(id) || out.FailedEntryCount != 0 || len(out.Entries) != 2 {
-		t.Fatalf("answer %+v", out)
+		t.Fatalf("response %+v", out)
 	}
 	want := []string{
 		`{"version":"0","id":"` + id + `","detail-type":"dsync.user.created","source":"dsync","account":"000000000000","time":"2026-11-23T14:59:58Z","region":"eu-west-1","resources":["arn:one"],"detail":{"id":"event_1","data":{"name":"<Ünal & Co>"}}}`,
@@ -103,7 +103,7 @@ func TestEventAsATargetGetsIt(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatMatchesIsDelivered(t *testing.T) {
+func TestOnlyMatchingEventsAreDelivered(t *testing.T) {
 	f := start(t)
 	other := entry("dsync.user.created", `{}`)
 	other.Source = aws.String("somebody.else")
@@ -115,7 +115,7 @@ func TestOnlyWhatMatchesIsDelivered(t *testing.T) {
 	byARN.EventBusName = aws.String("arn:aws:events:eu-west-1:000000000000:event-bus/dsync-local")
 	out := f.put(t, other, entry("unrelated", `{}`), unknown, def, byARN)
 	if out.FailedEntryCount != 0 {
-		t.Errorf("%d failed: AWS takes them all", out.FailedEntryCount)
+		t.Errorf("%d failed: AWS accepts them all", out.FailedEntryCount)
 	}
 	if len(f.delivered) != 1 || !strings.Contains(f.delivered[0], `{"n":1}`) {
 		t.Errorf("delivered %v", f.delivered)
@@ -188,13 +188,13 @@ func TestRequestLimits(t *testing.T) {
 		case !c.ok && (!errors.As(err, &refused) || refused.ErrorCode() != "ValidationException"):
 			t.Errorf("%s: error %v, want a ValidationException", name, err)
 		case !c.ok && len(f.delivered) != before:
-			t.Errorf("%s: refused and delivered", name)
+			t.Errorf("%s: rejected and delivered", name)
 		}
 	}
 }
 
-// What could not be delivered is not answered with an id, so its sender
-// repeats it; the others are not affected.
+// An entry that cannot be delivered gets no event id, so that its sender
+// retries it. Other entries are not affected.
 func TestFailedDeliveryFailsTheEntry(t *testing.T) {
 	f := start(t)
 	f.fail = errors.New("disk full")
@@ -223,11 +223,11 @@ func TestOneOrderOfDelivery(t *testing.T) {
 		}
 		s, n := event.Detail.S, event.Detail.N
 		if n != next[s] {
-			t.Errorf("sender %d: event %d came where %d was due", s, n, next[s])
+			t.Errorf("sender %d: delivered event %d, want %d", s, n, next[s])
 		}
 		next[s]++
 		if n%2 == 1 && !strings.Contains(f.delivered[i-1], fmt.Sprintf(`"s":%d,"n":%d`, s, n-1)) {
-			t.Error("the entries of one request are not together")
+			t.Error("the entries of one request were not delivered together")
 		}
 	}
 }
@@ -241,7 +241,7 @@ func TestOnlyPutEvents(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatItCannotHonour(t *testing.T) {
+func TestNewRejectsInvalidRules(t *testing.T) {
 	target := func(json.RawMessage) error { return nil }
 	for name, rule := range map[string]localeventbridge.Rule{
 		"an unknown operator": {Name: "r", Pattern: map[string]any{"a": []any{map[string]any{"suffix": "x"}}}, Target: target},

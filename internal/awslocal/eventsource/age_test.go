@@ -16,7 +16,7 @@ type handler func() error
 
 func (h handler) Invoke(context.Context, []byte) ([]byte, error) { return nil, h() }
 
-func consumer(attempts int, age time.Duration) Configuration {
+func configuration(attempts int, age time.Duration) Configuration {
 	return Configuration{
 		BatchSize: 100, MaximumRetryAttempts: attempts, MaximumRecordAge: age,
 		Filter: map[string]any{
@@ -26,8 +26,8 @@ func consumer(attempts int, age time.Duration) Configuration {
 	}
 }
 
-// A consumer without a limit of attempts tries until a record is too old, and
-// goes on with the next one, which is not.
+// Without a limit of attempts a record is retried until it exceeds the maximum
+// age. The next record, which is younger, is delivered.
 func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 23 * time.Hour
@@ -38,36 +38,36 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 			}
 			return nil
 		})}
-		var dead []InvocationRecord
+		var discarded []InvocationRecord
 		m, err := New(Options{
-			Configuration: consumer(Unlimited, limit),
+			Configuration: configuration(Unlimited, limit),
 			Function:      function,
-			OnFailure:     func(d InvocationRecord) error { dead = append(dead, d); return nil },
+			OnFailure:     func(r InvocationRecord) error { discarded = append(discarded, r); return nil },
 			Log:           slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &shard{Mapping: m, id: "shard", function: function, started: began, log: m.log}
+		s := &shard{mapping: m, id: "shard", started: began, log: m.log}
 		batch := []record{{sequence: "1", created: began, json: []byte("1")}, {sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)}}
 		if err := s.process(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
-		if len(dead) != 1 {
-			t.Fatalf("dead letters %+v", dead)
+		if len(discarded) != 1 {
+			t.Fatalf("discarded %+v", discarded)
 		}
-		d := dead[0]
-		if d.RequestContext.Condition != RecordAgeExceeded || d.Batch.StartSequenceNumber != "1" || d.Batch.EndSequenceNumber != "1" {
-			t.Errorf("dead letter %+v", d)
+		r := discarded[0]
+		if r.RequestContext.Condition != RecordAgeExceeded || r.Batch.StartSequenceNumber != "1" || r.Batch.EndSequenceNumber != "1" {
+			t.Errorf("discarded %+v", r)
 		}
-		if age := d.Timestamp.Sub(began); age <= limit || age > limit+2*maxBackoff {
-			t.Errorf("given up at the age of %v", age)
+		if age := r.Timestamp.Sub(began); age <= limit || age > limit+2*maxBackoff {
+			t.Errorf("discarded at the age of %v", age)
 		}
-		if d.RequestContext.ApproximateInvokeCount < int(limit/maxBackoff)/2 {
-			t.Errorf("given up after %d attempts", d.RequestContext.ApproximateInvokeCount)
+		if r.RequestContext.ApproximateInvokeCount < int(limit/maxBackoff)/2 {
+			t.Errorf("discarded after %d attempts", r.RequestContext.ApproximateInvokeCount)
 		}
-		if done := m.checkpoint.at("shard").Sequence; done != "2" {
-			t.Errorf("done up to %q", done)
+		if committed := m.checkpoint.at("shard").Sequence; committed != "2" {
+			t.Errorf("committed up to %q", committed)
 		}
 	})
 }
@@ -75,10 +75,10 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 func TestRetryAttempts(t *testing.T) {
 	for attempts, fine := range map[int]bool{Unlimited: true, 0: true, 10: true, Unlimited - 1: false} {
 		_, err := New(Options{
-			Configuration: consumer(attempts, time.Hour),
+			Configuration: configuration(attempts, time.Hour),
 			OnFailure:     func(InvocationRecord) error { return nil },
 		})
-		if (err == nil) != fine || !fine && !strings.Contains(err.Error(), "retry attempts") {
+		if (err == nil) != fine || !fine && !strings.Contains(err.Error(), "invalid maximum retry attempts") {
 			t.Errorf("%d: %v", attempts, err)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 	"dsync/internal/awslocal/uuid"
 )
 
-// envelope is what a payload has around and between its records.
-const envelope = len(`{"Records":[]}`)
+// envelopeSize is the size of a payload without its records, in bytes.
+const envelopeSize = len(`{"Records":[]}`)
 
-// payload is the event that a function gets.
+// payload returns the event that the function receives.
 func payload(batch []record) []byte {
 	texts := make([][]byte, len(batch))
 	for i, r := range batch {
@@ -24,10 +24,10 @@ func payload(batch []record) []byte {
 	return slices.Concat([]byte(`{"Records":[`), bytes.Join(texts, []byte(",")), []byte(`]}`))
 }
 
-// cut takes the next batch from records: at most size of them, within
-// Lambda's payload limit, at least one.
+// nextBatch splits the next batch off records. A batch has at most size records
+// and fits into Lambda's payload limit. It has at least one record.
 func nextBatch(records []record, size int) (batch, rest []record) {
-	bytes, n := envelope, 0
+	bytes, n := envelopeSize, 0
 	for n < min(size, len(records)) {
 		bytes += len(records[n].json) + 1
 		if n > 0 && bytes > lambda.MaxPayload {
@@ -38,20 +38,22 @@ func nextBatch(records []record, size int) (batch, rest []record) {
 	return records[:n], records[n:]
 }
 
-// process brings a batch to its end: every record is done or given up, and
-// the checkpoint says so. It returns early only when ctx ends.
+// process retries a batch until each record has succeeded or was discarded. It
+// commits the position after each step. It returns early only when ctx ends.
 //
-// What comes before the first failed record is done and not repeated. A batch
-// that fails from its first record on is bisected, which does not count as a
-// retry, until the record that fails is alone; that one is retried with
-// growing pauses and finally given up, so the others go on.
+// Records before the first reported failure have succeeded and are not sent
+// again. If the first record of a batch fails, the batch is bisected until the
+// failing record is alone. A bisection does not count as a retry. The single
+// record is retried with exponential backoff and then discarded, so that it
+// does not block the records after it.
 func (s *shard) process(ctx context.Context, batch []record) error {
 	for attempt := 0; len(batch) > 0; {
-		if old := s.countExpired(batch); old > 0 {
-			if err := s.discard(ctx, batch[:old], RecordAgeExceeded, attempt, nil); err != nil {
+		expired := s.countExpired(batch)
+		if expired > 0 {
+			if err := s.discard(ctx, batch[:expired], RecordAgeExceeded, attempt, nil); err != nil {
 				return err
 			}
-			batch = batch[old:]
+			batch = batch[expired:]
 			continue
 		}
 		if ctx.Err() != nil {
@@ -65,7 +67,7 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 		if failure == nil {
 			continue
 		}
-		s.log.Warn("a batch failed", "records", len(batch), "first", batch[0].sequence, "attempt", attempt+1, "error", failure)
+		s.log.Warn("batch failed", "records", len(batch), "first", batch[0].sequence, "attempt", attempt+1, "error", failure)
 		if half := len(batch) / 2; half > 0 && done == 0 {
 			if err := s.backoff(ctx, 0); err != nil {
 				return err
@@ -77,7 +79,8 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 			continue
 		}
 		if done == 0 {
-			if attempt++; s.o.Configuration.MaximumRetryAttempts >= 0 && attempt > s.o.Configuration.MaximumRetryAttempts {
+			attempt++
+			if limit := s.mapping.o.Configuration.MaximumRetryAttempts; limit >= 0 && attempt > limit {
 				if err := s.discard(ctx, batch, RetryAttemptsExhausted, attempt, failure); err != nil {
 					return err
 				}
@@ -92,23 +95,24 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 	return nil
 }
 
-// invoke hands a batch to the function and says how many records from its
-// start are done, and why the one after them is not.
+// invoke invokes the function with a batch. It returns how many records from
+// the start of the batch succeeded, and the error of the record after them.
 func (s *shard) invoke(ctx context.Context, batch []record) (done int, failure error) {
-	// A batch in flight is finished when the machine stops: its deadline is
-	// the function's timeout.
-	answer, err := s.function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
+	// An invocation in progress is completed when ctx ends. Its deadline is the
+	// function's timeout.
+	response, err := s.mapping.o.Function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
 	if err != nil {
 		return 0, err
 	}
-	return firstFailure(answer, batch)
+	return firstFailure(response, batch)
 }
 
-// firstFailure reads {"batchItemFailures":[{"itemIdentifier":…}]} as Lambda
-// does: nothing listed is success, an identifier that means nothing is a
-// failure of everything, and the lowest one is where to go on.
-func firstFailure(answer []byte, batch []record) (int, error) {
-	if len(bytes.TrimSpace(answer)) == 0 {
+// firstFailure returns the index of the first failed record in a partial batch
+// response, {"batchItemFailures":[{"itemIdentifier":…}]}. As in Lambda, an empty
+// list means that the whole batch succeeded, and an unknown identifier means
+// that the whole batch failed.
+func firstFailure(response []byte, batch []record) (int, error) {
+	if len(bytes.TrimSpace(response)) == 0 {
 		return len(batch), nil
 	}
 	var report struct {
@@ -116,14 +120,14 @@ func firstFailure(answer []byte, batch []record) (int, error) {
 			ItemIdentifier string `json:"itemIdentifier"`
 		} `json:"batchItemFailures"`
 	}
-	if err := json.Unmarshal(answer, &report); err != nil {
-		return 0, fmt.Errorf("the answer is not a batch response: %w", err)
+	if err := json.Unmarshal(response, &report); err != nil {
+		return 0, fmt.Errorf("the response is not a partial batch response: %w", err)
 	}
 	first := len(batch)
 	for _, f := range report.BatchItemFailures {
 		i := slices.IndexFunc(batch, func(r record) bool { return r.sequence == f.ItemIdentifier })
 		if i < 0 {
-			return 0, fmt.Errorf("the answer names %q, which is not in the batch", f.ItemIdentifier)
+			return 0, fmt.Errorf("the response names the item %q, which is not in the batch", f.ItemIdentifier)
 		}
 		first = min(first, i)
 	}
@@ -133,14 +137,15 @@ func firstFailure(answer []byte, batch []record) (int, error) {
 	return first, fmt.Errorf("the function reported %s as failed", batch[first].sequence)
 }
 
-// tooOld counts the records at the start that are past their age. The time
-// that the machine was off does not count: nobody could have taken them.
+// countExpired returns how many records at the start of the batch exceed the
+// maximum record age. No record expires before Run has run for that long, so
+// records do not expire because the local system was stopped.
 func (s *shard) countExpired(batch []record) int {
-	limit := s.o.Configuration.MaximumRecordAge
+	limit := s.mapping.o.Configuration.MaximumRecordAge
 	if limit <= 0 {
 		return 0
 	}
-	now := s.o.Now()
+	now := s.mapping.o.Now()
 	if now.Sub(s.started) <= limit {
 		return 0
 	}
@@ -151,46 +156,47 @@ func (s *shard) countExpired(batch []record) int {
 	return n
 }
 
-// giveUp hands a batch to the on-failure destination, and insists: what is
-// neither done nor in the destination would be lost.
+// discard sends a batch to the on-failure destination and commits its position.
+// It retries until the destination accepts the batch, so that no record is
+// lost.
 func (s *shard) discard(ctx context.Context, batch []record, condition string, attempts int, failure error) error {
 	first, last := batch[0], batch[len(batch)-1]
-	d := InvocationRecord{Version: "1.0", Timestamp: s.o.Now().UTC(), Payload: payload(batch), Batch: StreamBatchInfo{
-		ShardID: s.id, StreamARN: s.o.StreamARN, BatchSize: len(batch),
+	r := InvocationRecord{Version: "1.0", Timestamp: s.mapping.o.Now().UTC(), Payload: payload(batch), Batch: StreamBatchInfo{
+		ShardID: s.id, StreamARN: s.mapping.o.StreamARN, BatchSize: len(batch),
 		StartSequenceNumber: first.sequence, EndSequenceNumber: last.sequence,
 		FirstArrival: first.created.UTC(), LastArrival: last.created.UTC(),
 	}}
-	d.RequestContext.FunctionARN = s.function.ARN()
-	d.RequestContext.Condition = condition
-	d.RequestContext.ApproximateInvokeCount = attempts
+	r.RequestContext.FunctionARN = s.mapping.o.Function.ARN()
+	r.RequestContext.Condition = condition
+	r.RequestContext.ApproximateInvokeCount = attempts
 	if failure != nil {
-		d.ResponseContext.FunctionError = failure.Error()
+		r.ResponseContext.FunctionError = failure.Error()
 	}
 	for attempt := 0; ; attempt++ {
-		err := s.o.OnFailure(d)
+		err := s.mapping.o.OnFailure(r)
 		if err == nil {
 			break
 		}
-		s.log.Error("the dead-letter destination failed", "error", err)
+		s.log.Error("on-failure destination failed", "error", err)
 		if err := s.backoff(ctx, attempt); err != nil {
 			return err
 		}
 	}
-	s.log.Error("a batch was given up and is among the dead letters",
+	s.log.Error("batch discarded and sent to the on-failure destination",
 		"condition", condition, "records", len(batch), "first", first.sequence, "last", last.sequence, "error", failure)
 	s.commit(last)
 	return nil
 }
 
-// advance records that everything up to r is done. A position that cannot be
-// written is only logged: at worst, the records come again.
+// commit saves the position after r. A failed write is only logged: after a
+// restart the records are delivered again.
 func (s *shard) commit(r record) {
-	if err := s.checkpoint.commit(s.id, position{Sequence: r.sequence}); err != nil {
-		s.log.Error("the checkpoint could not be written", "error", err)
+	if err := s.mapping.checkpoint.commit(s.id, position{Sequence: r.sequence}); err != nil {
+		s.log.Error("cannot write the checkpoint", "error", err)
 	}
 }
 
-// Pauses between attempts double from the first to the longest.
+// The backoff between attempts doubles from minBackoff up to maxBackoff.
 const (
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 10 * time.Second

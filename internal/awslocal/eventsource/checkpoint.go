@@ -9,9 +9,8 @@ import (
 	"sync"
 )
 
-// checkpoint remembers, for each shard of one stream, the last record that is
-// done. It is kept in a file that is replaced as a whole, or in memory when
-// there is no file.
+// checkpoint holds the position in each shard of one stream. It is stored in a
+// file that is replaced atomically, or only in memory if file is "".
 type checkpoint struct {
 	file string
 
@@ -25,15 +24,15 @@ type state struct {
 	Shards map[string]position `json:"shards"`
 }
 
-// position is a place in a shard. Ended means that the shard is closed and
-// all of it is done.
+// position is the last processed record of a shard. Ended means that the shard
+// is closed and all its records are processed.
 type position struct {
 	Sequence string `json:"sequence_number,omitempty"`
 	Ended    bool   `json:"ended,omitempty"`
 }
 
-// openCheckpoint starts afresh when the file belongs to another stream: the
-// table was made anew.
+// openCheckpoint reads the checkpoint of the stream. It ignores a file that
+// belongs to another stream: the table was created again.
 func openCheckpoint(file, stream string) (*checkpoint, error) {
 	c := &checkpoint{file: file, state: state{Stream: stream, Shards: map[string]position{}}}
 	if file == "" {
@@ -46,12 +45,12 @@ func openCheckpoint(file, stream string) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kept state
-	if err := json.Unmarshal(text, &kept); err != nil {
+	var stored state
+	if err := json.Unmarshal(text, &stored); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if kept.Stream == stream && kept.Shards != nil {
-		c.state = kept
+	if stored.Stream == stream && stored.Shards != nil {
+		c.state = stored
 	}
 	return c, nil
 }
@@ -62,8 +61,8 @@ func (c *checkpoint) at(shard string) position {
 	return c.state.Shards[shard]
 }
 
-// pass moves a shard's position in memory: what was filtered out has no
-// effect, so reading it again after a crash does no harm.
+// move sets the position of a shard in memory only. That is enough for records
+// that the filter dropped: to read them again after a crash has no effect.
 func (c *checkpoint) move(shard string, p position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,13 +72,13 @@ func (c *checkpoint) move(shard string, p position) {
 	}
 }
 
-// done moves a shard's position for good.
+// commit sets the position of a shard and writes the file.
 func (c *checkpoint) commit(shard string, p position) error {
 	c.move(shard, p)
 	return c.save()
 }
 
-// keepOnly forgets the shards that the stream no longer has.
+// retain deletes the positions of shards that the stream no longer has.
 func (c *checkpoint) retain(known map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +90,8 @@ func (c *checkpoint) retain(known map[string]bool) {
 	}
 }
 
-// save writes the file if anything has moved: to a sibling, to the disk, then
-// into place, so that a crash leaves the old file or the new one.
+// save writes the file if a position has changed. It syncs a temporary file and
+// renames it, so that a crash leaves either the old or the new file.
 func (c *checkpoint) save() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,15 +8,15 @@ import (
 	"dsync/internal/awslocal/ndjson"
 )
 
-// Why a batch was given up, in AWS's words.
+// Conditions of an invocation record: why a batch was discarded.
 const (
 	RetryAttemptsExhausted = "RetryAttemptsExhausted"
 	RecordAgeExceeded      = "RecordAgeExceeded"
 )
 
-// DeadLetter is a batch that the mapping has given up, in the shape of an
-// invocation record of Lambda. On AWS only a bucket gets the payload; one
-// machine has none, so here it goes along to a queue when it fits.
+// InvocationRecord describes a discarded batch, in the format that Lambda sends
+// to an on-failure destination. On AWS only an S3 destination receives the
+// payload. There is no local S3, so the record always has the payload.
 type InvocationRecord struct {
 	RequestContext struct {
 		FunctionARN            string `json:"functionArn"`
@@ -32,7 +32,7 @@ type InvocationRecord struct {
 	Payload   json.RawMessage `json:"payload,omitempty"`
 }
 
-// DeadBatch says where in the stream the batch is.
+// StreamBatchInfo is the position of a batch in the stream.
 type StreamBatchInfo struct {
 	ShardID             string    `json:"shardId"`
 	StartSequenceNumber string    `json:"startSequenceNumber"`
@@ -43,11 +43,11 @@ type StreamBatchInfo struct {
 	StreamARN           string    `json:"streamArn"`
 }
 
-// AppendTo is an on-failure destination that adds a line to a file and has it
-// on the disk before it returns. Only one mapping may use a file.
+// AppendTo returns an on-failure destination that appends each record to a file
+// as a line of JSON and syncs the file. Only one mapping may use a file.
 func AppendTo(path string) func(InvocationRecord) error {
-	return func(d InvocationRecord) error {
-		line, err := json.Marshal(d)
+	return func(r InvocationRecord) error {
+		line, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}

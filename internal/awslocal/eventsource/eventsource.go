@@ -1,14 +1,13 @@
-// Package mapping is Lambda's event source mapping for one machine: it reads a
-// DynamoDB stream and hands what passes a filter to a function.
+// Package eventsource is a local Lambda event source mapping. It reads a
+// DynamoDB stream, filters the records, and invokes a function with batches.
 //
-// It promises what the mapping of the topology promises. Every shard is read
-// from its start, parents before children, one batch at a time. A record is
-// delivered at least once and records of a shard in their order: the next
-// batch starts when the one before is done or given up, and a restart goes on
-// after the last record that was done. Filtered-out records count as done and
-// never reach a batch. See process for what happens to a batch that fails.
+// It reads each shard from TRIM_HORIZON, parents before children, one batch at
+// a time. It delivers each record at least once, and the records of a shard in
+// order: a batch starts after the batch before it was processed or discarded. A
+// restart continues after the last committed record. Records that the filter
+// drops count as processed. The method process documents retries and bisection.
 //
-// A checkpoint file belongs to one Mapping in one process.
+// Only one Mapping in one process may use a checkpoint file.
 package eventsource
 
 import (
@@ -26,46 +25,52 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// The pause after a poll that found nothing, and after how many of them it
-// gets how much longer.
+// Delays between polls that return no records. The first shortIdlePolls of them
+// use the short delay, because changes often follow each other. The next ones
+// use longIdleFactor times the short delay: 4 polls a second, the rate of
+// Lambda, which takes a third of the CPU.
 const (
 	defaultIdle    = 50 * time.Millisecond
 	shortIdlePolls = 40
 	longIdleFactor = 5
 )
 
-// rediscovery is how often a stream is asked for new shards, and how old the
-// file's news of filtered-out records may get.
+// discoveryInterval is the time between two calls of DescribeStream. Positions
+// of dropped records are written to the checkpoint file as often.
 const discoveryInterval = time.Second
 
-// Consumer holds the settings of an event source mapping on a DynamoDB stream.
+// Configuration holds the settings of an event source mapping on a DynamoDB
+// stream.
 type Configuration struct {
 	BatchSize            int            // records
-	MaximumRetryAttempts int            // Unlimited: until a record is older than MaximumAge
+	MaximumRetryAttempts int            // Unlimited: retry until a record exceeds MaximumRecordAge
 	MaximumRecordAge     time.Duration  // MaximumRecordAgeInSeconds
 	Filter               map[string]any // filter pattern of the event source mapping
 }
 
-// Unlimited is the RetryAttempts of a mapping that gives up on age only.
+// Unlimited is the MaximumRetryAttempts of a mapping that discards records by
+// age only.
 const Unlimited = -1
 
 // Options describe a mapping.
 type Options struct {
 	Streams       *dynamodbstreams.Client
 	StreamARN     string
-	Region        string // as records name it
+	Region        string // of the records
 	Configuration Configuration
 	Function      lambda.Function
-	// Checkpoint is the file that outlives the process; "" is in memory.
+	// Checkpoint is the path of the checkpoint file. "" keeps the checkpoint in
+	// memory.
 	Checkpoint string
-	// DeadLetters takes what is given up. It is called until it succeeds.
+	// OnFailure is the destination of discarded batches. It is called until it
+	// succeeds.
 	OnFailure func(InvocationRecord) error
-	Idle      time.Duration    // between polls that find nothing; 0 is 50 ms
-	Now       func() time.Time // nil is time.Now
-	Log       *slog.Logger     // nil is slog.Default
+	Idle      time.Duration    // between polls that return no records; 0 means 50 ms
+	Now       func() time.Time // nil means time.Now
+	Log       *slog.Logger     // nil means slog.Default
 }
 
-// Mapping connects a stream and a function while Run runs.
+// Mapping is an event source mapping. It is active while Run runs.
 type Mapping struct {
 	o          Options
 	filter     pattern.Pattern
@@ -73,8 +78,8 @@ type Mapping struct {
 	log        *slog.Logger
 }
 
-// New refuses a filter that it cannot honour and a checkpoint that it cannot
-// read.
+// New returns a mapping. It rejects a filter with unsupported operators, an
+// invalid configuration, and a checkpoint file that it cannot read.
 func New(o Options) (*Mapping, error) {
 	if o.Idle == 0 {
 		o.Idle = defaultIdle
@@ -85,15 +90,17 @@ func New(o Options) (*Mapping, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	fail := func(err error) (*Mapping, error) { return nil, fmt.Errorf("mapping of %s: %w", o.Function.Name, err) }
+	fail := func(err error) (*Mapping, error) {
+		return nil, fmt.Errorf("event source mapping of %s: %w", o.Function.Name, err)
+	}
 	if o.OnFailure == nil {
-		return fail(errors.New("no destination for dead letters"))
+		return fail(errors.New("no on-failure destination"))
 	}
 	if o.Configuration.BatchSize < 1 {
-		return fail(fmt.Errorf("batch size %d", o.Configuration.BatchSize))
+		return fail(fmt.Errorf("invalid batch size %d", o.Configuration.BatchSize))
 	}
 	if o.Configuration.MaximumRetryAttempts < Unlimited {
-		return fail(fmt.Errorf("retry attempts %d", o.Configuration.MaximumRetryAttempts))
+		return fail(fmt.Errorf("invalid maximum retry attempts %d", o.Configuration.MaximumRetryAttempts))
 	}
 	filter, err := pattern.Compile(o.Configuration.Filter)
 	if err != nil {
@@ -106,9 +113,9 @@ func New(o Options) (*Mapping, error) {
 	return &Mapping{o, filter, c, o.Log.With("function", o.Function.Name)}, nil
 }
 
-// Run reads the stream until ctx ends, finishes the batch in flight, and
-// returns with the checkpoint written. What the engine refuses is logged and
-// tried again.
+// Run reads the stream until ctx ends. It then completes the invocation in
+// progress, writes the checkpoint and returns. Errors of DynamoDB are logged
+// and retried.
 func (m *Mapping) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
 	began := m.o.Now()
@@ -117,18 +124,18 @@ func (m *Mapping) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		shards, err := m.describe(ctx)
 		if err != nil && ctx.Err() == nil {
-			m.log.Warn("the stream could not be described", "error", err)
+			m.log.Warn("cannot describe the stream", "error", err)
 		}
 		for _, id := range m.readable(shards) {
 			if running[id] {
 				continue
 			}
 			running[id] = true
-			s := &shard{Mapping: m, id: id, function: m.o.Function, started: began, log: m.log.With("shard", id)}
+			s := &shard{mapping: m, id: id, started: began, log: m.log.With("shard", id)}
 			readers.Go(func() {
 				s.run(ctx)
 				select {
-				case ended <- struct{}{}: // its children are due
+				case ended <- struct{}{}: // its children are readable now
 				default:
 				}
 			})
@@ -138,19 +145,19 @@ func (m *Mapping) Run(ctx context.Context) error {
 		case <-ended:
 		case <-time.After(discoveryInterval):
 			if err := m.checkpoint.save(); err != nil {
-				m.log.Error("the checkpoint could not be written", "error", err)
+				m.log.Error("cannot write the checkpoint", "error", err)
 			}
 		}
 	}
 	readers.Wait()
 	if err := m.checkpoint.save(); err != nil {
-		return fmt.Errorf("mapping of %s: checkpoint: %w", m.o.Function.Name, err)
+		return fmt.Errorf("event source mapping of %s: checkpoint: %w", m.o.Function.Name, err)
 	}
 	return nil
 }
 
-// due is the shards to read: not read to their end, and the parent, if the
-// stream still has it, is.
+// readable returns the ids of the shards that can be read now: those that have
+// not ended and whose parent has ended or is no longer in the stream.
 func (m *Mapping) readable(shards []types.Shard) []string {
 	known := map[string]bool{}
 	for _, s := range shards {
@@ -178,7 +185,8 @@ func (m *Mapping) describe(ctx context.Context) ([]types.Shard, error) {
 			return nil, err
 		}
 		shards = append(shards, out.StreamDescription.Shards...)
-		if in.ExclusiveStartShardId = out.StreamDescription.LastEvaluatedShardId; in.ExclusiveStartShardId == nil {
+		in.ExclusiveStartShardId = out.StreamDescription.LastEvaluatedShardId
+		if in.ExclusiveStartShardId == nil {
 			return shards, nil
 		}
 	}

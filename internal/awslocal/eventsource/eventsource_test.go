@@ -24,8 +24,8 @@ import (
 func TestOrderBatchesAndFilter(t *testing.T) {
 	s := newStream(t)
 	s.options.Configuration.BatchSize = 10
-	for i, key := range users(1, 25) { // before the mapping starts: from TRIM_HORIZON
-		s.put(t, key, fmt.Sprintf("UN#%03d", i)) // a claim, which the filter drops
+	for i, key := range users(1, 25) { // before the mapping starts: it reads from TRIM_HORIZON
+		s.put(t, key, fmt.Sprintf("UN#%03d", i)) // the filter drops claims
 	}
 	if _, err := s.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &s.table, Key: map[string]types.AttributeValue{
 		"pk": &types.AttributeValueMemberS{Value: "D#1"}, "sk": &types.AttributeValueMemberS{Value: "U#001"},
@@ -44,7 +44,7 @@ func TestOrderBatchesAndFilter(t *testing.T) {
 	}
 }
 
-func TestPartialFailureGoesOnAtTheFailedRecord(t *testing.T) {
+func TestPartialFailureContinuesAtTheFailedRecord(t *testing.T) {
 	s := newStream(t)
 	failed := false
 	s.answer = func(_ context.Context, batch []events.DynamoDBEventRecord) ([]byte, error) {
@@ -60,13 +60,13 @@ func TestPartialFailureGoesOnAtTheFailedRecord(t *testing.T) {
 	s.put(t, "U#006")
 	s.awaitKey(t, "U#006")
 	s.same(t, "U#001", "U#002", "U#003", "U#004", "U#005", "U#003", "U#004", "U#005", "U#006")
-	if len(s.dead) != 0 {
-		t.Errorf("dead letters %+v", s.dead)
+	if len(s.discarded) != 0 {
+		t.Errorf("discarded %+v", s.discarded)
 	}
 }
 
-// One record that always fails, in whatever way, is given up alone; all
-// others arrive, in order.
+// A record that always fails is discarded alone, whatever the kind of failure.
+// All other records are delivered in order.
 func TestBisectIsolatesAPoisonRecord(t *testing.T) {
 	for name, fail := range map[string]func(events.DynamoDBEventRecord) ([]byte, error){
 		"error":    func(events.DynamoDBEventRecord) ([]byte, error) { return nil, errors.New("poison") },
@@ -92,30 +92,30 @@ func TestBisectIsolatesAPoisonRecord(t *testing.T) {
 			}
 			s.put(t, users(1, 8)...)
 			stop := s.run(t)
-			s.await(t, "U#008", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.dead) > 0 })
+			s.await(t, "the discarded record", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.discarded) > 0 })
 			s.put(t, "U#009")
 			s.awaitKey(t, "U#009")
 			stop()
 
 			want := slices.Concat(users(1, 4), users(6, 9))
-			if name == "reported" { // done before the reported one, so never asked again
+			if name == "reported" { // records before the reported one have succeeded and are not sent again
 				want = users(6, 9)
 			}
 			if diff := cmp.Diff(want, succeeded); diff != "" {
 				t.Errorf("(-want +succeeded)\n%s", diff)
 			}
-			if len(s.dead) != 1 {
-				t.Fatalf("%d dead letters", len(s.dead))
+			if len(s.discarded) != 1 {
+				t.Fatalf("%d discarded batches", len(s.discarded))
 			}
-			d := s.dead[0]
-			var kept events.DynamoDBEvent
-			if err := json.Unmarshal(d.Payload, &kept); err != nil {
+			d := s.discarded[0]
+			var payload events.DynamoDBEvent
+			if err := json.Unmarshal(d.Payload, &payload); err != nil {
 				t.Fatal(err)
 			}
-			if len(kept.Records) != 1 || kept.Records[0].Change.SequenceNumber != poison || d.Batch.StartSequenceNumber != poison || d.Batch.EndSequenceNumber != poison || d.Batch.BatchSize != 1 ||
+			if len(payload.Records) != 1 || payload.Records[0].Change.SequenceNumber != poison || d.Batch.StartSequenceNumber != poison || d.Batch.EndSequenceNumber != poison || d.Batch.BatchSize != 1 ||
 				d.RequestContext.Condition != eventsource.RetryAttemptsExhausted ||
 				d.RequestContext.ApproximateInvokeCount != s.options.Configuration.MaximumRetryAttempts+1 {
-				t.Errorf("dead letter %+v", d)
+				t.Errorf("discarded %+v", d)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ func TestTimeoutIsAFailure(t *testing.T) {
 	s.await(t, "the retry", func() bool { return len(s.seen()) == 2 })
 }
 
-func TestRestartGoesOnAfterTheLastDoneRecord(t *testing.T) {
+func TestRestartContinuesAfterTheLastCommittedRecord(t *testing.T) {
 	s := newStream(t)
 	s.options.Checkpoint = filepath.Join(t.TempDir(), "consumer.checkpoint.json")
 	s.put(t, users(1, 3)...)
@@ -145,14 +145,14 @@ func TestRestartGoesOnAfterTheLastDoneRecord(t *testing.T) {
 	s.awaitKey(t, "U#003")
 	stop()
 	s.put(t, "UN#skipped")
-	s.put(t, users(4, 5)...) // while nobody looks
+	s.put(t, users(4, 5)...) // while the mapping is stopped
 	stop = s.run(t)
 	s.awaitKey(t, "U#005")
 	stop()
 	s.same(t, users(1, 5)...)
 
-	// A table that was made anew has a new stream; the old position means
-	// nothing there.
+	// A table that was created again has a new stream. The old position does
+	// not apply to it.
 	text, err := os.ReadFile(s.options.Checkpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -167,102 +167,72 @@ func TestRestartGoesOnAfterTheLastDoneRecord(t *testing.T) {
 	s.same(t, users(1, 5)...)
 }
 
-// What was delivered but not yet recorded comes again: the checkpoint file is
-// what a kill -9 leaves behind.
+// The checkpoint is written only after the function has succeeded, so that a
+// kill -9 during an invocation delivers the batch again.
 func TestCheckpointFollowsSuccess(t *testing.T) {
 	s := newStream(t)
 	s.options.Checkpoint = filepath.Join(t.TempDir(), "consumer.checkpoint.json")
 	s.options.Configuration.BatchSize = 1
-	var recorded []bool
+	var committed []bool
 	s.answer = func(_ context.Context, batch []events.DynamoDBEventRecord) ([]byte, error) {
 		text, _ := os.ReadFile(s.options.Checkpoint)
-		recorded = append(recorded, strings.Contains(string(text), batch[0].Change.SequenceNumber))
+		committed = append(committed, strings.Contains(string(text), batch[0].Change.SequenceNumber))
 		return nil, nil
 	}
 	s.put(t, users(1, 3)...)
 	stop := s.run(t)
 	s.awaitKey(t, "U#003")
 	stop()
-	if slices.Contains(recorded, true) {
-		t.Errorf("recorded before the function answered: %v", recorded)
+	if slices.Contains(committed, true) {
+		t.Errorf("committed before the function responded: %v", committed)
 	}
 	if left, _ := filepath.Glob(s.options.Checkpoint + "?*"); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("temporary files remain: %v", left)
 	}
 }
 
-func TestStopFinishesTheBatchInFlight(t *testing.T) {
-	s := newStream(t)
-	s.options.Checkpoint = filepath.Join(t.TempDir(), "consumer.checkpoint.json")
-	s.options.Configuration.BatchSize = 2
-	entered, leave := make(chan bool), make(chan bool)
-	s.answer = func(ctx context.Context, _ []events.DynamoDBEventRecord) ([]byte, error) {
-		entered <- true
-		<-leave
-		return nil, ctx.Err()
-	}
-	s.put(t, users(1, 4)...)
-	stop := s.run(t)
-	<-entered
-	stopped := make(chan bool)
-	go func() { stop(); close(stopped) }()
-	select {
-	case <-stopped:
-		t.Error("stopped with a batch in flight")
-	case <-time.After(100 * time.Millisecond):
-	}
-	leave <- true
-	<-stopped
-	s.same(t, "U#001", "U#002")
-
-	s.answer = nil
-	s.run(t)
-	s.awaitKey(t, "U#004")
-	s.same(t, users(1, 4)...)
-}
-
-// Records older than the limit are given up, but not for having waited while
-// the machine was off.
+// Records that exceed the maximum age are discarded, but not because the
+// local system was stopped.
 func TestMaximumAge(t *testing.T) {
 	s := newStream(t)
 	s.put(t, "U#001")
 	var mu sync.Mutex
-	now := time.Now().Add(24 * time.Hour) // off for a day
+	now := time.Now().Add(24 * time.Hour) // stopped for a day
 	s.options.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	stop := s.run(t)
 	s.awaitKey(t, "U#001")
 	stop()
-	if len(s.dead) != 0 {
-		t.Errorf("given up after a night off: %+v", s.dead)
+	if len(s.discarded) != 0 {
+		t.Errorf("discarded after a day without the local system: %+v", s.discarded)
 	}
 
 	s.answer = func(context.Context, []events.DynamoDBEventRecord) ([]byte, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		now = now.Add(2 * time.Hour) // the function hangs, as it were
+		now = now.Add(2 * time.Hour) // as if the function took so long
 		return nil, errors.New("bus is down")
 	}
 	s.batches = nil
 	s.run(t)
-	s.await(t, "the dead letter", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.dead) == 1 })
-	if d := s.dead[0]; d.RequestContext.Condition != eventsource.RecordAgeExceeded || d.RequestContext.ApproximateInvokeCount != 1 {
-		t.Errorf("dead letter %+v", d.RequestContext)
+	s.await(t, "the discarded record", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.discarded) == 1 })
+	if d := s.discarded[0]; d.RequestContext.Condition != eventsource.RecordAgeExceeded || d.RequestContext.ApproximateInvokeCount != 1 {
+		t.Errorf("discarded %+v", d.RequestContext)
 	}
 }
 
-func TestDeadLettersAreInsistedOn(t *testing.T) {
+func TestOnFailureDestinationIsRetried(t *testing.T) {
 	s := newStream(t)
 	s.options.Configuration.MaximumRetryAttempts = 0
-	keep, refused := s.options.OnFailure, false
+	destination, failed := s.options.OnFailure, false
 	s.options.OnFailure = func(d eventsource.InvocationRecord) error {
-		if !refused {
-			refused = true
+		if !failed {
+			failed = true
 			return errors.New("disk full")
 		}
-		return keep(d)
+		return destination(d)
 	}
 	s.answer = func(context.Context, []events.DynamoDBEventRecord) ([]byte, error) { return nil, errors.New("no") }
 	s.put(t, "U#001")
 	s.run(t)
-	s.await(t, "the dead letter", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.dead) == 1 })
+	s.await(t, "the discarded record", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.discarded) == 1 })
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// record is a stream record as a function will see it.
+// record is a stream record in the format that a function receives.
 type record struct {
 	sequence string
 	created  time.Time
 	json     []byte
 }
 
-// The shape in which Lambda hands stream records to a function; the SDK's
-// types carry the same facts but do not marshal to it.
+// The JSON format of stream records in a Lambda event. The types of the SDK
+// have the same fields but do not marshal to this format.
 type (
 	wireRecord struct {
 		EventID        string        `json:"eventID"`
@@ -98,7 +98,8 @@ func attributes(item map[string]types.AttributeValue) (map[string]any, error) {
 	return out, nil
 }
 
-// attribute is {"S": "text"} and so on; bytes become base64 as JSON has it.
+// attribute returns the DynamoDB JSON of a value, for example {"S": "text"}.
+// encoding/json encodes binary values as base64.
 func attribute(value types.AttributeValue) (map[string]any, error) {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:

@@ -50,7 +50,7 @@ func sample() types.Record {
 	}
 }
 
-// The text is what Lambda sends, key for key.
+// The JSON is the JSON that Lambda sends, key for key.
 func TestRecordAsLambdaSendsIt(t *testing.T) {
 	r, err := encode(sample(), "eu-west-1", "arn:stream")
 	if err != nil {
@@ -82,7 +82,7 @@ func TestRecordAsLambdaSendsIt(t *testing.T) {
 	}
 }
 
-// What a function decodes is what the SDK read, type for type.
+// A function decodes the values that the SDK has read, type for type.
 func TestRoundTripThroughTheFunctionsTypes(t *testing.T) {
 	r, err := encode(sample(), "eu-west-1", "arn:stream")
 	if err != nil {
@@ -173,7 +173,7 @@ func tree(t *testing.T, text []byte) any {
 
 func TestFirstFailure(t *testing.T) {
 	batch := []record{{sequence: "1"}, {sequence: "2"}, {sequence: "3"}}
-	for answer, want := range map[string]int{
+	for response, want := range map[string]int{
 		"": 3, "null": 3, "{}": 3, `{"batchItemFailures":null}`: 3, `{"batchItemFailures":[]}`: 3,
 		`{"batchItemFailures":[{"itemIdentifier":"3"}]}`:                        2,
 		`{"batchItemFailures":[{"itemIdentifier":"3"},{"itemIdentifier":"2"}]}`: 1,
@@ -185,14 +185,14 @@ func TestFirstFailure(t *testing.T) {
 		`{"batchItemFailures":[{"itemIdentifier":"9"}]}`:                        0,
 		`"done"`: 0, `{`: 0,
 	} {
-		got, err := firstFailure([]byte(answer), batch)
+		got, err := firstFailure([]byte(response), batch)
 		if got != want || (err == nil) != (want == len(batch)) {
-			t.Errorf("%s: %d, %v; want %d", answer, got, err, want)
+			t.Errorf("%s: %d, %v; want %d", response, got, err, want)
 		}
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestNextBatch(t *testing.T) {
 	three := []record{{json: make([]byte, 10)}, {json: make([]byte, 10)}, {json: make([]byte, 10)}}
 	if batch, rest := nextBatch(three, 2); len(batch) != 2 || len(rest) != 1 {
 		t.Errorf("%d and %d", len(batch), len(rest))
@@ -201,16 +201,16 @@ func TestCut(t *testing.T) {
 	for rest := huge; len(rest) > 0; {
 		var batch []record
 		if batch, rest = nextBatch(rest, 100); len(batch) != 1 {
-			t.Errorf("%d records in a batch, want 1 for the size of it", len(batch))
+			t.Errorf("%d records in a batch, want 1 because of the payload limit", len(batch))
 		}
 	}
 }
 
-func TestDeadLettersInAFile(t *testing.T) {
+func TestAppendTo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead-letters.ndjson")
-	keep := AppendTo(file)
+	destination := AppendTo(file)
 	for _, sequence := range []string{"1", "2"} {
-		if err := keep(InvocationRecord{Batch: StreamBatchInfo{StartSequenceNumber: sequence}}); err != nil {
+		if err := destination(InvocationRecord{Batch: StreamBatchInfo{StartSequenceNumber: sequence}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,15 +218,15 @@ func TestDeadLettersInAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept []string
+	var appended []string
 	for line := range bytes.Lines(text) {
-		var d InvocationRecord
-		if err := json.Unmarshal(line, &d); err != nil {
+		var r InvocationRecord
+		if err := json.Unmarshal(line, &r); err != nil {
 			t.Fatal(err)
 		}
-		kept = append(kept, d.Batch.StartSequenceNumber)
+		appended = append(appended, r.Batch.StartSequenceNumber)
 	}
-	if diff := cmp.Diff([]string{"1", "2"}, kept); diff != "" {
+	if diff := cmp.Diff([]string{"1", "2"}, appended); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package eventsource_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,22 +11,24 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
 
-// scripted is a stream that does what DynamoDB Local does not do on request:
-// it splits and closes shards, trims records and expires iterators. An
-// iterator is "shard index".
+// scripted is a stream endpoint that splits and closes shards, trims records
+// and expires iterators. DynamoDB Local cannot do that on request. An iterator
+// is "<shard> <index>".
 type scripted struct {
 	mu      sync.Mutex
 	shards  []scriptedShard
-	trimmed string // the sequence number that is no longer there
-	expire  int    // how many GetRecords calls find an expired iterator
-	gone    string // the shard that is no longer there
+	trimmed string // a sequence number that was trimmed
+	expire  int    // how many calls of GetRecords return an expired iterator error
+	deleted string // a shard that no longer exists
 	open    map[string]bool
 	ended   []string // shards that were read to their end
-	hasty   []string // shards that were started before their parent had ended
+	early   []string // shards that were read before their parent had ended
 }
 
 type scriptedShard struct {
@@ -65,7 +68,7 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, sh := range s.shards {
 			listed := slices.ContainsFunc(s.shards, func(p scriptedShard) bool { return p.id == sh.parent })
 			if sh.id == in.ShardId && listed && !slices.Contains(s.ended, sh.parent) {
-				s.hasty = append(s.hasty, sh.id)
+				s.early = append(s.early, sh.id)
 			}
 		}
 		out = map[string]any{"ShardIterator": fmt.Sprintf("%s %d", in.ShardId, next)}
@@ -78,7 +81,7 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var id string
 		var next int
 		_, _ = fmt.Sscanf(in.ShardIterator, "%s %d", &id, &next)
-		if id == s.gone {
+		if id == s.deleted {
 			refuse(w, "ResourceNotFoundException")
 			return
 		}
@@ -108,20 +111,26 @@ func refuse(w http.ResponseWriter, code string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": code})
 }
 
+// Do serves the requests of an SDK client without a network, so that a test can
+// run in a synctest bubble.
+func (s *scripted) Do(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
 func (s *scripted) stream(t *testing.T) *stream {
 	t.Helper()
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
 	st := &stream{}
 	st.configure(t)
-	st.options.Streams = dynamodbstreams.NewFromConfig(sdk(server.URL))
+	st.options.Streams = dynamodbstreams.NewFromConfig(sdk("http://localhost"), func(o *dynamodbstreams.Options) { o.HTTPClient = s })
 	st.options.StreamARN = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-01-01T00:00:00.000"
 	return st
 }
 
 func TestParentsBeforeChildren(t *testing.T) {
 	script := &scripted{
-		shards: []scriptedShard{ // children are listed first, and one has a parent that is no longer listed
+		shards: []scriptedShard{ // children first; the parent of the root is no longer in the stream
 			{"shardId-0000000000000000-right", "shardId-0000000000000000-root", []string{"U#3"}},
 			{"shardId-0000000000000000-left", "shardId-0000000000000000-root", []string{"U#4"}},
 			{"shardId-0000000000000000-root", "shardId-0000000000000000-trimmed", []string{"U#1", "UN#x", "U#2"}},
@@ -137,8 +146,8 @@ func TestParentsBeforeChildren(t *testing.T) {
 	}
 	script.mu.Lock()
 	defer script.mu.Unlock()
-	if len(script.hasty) > 0 {
-		t.Errorf("started before their parent had ended: %v", script.hasty)
+	if len(script.early) > 0 {
+		t.Errorf("read before their parent had ended: %v", script.early)
 	}
 }
 
@@ -170,15 +179,47 @@ func TestTrimmedPositionStartsAtTheHorizon(t *testing.T) {
 	s.same(t, "U#1", "U#8", "U#9")
 }
 
-func TestGoneShardMakesWayForItsChildren(t *testing.T) {
+func TestChildrenOfADeletedShardAreRead(t *testing.T) {
 	script := &scripted{
 		shards: []scriptedShard{
 			{"shardId-0000000000000000-root", "", nil},
 			{"shardId-0000000000000000-child", "shardId-0000000000000000-root", []string{"U#1"}},
 		},
-		gone: "shardId-0000000000000000-root",
+		deleted: "shardId-0000000000000000-root",
 	}
 	s := script.stream(t)
 	s.run(t)
 	s.awaitKey(t, "U#1")
+}
+
+func TestStopCompletesTheInvocationInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := &scripted{shards: []scriptedShard{{"shardId-0000000000000000-a", "", []string{"U#1", "U#2", "U#3"}}}}
+		s := script.stream(t)
+		s.options.Checkpoint = t.TempDir() + "/checkpoint.json"
+		entered, leave := make(chan bool), make(chan bool)
+		s.answer = func(ctx context.Context, _ []events.DynamoDBEventRecord) ([]byte, error) {
+			entered <- true
+			<-leave
+			return nil, ctx.Err()
+		}
+		stop := s.run(t)
+		<-entered
+		stopped := make(chan bool)
+		go func() { stop(); close(stopped) }()
+		synctest.Wait()
+		select {
+		case <-stopped:
+			t.Error("stopped with an invocation in progress")
+		default:
+		}
+		leave <- true
+		<-stopped
+		s.same(t, "U#1")
+
+		s.answer = nil
+		s.run(t)
+		s.awaitKey(t, "U#3")
+		s.same(t, "U#1", "U#2", "U#3")
+	})
 }

@@ -44,16 +44,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// stream is a table with its stream, and what a function saw of it.
+// stream is a table with its stream, and the records that a function received
+// from it.
 type stream struct {
 	db      *dynamodb.Client
 	table   string
 	options eventsource.Options
 
-	mu      sync.Mutex
-	batches [][]string // sort keys, one list an invocation
-	dead    []eventsource.InvocationRecord
-	answer  func(ctx context.Context, batch []events.DynamoDBEventRecord) ([]byte, error)
+	changed chan struct{} // the function or the destination was called since await looked
+
+	mu        sync.Mutex
+	batches   [][]string // sort keys, one list for each invocation
+	discarded []eventsource.InvocationRecord
+	answer    func(ctx context.Context, batch []events.DynamoDBEventRecord) ([]byte, error)
 }
 
 func sdk(endpoint string) aws.Config {
@@ -82,6 +85,7 @@ func newStream(t *testing.T) *stream {
 }
 
 func (s *stream) configure(t *testing.T) {
+	s.changed = make(chan struct{}, 1)
 	s.options = eventsource.Options{
 		Streams: dynamodbstreams.NewFromConfig(sdk(endpoint)),
 		Region:  "us-east-1",
@@ -90,17 +94,19 @@ func (s *stream) configure(t *testing.T) {
 			Filter: filterOf("INSERT", "MODIFY"),
 		},
 		Function: lambda.Function{Name: "consumer", Timeout: 5 * time.Second, Handler: s},
-		OnFailure: func(d eventsource.InvocationRecord) error {
+		OnFailure: func(r eventsource.InvocationRecord) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.dead = append(s.dead, d)
+			s.discarded = append(s.discarded, r)
+			s.notify()
 			return nil
 		},
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
 
-// Invoke is the function: it notes what it gets and answers with s.answer.
+// Invoke is the function. It records the keys of the batch and responds with
+// s.answer.
 func (s *stream) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var event events.DynamoDBEvent
 	if err := json.Unmarshal(payload, &event); err != nil {
@@ -112,6 +118,7 @@ func (s *stream) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	s.mu.Lock()
 	s.batches = append(s.batches, keys)
+	s.notify()
 	answer := s.answer
 	s.mu.Unlock()
 	if answer == nil {
@@ -131,7 +138,7 @@ func (s *stream) put(t *testing.T, keys ...string) {
 	}
 }
 
-// run starts the mapping; stop ends it and waits.
+// run starts the mapping. stop stops it and waits for its end.
 func (s *stream) run(t *testing.T) (stop func()) {
 	t.Helper()
 	m, err := eventsource.New(s.options)
@@ -151,18 +158,31 @@ func (s *stream) run(t *testing.T) (stop func()) {
 	return stop
 }
 
-// seen is the keys of all invocations so far.
+// seen returns the keys of all invocations so far.
 func (s *stream) seen() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Concat(s.batches...)
 }
 
+// notify wakes await.
+func (s *stream) notify() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until ok. It checks again after each call of the function or the
+// destination.
 func (s *stream) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s did not happen; seen %v, %d dead", what, s.seen(), len(s.dead))
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-s.changed:
+		case <-deadline:
+			t.Fatalf("%s did not happen; seen %v, %d discarded", what, s.seen(), len(s.discarded))
 		}
 	}
 }
@@ -195,7 +215,8 @@ func failures(sequence ...string) []byte {
 	return b
 }
 
-// filterOf passes records of these event names whose sort key begins with U#.
+// filterOf returns a filter that matches records with these event names whose
+// sort key begins with U#.
 func filterOf(names ...string) map[string]any {
 	list := make([]any, len(names))
 	for i, n := range names {

@@ -13,22 +13,22 @@ import (
 	"dsync/internal/awslocal/uuid"
 )
 
-// Endpoint is Lambda's Invoke, with which an operator calls a function:
+// Endpoint serves the Invoke action of the Lambda API:
 //
 //	POST /2015-03-31/functions/{name or ARN}/invocations
 //
-// The function answers the request (RequestResponse); other types of
-// invocation are refused. On AWS, IAM says who may do that. Here it is who can
-// reach the machine's own address with a program: what a page in a browser
-// sends is refused.
+// It supports only the invocation type RequestResponse. On AWS, IAM authorizes
+// the caller. Locally, any program that can reach the loopback address is
+// authorized. Requests from a web page are rejected.
 type Endpoint struct {
 	ctx       context.Context
 	functions map[string]Function
 	handler   http.Handler
 }
 
-// NewEndpoint returns the endpoint of these functions, by name. As on AWS an
-// invocation goes on when its client has gone; it ends with ctx.
+// NewEndpoint returns an endpoint for these functions, by name. As on AWS, an
+// invocation continues after its client has disconnected. It ends when ctx
+// ends.
 func NewEndpoint(ctx context.Context, functions map[string]Function) *Endpoint {
 	e := &Endpoint{ctx: ctx, functions: functions}
 	mux := http.NewServeMux()
@@ -37,11 +37,12 @@ func NewEndpoint(ctx context.Context, functions map[string]Function) *Endpoint {
 	return e
 }
 
-// ServeHTTP answers as Lambda does.
+// ServeHTTP serves Invoke requests.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// A name that somebody made point here leads to a browser, too.
+	// Protects against DNS rebinding: a web page whose host name resolves to the
+	// loopback address.
 	if host := (&url.URL{Host: r.Host}).Hostname(); host != "127.0.0.1" && host != "localhost" {
-		http.Error(w, "The functions of this machine are at 127.0.0.1.", http.StatusForbidden)
+		http.Error(w, "The Host header must be 127.0.0.1 or localhost.", http.StatusForbidden)
 		return
 	}
 	e.handler.ServeHTTP(w, r)
@@ -53,17 +54,17 @@ func (e *Endpoint) invoke(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 
 	name := r.PathValue("name")
-	if _, function, ok := strings.Cut(name, ":function:"); ok { // of an ARN
+	if _, function, ok := strings.Cut(name, ":function:"); ok { // an ARN
 		name = function
 	}
-	name, _, _ = strings.Cut(name, ":") // of a version or alias there is one
+	name, _, _ = strings.Cut(name, ":") // versions and aliases are ignored
 	f, ok := e.functions[name]
 	if !ok {
 		writeError(w, http.StatusNotFound, "ResourceNotFoundException", "Function not found: "+Function{Name: name}.ARN())
 		return
 	}
 	if t := r.Header.Get("X-Amz-Invocation-Type"); t != "" && t != "RequestResponse" {
-		writeError(w, http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf("The functions of one machine are invoked with RequestResponse, not %s.", t))
+		writeError(w, http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf("The local Lambda endpoint supports only the invocation type RequestResponse, not %s.", t))
 		return
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPayload))
@@ -79,17 +80,17 @@ func (e *Endpoint) invoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	answer, err := f.Invoke(e.ctx, requestID, payload)
+	response, err := f.Invoke(e.ctx, requestID, payload)
 	if err != nil {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
-		answer, _ = json.Marshal(f.functionError(err, requestID)) // strings
+		response, _ = json.Marshal(f.functionError(err, requestID)) // never fails: only strings
 	}
 	w.Header().Set("X-Amz-Executed-Version", "$LATEST")
-	_, _ = w.Write(answer) // a client that has gone is none of ours
+	_, _ = w.Write(response) // fails only when the client has disconnected
 }
 
-func writeError(w http.ResponseWriter, status int, kind, message string) {
-	w.Header().Set("x-amzn-ErrorType", kind)
+func writeError(w http.ResponseWriter, status int, errorType, message string) {
+	w.Header().Set("x-amzn-ErrorType", errorType)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": message})
 }

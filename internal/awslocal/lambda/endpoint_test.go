@@ -15,8 +15,9 @@ import (
 	"dsync/internal/awslocal/lambda"
 )
 
-// operator is an endpoint with functions of every behaviour.
-func operator(t *testing.T, ctx context.Context) string {
+// endpoint starts an endpoint with functions of every behaviour, and returns
+// its URL.
+func endpoint(t *testing.T, ctx context.Context) string {
 	t.Helper()
 	functions := map[string]lambda.Function{}
 	for name, h := range map[string]handler{
@@ -64,7 +65,7 @@ func call(t *testing.T, url, function, payload string, headers ...string) (*http
 }
 
 func TestInvoke(t *testing.T) {
-	server := operator(t, t.Context())
+	server := endpoint(t, t.Context())
 	arn := url.PathEscape("arn:aws:lambda:us-east-1:000000000000:function:echo")
 	for what, c := range map[string]struct {
 		function, payload string
@@ -101,10 +102,11 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-// An operator's work may take a quarter of an hour: a stop does not wait for it.
-func TestInvocationsEndWithTheMachine(t *testing.T) {
+// An invocation by an operator can take 15 minutes. A stop of the local system
+// does not wait for it.
+func TestInvocationsEndWithTheContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	server := operator(t, ctx)
+	server := endpoint(t, ctx)
 	answered := make(chan string)
 	go func() {
 		response, err := http.Post(server+"/2015-03-31/functions/waits/invocations", "", bytes.NewReader(nil))
@@ -117,6 +119,6 @@ func TestInvocationsEndWithTheMachine(t *testing.T) {
 	}()
 	stop()
 	if got := <-answered; got != "Unhandled" {
-		t.Errorf("answer %q", got)
+		t.Errorf("function error %q", got)
 	}
 }

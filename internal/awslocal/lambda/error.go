@@ -7,7 +7,7 @@ import (
 	"reflect"
 )
 
-// FunctionError is how an invocation failed, as Lambda tells it.
+// FunctionError is the error response of a failed invocation.
 type FunctionError struct {
 	Type       string          `json:"errorType"`
 	Message    string          `json:"errorMessage"`
@@ -16,12 +16,13 @@ type FunctionError struct {
 
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// explain tells an error of Call in Lambda's words.
+// functionError returns the FunctionError that Lambda reports for an error of
+// Invoke.
 func (f Function) functionError(err error, requestID string) *FunctionError {
-	var own *FunctionError
+	var reported *FunctionError
 	switch {
-	case errors.As(err, &own):
-		return own
+	case errors.As(err, &reported):
+		return reported
 	case errors.Is(err, ErrTimeout):
 		return &FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, f.Timeout.Seconds())}
 	case errors.Is(err, ErrResponseTooLarge):

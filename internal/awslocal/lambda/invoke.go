@@ -1,6 +1,6 @@
-// Package invoke calls a function as the Lambda service does: one payload in,
-// one answer out, with a deadline, a request id, the payload limits, and a
-// panic that ends the invocation but nothing else.
+// Package lambda is the local Lambda service. It invokes a function
+// synchronously with a deadline, a request id and Lambda's payload limits. A
+// panic of a function ends only its invocation.
 package lambda
 
 import (
@@ -14,34 +14,36 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// MaxPayload bounds what goes into a function and what comes out of it:
-// Lambda's 6 MB for a synchronous invocation.
+// MaxPayload limits the request and the response of a synchronous invocation,
+// in bytes: Lambda's quota of 6 MB.
 const MaxPayload = 6 << 20
 
-// settling is how long a function that obeys its deadline may take to say so.
+// gracePeriod is how long Invoke waits for a function to return after its
+// deadline.
 const gracePeriod = time.Second
 
-// Errors that are not the function's own.
+// Errors of the service, not of the function.
 var (
-	ErrTimeout          = errors.New("the function took longer than its timeout")
-	ErrPayloadTooLarge  = errors.New("the payload is over Lambda's limit of 6 MB")
-	ErrResponseTooLarge = errors.New("the function's answer is over Lambda's limit of 6 MB")
+	ErrTimeout          = errors.New("the function exceeded its timeout")
+	ErrPayloadTooLarge  = errors.New("the payload exceeds Lambda's limit of 6 MB")
+	ErrResponseTooLarge = errors.New("the response exceeds Lambda's limit of 6 MB")
 )
 
-// Function is a function with what the service knows of it. It is safe for
-// concurrent use, as its handler is.
+// Function is a Lambda function. It is safe for concurrent use if its handler
+// is.
 type Function struct {
 	Name    string
 	Timeout time.Duration
 	Handler lambda.Handler
 }
 
-// ARN names the function.
+// ARN returns the ARN of the function.
 func (f Function) ARN() string { return "arn:aws:lambda:local:000000000000:function:" + f.Name }
 
-// Call invokes the function under a request id, which the handler finds in
-// lambdacontext. A function that does not end with its deadline is left
-// behind, running, with ErrTimeout: one process cannot stop it, as Lambda would.
+// Invoke invokes the function. The handler finds the request id in
+// lambdacontext. If the handler does not return after its deadline, Invoke
+// returns ErrTimeout and the handler continues to run: unlike Lambda, Invoke
+// cannot stop it.
 func (f Function) Invoke(ctx context.Context, requestID string, payload []byte) ([]byte, error) {
 	if len(payload) > MaxPayload {
 		return nil, ErrPayloadTooLarge
@@ -53,28 +55,28 @@ func (f Function) Invoke(ctx context.Context, requestID string, payload []byte) 
 		InvokedFunctionArn: f.ARN(),
 	})
 
-	type outcome struct {
-		answer []byte
-		err    error
+	type result struct {
+		response []byte
+		err      error
 	}
-	done := make(chan outcome, 1)
+	done := make(chan result, 1)
 	go func() {
-		var o outcome
+		var r result
 		defer func() {
 			if p := recover(); p != nil {
-				o.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			}
-			done <- o
+			done <- r
 		}()
-		o.answer, o.err = f.Handler.Invoke(ctx, payload)
+		r.response, r.err = f.Handler.Invoke(ctx, payload)
 	}()
 
-	var o outcome
+	var r result
 	select {
-	case o = <-done:
+	case r = <-done:
 	case <-ctx.Done():
 		select {
-		case o = <-done:
+		case r = <-done:
 		case <-time.After(gracePeriod):
 		}
 	}
@@ -83,10 +85,10 @@ func (f Function) Invoke(ctx context.Context, requestID string, payload []byte) 
 		return nil, ErrTimeout
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case o.err != nil:
-		return nil, o.err
-	case len(o.answer) > MaxPayload:
+	case r.err != nil:
+		return nil, r.err
+	case len(r.response) > MaxPayload:
 		return nil, ErrResponseTooLarge
 	}
-	return o.answer, nil
+	return r.response, nil
 }

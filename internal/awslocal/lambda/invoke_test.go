@@ -22,7 +22,7 @@ func function(h handler) lambda.Function {
 	return lambda.Function{Name: "f", Timeout: 10 * time.Second, Handler: h}
 }
 
-func TestCall(t *testing.T) {
+func TestFunctionInvoke(t *testing.T) {
 	answer, err := function(func(ctx context.Context, payload []byte) ([]byte, error) {
 		lc, ok := lambdacontext.FromContext(ctx)
 		if !ok || lc.AwsRequestID != "r-1" || !strings.HasSuffix(lc.InvokedFunctionArn, ":f") {
@@ -62,7 +62,7 @@ func TestTimeout(t *testing.T) {
 				t.Errorf("%s: answered after %v", name, took)
 			}
 		}
-		time.Sleep(time.Minute) // let the one that ignores it end
+		time.Sleep(time.Minute) // until the function that ignores its deadline returns
 	})
 }
 

@@ -1,9 +1,8 @@
-// Package ndjson keeps JSON values in a file, one a line, in the order in
-// which they were appended.
+// Package ndjson appends JSON values to a file, one value on each line.
 //
-// What Append has taken survives kill -9, and after Sync the loss of power. A
-// line that a crash tore was never taken: Open removes it. Only one process
-// may have a file open.
+// An appended value survives kill -9. After Sync it also survives the loss of
+// power. Open removes an incomplete last line, which a crash during Append
+// leaves. Only one process may have a file open.
 package ndjson
 
 import (
@@ -18,7 +17,7 @@ import (
 // File is an open file. It is not safe for concurrent use.
 type File struct{ f *os.File }
 
-// Open opens or creates the file and removes a last line without its end.
+// Open opens or creates the file and removes an incomplete last line.
 func Open(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -30,7 +29,8 @@ func Open(path string) (*File, error) {
 	return &File{f}, nil
 }
 
-// heal cuts f after its last newline and leaves the offset there.
+// removeTornLine truncates f after its last newline and sets the offset to the
+// end.
 func removeTornLine(f *os.File) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -56,9 +56,8 @@ func removeTornLine(f *os.File) error {
 	return err
 }
 
-// Append writes one value, which must have no newline in it. A line that
-// could not be written whole is taken back, so that the next one does not
-// continue it.
+// Append writes one value, which must not contain a newline. If a write fails,
+// Append removes the incomplete line, so that the next value starts a new line.
 func (l *File) Append(value json.RawMessage) error {
 	before, err := l.f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -71,7 +70,7 @@ func (l *File) Append(value json.RawMessage) error {
 	return nil
 }
 
-// Sync has everything on the disk when it returns.
+// Sync writes the appended values to the disk.
 func (l *File) Sync() error { return l.f.Sync() }
 
 // Close closes the file.

@@ -10,7 +10,7 @@ import (
 	"dsync/internal/awslocal/ndjson"
 )
 
-func TestOpenHealsATornLine(t *testing.T) {
+func TestOpenRemovesAnIncompleteLine(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	for name, c := range map[string]struct{ before, after string }{
 		"absent":             {"", ""},

@@ -2,6 +2,6 @@ package process
 
 import "syscall"
 
-// atOurEnd makes the kernel send the signal when the thread that started the
-// child ends, which is what a kill -9 of this process amounts to.
+// setParentDeathSignal makes the kernel send the signal to the child when the
+// thread that started it ends. That includes a kill -9 of this process.
 func setParentDeathSignal(a *syscall.SysProcAttr, signal syscall.Signal) { a.Pdeathsig = signal }

@@ -4,6 +4,6 @@ package process
 
 import "syscall"
 
-// atOurEnd has nothing to offer here: children have to notice by themselves
-// that nobody answers them any more.
-func atOurEnd(*syscall.SysProcAttr, syscall.Signal) {}
+// setParentDeathSignal does nothing: only Linux has parent death signals. A
+// child must detect the end of this process by itself.
+func setParentDeathSignal(*syscall.SysProcAttr, syscall.Signal) {}

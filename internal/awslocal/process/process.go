@@ -1,6 +1,7 @@
-// Package process starts processes that do not outlive this one, however it
-// ends, where the system can do that, and that a Ctrl-C of the terminal does
-// not reach: when they end is for this process to say.
+// Package process starts child processes.
+//
+// On Linux a child ends with this process, even after a kill -9. Ctrl-C in the
+// terminal does not reach a child, so this process decides when the child ends.
 package process
 
 import (
@@ -16,17 +17,18 @@ type Process struct {
 	err  error
 }
 
-// Start starts cmd. The signal is what it gets when this process ends before
-// it does.
-func Start(cmd *exec.Cmd, atEnd syscall.Signal) (*Process, error) {
-	// An own process group: Ctrl-C in a terminal reaches the whole group.
+// Start starts cmd. On Linux the child gets the signal parentDeath when this
+// process ends first.
+func Start(cmd *exec.Cmd, parentDeath syscall.Signal) (*Process, error) {
+	// Ctrl-C in a terminal reaches the whole process group, so the child gets
+	// its own group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	setParentDeathSignal(cmd.SysProcAttr, atEnd)
+	setParentDeathSignal(cmd.SysProcAttr, parentDeath)
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// Linux ties "die with the parent" to the thread that forked, so
-		// that thread has to last as long as the child.
+		// Linux sends the parent death signal when the thread that forked ends,
+		// so that thread must live as long as the child.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -42,13 +44,14 @@ func Start(cmd *exec.Cmd, atEnd syscall.Signal) (*Process, error) {
 	return p, nil
 }
 
-// PID is the process's id.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Done is closed when the process has ended and all it wrote was read.
+// Done returns a channel that is closed when the process has ended and all its
+// output was read.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Ended tells whether Done is closed.
+// Ended reports whether Done is closed.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.done:
@@ -58,8 +61,9 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Err is how the process ended, nil for status 0. Ask after Done.
+// Err returns nil for exit status 0, otherwise an *exec.ExitError. It may be
+// called only after Done is closed.
 func (p *Process) Err() error { return p.err }
 
-// Signal does nothing to a process that has ended.
+// Signal sends a signal. It has no effect on a process that has ended.
 func (p *Process) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }

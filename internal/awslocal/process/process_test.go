@@ -12,19 +12,19 @@ import (
 )
 
 func TestEnd(t *testing.T) {
-	var said bytes.Buffer
+	var output bytes.Buffer
 	cmd := exec.Command("sh", "-c", "echo done; exit 3")
-	cmd.Stdout = &said
+	cmd.Stdout = &output
 	p, err := process.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-p.Done()
 	var exit *exec.ExitError
-	if !errors.As(p.Err(), &exit) || exit.ExitCode() != 3 || strings.TrimSpace(said.String()) != "done" || !p.Ended() {
-		t.Errorf("ended %t with %v, said %q", p.Ended(), p.Err(), &said)
+	if !errors.As(p.Err(), &exit) || exit.ExitCode() != 3 || strings.TrimSpace(output.String()) != "done" || !p.Ended() {
+		t.Errorf("ended %t with %v, output %q", p.Ended(), p.Err(), &output)
 	}
-	p.Signal(syscall.SIGKILL) // to nobody
+	p.Signal(syscall.SIGKILL) // no effect
 }
 
 func TestSignal(t *testing.T) {
@@ -33,20 +33,20 @@ func TestSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Ended() {
-		t.Error("it has ended before it was asked to")
+		t.Error("the process has ended before the signal")
 	}
 	if group, err := syscall.Getpgid(p.PID()); err != nil || group != p.PID() {
-		t.Errorf("its group is %d, %v: Ctrl-C would reach it", group, err)
+		t.Errorf("process group %d, %v: Ctrl-C would reach the process", group, err)
 	}
 	p.Signal(syscall.SIGTERM)
 	<-p.Done()
 	if p.Err() == nil {
-		t.Error("a signal is no good end")
+		t.Error("no error after the end by a signal")
 	}
 }
 
-func TestNotThere(t *testing.T) {
+func TestMissingProgram(t *testing.T) {
 	if _, err := process.Start(exec.Command("/no/such/program"), syscall.SIGKILL); err == nil {
-		t.Error("a program that is not there starts")
+		t.Error("a missing program was started")
 	}
 }

@@ -7,17 +7,17 @@ import (
 
 // SQS's limits.
 const (
-	// MaxMessage bounds a message's body, and all bodies of a batch together:
-	// 1 MiB, the default of a queue since August 2025.
+	// MaxMessage limits the body of a message, and the sum of the bodies of a
+	// batch, in bytes: 1 MiB, the default of a queue since August 2025.
 	MaxMessage = 1 << 20
-	// MaxBatch is how many messages a batch or an answer has.
+	// MaxBatch limits the messages of a batch and of a receive.
 	MaxBatch = 10
 
 	maxVisibility = 12 * 60 * 60 // seconds
 	maxWait       = 20           // seconds
 )
 
-// Refusal is an error of whoever sent the request.
+// Error is an error of the client.
 type Error struct {
 	shape   string // of the JSON protocol
 	code    string // of the query protocol, which SDKs show
@@ -36,14 +36,15 @@ func invalidValue(format string, args ...any) *Error {
 	return &Error{"InvalidParameterValueException", "InvalidParameterValue", fmt.Sprintf(format, args...)}
 }
 
-// ofBatch is a refusal of a batch as a whole.
+// batchError returns an error for a whole batch.
 func batchError(shape, format string, args ...any) *Error {
 	return &Error{shape, "AWS.SimpleQueueService." + shape, fmt.Sprintf(format, args...)}
 }
 
-// unsupported says that SQS would know this and a queue of one machine does not.
-func unsupported(what string) *Error {
-	return &Error{"UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", "The queues of one machine know no " + what + "."}
+// unsupported returns an error for a feature of SQS that this package does not
+// have.
+func unsupported(feature string) *Error {
+	return &Error{"UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation", "Local queues do not support " + feature + "."}
 }
 
 func checkBody(body string) error {
@@ -64,7 +65,7 @@ func checkBody(body string) error {
 
 var entryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkBatch holds the ids of a batch against SQS's rules.
+// checkBatch checks the entry ids of a batch.
 func checkBatch(operation string, ids []string) error {
 	switch {
 	case len(ids) == 0:
@@ -85,11 +86,11 @@ func checkBatch(operation string, ids []string) error {
 	return nil
 }
 
-// within is a number that may be left out.
-func intParameter(name string, value *int, lowest, highest, otherwise int) (int, error) {
+// intParameter checks an optional parameter and returns its value.
+func intParameter(name string, value *int, lowest, highest, defaultValue int) (int, error) {
 	switch {
 	case value == nil:
-		return otherwise, nil
+		return defaultValue, nil
 	case *value < lowest || *value > highest:
 		return 0, invalidValue("Value %d for parameter %s is invalid. Reason: Must be between %d and %d, if provided.", *value, name, lowest, highest)
 	}

@@ -18,15 +18,15 @@ import (
 
 const protocol = awsjson.V10
 
-// JSON may spell a byte of a message with six (\u0000).
+// A byte of a message can take six bytes in JSON (\u0000).
 const maxRequest = 6*MaxMessage + 64<<10
 
-// A receive hides messages for so long unless it says otherwise.
+// defaultVisibility is the visibility timeout of a receive that sets none.
 const defaultVisibility = 30 // seconds
 
-// request is every operation's input, as far as it is known here.
+// request holds the supported parameters of all actions.
 type request struct {
-	QueueUrl string // SQS spells it so, here and below
+	QueueUrl string // spelled as in the SQS API, as are the fields below
 	// SendMessage
 	MessageBody             string
 	DelaySeconds            int
@@ -43,13 +43,13 @@ type request struct {
 	AttributeNames []string
 	// DeleteMessage
 	ReceiptHandle string
-	// SendMessageBatch, DeleteMessageBatch: each entry is a request, with an id.
+	// SendMessageBatch, DeleteMessageBatch: each entry is a request with an id.
 	Id      string
 	Entries []request
 }
 
-// operations answer a request, or refuse it with a *Refusal.
-var operations = map[string]func(q *Queues, name string, of *queue, in request) (any, error){
+// actions serve a request. They return an *Error for an error of the client.
+var actions = map[string]func(q *Queues, name string, of *queue, in request) (any, error){
 	"SendMessage":        (*Queues).sendMessage,
 	"SendMessageBatch":   (*Queues).sendMessageBatch,
 	"ReceiveMessage":     (*Queues).receiveMessage,
@@ -58,26 +58,26 @@ var operations = map[string]func(q *Queues, name string, of *queue, in request) 
 	"GetQueueAttributes": (*Queues).getQueueAttributes,
 }
 
-// ServeHTTP answers as SQS's JSON 1.0 endpoint does.
+// ServeHTTP serves requests in the AWS JSON 1.0 protocol.
 func (q *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, err := q.serve(w, r)
-	var refusal *Error
+	response, err := q.serve(w, r)
+	var clientError *Error
 	switch {
-	case errors.As(err, &refusal):
-		w.Header().Set("x-amzn-query-error", refusal.code+";Sender")
-		protocol.WriteError(w, "com.amazonaws.sqs#"+refusal.shape, refusal.message)
-	case err != nil: // the SDK tries again
+	case errors.As(err, &clientError):
+		w.Header().Set("x-amzn-query-error", clientError.code+";Sender")
+		protocol.WriteError(w, "com.amazonaws.sqs#"+clientError.shape, clientError.message)
+	case err != nil: // the SDK retries
 		protocol.Write(w, http.StatusInternalServerError, map[string]string{"__type": "InternalFailure", "message": err.Error()})
 	default:
-		protocol.Write(w, http.StatusOK, answer)
+		protocol.Write(w, http.StatusOK, response)
 	}
 }
 
 func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
-	operation, known := operations[name]
+	action, known := actions[name]
 	if !ok || !known {
-		return nil, unsupported(fmt.Sprintf("operation %q", r.Header.Get("X-Amz-Target")))
+		return nil, unsupported(fmt.Sprintf("the action %q", r.Header.Get("X-Amz-Target")))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -85,7 +85,7 @@ func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	var in request
 	if err != nil || json.Unmarshal(body, &in) != nil {
-		return nil, &Error{"SerializationException", "MalformedInput", "The request is not a JSON object of this operation."}
+		return nil, &Error{"SerializationException", "MalformedInput", "The request is not a valid JSON object for this action."}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,10 +93,10 @@ func (q *Queues) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return operation(q, queueName, of, in)
+	return action(q, queueName, of, in)
 }
 
-// known refuses what a message may have in SQS and cannot have here.
+// checkSupported rejects unsupported parameters of a message.
 func (in request) checkSupported() error {
 	switch {
 	case in.DelaySeconds != 0:
@@ -126,7 +126,7 @@ func (q *Queues) sendMessage(name string, to *queue, in request) (any, error) {
 	return sendResult{MessageId: m.id, MD5OfMessageBody: md5Hex(m.body)}, nil
 }
 
-// batch is the answer to a batch. The members must be there, also empty.
+// batchResult is the response to a batch. Its lists must not be null.
 type batchResult struct {
 	Successful []any
 	Failed     []batchResultError
@@ -139,29 +139,29 @@ type batchResultError struct {
 	Message     string
 }
 
-// inBatch does each entry of a batch by itself.
-func forEachEntry(operation string, entries []request, do func(request) (any, error)) (any, error) {
+// forEachEntry runs an action for each entry of a batch and collects the results.
+func forEachEntry(action string, entries []request, do func(request) (any, error)) (any, error) {
 	ids := make([]string, len(entries))
 	for i, e := range entries {
 		ids[i] = e.Id
 	}
-	if err := checkBatch(operation, ids); err != nil {
+	if err := checkBatch(action, ids); err != nil {
 		return nil, err
 	}
-	answer := batchResult{Successful: []any{}, Failed: []batchResultError{}}
+	response := batchResult{Successful: []any{}, Failed: []batchResultError{}}
 	for _, e := range entries {
-		done, err := do(e)
-		var refusal *Error
+		result, err := do(e)
+		var clientError *Error
 		switch {
-		case errors.As(err, &refusal):
-			answer.Failed = append(answer.Failed, batchResultError{e.Id, true, refusal.code, refusal.message})
+		case errors.As(err, &clientError):
+			response.Failed = append(response.Failed, batchResultError{e.Id, true, clientError.code, clientError.message})
 		case err != nil:
-			answer.Failed = append(answer.Failed, batchResultError{e.Id, false, "InternalError", err.Error()})
+			response.Failed = append(response.Failed, batchResultError{e.Id, false, "InternalError", err.Error()})
 		default:
-			answer.Successful = append(answer.Successful, done)
+			response.Successful = append(response.Successful, result)
 		}
 	}
-	return answer, nil
+	return response, nil
 }
 
 func (q *Queues) sendMessageBatch(name string, to *queue, in request) (any, error) {
@@ -173,13 +173,13 @@ func (q *Queues) sendMessageBatch(name string, to *queue, in request) (any, erro
 		return nil, batchError("BatchRequestTooLong", "Batch requests cannot be longer than %d bytes. You have sent %d bytes.", MaxMessage, size)
 	}
 	return forEachEntry("SendMessageBatch", in.Entries, func(e request) (any, error) {
-		done, err := q.sendMessage(name, to, e)
+		result, err := q.sendMessage(name, to, e)
 		if err != nil {
 			return nil, err
 		}
-		answer := done.(sendResult)
-		answer.Id = e.Id
-		return answer, nil
+		sent := result.(sendResult)
+		sent.Id = e.Id
+		return sent, nil
 	})
 }
 
@@ -206,33 +206,33 @@ func (q *Queues) receiveMessage(_ string, from *queue, in request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	hide, err := intParameter("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, defaultVisibility)
+	visibilityTimeout, err := intParameter("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, defaultVisibility)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := intParameter("WaitTimeSeconds", in.WaitTimeSeconds, 0, maxWait, 0); err != nil {
 		return nil, err
 	}
-	var answer struct {
+	var response struct {
 		Messages []receivedMessage `json:",omitempty"`
 	}
 	wanted := slices.Concat(in.MessageSystemAttributeNames, in.AttributeNames)
-	for _, m := range q.receive(from, n, time.Duration(hide)*time.Second) {
-		answer.Messages = append(answer.Messages, receivedMessage{m.id, m.receiptHandle(), md5Hex(m.body), m.body, selectAttributes(wanted, map[string]string{
-			"ApproximateReceiveCount":          strconv.Itoa(m.count),
-			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.first.UnixMilli(), 10),
+	for _, m := range q.receive(from, n, time.Duration(visibilityTimeout)*time.Second) {
+		response.Messages = append(response.Messages, receivedMessage{m.id, m.receiptHandle(), md5Hex(m.body), m.body, selectAttributes(wanted, map[string]string{
+			"ApproximateReceiveCount":          strconv.Itoa(m.receiveCount),
+			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.firstReceived.UnixMilli(), 10),
 			"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
 			"SenderId":                         account,
 		})})
 	}
-	return answer, nil
+	return response, nil
 }
 
 func (q *Queues) getQueueAttributes(name string, of *queue, in request) (any, error) {
-	visible, hidden := q.count(of)
+	visible, invisible := q.count(of)
 	all := map[string]string{
 		"ApproximateNumberOfMessages":           strconv.Itoa(visible),
-		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
+		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(invisible),
 		"ApproximateNumberOfMessagesDelayed":    "0",
 		"MaximumMessageSize":                    strconv.Itoa(MaxMessage),
 		"VisibilityTimeout":                     strconv.Itoa(defaultVisibility),
@@ -246,7 +246,7 @@ func (q *Queues) getQueueAttributes(name string, of *queue, in request) (any, er
 	return map[string]any{"Attributes": selectAttributes(in.AttributeNames, all)}, nil
 }
 
-// only is the wanted ones of all attributes.
+// selectAttributes returns the wanted attributes.
 func selectAttributes(wanted []string, all map[string]string) map[string]string {
 	attributes := map[string]string{}
 	for name, value := range all {
@@ -257,7 +257,7 @@ func selectAttributes(wanted []string, all map[string]string) map[string]string 
 	return attributes
 }
 
-// digest is what the SDK holds a body against.
+// md5Hex returns the MD5 of a body, which the SDK verifies.
 func md5Hex(body string) string {
 	sum := md5.Sum([]byte(body))
 	return hex.EncodeToString(sum[:])

@@ -1,13 +1,13 @@
-// Package queue speaks what dsync needs of SQS on one machine: SendMessage,
-// ReceiveMessage and DeleteMessage, single and in batches, and the counts of
+// Package sqs is a local SQS with standard queues. It serves SendMessage,
+// ReceiveMessage and DeleteMessage, each also in its batch form, and
 // GetQueueAttributes.
 //
-// It promises what a standard queue promises. A message that was taken is on
-// the disk, if there is a file, and is handed out until it is deleted under
-// the receipt handle of the last time it was received. Whoever receives it has
-// it alone until the visibility timeout ends; a restart ends all of them. Here
-// messages come in the order in which they were sent, and a receive does not
-// wait for one. Delays, message attributes and FIFO queues are refused.
+// An accepted message is on the disk, if there is a file. It is received again
+// and again until it is deleted with its latest receipt handle. After a receive
+// it is invisible until the visibility timeout ends. A restart makes all
+// messages visible. Unlike SQS, messages are received in the order in which they
+// were sent, and there is no long polling. Delays, message attributes and FIFO
+// queues are rejected as unsupported.
 package sqs
 
 import (
@@ -23,25 +23,27 @@ import (
 
 const account = "000000000000"
 
-// Options describe the queues of a machine.
+// Options describe the queues.
 type Options struct {
 	Names  []string
 	Region string
-	File   string           // what outlives the process; "" is in memory
-	Now    func() time.Time // nil is time.Now
+	File   string           // stores the messages; "" keeps them in memory
+	Now    func() time.Time // nil means time.Now
 }
 
-// Queues is an http.Handler, and safe for concurrent use.
+// Queues are the queues of an endpoint. Queues is an http.Handler, and safe for
+// concurrent use.
 type Queues struct {
 	region string
 	now    func() time.Time
 
-	mu    sync.Mutex
-	store *store // nil in memory
-	named map[string]*queue
+	mu     sync.Mutex
+	store  *store // nil without a file
+	byName map[string]*queue
 }
 
-// queue is one queue: what was sent and not deleted, in that order.
+// queue holds the messages that are not deleted, in the order in which they were
+// sent.
 type queue struct{ messages []*message }
 
 type message struct {
@@ -49,34 +51,33 @@ type message struct {
 	body string
 	sent time.Time
 
-	// Of the last time it was received:
-	receipt string
-	hidden  time.Time // until when
-	// Of all times:
-	first time.Time
-	count int
+	receipt        string    // of the latest receive
+	invisibleUntil time.Time // of the latest receive
+	firstReceived  time.Time
+	receiveCount   int
 }
 
-// Open takes up what the file has of these queues.
+// Open returns the queues with the messages that are in the file. Messages of
+// other queues are ignored.
 func Open(o Options) (*Queues, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	q := &Queues{region: o.Region, now: o.Now, named: map[string]*queue{}}
+	q := &Queues{region: o.Region, now: o.Now, byName: map[string]*queue{}}
 	for _, name := range o.Names {
-		q.named[name] = &queue{}
+		q.byName[name] = &queue{}
 	}
 	if o.File == "" {
 		return q, nil
 	}
-	s, kept, err := openStore(o.File)
+	s, stored, err := openStore(o.File)
 	if err != nil {
-		return nil, fmt.Errorf("queue: %w", err)
+		return nil, fmt.Errorf("sqs: %w", err)
 	}
 	q.store = s
-	for _, line := range kept {
-		if named, ok := q.named[line.Queue]; ok {
-			named.messages = append(named.messages, &message{id: line.ID, body: line.Body, sent: line.Sent})
+	for _, line := range stored {
+		if to, ok := q.byName[line.Queue]; ok {
+			to.messages = append(to.messages, &message{id: line.ID, body: line.Body, sent: line.Sent})
 		}
 	}
 	return q, nil
@@ -92,35 +93,36 @@ func (q *Queues) Close() error {
 	return q.store.close()
 }
 
-// URL is the queue's URL below the endpoint that serves q.
+// URL returns the URL of a queue at an endpoint.
 func URL(endpoint, name string) string { return endpoint + "/" + account + "/" + name }
 
-// Send is SendMessage for the machine's own services, which need no endpoint.
+// Send is SendMessage for callers in this process.
 func (q *Queues) Send(name, body string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	named, ok := q.named[name]
+	to, ok := q.byName[name]
 	if !ok {
 		return errQueueDoesNotExist
 	}
-	_, err := q.send(name, named, body)
+	_, err := q.send(name, to, body)
 	return err
 }
 
-// find is the queue of that URL. The host does not matter: it is another one
-// after each start.
+// find returns the queue of a URL. It ignores the host, because the port changes
+// with each start.
 func (q *Queues) find(url string) (name string, _ *queue, err error) {
 	if url == "" {
 		return "", nil, missingParameter("QueueUrl")
 	}
 	name = url[strings.LastIndexByte(url, '/')+1:]
-	if named, ok := q.named[name]; ok {
-		return name, named, nil
+	if found, ok := q.byName[name]; ok {
+		return name, found, nil
 	}
 	return "", nil, errQueueDoesNotExist
 }
 
-// send adds a message. What is not an error of type *Refusal is the machine's.
+// send adds a message. It returns an *Error if the body is invalid, and other
+// errors if the message cannot be stored.
 func (q *Queues) send(name string, to *queue, body string) (*message, error) {
 	if err := checkBody(body); err != nil {
 		return nil, err
@@ -135,32 +137,34 @@ func (q *Queues) send(name string, to *queue, body string) (*message, error) {
 	return m, nil
 }
 
-// receive takes up to n messages that are visible, and hides them.
-func (q *Queues) receive(from *queue, n int, hide time.Duration) (received []*message) {
+// receive returns up to n visible messages and makes them invisible for the
+// visibility timeout.
+func (q *Queues) receive(from *queue, n int, visibilityTimeout time.Duration) (received []*message) {
 	now := q.now()
 	for _, m := range from.messages {
 		if len(received) == n {
 			break
 		}
-		if m.hidden.After(now) {
+		if m.invisibleUntil.After(now) {
 			continue
 		}
-		if m.count++; m.count == 1 {
-			m.first = now
+		m.receiveCount++
+		if m.receiveCount == 1 {
+			m.firstReceived = now
 		}
-		m.receipt, m.hidden = uuid.New(), now.Add(hide)
+		m.receipt, m.invisibleUntil = uuid.New(), now.Add(visibilityTimeout)
 		received = append(received, m)
 	}
 	return received
 }
 
-// handle names a message and one of the times it was received.
+// receiptHandle identifies one receive of the message.
 func (m *message) receiptHandle() string {
 	return base64.StdEncoding.EncodeToString([]byte(m.id + " " + m.receipt))
 }
 
-// delete removes the message of that handle. As in SQS, a message that is
-// gone, or that was received again since, is no error.
+// delete deletes the message with the receipt handle. As in SQS, it succeeds
+// without effect if the message was deleted or received again before.
 func (q *Queues) delete(from *queue, handle string) error {
 	if handle == "" {
 		return missingParameter("ReceiptHandle")
@@ -183,13 +187,13 @@ func (q *Queues) delete(from *queue, handle string) error {
 	return nil
 }
 
-// count is how many messages can be received, and how many others there are.
-func (q *Queues) count(of *queue) (visible, hidden int) {
+// count returns how many messages are visible and how many are not.
+func (q *Queues) count(of *queue) (visible, invisible int) {
 	now := q.now()
 	for _, m := range of.messages {
-		if m.hidden.After(now) {
-			hidden++
+		if m.invisibleUntil.After(now) {
+			invisible++
 		}
 	}
-	return len(of.messages) - hidden, hidden
+	return len(of.messages) - invisible, invisible
 }

@@ -22,7 +22,7 @@ import (
 
 const name = "relay-dead-letters"
 
-// fixture is the queues behind the real client of the SDK.
+// fixture is an endpoint with queues and the SDK's client.
 type fixture struct {
 	*sqs.Client
 	queues *localsqs.Queues
@@ -93,7 +93,7 @@ func (f *fixture) delete(t *testing.T, handle *string) {
 	}
 }
 
-// counts is how many messages are visible and how many are not.
+// counts returns how many messages are visible and how many are not.
 func (f *fixture) counts(t *testing.T) string {
 	t.Helper()
 	out, err := f.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
@@ -120,13 +120,13 @@ func same(t *testing.T, messages []types.Message, want ...string) {
 	}
 }
 
-func TestReceivedMessagesAreHiddenForAWhile(t *testing.T) {
+func TestVisibilityTimeout(t *testing.T) {
 	f := start(t, "")
 	f.send(t, "a", "b", "c")
 	same(t, f.receive(t, 2), "a", "b")
 	same(t, f.receive(t, 10), "c")
 	if got := f.receive(t, 10); len(got) != 0 {
-		t.Errorf("received hidden ones: %v", bodies(got))
+		t.Errorf("received invisible messages: %v", bodies(got))
 	}
 	if got := f.counts(t); got != "0+3" {
 		t.Errorf("counts %s", got)
@@ -142,15 +142,15 @@ func TestReceivedMessagesAreHiddenForAWhile(t *testing.T) {
 	}
 }
 
-func TestOnlyTheLastReceiptDeletes(t *testing.T) {
+func TestOnlyTheLatestReceiptHandleDeletes(t *testing.T) {
 	f := start(t, "")
 	f.send(t, "a", "b")
 	first := f.receive(t, 2)
 	f.pass(time.Hour)
 	second := f.receive(t, 1)
-	f.delete(t, first[0].ReceiptHandle) // SQS says yes and does nothing
+	f.delete(t, first[0].ReceiptHandle) // succeeds without effect, as in SQS
 	if got := f.counts(t); got != "1+1" {
-		t.Errorf("an old receipt handle deletes: %s", got)
+		t.Errorf("an old receipt handle deleted the message: %s", got)
 	}
 	f.delete(t, second[0].ReceiptHandle)
 	f.delete(t, second[0].ReceiptHandle)
@@ -169,41 +169,41 @@ func TestBatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told []string
+	var results []string
 	for _, e := range out.Failed {
-		told = append(told, aws.ToString(e.Id)+" "+aws.ToString(e.Code))
+		results = append(results, aws.ToString(e.Id)+" "+aws.ToString(e.Code))
 	}
 	for _, e := range out.Successful {
-		told = append(told, aws.ToString(e.Id))
+		results = append(results, aws.ToString(e.Id))
 	}
-	if diff := cmp.Diff([]string{"bad InvalidMessageContents", "later AWS.SimpleQueueService.UnsupportedOperation", "good", "too"}, told); diff != "" {
+	if diff := cmp.Diff([]string{"bad InvalidMessageContents", "later AWS.SimpleQueueService.UnsupportedOperation", "good", "too"}, results); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	got := f.receive(t, 10)
 	same(t, got, "a", "ünal\t<&>\n😀")
-	gone, err := f.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: f.url, Entries: []types.DeleteMessageBatchRequestEntry{
+	deleted, err := f.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: f.url, Entries: []types.DeleteMessageBatchRequestEntry{
 		{Id: aws.String("1"), ReceiptHandle: got[0].ReceiptHandle},
 		{Id: aws.String("2"), ReceiptHandle: aws.String("nonsense")},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(gone.Successful) != 1 || len(gone.Failed) != 1 || aws.ToString(gone.Failed[0].Code) != "ReceiptHandleIsInvalid" {
-		t.Errorf("answer %+v", gone)
+	if len(deleted.Successful) != 1 || len(deleted.Failed) != 1 || aws.ToString(deleted.Failed[0].Code) != "ReceiptHandleIsInvalid" {
+		t.Errorf("response %+v", deleted)
 	}
 	if got := f.counts(t); got != "0+1" {
 		t.Errorf("counts %s", got)
 	}
 }
 
-func TestQueuesAreApart(t *testing.T) {
+func TestQueuesAreSeparate(t *testing.T) {
 	f := start(t, "")
 	f.send(t, "a")
 	if err := f.queues.Send("jobs-dead-letters", "of jobs"); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.queues.Send("no-such-queue", "x"); err == nil {
-		t.Error("a queue that does not exist takes a message")
+		t.Error("a queue that does not exist accepted a message")
 	}
 	same(t, f.receive(t, 10), "a")
 	f.url = aws.String("https://elsewhere.example.com/000000000000/jobs-dead-letters") // only the name counts
@@ -273,8 +273,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What the queues do not know is refused, not passed over.
-func TestWhatIsNotSupported(t *testing.T) {
+// Unsupported features are rejected, not ignored.
+func TestUnsupportedFeatures(t *testing.T) {
 	f := start(t, "")
 	body := aws.String("x")
 	_, attributes := f.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: f.url, MessageBody: body, MessageAttributes: map[string]types.MessageAttributeValue{
@@ -290,7 +290,7 @@ func TestWhatIsNotSupported(t *testing.T) {
 	}
 }
 
-// A queue outlives its process: nothing here is closed, as after kill -9.
+// Messages survive a kill -9: the test does not close the queues.
 func TestMessagesOutliveTheProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dead-letters.ndjson")
 	f := start(t, file)
@@ -314,14 +314,14 @@ func TestMessagesOutliveTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Count(string(text), "\n") != 3 || strings.Contains(string(text), "deleted") {
-		t.Errorf("what was deleted is still in the file: %s", text)
+		t.Errorf("deleted messages are still in the file: %s", text)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
 
-func TestAFileOfSomethingElse(t *testing.T) {
+func TestOpenRejectsAnotherFile(t *testing.T) {
 	for _, text := range []string{"no JSON\n", "{}\n", `{"requestContext":{}}` + "\n"} {
 		file := filepath.Join(t.TempDir(), "dead-letters.ndjson")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -333,8 +333,8 @@ func TestAFileOfSomethingElse(t *testing.T) {
 	}
 }
 
-// Readers that compete get each message once.
-func TestCompetingReaders(t *testing.T) {
+// Concurrent consumers receive each message once.
+func TestConcurrentConsumers(t *testing.T) {
 	f := start(t, "")
 	const n = 50
 	for i := range n {

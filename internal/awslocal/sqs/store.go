@@ -14,11 +14,12 @@ import (
 	"dsync/internal/awslocal/ndjson"
 )
 
-// store is the file: a line for each message that was sent, and one for each
-// that was deleted. Opening it leaves only lines of the first kind.
+// store is the file of the queues. It has a line for each sent message and a
+// line for each deleted message. openStore removes deleted messages from it.
 type store struct{ file *ndjson.File }
 
-// line has the first four members or the last one.
+// storedLine has either the first four fields (a sent message) or only the last
+// (the id of a deleted one).
 type storedLine struct {
 	Queue   string    `json:"queue,omitempty"`
 	ID      string    `json:"id,omitempty"`
@@ -28,12 +29,12 @@ type storedLine struct {
 }
 
 func openStore(path string) (*store, []storedLine, error) {
-	kept, deletions, err := read(path)
+	messages, deletions, err := read(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	if deletions > 0 {
-		if err := rewrite(path, kept); err != nil {
+		if err := rewrite(path, messages); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -41,12 +42,12 @@ func openStore(path string) (*store, []storedLine, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &store{file}, kept, nil
+	return &store{file}, messages, nil
 }
 
-// read is the messages that the file has, and how many it had before. A torn
-// last line is not one.
-func read(path string) (kept []storedLine, deletions int, err error) {
+// read returns the messages in the file and the number of deletions. It ignores
+// an incomplete last line.
+func read(path string) (messages []storedLine, deletions int, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, 0, nil
@@ -59,33 +60,32 @@ func read(path string) (kept []storedLine, deletions int, err error) {
 	for n := 1; ; n++ {
 		text, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return kept, deletions, nil
+			return messages, deletions, nil
 		}
 		if err != nil {
 			return nil, 0, err
 		}
 		var l storedLine
 		if err := json.Unmarshal(text, &l); err != nil || (l.ID == "") == (l.Deleted == "") {
-			return nil, 0, fmt.Errorf("line %d of %s is not a queue's; move the file away to start without what is in it", n, path)
+			return nil, 0, fmt.Errorf("line %d of %s is not a stored message; move the file away to start with empty queues", n, path)
 		}
 		if l.Deleted != "" {
 			deletions++
-			kept = slices.DeleteFunc(kept, func(k storedLine) bool { return k.ID == l.Deleted })
+			messages = slices.DeleteFunc(messages, func(k storedLine) bool { return k.ID == l.Deleted })
 			continue
 		}
-		kept = append(kept, l)
+		messages = append(messages, l)
 	}
 }
 
-// rewrite replaces the file as a whole, so that a crash leaves the old one or
-// the new one.
-func rewrite(path string, kept []storedLine) (err error) {
+// rewrite replaces the file atomically.
+func rewrite(path string, messages []storedLine) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-") // mode 0600
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	for _, l := range kept {
+	for _, l := range messages {
 		text, encoding := json.Marshal(l)
 		_, writing := w.Write(append(text, '\n'))
 		err = errors.Join(err, encoding, writing)
@@ -100,12 +100,13 @@ func rewrite(path string, kept []storedLine) (err error) {
 	return nil
 }
 
-// sent has the message on the disk when it returns.
+// sent stores a message and syncs the file.
 func (s *store) sent(queue string, m *message) error {
 	return errors.Join(s.add(storedLine{Queue: queue, ID: m.id, Sent: m.sent.UTC(), Body: m.body}), s.file.Sync())
 }
 
-// deleted need not be on the disk: the message would only come again.
+// deleted stores a deletion without a sync: if it is lost, the message is only
+// received again.
 func (s *store) deleted(id string) error { return s.add(storedLine{Deleted: id}) }
 
 func (s *store) add(l storedLine) error {

@@ -1,4 +1,4 @@
-// Package uuid makes the ids that AWS's services give to requests, messages
+// Package uuid generates the ids that AWS services give to requests, messages
 // and events.
 package uuid
 
@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// New is a random UUID (version 4).
+// New returns a random UUID (version 4).
 func New() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

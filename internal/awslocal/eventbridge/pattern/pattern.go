@@ -1,9 +1,10 @@
-// Package pattern matches JSON against EventBridge event patterns, which
-// rules on a bus and filters of an event source mapping share.
+// Package pattern matches JSON documents against EventBridge event patterns.
+// Rules of an event bus and filters of an event source mapping use the same
+// patterns.
 //
-// It knows exact values and {"prefix": …}, and refuses every other operator
-// at Compile: a pattern either means here what it means on AWS, or it does
-// not start. A Pattern is safe for concurrent use.
+// It supports exact values and {"prefix": …}. Compile rejects all other
+// operators, so a compiled pattern matches the same documents as on AWS. A
+// Pattern is safe for concurrent use.
 package pattern
 
 import (
@@ -18,17 +19,17 @@ import (
 // Pattern is a compiled pattern.
 type Pattern struct{ root fields }
 
-// fields have to match one by one; alternatives match when one of them does.
+// All fields must match. Of alternatives, one must match.
 type (
 	fields       map[string]any // fields or alternatives
 	alternatives []any          // string, json.Number, bool, nil, or prefix
 	prefix       string
 )
 
-// Compile checks a pattern and returns it ready for matching.
+// Compile compiles a pattern.
 func Compile(source map[string]any) (Pattern, error) {
-	// By way of JSON, because a pattern is JSON: whatever Go types it was
-	// written with, it means what it will mean in the cloud.
+	// The conversion through JSON makes the result independent of the Go types
+	// of source.
 	text, err := json.Marshal(source)
 	if err != nil {
 		return Pattern{}, fmt.Errorf("pattern: %w", err)
@@ -46,13 +47,13 @@ func Compile(source map[string]any) (Pattern, error) {
 
 func compile(tree map[string]any, path string) (fields, error) {
 	if len(tree) == 0 {
-		return nil, fmt.Errorf("%s must name at least one field", describe(path))
+		return nil, fmt.Errorf("%s must have at least one field", describe(path))
 	}
 	out := fields{}
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if strings.HasPrefix(name, "$") {
-			return nil, fmt.Errorf("operator %s is not supported on one machine", at)
+			return nil, fmt.Errorf("the operator %s is not supported", at)
 		}
 		switch v := tree[name].(type) {
 		case map[string]any:
@@ -68,7 +69,7 @@ func compile(tree map[string]any, path string) (fields, error) {
 			}
 			out[name] = values
 		default:
-			return nil, fmt.Errorf("%s must be an object or a list of values, not %v", at, v)
+			return nil, fmt.Errorf("%s must be an object or an array of values, not %v", at, v)
 		}
 	}
 	return out, nil
@@ -76,7 +77,7 @@ func compile(tree map[string]any, path string) (fields, error) {
 
 func compileValues(values []any, path string) (alternatives, error) {
 	if len(values) == 0 {
-		return nil, fmt.Errorf("%s must list at least one value", path)
+		return nil, fmt.Errorf("%s must have at least one value", path)
 	}
 	out := make(alternatives, len(values))
 	for i, v := range values {
@@ -85,11 +86,11 @@ func compileValues(values []any, path string) (alternatives, error) {
 			p, ok := v["prefix"].(string)
 			if !ok || len(v) != 1 {
 				operator, _ := json.Marshal(v)
-				return nil, fmt.Errorf("%s: on one machine a value is exact or {\"prefix\": text}, not %s", path, operator)
+				return nil, fmt.Errorf("%s: only exact values and {\"prefix\": text} are supported, not %s", path, operator)
 			}
 			out[i] = prefix(p)
 		case []any:
-			return nil, fmt.Errorf("%s: a value cannot be a list", path)
+			return nil, fmt.Errorf("%s: a value cannot be an array", path)
 		default:
 			out[i] = v
 		}
@@ -104,15 +105,14 @@ func describe(path string) string {
 	return path
 }
 
-// Match tells whether a JSON document matches. What is not a JSON object
-// matches nothing.
+// Match reports whether a JSON document matches. A document that is not a JSON
+// object matches no pattern.
 func (p Pattern) Match(document []byte) bool {
 	tree, err := decode(document)
 	return err == nil && p.root.match(tree)
 }
 
-// match treats an array in the document as its elements: one that matches is
-// enough.
+// match matches an array in the document if one of its elements matches.
 func (f fields) match(value any) bool {
 	if elements, ok := value.([]any); ok {
 		return slices.ContainsFunc(elements, f.match)
@@ -156,7 +156,7 @@ func (a alternatives) match(value any) bool {
 	})
 }
 
-// decode keeps numbers as they are written: EventBridge compares them as text.
+// decode does not convert numbers, because EventBridge compares their text.
 func decode(document []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()

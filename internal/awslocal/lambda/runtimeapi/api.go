@@ -13,7 +13,7 @@ import (
 	"dsync/internal/awslocal/lambda"
 )
 
-// api is Lambda's Runtime API for one environment.
+// api returns the Runtime API of one execution environment.
 func (e *environment) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", e.next)
@@ -23,11 +23,11 @@ func (e *environment) api() http.Handler {
 	return mux
 }
 
-// next answers when there is work.
+// next responds when there is an invocation.
 func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case e.polls <- struct{}{}:
-	default: // asked before, and not answered
+	default: // the process repeats a request that got no response
 	}
 	select {
 	case <-r.Context().Done():
@@ -41,19 +41,20 @@ func (e *environment) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(i.deadline.UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", i.arn)
 		h.Set("Lambda-Runtime-Trace-Id", traceID(time.Now()))
-		_, _ = w.Write(i.payload) // a process that has gone is seen by its end
+		_, _ = w.Write(i.payload) // fails only when the process has ended, which invoke detects
 	}
 }
 
-// traceID is a header of X-Ray that asks for no trace.
+// traceID returns an X-Ray trace header with sampling off.
 func traceID(now time.Time) string {
 	var b [20]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", now.Unix(), b[:12], b[12:])
 }
 
-// finish takes the invocation in flight. It answers for the process when the
-// id is not of that one.
+// takeCurrent returns the current invocation and clears it. If the request id
+// in the path is not that of the current invocation, it writes an error and
+// returns nil.
 func (e *environment) takeCurrent(w http.ResponseWriter, r *http.Request) *invocation {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -71,18 +72,18 @@ func (e *environment) response(w http.ResponseWriter, r *http.Request) {
 	if i == nil {
 		return
 	}
-	answer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, lambda.MaxPayload))
+	response, err := io.ReadAll(http.MaxBytesReader(w, r.Body, lambda.MaxPayload))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		i.result <- result{err: lambda.ErrResponseTooLarge}
 		writeJSON(w, http.StatusRequestEntityTooLarge, &lambda.FunctionError{
 			Type: "RequestEntityTooLarge", Message: fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", lambda.MaxPayload)})
 		return
 	}
-	// An answer that breaks off in the middle says why in its trailer.
-	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		err = &lambda.FunctionError{Type: kind, Message: "the answer broke off"}
+	// A streamed response that ends with an error has the error type in a trailer.
+	if errorType := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); errorType != "" {
+		err = &lambda.FunctionError{Type: errorType, Message: "the response stream ended with an error"}
 	}
-	i.result <- result{answer, err}
+	i.result <- result{response, err}
 	writeAccepted(w)
 }
 
@@ -96,12 +97,12 @@ func (e *environment) invocationError(w http.ResponseWriter, r *http.Request) {
 func (e *environment) initError(w http.ResponseWriter, r *http.Request) {
 	select {
 	case e.failed <- readError(r):
-	default: // it said so before
+	default: // reported before
 	}
 	writeAccepted(w)
 }
 
-// reported is the error that a process sent.
+// readError returns the error that a process reports.
 func readError(r *http.Request) error {
 	failed := &lambda.FunctionError{Type: r.Header.Get("Lambda-Runtime-Function-Error-Type")}
 	text, err := io.ReadAll(io.LimitReader(r.Body, lambda.MaxPayload))
@@ -118,8 +119,8 @@ func writeAccepted(w http.ResponseWriter) {
 	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
 }
 
-func writeJSON(w http.ResponseWriter, status int, what any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(what) // a process that has gone is seen by its end
+	_ = json.NewEncoder(w).Encode(v) // fails only when the process has ended, which invoke detects
 }

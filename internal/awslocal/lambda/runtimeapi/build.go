@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// flags are the Makefile's: what runs here is what is deployed. A test holds
-// them against each other. Without the commit in it, a binary changes only
-// when its code does.
+// buildFlags are the flags of `make build`, so that local binaries are built
+// like deployed ones. A test compares the two. The binaries do not contain the
+// commit, so they change only when the code changes.
 var buildFlags = []string{"-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid="}
 
-// Build builds the binaries of functions for this machine, or for the
-// architecture of Linux that is named, each into dir/<function>/bootstrap. The
-// working directory is in the module.
+// Build builds the binaries of functions, each into dir/<function>/bootstrap.
+// They are for the current platform if linuxArchitecture is "", otherwise for
+// Linux and that GOARCH. The working directory must be in the module.
 func Build(ctx context.Context, dir, linuxArchitecture string, functions ...string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -35,8 +35,8 @@ func Build(ctx context.Context, dir, linuxArchitecture string, functions ...stri
 	if linuxArchitecture != "" {
 		cmd.Env = append(cmd.Env, "GOOS=linux", "GOARCH="+linuxArchitecture)
 	}
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the functions with go: %w\n%s", err, strings.TrimSpace(string(said)))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, strings.TrimSpace(string(output)))
 	}
 	for _, name := range functions {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
@@ -49,5 +49,5 @@ func Build(ctx context.Context, dir, linuxArchitecture string, functions ...stri
 	return nil
 }
 
-// Bootstrap is where Build puts the binary of a function.
+// Bootstrap returns the path of a binary that Build has built in dir.
 func Bootstrap(dir, function string) string { return filepath.Join(dir, function, "bootstrap") }

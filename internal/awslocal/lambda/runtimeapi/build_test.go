@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// `make build` builds as Build does.
-func TestFlagsAreTheMakefiles(t *testing.T) {
+// `make build` and Build use the same flags.
+func TestBuildFlagsMatchTheMakefile(t *testing.T) {
 	makefile, err := os.ReadFile("../../../../Makefile")
 	if err != nil {
 		t.Fatal(err)
@@ -22,17 +22,17 @@ func TestFlagsAreTheMakefiles(t *testing.T) {
 		words = append(words, flag)
 	}
 	if want := "\nLAMBDA_BUILD := " + strings.Join(words, " ") + "\n"; !strings.Contains(string(makefile), want) {
-		t.Errorf("the Makefile lacks the line%s", want)
+		t.Errorf("the Makefile does not have the line%s", want)
 	}
 }
 
-func TestBuildSaysWhatIsWrong(t *testing.T) {
+func TestBuildErrors(t *testing.T) {
 	dir := t.TempDir()
 	if err := Build(t.Context(), dir, "", "no-such-function"); err == nil || !strings.Contains(err.Error(), "functions/no-such-function") {
 		t.Errorf("error %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("files remain: %v", left)
 	}
 	t.Setenv("PATH", "")
 	if err := Build(t.Context(), dir, "", "users"); err == nil || !strings.Contains(err.Error(), exec.ErrNotFound.Error()) {

@@ -18,7 +18,8 @@ import (
 	"dsync/internal/awslocal/process"
 )
 
-// environment is one process and the endpoint that it alone talks to.
+// environment is an execution environment: a process and the Runtime API
+// endpoint that only this process uses.
 type environment struct {
 	name    string
 	process *process.Process
@@ -26,29 +27,29 @@ type environment struct {
 	log     *lineWriter // nil when the process writes to a file by itself
 	started time.Time
 
-	polls  chan struct{}    // it asks for work
-	work   chan *invocation // what it gets
-	failed chan error       // it says that it cannot start
+	polls  chan struct{}    // the process has called next
+	work   chan *invocation // for the process
+	failed chan error       // the process has reported an init error
 
 	mu      sync.Mutex
-	current *invocation // in flight
+	current *invocation // in progress
 }
 
-// invocation is one piece of work.
+// invocation is one invocation of the function.
 type invocation struct {
 	id       string
 	arn      string
 	deadline time.Time
 	payload  []byte
-	result   chan result // takes one
+	result   chan result // has capacity for one result
 }
 
 type result struct {
-	answer []byte
-	err    error
+	response []byte
+	err      error
 }
 
-// start starts a process under an endpoint of its own.
+// start starts a process and its Runtime API endpoint.
 func start(o Options) (*environment, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +74,7 @@ func start(o Options) (*environment, error) {
 		cmd.Stdout, cmd.Stderr = e.log, e.log
 	}
 	e.started = time.Now()
-	// As on Lambda a function is not asked to end.
+	// As on Lambda, functions get no SIGTERM.
 	if e.process, err = process.Start(cmd, syscall.SIGKILL); err != nil {
 		_ = e.server.Close()
 		return nil, err
@@ -81,8 +82,8 @@ func start(o Options) (*environment, error) {
 	return e, nil
 }
 
-// environ is the environment of a process: its variables, and those of
-// Lambda's own that the functions' runtime reads.
+// environ returns the environment of a process: the configured variables, and
+// those of Lambda's reserved variables that the Go runtime client reads.
 func (o Options) environ(api string) []string {
 	all := map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          api,
@@ -103,7 +104,7 @@ func (o Options) environ(api string) []string {
 	return environ
 }
 
-// awaitInit returns when the process asks for work for the first time.
+// awaitInit waits until the process calls next for the first time.
 func (e *environment) awaitInit(ctx context.Context) error {
 	late := time.NewTimer(initTimeout)
 	defer late.Stop()
@@ -115,14 +116,14 @@ func (e *environment) awaitInit(ctx context.Context) error {
 	case <-e.process.Done():
 		return e.exit()
 	case <-late.C:
-		return &lambda.FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("function %s did not ask for work within %v", e.name, initTimeout)}
+		return &lambda.FunctionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("function %s did not call the Runtime API within %v", e.name, initTimeout)}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// invoke hands i to the process and waits for its outcome. What does not come
-// before ctx ends is killed.
+// invoke sends i to the process and waits for the result. It kills the process
+// when ctx ends before that.
 func (e *environment) invoke(ctx context.Context, i *invocation) ([]byte, error) {
 	select {
 	case e.work <- i:
@@ -133,12 +134,12 @@ func (e *environment) invoke(ctx context.Context, i *invocation) ([]byte, error)
 		return nil, ctx.Err()
 	}
 	select {
-	case o := <-i.result:
-		return o.answer, o.err
+	case r := <-i.result:
+		return r.response, r.err
 	case <-e.process.Done():
 		select {
-		case o := <-i.result: // its last words
-			return o.answer, o.err
+		case r := <-i.result: // sent just before the end
+			return r.response, r.err
 		default:
 			return nil, e.exit()
 		}
@@ -148,22 +149,22 @@ func (e *environment) invoke(ctx context.Context, i *invocation) ([]byte, error)
 	}
 }
 
-// exit is how the process ended, in Lambda's words.
+// exit returns the error that Lambda reports for a process that has ended.
 func (e *environment) exit() error {
-	how := "exit status 0"
+	status := "exit status 0"
 	if err := e.process.Err(); err != nil {
-		how = err.Error()
+		status = err.Error()
 	}
-	return &lambda.FunctionError{Type: "Runtime.ExitError", Message: fmt.Sprintf("function %s: Runtime exited with error: %s", e.name, how)}
+	return &lambda.FunctionError{Type: "Runtime.ExitError", Message: fmt.Sprintf("function %s: Runtime exited with error: %s", e.name, status)}
 }
 
-// kill ends the process and waits for that.
+// kill kills the process and waits for its end.
 func (e *environment) kill() {
 	e.process.Signal(syscall.SIGKILL)
 	<-e.process.Done()
 }
 
-// close takes down the endpoint of a process that has ended.
+// close closes the endpoint of a process that has ended.
 func (e *environment) close() {
 	_ = e.server.Close()
 	if e.log != nil {
@@ -171,7 +172,8 @@ func (e *environment) close() {
 	}
 }
 
-// lines hands whole lines on, so that those of several processes do not mix.
+// lineWriter writes only whole lines to w, so that the lines of several
+// processes do not mix.
 type lineWriter struct {
 	w    io.Writer
 	rest []byte

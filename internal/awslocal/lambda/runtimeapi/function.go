@@ -1,13 +1,13 @@
-// Package runtime runs a function's own binary as Lambda does: in execution
-// environments, each a process that asks for work over the Runtime API
-// (2018-06-01) and does one invocation at a time.
+// Package runtimeapi runs the binary of a function in execution environments.
+// An environment is a process that uses the Lambda Runtime API (version
+// 2018-06-01) and handles one invocation at a time.
 //
-// An environment is started when all others are busy, up to a limit, and kept
-// for the next invocation. One that ends is not: its invocation fails and the
-// next one starts another. What takes longer than its deadline is killed. A
-// process sees the environment that it is given and nothing of this one's, and
-// ends when this one does. Unlike Lambda it may use as much memory as it likes,
-// and an invocation beyond the limit waits for its turn.
+// A new environment starts when all others are busy, up to a limit. It is
+// reused for later invocations. If its process ends, the current invocation
+// fails and a later invocation starts a new environment. A process that exceeds
+// its deadline is killed. A process has only the environment variables that it
+// is configured with, and ends when this process ends. Unlike Lambda, there is
+// no memory limit, and an invocation above the concurrency limit waits.
 package runtimeapi
 
 import (
@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,9 +26,10 @@ import (
 )
 
 const (
-	// defaultLimit is for a laptop: Lambda would start up to a thousand.
+	// defaultLimit suits a laptop. Lambda's default is 1,000 for an account.
 	defaultLimit = 4
-	// initTimeout is how long Lambda lets a function take until it asks for work.
+	// initTimeout is Lambda's limit for the init phase, until the first call of
+	// next.
 	initTimeout = 10 * time.Second
 )
 
@@ -34,25 +37,25 @@ const (
 type Options struct {
 	Name      string
 	Binary    string            // the file bootstrap
-	Variables map[string]string // all that a process sees, beside what Lambda sets
-	MemoryMiB int               // what a process is told
-	Limit     int               // environments at once; 0 is 4
-	Log       io.Writer         // what processes say; safe for concurrent use
+	Variables map[string]string // environment variables, in addition to Lambda's own
+	MemoryMiB int               // reported to the process, not enforced
+	Limit     int               // concurrent environments; 0 means 4
+	Log       io.Writer         // output of the processes; safe for concurrent use
 }
 
-// Function is a function with its environments. It is a lambda.Handler, and
-// safe for concurrent use.
+// Function is a function and its execution environments. It is a
+// lambda.Handler, and safe for concurrent use.
 type Function struct {
 	o     Options
-	slots chan struct{} // one for each environment that may be busy
+	slots chan struct{} // semaphore of busy environments
 
 	mu     sync.Mutex
-	idle   []*environment // the one used last at the end
+	idle   []*environment // the most recently used last
 	all    map[*environment]bool
 	closed bool
 }
 
-// New returns a function, with no environment yet.
+// New returns a function without environments.
 func New(o Options) *Function {
 	if o.Limit == 0 {
 		o.Limit = defaultLimit
@@ -60,8 +63,8 @@ func New(o Options) *Function {
 	return &Function{o: o, slots: make(chan struct{}, o.Limit), all: map[*environment]bool{}}
 }
 
-// Warm starts an environment unless there is one. It fails as the function
-// does.
+// Warm starts an environment unless there is an idle one. It returns the init
+// error of the function.
 func (f *Function) Warm(ctx context.Context) error {
 	if err := f.acquire(ctx); err != nil {
 		return err
@@ -75,12 +78,12 @@ func (f *Function) Warm(ctx context.Context) error {
 	return nil
 }
 
-// Invoke does one invocation, under the request id in the Lambda context of
-// ctx. It must have a deadline.
+// Invoke invokes the function with the request id in the Lambda context of ctx.
+// ctx must have a deadline.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return nil, errors.New("runtime: an invocation has a deadline")
+		return nil, errors.New("runtimeapi: an invocation needs a deadline")
 	}
 	i := &invocation{id: uuid.New(), deadline: deadline, payload: payload, result: make(chan result, 1)}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
@@ -94,8 +97,9 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		f.release()
 		return nil, err
 	}
-	answer, err := e.invoke(ctx, i)
-	// The caller has its answer; the environment is free when it asks for more.
+	response, err := e.invoke(ctx, i)
+	// The environment is free again when its process calls next. The caller
+	// does not wait for that.
 	go func() {
 		defer f.release()
 		select {
@@ -105,10 +109,10 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			f.forget(e)
 		}
 	}()
-	return answer, err
+	return response, err
 }
 
-// acquire waits until one more environment may be busy.
+// acquire waits until another environment may be busy.
 func (f *Function) acquire(ctx context.Context) error {
 	select {
 	case f.slots <- struct{}{}:
@@ -120,9 +124,9 @@ func (f *Function) acquire(ctx context.Context) error {
 
 func (f *Function) release() { <-f.slots }
 
-var errClosed = errors.New("runtime: the function was closed")
+var errClosed = errors.New("runtimeapi: the function is closed")
 
-// take is an idle environment, or a new one.
+// take returns an idle environment, or a new one.
 func (f *Function) take(ctx context.Context) (*environment, error) {
 	f.mu.Lock()
 	for len(f.idle) > 0 && !f.closed {
@@ -142,13 +146,13 @@ func (f *Function) take(ctx context.Context) (*environment, error) {
 
 	e, err := start(f.o)
 	if err != nil {
-		return nil, fmt.Errorf("runtime: %w", err)
+		return nil, fmt.Errorf("runtimeapi: %w", err)
 	}
 	f.mu.Lock()
 	f.all[e] = true
 	closed = f.closed
 	f.mu.Unlock()
-	if closed { // too late for Close
+	if closed { // Close did not see it
 		e.kill()
 		f.forget(e)
 		return nil, errClosed
@@ -161,7 +165,7 @@ func (f *Function) take(ctx context.Context) (*environment, error) {
 	return e, nil
 }
 
-// putBack makes e idle: it has asked for work.
+// putBack makes e idle. Its process has called next.
 func (f *Function) putBack(e *environment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -174,7 +178,7 @@ func (f *Function) forget(e *environment) {
 	f.drop(e)
 }
 
-// drop lets go of an environment that has ended. f.mu is held.
+// drop removes and closes an environment that has ended. f.mu is held.
 func (f *Function) drop(e *environment) {
 	if f.all[e] {
 		delete(f.all, e)
@@ -182,16 +186,13 @@ func (f *Function) drop(e *environment) {
 	}
 }
 
-// Close kills all environments and returns when they are gone.
+// Close kills all environments and waits for their end.
 func (f *Function) Close() error {
 	f.mu.Lock()
 	f.closed = true
-	var left []*environment
-	for e := range f.all {
-		left = append(left, e)
-	}
+	running := slices.Collect(maps.Keys(f.all))
 	f.mu.Unlock()
-	for _, e := range left {
+	for _, e := range running {
 		e.kill()
 		f.forget(e)
 	}

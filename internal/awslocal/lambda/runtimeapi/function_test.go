@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,8 +24,8 @@ import (
 	"dsync/internal/awslocal/lambda/runtimeapi"
 )
 
-// deadline is generous: nothing here waits for it but what hangs.
-func deadline(t *testing.T) context.Context {
+// withDeadline returns a context with a deadline that no passing test reaches.
+func withDeadline(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -33,7 +34,7 @@ func deadline(t *testing.T) context.Context {
 
 func call(t *testing.T, f *runtimeapi.Function, payload string) string {
 	t.Helper()
-	answer, err := f.Invoke(deadline(t), []byte(payload))
+	answer, err := f.Invoke(withDeadline(t), []byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,17 +45,17 @@ func TestInvoke(t *testing.T) {
 	f := function(t, "echo", runtimeapi.Options{})
 	for _, payload := range []string{`{"a":1}`, `"b"`, `[]`} {
 		if got := call(t, f, payload); got != payload {
-			t.Errorf("%s came back as %s", payload, got)
+			t.Errorf("%s: response %s", payload, got)
 		}
 	}
 	large := `"` + strings.Repeat("x", lambda.MaxPayload-2) + `"`
 	if got := call(t, f, large); got != large {
-		t.Errorf("%d bytes came back as %d", len(large), len(got))
+		t.Errorf("%d bytes: response of %d bytes", len(large), len(got))
 	}
 }
 
-// A function runs under what Lambda tells it, and with the variables that it
-// is given; nothing of this process reaches it.
+// A function gets the Lambda context and the configured variables. It gets no
+// variable of this process.
 func TestContextAndEnvironment(t *testing.T) {
 	t.Setenv("DSYNC_STRAY", "x")
 	f := function(t, "context", runtimeapi.Options{Variables: map[string]string{"TABLE_NAME": "t"}, MemoryMiB: 256})
@@ -86,7 +87,7 @@ func TestContextAndEnvironment(t *testing.T) {
 	want := []string{
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION",
 		"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_LAMBDA_RUNTIME_API", role, "TABLE_NAME", "TZ",
-		"_X_AMZN_TRACE_ID", // set by the function's own runtime
+		"_X_AMZN_TRACE_ID", // set by the runtime client of the function
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("environment %v, want %v", names, want)
@@ -101,8 +102,8 @@ func TestErrors(t *testing.T) {
 		"ends at once": {Type: "Runtime.ExitError", Message: "function f: Runtime exited with error: exit status 3"},
 	} {
 		f := function(t, name, runtimeapi.Options{})
-		for range 2 { // also of the process after the first one
-			_, err := f.Invoke(deadline(t), []byte(`{}`))
+		for range 2 { // the second time possibly in a new process
+			_, err := f.Invoke(withDeadline(t), []byte(`{}`))
 			var got *lambda.FunctionError
 			if !errors.As(err, &got) || got.Type != want.Type || got.Message != want.Message {
 				t.Errorf("%s: %v", name, err)
@@ -114,20 +115,20 @@ func TestErrors(t *testing.T) {
 	}
 	f := function(t, "no such role", runtimeapi.Options{})
 	if _, err := f.Invoke(t.Context(), nil); err == nil {
-		t.Error("an invocation without a deadline")
+		t.Error("an invocation without a deadline was accepted")
 	}
 	missing := runtimeapi.New(runtimeapi.Options{Binary: "/no/such/bootstrap", Log: t.Output()})
 	if err := missing.Warm(t.Context()); err == nil {
-		t.Error("a binary that is not there")
+		t.Error("a missing binary was started")
 	}
 }
 
-func TestAnswerOverTheLimit(t *testing.T) {
+func TestResponseOverTheLimit(t *testing.T) {
 	f := function(t, "huge", runtimeapi.Options{})
 	if got := call(t, f, strings.Repeat("1", lambda.MaxPayload-2)); len(got) != lambda.MaxPayload {
 		t.Errorf("at the limit: %d bytes", len(got))
 	}
-	if _, err := f.Invoke(deadline(t), bytes.Repeat([]byte("1"), lambda.MaxPayload-1)); !errors.Is(err, lambda.ErrResponseTooLarge) {
+	if _, err := f.Invoke(withDeadline(t), bytes.Repeat([]byte("1"), lambda.MaxPayload-1)); !errors.Is(err, lambda.ErrResponseTooLarge) {
 		t.Errorf("one byte over: %v", err)
 	}
 	if got := call(t, f, `12`); got != `"xx"` {
@@ -135,9 +136,9 @@ func TestAnswerOverTheLimit(t *testing.T) {
 	}
 }
 
-// One process serves one invocation after the other; one that ended or was
-// killed has a successor.
-func TestAProcessIsKeptUntilItEnds(t *testing.T) {
+// A process serves one invocation after the other. After it has ended or was
+// killed, another process takes its place.
+func TestProcessIsReusedUntilItEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeout time.Duration
 		want    error
@@ -158,16 +159,15 @@ func TestAProcessIsKeptUntilItEnds(t *testing.T) {
 			t.Errorf("%s: %v, want a %s", name, err, want)
 		}
 		if next := call(t, f, `"go on"`); next == first {
-			t.Errorf("%s: process %s goes on", name, first)
+			t.Errorf("%s: process %s was reused", name, first)
 		}
 		if pid, _ := strconv.Atoi(first); runs(pid) {
-			t.Errorf("%s: process %d is still there", name, pid)
+			t.Errorf("%s: process %d still runs", name, pid)
 		}
 	}
 }
 
-// runs tells whether a process has not ended; one that nobody has waited for
-// has.
+// runs reports whether a process has not ended. A zombie has ended.
 func runs(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -179,28 +179,37 @@ func runs(pid int) bool {
 func TestInitThatNeverEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := function(t, "never asks", runtimeapi.Options{}).Warm(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := function(t, "never calls next", runtimeapi.Options{}).Warm(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// Invocations that overlap have processes of their own, up to the limit; what
-// is beyond it waits.
+// Concurrent invocations run in separate processes, up to the limit. The
+// others wait.
 func TestConcurrency(t *testing.T) {
 	const limit = 3
+	var mu sync.Mutex
+	var inProgress, most int
+	count := func(change int) {
+		mu.Lock()
+		defer mu.Unlock()
+		inProgress += change
+		most = max(most, inProgress)
+	}
 	arrived, leave := make(chan bool), make(chan bool)
-	meeting := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		count(1)
+		defer count(-1)
 		arrived <- true
 		<-leave
 	}))
-	defer meeting.Close()
-	f := function(t, "meets", runtimeapi.Options{Limit: limit, Variables: map[string]string{"MEET": meeting.URL}})
-	var mu sync.Mutex
+	defer server.Close()
+	f := function(t, "waits", runtimeapi.Options{Limit: limit, Variables: map[string]string{"WAIT_URL": server.URL}})
 	processes := map[string]int{}
 	var calls sync.WaitGroup
 	for range 2 * limit {
 		calls.Go(func() {
-			answer, err := f.Invoke(deadline(t), []byte(`{}`))
+			answer, err := f.Invoke(withDeadline(t), []byte(`{}`))
 			if err != nil {
 				t.Error(err)
 			}
@@ -209,19 +218,20 @@ func TestConcurrency(t *testing.T) {
 			processes[string(answer)]++
 		})
 	}
-	for range limit { // all at once
+	for range limit { // concurrently
 		<-arrived
 	}
-	select {
-	case <-arrived:
-		t.Errorf("more than %d at once", limit)
-	case <-time.After(50 * time.Millisecond):
+	for range limit { // each of the others after one of the first has left
+		leave <- true
+		<-arrived
 	}
-	close(leave)
 	for range limit {
-		<-arrived
+		leave <- true
 	}
 	calls.Wait()
+	if most != limit {
+		t.Errorf("%d invocations at once, want %d", most, limit)
+	}
 	if len(processes) != limit {
 		t.Errorf("processes %v, want %d", processes, limit)
 	}
@@ -234,28 +244,29 @@ func TestLog(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	said := strings.Split(log.String(), "\n")
-	if len(said) != 3 || !strings.Contains(said[0], `"message":"hello"`) || !strings.Contains(said[0], `"requestId":"`) || said[1] != "torn" {
+	lines := strings.Split(log.String(), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], `"message":"hello"`) || !strings.Contains(lines[0], `"requestId":"`) || lines[1] != "torn" {
 		t.Errorf("log %q", log.String())
 	}
-	if _, err := f.Invoke(deadline(t), []byte(`{}`)); err == nil {
-		t.Error("a closed function answers")
+	if _, err := f.Invoke(withDeadline(t), []byte(`{}`)); err == nil {
+		t.Error("a closed function was invoked")
 	}
 }
 
-// A process ends with the machine, also when that is killed in the middle of
+// A process ends with the local system, even if that is killed in the middle of
 // an invocation.
-func TestProcessesEndWithTheMachine(t *testing.T) {
-	machine := exec.Command(os.Args[0])
-	machine.Env = append(os.Environ(), role+"=machine")
-	out, err := machine.StdoutPipe()
+func TestProcessesEndWithTheSystem(t *testing.T) {
+	system := exec.Command(os.Args[0])
+	system.Env = append(os.Environ(), role+"=system")
+	out, err := system.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := machine.Start(); err != nil {
+	if err := system.Start(); err != nil {
 		t.Fatal(err)
 	}
-	first, err := bufio.NewReader(out).ReadString('\n')
+	output := bufio.NewReader(out)
+	first, err := output.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,11 +274,13 @@ func TestProcessesEndWithTheMachine(t *testing.T) {
 	if err != nil || !runs(pid) {
 		t.Fatalf("process %q, %v", first, err)
 	}
-	_ = machine.Process.Kill()
-	_ = machine.Wait()
-	for deadline := time.Now().Add(30 * time.Second); runs(pid); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("process %d outlives its machine", pid)
-		}
+	_ = system.Process.Kill()
+	if err := out.(*os.File).SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
 	}
+	// The pipe ends when the last process that holds it has ended.
+	if _, err := io.Copy(io.Discard, output); err != nil {
+		t.Fatalf("process %d outlives its system: %v", pid, err)
+	}
+	_ = system.Wait()
 }

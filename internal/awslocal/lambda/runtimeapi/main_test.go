@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -18,8 +17,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// role makes this test binary something else: a function, by its behaviour,
-// or a machine that runs one.
+// role is the environment variable that turns this test binary into a function
+// with a certain behaviour, or into a local system that runs one.
 const role = "ROLE"
 
 func TestMain(m *testing.M) {
@@ -29,11 +28,11 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
 	case "ends at once":
 		os.Exit(3)
-	case "never asks":
+	case "never calls next":
 		fmt.Println("torn")
 		select {}
-	case "machine":
-		machine()
+	case "system":
+		runSystem()
 	}
 	os.Exit(m.Run())
 }
@@ -75,18 +74,18 @@ var functions = map[string]handler{
 		fmt.Fprint(os.Stderr, "torn")
 		return nil, nil
 	},
-	// meets asks somebody else when to go on.
-	"meets": func(context.Context, json.RawMessage) (any, error) {
-		answer, err := http.Get(os.Getenv("MEET"))
+	// waits returns after a request to the test.
+	"waits": func(context.Context, json.RawMessage) (any, error) {
+		response, err := http.Get(os.Getenv("WAIT_URL"))
 		if err != nil {
 			return nil, err
 		}
-		_ = answer.Body.Close()
+		_ = response.Body.Close()
 		return os.Getpid(), nil
 	},
 }
 
-// function is this test binary in that role.
+// function returns a function whose binary is this test binary in a role.
 func function(t *testing.T, name string, o runtimeapi.Options) *runtimeapi.Function {
 	t.Helper()
 	o.Name, o.Binary = "f", os.Args[0]
@@ -106,10 +105,11 @@ func function(t *testing.T, name string, o runtimeapi.Options) *runtimeapi.Funct
 	return f
 }
 
-// machine runs a function, says which process it is, and is in the middle of
-// an invocation until it is killed.
-func machine() {
-	f := runtimeapi.New(runtimeapi.Options{Name: "f", Binary: os.Args[0], Variables: map[string]string{role: "hangs"}, Log: io.Discard})
+// runSystem runs a function, prints its process id, and is in the middle of an
+// invocation until it is killed. The process of the function inherits standard
+// output.
+func runSystem() {
+	f := runtimeapi.New(runtimeapi.Options{Name: "f", Binary: os.Args[0], Variables: map[string]string{role: "hangs"}, Log: os.Stdout})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	pid, err := f.Invoke(ctx, []byte(`"go on"`))

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Services is where a machine's stand-ins for AWS's services are, as URLs.
+// Services holds the endpoint URLs of the local AWS services.
 type Services struct {
 	Region      string
 	DynamoDB    string // and its streams
@@ -17,8 +17,8 @@ type Services struct {
 // Credentials are those of the local services, which accept any.
 var Credentials = aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}
 
-// Variables point an SDK at the services, and away from whatever AWS account
-// the user has configured.
+// Variables returns the environment variables that configure an SDK to use the
+// local services, and not the AWS account that the user has configured.
 func (s Services) Variables() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB":         s.DynamoDB,
