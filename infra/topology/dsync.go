@@ -53,7 +53,7 @@ func Dsync() System {
 		Functions: []Function{
 			{
 				Name:        "users",
-				Role:        ServesSCIM,
+				Role:        ServesUsers,
 				Description: "SCIM /Users of every directory",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -63,7 +63,7 @@ func Dsync() System {
 			},
 			{
 				Name:        "groups",
-				Role:        ServesSCIM,
+				Role:        ServesGroups,
 				Description: "SCIM /Groups of every directory",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
@@ -73,7 +73,7 @@ func Dsync() System {
 			},
 			{
 				Name:        "discovery",
-				Role:        ServesSCIM,
+				Role:        ServesDiscovery,
 				Description: "SCIM discovery, and every path that no route names",
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,

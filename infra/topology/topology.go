@@ -5,8 +5,7 @@
 // It is the only such place. infra/stack renders it as CloudFormation and
 // infra/local renders it as processes on one machine, so both are wired alike.
 // No other file names a function: the rest of the project finds a function by
-// its Role. The one exception is the local machine's registry of handlers,
-// which a test holds against this package.
+// its Role.
 package topology
 
 import (
@@ -29,18 +28,21 @@ type Bus struct {
 	Source string // the `source` of every event
 }
 
-// Role says what a function does for other parts of the system. A function that
-// no other part addresses needs none.
+// Role says what a function does for other parts of the system: the dashboard,
+// the operator's commands, the local machine's handlers. A function that no
+// other part addresses needs none.
 type Role string
 
-// The roles. Each belongs to one function, except ServesSCIM.
+// The roles. Each belongs to one function.
 const (
-	ServesSCIM     Role = "serves SCIM"
-	ServesREST     Role = "serves the REST API"
-	RelaysEvents   Role = "relays events" // from the stream to the log and the bus
-	RunsJobs       Role = "runs jobs"     // long work, one page a step
-	CreatesAPIKeys Role = "creates API keys"
-	RedrivesEvents Role = "redrives events" // publishes events again
+	ServesUsers     Role = "serves SCIM users"
+	ServesGroups    Role = "serves SCIM groups"
+	ServesDiscovery Role = "serves SCIM discovery" // and every path without a route
+	ServesREST      Role = "serves the REST API"
+	RelaysEvents    Role = "relays events" // from the stream to the log and the bus
+	RunsJobs        Role = "runs jobs"     // long work, one page a step
+	CreatesAPIKeys  Role = "creates API keys"
+	RedrivesEvents  Role = "redrives events" // publishes events again
 )
 
 // Function is a Lambda function, in the folder functions/<Name>.
@@ -146,7 +148,7 @@ type Target struct {
 // EventLog is a log group on AWS and .local/events.ndjson on one machine.
 var EventLog = Target{}
 
-// ByRole returns the first function with that role, or nil.
+// ByRole returns the function with that role, or nil.
 func (s System) ByRole(role Role) *Function {
 	for i := range s.Functions {
 		if s.Functions[i].Role == role {

@@ -105,7 +105,7 @@ type item struct {
 
 // bill prices a month.
 func bill(l load) []item {
-	seconds := l.requests*requestTime*memory(topology.ServesSCIM) + l.events*relayTime*memory(topology.RelaysEvents)
+	seconds := l.requests*requestTime*memory(topology.ServesUsers) + l.events*relayTime*memory(topology.RelaysEvents)
 	logs := (l.requests*requestLogBytes + l.events*eventLogBytes) / gb
 	return []item{
 		{"API Gateway", l.requests * httpRequest, ""},

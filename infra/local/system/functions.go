@@ -29,22 +29,22 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 			}
 		}
 	}
-	build := p.inThisProcess
-	if o.Processes {
-		build = p.inProcesses
+	built := map[string]lambda.Handler{}
+	if !o.Processes {
+		built = p.inThisProcess()
 	}
-	handlers, err := build(ctx)
-	if err != nil {
+	if err := p.inProcesses(ctx, built); err != nil {
 		return err
 	}
 	p.functions = map[string]locallambda.Function{}
 	for _, f := range p.topology.Functions {
-		p.functions[f.Name] = locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: handlers[f.Name]}
+		p.functions[f.Name] = locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: built[f.Name]}
 	}
 	return nil
 }
 
-func (p *parts) inThisProcess(context.Context) (map[string]lambda.Handler, error) {
+// inThisProcess builds the handlers of the functions that have a role.
+func (p *parts) inThisProcess() map[string]lambda.Handler {
 	c := configuration{
 		table:   lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
 		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),
@@ -55,33 +55,36 @@ func (p *parts) inThisProcess(context.Context) (map[string]lambda.Handler, error
 	}
 	built := map[string]lambda.Handler{}
 	for _, f := range p.topology.Functions {
-		build, ok := handlers[f.Name]
-		if !ok {
-			return nil, fmt.Errorf("function %s is in the topology but not in this program", f.Name)
+		if build, ok := handlers[f.Role]; ok {
+			built[f.Name] = build(c)
 		}
-		built[f.Name] = build(c)
 	}
-	return built, nil
+	return built
 }
 
-// inProcesses builds the functions' binaries and starts one process of each,
-// to see that it can.
-func (p *parts) inProcesses(ctx context.Context) (map[string]lambda.Handler, error) {
-	dir, err := p.binaries()
-	if err != nil {
-		return nil, err
-	}
+// inProcesses adds the functions that are not built yet: it builds their
+// binaries and starts one process of each, to check that it starts.
+func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler) error {
+	var functions []topology.Function
 	var names []string
 	for _, f := range p.topology.Functions {
-		names = append(names, f.Name)
+		if built[f.Name] == nil {
+			functions, names = append(functions, f), append(names, f.Name)
+		}
+	}
+	if len(functions) == 0 {
+		return nil
+	}
+	dir, err := p.binaries()
+	if err != nil {
+		return err
 	}
 	if err := runtimeapi.Build(ctx, dir, "", names...); err != nil {
-		return nil, err
+		return err
 	}
-	handlers := map[string]lambda.Handler{}
-	failures := make([]error, len(p.topology.Functions))
+	failures := make([]error, len(functions))
 	var starting sync.WaitGroup
-	for i, f := range p.topology.Functions {
+	for i, f := range functions {
 		function := runtimeapi.New(runtimeapi.Options{
 			Name:      f.Name,
 			Binary:    runtimeapi.Bootstrap(dir, f.Name),
@@ -90,11 +93,11 @@ func (p *parts) inProcesses(ctx context.Context) (map[string]lambda.Handler, err
 			Log:       p.functionLog,
 		})
 		p.system.onStop(function.Close)
-		handlers[f.Name] = function
+		built[f.Name] = function
 		starting.Go(func() { failures[i] = function.Warm(ctx) })
 	}
 	starting.Wait()
-	return handlers, errors.Join(failures...)
+	return errors.Join(failures...)
 }
 
 // binaries is the folder for the functions' binaries.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"dsync/infra/topology"
 	"dsync/internal/api"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
@@ -31,24 +32,25 @@ type configuration struct {
 	log     *slog.Logger
 }
 
-// handlers maps each function of the topology to its handler. Each entry does
-// what functions/<name>/main.go does. A test holds the names against the
-// topology; PROCESSES=1 runs the mains themselves.
-var handlers = map[string]func(configuration) lambda.Handler{
-	"users":     func(c configuration) lambda.Handler { return c.scim(provider.Options.Users) },
-	"groups":    func(c configuration) lambda.Handler { return c.scim(provider.Options.Groups) },
-	"discovery": func(c configuration) lambda.Handler { return c.scim(provider.Options.Discovery) },
-	"relay":     func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Handle) },
-	"redrive":   func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Redrive) },
-	"jobs": func(c configuration) lambda.Handler {
+// handlers build the handlers of functions in this process, by role. Each entry
+// does what functions/<name>/main.go does. A test checks the roles against the
+// topology. A function without a role runs from its binary, and with
+// Options.Processes every function does.
+var handlers = map[topology.Role]func(configuration) lambda.Handler{
+	topology.ServesUsers:     func(c configuration) lambda.Handler { return c.scim(provider.Options.Users) },
+	topology.ServesGroups:    func(c configuration) lambda.Handler { return c.scim(provider.Options.Groups) },
+	topology.ServesDiscovery: func(c configuration) lambda.Handler { return c.scim(provider.Options.Discovery) },
+	topology.RelaysEvents:    func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Handle) },
+	topology.RedrivesEvents:  func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Redrive) },
+	topology.RunsJobs: func(c configuration) lambda.Handler {
 		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log).Handle)
 	},
-	"api": func(c configuration) lambda.Handler {
+	topology.ServesREST: func(c configuration) lambda.Handler {
 		return gateway.NewHandler(api.New(api.Options{
 			Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath,
 		}))
 	},
-	"apikey": func(c configuration) lambda.Handler {
+	topology.CreatesAPIKeys: func(c configuration) lambda.Handler {
 		return lambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))
 	},
 }

@@ -125,6 +125,9 @@ func (r *campaign) startEngine(ctx context.Context) error {
 	return nil
 }
 
+// deadLetters is the dead-letter queue of the relay.
+const deadLetters = "dead-letters"
+
 func (r *campaign) startBus(context.Context) error {
 	b, err := eventbridge.New(eventbridge.Options{
 		Name: busName, Region: region, Log: slog.New(slog.DiscardHandler),
@@ -133,13 +136,13 @@ func (r *campaign) startBus(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.queues, err = localsqs.Open(localsqs.Options{Names: []string{"relay"}, Region: region}); err != nil {
+	if r.queues, err = localsqs.Open(localsqs.Options{Names: []string{deadLetters}, Region: region}); err != nil {
 		return err
 	}
 	events := httptest.NewServer(faultyBus(b, r.dice, &r.faults))
 	letters := httptest.NewServer(r.queues)
 	r.undo = append(r.undo, events.Close, letters.Close)
-	r.setup.Bus, r.setup.Queue = events.URL, localsqs.URL(letters.URL, "relay")
+	r.setup.Bus, r.setup.Queue = events.URL, localsqs.URL(letters.URL, deadLetters)
 	return nil
 }
 

@@ -85,13 +85,13 @@ func (s setup) run(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	for shard := range shards {
-		m, err := s.mapping(streams, topology.RelaysEvents, fmt.Sprintf("relay-%d", shard), faultyRelay{r, shard, d, faults})
+		m, err := s.mapping(streams, topology.RelaysEvents, fmt.Sprint("-", shard), faultyRelay{r, shard, d, faults})
 		if err != nil {
 			return err
 		}
 		wg.Go(func() { _ = m.Run(ctx) })
 	}
-	m, err := s.mapping(streams, topology.RunsJobs, "jobs", faultyJobs{w, d, faults})
+	m, err := s.mapping(streams, topology.RunsJobs, "", faultyJobs{w, d, faults})
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,10 @@ func (s setup) run(ctx context.Context) error {
 	return nil
 }
 
-// mapping is that of a function of the topology, which gives nothing up.
-func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, name string, h lambda.Handler) (*eventsource.Mapping, error) {
+// mapping is the event source mapping of the function with that role, which
+// never gives up. Several mappings of one function differ by the suffix of
+// their checkpoint files.
+func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, suffix string, h lambda.Handler) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
 		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: eventsource.Unlimited, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
@@ -109,7 +111,7 @@ func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, name
 	return eventsource.New(eventsource.Options{
 		Streams: streams, StreamARN: s.Stream, Region: region, Configuration: consumer,
 		Function:   locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
-		Checkpoint: filepath.Join(s.Folder, name+".json"),
+		Checkpoint: filepath.Join(s.Folder, f.Name+suffix+".json"),
 		OnFailure:  eventsource.AppendTo(filepath.Join(s.Folder, "given-up.ndjson")),
 		Idle:       5 * time.Millisecond,
 		Log:        slog.New(slog.DiscardHandler),
