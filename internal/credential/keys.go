@@ -28,7 +28,7 @@ func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
 // Unauthorized.
 func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, error) {
 	refused := fault.New(fault.Unauthorized, "", "")
-	if !APIKey.wellFormed(value) {
+	if !APIKeyPrefix.wellFormed(value) {
 		return table.APIKey{}, refused
 	}
 	hash, now := Hash(value), k.now()

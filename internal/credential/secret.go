@@ -25,8 +25,8 @@ type Prefix string
 
 // The prefixes.
 const (
-	Token  Prefix = "dsync_scim_"
-	APIKey Prefix = "dsync_api_"
+	TokenPrefix  Prefix = "dsync_scim_"
+	APIKeyPrefix Prefix = "dsync_api_"
 )
 
 const (

@@ -22,34 +22,33 @@ const (
 	maxCached = 1_000
 )
 
-// Grant is what a valid SCIM token opens: one directory, with its schemas and
-// settings.
-type Grant struct {
-	Token    table.Token
-	Users    *scim.ResourceType
-	Groups   *scim.ResourceType
-	Settings settings.Settings
-	View     dsync.Projection
-	// Fresh says that the token was read for this request, and not cached.
+// Token is a valid SCIM token with the schemas and settings of its directory.
+type Token struct {
+	Record     table.Token
+	Users      *scim.ResourceType
+	Groups     *scim.ResourceType
+	Settings   settings.Settings
+	Projection dsync.Projection
+	// Fresh says that the record was read for this request, and not cached.
 	Fresh bool
 }
 
-// cached is a grant or key that was read lately.
+// cached is a token or key that was read at most trustedFor ago.
 type cached[T any] struct {
 	value T
-	until time.Time // trusted without another read
+	until time.Time
 }
 
 // Tokens checks SCIM tokens.
 type Tokens struct {
 	table *table.Table
 	now   func() time.Time
-	cache *cache.Cache[string, cached[Grant]] // by hash
+	cache *cache.Cache[string, cached[Token]] // by hash
 }
 
 // NewTokens returns a checker of the tokens in a table.
 func NewTokens(t *table.Table, now func() time.Time) *Tokens {
-	return &Tokens{t, now, cache.New[string, cached[Grant]](maxCached)}
+	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached)}
 }
 
 // unauthorized says nothing about what was wrong: an unknown directory, an
@@ -59,73 +58,72 @@ func unauthorized() error {
 }
 
 // Authenticate checks the secret of a request to the directory with that
-// external key. The first request to a directory activates it, and requestID is
-// part of that change. It fails with a fault of kind Unauthorized, or of kind
-// Paused: then the grant says whose request it was.
-func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestID string) (Grant, error) {
-	if !Token.wellFormed(secret) {
-		return Grant{}, unauthorized()
+// external key. The first request to a directory activates it; requestID is
+// part of that change.
+//
+// It fails with a fault of kind Unauthorized, or of kind Paused. With Paused the
+// token is returned, too: it says whose request it was.
+func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestID string) (Token, error) {
+	if !TokenPrefix.wellFormed(secret) {
+		return Token{}, unauthorized()
 	}
 	hash, now := Hash(secret), t.now()
+	token, err := t.read(ctx, hash, now)
+	if errors.Is(err, table.ErrNotFound) {
+		return Token{}, unauthorized()
+	} else if err != nil {
+		return Token{}, err
+	}
+	record := &token.Record
+	if !equal(record.Hash, hash) || !equal(record.ExternalKey, externalKey) || StateOf(record.Revoked, record.Expires, now) != Active {
+		return Token{}, unauthorized()
+	}
+	if record.Paused {
+		return token, fault.New(fault.Paused, "", "this directory is paused")
+	}
+	if record.Pending {
+		actor := table.Actor{RequestID: requestID, TokenID: record.ID}
+		err := t.table.Activate(ctx, record.DirectoryID, hash, table.Timestamp(now), actor)
+		if errors.Is(err, table.ErrNotFound) {
+			return Token{}, unauthorized()
+		} else if err != nil {
+			return Token{}, err
+		}
+		record.Pending = false
+	}
+	if token.Fresh {
+		known := token
+		known.Fresh = false
+		t.cache.Put(hash, cached[Token]{known, now.Add(trustedFor)})
+	}
+	return token, nil
+}
+
+// read returns the token with that hash from the cache, else from the table. It
+// fails with table.ErrNotFound.
+func (t *Tokens) read(ctx context.Context, hash string, now time.Time) (Token, error) {
 	known, ok := t.cache.Get(hash)
-	grant := known.value
-	if !ok || !now.Before(known.until) {
-		record, err := t.table.Token(ctx, hash)
-		if errors.Is(err, table.ErrNotFound) {
-			return Grant{}, unauthorized()
-		} else if err != nil {
-			return Grant{}, err
-		}
-		if grant, err = newGrant(record); err != nil {
-			return Grant{}, err
-		}
-		grant.Fresh = true
+	if ok && now.Before(known.until) {
+		return known.value, nil
 	}
-	token := &grant.Token
-	if !equal(token.Hash, hash) || !equal(token.ExternalKey, externalKey) || StateOf(token.Revoked, token.Expires, now) != Active {
-		return Grant{}, unauthorized()
+	record, err := t.table.Token(ctx, hash)
+	if err != nil {
+		return Token{}, err
 	}
-	if token.Paused {
-		// Entra tries again later.
-		return grant, fault.New(fault.Paused, "", "this directory is paused")
+	token := Token{Record: record, Groups: scim.Groups, Fresh: true}
+	if token.Users, err = settings.UserType(record.SCIMConfig); err != nil {
+		return Token{}, err
 	}
-	if token.Pending {
-		actor := table.Actor{RequestID: requestID, TokenID: token.ID}
-		err := t.table.Activate(ctx, token.DirectoryID, hash, table.Timestamp(now), actor)
-		if errors.Is(err, table.ErrNotFound) {
-			return Grant{}, unauthorized()
-		} else if err != nil {
-			return Grant{}, err
-		}
-		token.Pending = false
+	if token.Projection, err = dsync.ParseProjection(record.View); err != nil {
+		return Token{}, err
 	}
-	if grant.Fresh {
-		t.cache.Put(hash, cached[Grant]{grant.notFresh(), now.Add(trustedFor)})
+	if token.Settings, err = settings.Parse(record.Settings); err != nil {
+		return Token{}, err
 	}
-	return grant, nil
-}
-
-func (g Grant) notFresh() Grant {
-	g.Fresh = false
-	return g
-}
-
-// newGrant reads what a token opens.
-func newGrant(t table.Token) (g Grant, err error) {
-	g = Grant{Token: t, Groups: scim.Groups}
-	if g.Users, err = settings.UserType(t.SCIMConfig); err != nil {
-		return g, err
-	}
-	if g.View, err = dsync.ParseProjection(t.View); err != nil {
-		return g, err
-	}
-	if g.Settings, err = settings.Parse(t.Settings); err != nil {
-		return g, err
-	}
-	if g.Settings.LenientPatch {
-		users, groups := *g.Users, *g.Groups
+	if token.Settings.LenientPatch {
+		users, groups := *token.Users, *token.Groups
 		users.Lenient, groups.Lenient = true, true
-		g.Users, g.Groups = &users, &groups
+		token.Users, token.Groups = &users, &groups
 	}
-	return g, nil
+	return token, nil
 }

@@ -47,7 +47,7 @@ func (s *Session) CreateAPIKey(ctx context.Context, n NewAPIKey) (k APIKey, valu
 	if record.ID, err = id.New(id.APIKey, at, s.entropy); err != nil {
 		return k, "", fmt.Errorf("management: %w", err)
 	}
-	secret, err := credential.NewSecret(credential.APIKey, s.entropy)
+	secret, err := credential.NewSecret(credential.APIKeyPrefix, s.entropy)
 	if err != nil {
 		return k, "", err
 	}

@@ -33,7 +33,7 @@ func (s *Session) newToken(at, expires time.Time) (ref table.TokenRef, secret st
 	if ref.ID, err = id.New(id.Token, at, s.entropy); err != nil {
 		return ref, "", fmt.Errorf("management: %w", err)
 	}
-	made, err := credential.NewSecret(credential.Token, s.entropy)
+	made, err := credential.NewSecret(credential.TokenPrefix, s.entropy)
 	if err != nil {
 		return ref, "", err
 	}

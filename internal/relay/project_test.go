@@ -50,7 +50,14 @@ func TestNewMapping(t *testing.T) {
 	wg.Wait()
 	before := m.until(t, "not all were created", func(all []dsync.Event) bool { return len(all) == users+2 })
 
-	operator := management.Bootstrap(m.table, time.Now, rand.Reader)
+	_, key, err := management.Bootstrap(m.table, time.Now, rand.Reader).CreateAPIKey(t.Context(), management.NewAPIKey{Name: "test", Scope: management.Manage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator, err := management.NewAuthenticator(m.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), key, "request-2")
+	if err != nil {
+		t.Fatal(err)
+	}
 	mapping := dsync.DefaultMapping()
 	mapping["nick"] = "nickName"
 	encoded, err := json.Marshal(mapping)

@@ -192,7 +192,7 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *scim.Mem
 // users whom the request did not name. Only a policy that hides users asks for
 // it: all others are shown, in their first life.
 func (s *Session) addStates(ctx context.Context, group string, users []string, known map[string]table.UserState) error {
-	if s.view.Deactivation != dsync.Delete {
+	if s.projection.Deactivation != dsync.Delete {
 		return nil
 	}
 	more, _, err := s.table.CheckMembers(ctx, s.directoryID, group, users)

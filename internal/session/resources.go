@@ -56,7 +56,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	record := table.Resource{
 		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
 		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
-		View: s.encodedView, Hidden: t.kind == table.User && s.view.Excludes(doc),
+		View: s.encodedProjection, Hidden: t.kind == table.User && s.projection.Excludes(doc),
 	}
 	var first, rest []table.Membership
 	if members != nil {
@@ -202,8 +202,8 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 	updated := old
 	updated.Document = scim.Encode(doc)
 	updated.Version++
-	updated.Modified, updated.Actor, updated.View = s.timestamp(), s.actor, s.encodedView
-	updated.Hidden = t.kind == table.User && s.view.Excludes(doc)
+	updated.Modified, updated.Actor, updated.View = s.timestamp(), s.actor, s.encodedProjection
+	updated.Hidden = t.kind == table.User && s.projection.Excludes(doc)
 	var memberships []table.Membership
 	if members != nil {
 		if memberships, err = s.planMemberships(ctx, old.ID, members); err != nil {

@@ -51,19 +51,19 @@ func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader) *
 // what is recorded of the request: it is there with a session and with Paused,
 // else nil.
 func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, requestID string) (*Session, *usage.Trace, error) {
-	grant, err := a.tokens.Authenticate(ctx, externalKey, secret, requestID)
+	token, err := a.tokens.Authenticate(ctx, externalKey, secret, requestID)
 	if err != nil && fault.KindOf(err) != fault.Paused {
 		return nil, nil, err
 	}
-	actor := table.Actor{RequestID: requestID, TokenID: grant.Token.ID}
-	trace := usage.NewTrace(grant.Token, actor, grant.Fresh)
+	actor := table.Actor{RequestID: requestID, TokenID: token.Record.ID}
+	trace := usage.NewTrace(token.Record, actor, token.Fresh)
 	if err != nil {
 		return nil, trace, err
 	}
 	return &Session{
 		table: a.table, now: a.now, entropy: a.entropy, names: a.names, trace: trace, actor: actor,
-		directoryID: grant.Token.DirectoryID, organizationID: grant.Token.OrganizationID, cursorKey: grant.Token.CursorKey,
-		users: grant.Users, groups: grant.Groups, settings: grant.Settings, view: grant.View, encodedView: grant.Token.View,
+		directoryID: token.Record.DirectoryID, organizationID: token.Record.OrganizationID, cursorKey: token.Record.CursorKey,
+		users: token.Users, groups: token.Groups, settings: token.Settings, projection: token.Projection, encodedProjection: token.Record.View,
 	}, trace, nil
 }
 
@@ -80,8 +80,8 @@ type Session struct {
 	cursorKey                   []byte
 	users, groups               *scim.ResourceType
 	settings                    settings.Settings
-	view                        dsync.Projection
-	encodedView                 string
+	projection                  dsync.Projection
+	encodedProjection           string
 }
 
 // Type is the type as the directory has it: with its custom schemas, and as

@@ -113,8 +113,8 @@ func (s Settings) encode() string {
 	return scim.Encode(own)
 }
 
-// view is the part of the settings that shapes what users look like.
-func (s Settings) view() dsync.Projection {
+// projection is the part of the settings that shapes how consumers see users.
+func (s Settings) projection() dsync.Projection {
 	v := dsync.Projection{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes}
 	if s.DeactivationPolicy == Delete {
 		v.Deactivation = dsync.Delete
@@ -142,7 +142,7 @@ func Apply(c *table.SCIMConfig, change Change, extensions []json.RawMessage, inv
 	}
 	s = s.changed(change, users, invalid)
 	if !invalid.Failed() {
-		c.Settings, c.View = s.encode(), s.view().Encode()
+		c.Settings, c.View = s.encode(), s.projection().Encode()
 	}
 	return nil
 }
