@@ -1,5 +1,5 @@
-// Package enginetest gives tests the real engine: one DynamoDB Local in memory
-// for a test binary, and a table of its own for each test.
+// Package dsynctest provides tests with DynamoDB Local: one in-memory server for
+// a test binary, and a separate table for each test.
 package dsynctest
 
 import (
@@ -11,47 +11,40 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
-
 	"dsync/internal/table/schema"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
 var (
-	start   sync.Once
-	running *localdynamodb.Server
-	failed  error
-	tables  atomic.Int64
+	start  sync.Once
+	server *localdynamodb.Server
+	failed error
+	tables atomic.Int64
 )
 
-// Main runs the tests and stops the engine, if one of them started it. Call it
-// from TestMain.
+// Main runs the tests and stops DynamoDB Local if a test has started it. TestMain
+// calls it.
 func Main(m *testing.M) {
 	code := m.Run()
-	if running != nil {
-		_ = running.Stop()
+	if server != nil {
+		_ = server.Stop()
 	}
 	os.Exit(code)
 }
 
-// Table creates an empty table on the engine and returns its client and name.
+// Table creates an empty table and returns a client and the name of the table.
 func Table(t testing.TB) (*dynamodb.Client, string) {
 	t.Helper()
 	start.Do(func() {
-		running, failed = localdynamodb.Start(context.Background(), localdynamodb.Options{Log: os.Stderr})
+		server, failed = localdynamodb.Start(context.Background(), localdynamodb.Options{Log: os.Stderr})
 	})
 	if failed != nil {
 		t.Fatal(failed)
 	}
-	api := dynamodb.New(dynamodb.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(running.Endpoint()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
+	api := dynamodb.NewFromConfig(awsconfig.Config("us-east-1", server.Endpoint()))
 	name := fmt.Sprintf("%s-%d", strings.Map(func(r rune) rune {
 		if r < 'A' || r > 'z' || r > 'Z' && r < 'a' && r != '_' {
 			return '-'

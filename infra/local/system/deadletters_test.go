@@ -1,18 +1,17 @@
 package system
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/lambda/runtimeapi"
 	localsqs "dsync/internal/awslocal/sqs"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -29,12 +28,7 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = p.system.takeDown() })
-		return p, sqs.New(sqs.Options{
-			Region: region, BaseEndpoint: &p.services.SQS,
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-			}),
-		})
+		return p, sqs.NewFromConfig(awsconfig.Config(region, p.services.SQS))
 	}
 	p, _ := queues()
 	for shard, size := range map[string]int{"small": 100, "large": localsqs.MaxMessage} {

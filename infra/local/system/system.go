@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/awslocal/lambda/runtimeapi"
 	"dsync/internal/lambdaenv"
 
@@ -100,7 +101,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	p := &parts{
 		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
-		aws: lambdaenv.Config(region, runtimeapi.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
+		aws: lambdaenv.Config(region, awsconfig.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
 		p.startEngine, p.startBus, p.startQueues, p.createTable, p.buildFunctions,

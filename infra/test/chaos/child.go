@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/awslocal/eventsource"
 	locallambda "dsync/internal/awslocal/lambda"
 	"dsync/internal/eventlog"
@@ -22,7 +23,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
@@ -197,9 +197,7 @@ func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 	return nil, f.worker.Handle(ctx, batch)
 }
 
-var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-})
+var credentials = awsconfig.Config(region, "").Credentials
 
 // variable is the setup as a child's environment has it.
 func (s setup) variable() (string, error) {

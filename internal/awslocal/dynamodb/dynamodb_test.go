@@ -2,7 +2,6 @@ package dynamodb_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -17,8 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
-
 	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,13 +26,7 @@ import (
 )
 
 func client(e *localdynamodb.Server) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(e.Endpoint()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
+	return dynamodb.NewFromConfig(awsconfig.Config("us-east-1", e.Endpoint()))
 }
 
 func put(t *testing.T, db *dynamodb.Client, table, sk string) {

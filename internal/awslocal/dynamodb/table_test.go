@@ -1,11 +1,9 @@
 package dynamodb_test
 
 import (
-	"context"
 	"testing"
 
 	localdynamodb "dsync/internal/awslocal/dynamodb"
-
 	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,13 +18,7 @@ func TestCreateTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Stop() })
-	db := dynamodb.New(dynamodb.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(e.Endpoint()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
+	db := client(e)
 	want := schema.Dsync()
 	for range 2 {
 		if err := localdynamodb.CreateTable(t.Context(), db, want, "schema-test"); err != nil {

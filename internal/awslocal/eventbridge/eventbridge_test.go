@@ -1,7 +1,6 @@
 package eventbridge_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/awsconfig"
 	localeventbridge "dsync/internal/awslocal/eventbridge"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,13 +53,7 @@ func start(t *testing.T) *fixture {
 	}
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	f.Client = eventbridge.New(eventbridge.Options{
-		Region:       "eu-west-1",
-		BaseEndpoint: aws.String(server.URL),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
+	f.Client = eventbridge.NewFromConfig(awsconfig.Config("eu-west-1", server.URL))
 	return f
 }
 

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/lambda"
-
 	"dsync/internal/awslocal/uuid"
 	"dsync/internal/table/schema"
 
@@ -59,15 +59,7 @@ type stream struct {
 	answer    func(ctx context.Context, batch []events.DynamoDBEventRecord) ([]byte, error)
 }
 
-func sdk(endpoint string) aws.Config {
-	return aws.Config{
-		Region:       "us-east-1",
-		BaseEndpoint: &endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	}
-}
+func sdk(endpoint string) aws.Config { return awsconfig.Config("us-east-1", endpoint) }
 
 func newStream(t *testing.T) *stream {
 	t.Helper()

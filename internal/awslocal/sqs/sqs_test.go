@@ -1,7 +1,6 @@
 package sqs_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/awsconfig"
 	localsqs "dsync/internal/awslocal/sqs"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,14 +48,7 @@ func start(t *testing.T, file string) *fixture {
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { _ = f.queues.Close() })
 	f.url = aws.String(localsqs.URL(server.URL, name))
-	f.Client = sqs.New(sqs.Options{
-		Region:       "eu-west-1",
-		BaseEndpoint: aws.String(server.URL),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-		RetryMaxAttempts: 1,
-	})
+	f.Client = sqs.NewFromConfig(awsconfig.Config("eu-west-1", server.URL), func(o *sqs.Options) { o.RetryMaxAttempts = 1 })
 	return f
 }
 

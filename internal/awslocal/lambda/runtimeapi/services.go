@@ -3,7 +3,7 @@ package runtimeapi
 import (
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"dsync/internal/awslocal/awsconfig"
 )
 
 // Services holds the endpoint URLs of the local AWS services.
@@ -14,9 +14,6 @@ type Services struct {
 	SQS         string
 }
 
-// Credentials are those of the local services, which accept any.
-var Credentials = aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}
-
 // Variables returns the environment variables that configure an SDK to use the
 // local services, and not the AWS account that the user has configured.
 func (s Services) Variables() map[string]string {
@@ -26,8 +23,8 @@ func (s Services) Variables() map[string]string {
 		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.EventBridge,
 		"AWS_ENDPOINT_URL_SQS":              s.SQS,
 		"AWS_REGION":                        s.Region,
-		"AWS_ACCESS_KEY_ID":                 Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY":             Credentials.SecretAccessKey,
+		"AWS_ACCESS_KEY_ID":                 awsconfig.Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY":             awsconfig.Credentials.SecretAccessKey,
 		"AWS_EC2_METADATA_DISABLED":         "true",
 		"AWS_CONFIG_FILE":                   os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE":       os.DevNull,
