@@ -146,19 +146,20 @@ func (l *Log) scan(ctx context.Context, q Query, lo, hi string, newest bool) (fo
 
 func (l *Log) scanDirectory(ctx context.Context, q Query, lo, hi string, newest bool) (found []table.LoggedEvent, last string, more bool, err error) {
 	looked := 0
-	err = l.table.DirectoryLog(ctx, q.DirectoryID, lo, hi, newest, func(e table.LoggedEvent) (bool, error) {
+	for e, err := range l.table.DirectoryLog(ctx, q.DirectoryID, lo, hi, newest) {
+		if err != nil {
+			return nil, "", false, err
+		}
 		if len(found) == q.Limit || looked == maxLookedAt {
-			more = true
-			return false, nil
+			return found, last, true, nil
 		}
 		looked++
 		last = e.Position
 		if among(e.Name, q.Names) {
 			found = append(found, e)
 		}
-		return true, nil
-	})
-	return found, last, more, err
+	}
+	return found, last, false, nil
 }
 
 // scanner reads the log of all directories, bucket by bucket.

@@ -84,12 +84,12 @@ func TestBudgetOfEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored := 0
-		err := records.DirectoryLog(t.Context(), list[0].DirectoryID, "0", "8", true, func(e table.LoggedEvent) (bool, error) {
+		for e, err := range records.DirectoryLog(t.Context(), list[0].DirectoryID, "0", "8", true) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			stored = len(e.Body)
-			return false, nil
-		})
-		if err != nil {
-			t.Fatal(err)
+			break
 		}
 		const overhead = 350 // keys, ids and names of the record
 		transactions := float64(meter.RoundTrips - 1)

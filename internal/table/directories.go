@@ -122,18 +122,11 @@ func holds(tokens []TokenRef, ref TokenRef) bool {
 // go by TTL.
 func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
 	var keys []key
-	err := t.query(ctx, listIndex(tokensIndex(d.ID)), func(items []item) (bool, error) {
-		for _, i := range items {
-			var k key
-			if err := unmarshal(i, &k); err != nil {
-				return false, err
-			}
-			keys = append(keys, k)
+	for k, err := range records[key](t.query(ctx, listIndex(tokensIndex(d.ID)))) {
+		if err != nil {
+			return err
 		}
-		return true, nil
-	})
-	if err != nil {
-		return err
+		keys = append(keys, k)
 	}
 	if err := t.removeAll(ctx, append(keys, ownedKey(d.OrganizationID, d.ID))); err != nil {
 		return err

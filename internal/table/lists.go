@@ -176,26 +176,21 @@ func (l List[T]) places(ctx context.Context, t *Table, from string, newest bool,
 	in := l.between(first, last)
 	in.ScanIndexForward = aws.Bool(!newest)
 	in.Limit = aws.Int32(int32(limit) + 1) // one more tells whether there is one
-	err = t.query(ctx, in, func(items []item) (bool, error) {
-		for _, i := range items {
-			if len(places) == limit {
-				more = true
-				return false, nil
-			}
-			var at indexEntry
-			if err := unmarshal(i, &at); err != nil {
-				return false, err
-			}
-			sk := at.key.SK
-			if l.index {
-				sk = at.indexKey.SK
-			}
-			at.id = l.kind.Of(sk[len(l.prefix):])
-			places = append(places, at)
+	for at, err := range records[indexEntry](t.query(ctx, in)) {
+		if err != nil {
+			return nil, false, err
 		}
-		return true, nil
-	})
-	return places, more, err
+		if len(places) == limit {
+			return places, true, nil
+		}
+		sk := at.key.SK
+		if l.index {
+			sk = at.indexKey.SK
+		}
+		at.id = l.kind.Of(sk[len(l.prefix):])
+		places = append(places, at)
+	}
+	return places, false, nil
 }
 
 // before sorts behind all ULIDs less than u, and before u.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -162,21 +163,17 @@ func (t *Table) Buckets(ctx context.Context, from, to time.Time) ([]Bucket, erro
 		}),
 	}
 	var all []Bucket
-	err := t.query(ctx, in, func(items []item) (bool, error) {
-		for _, i := range items {
-			var at key
-			if err := unmarshal(i, &at); err != nil {
-				return false, err
-			}
-			b, err := parseBucket(at.SK)
-			if err != nil {
-				return false, fmt.Errorf("table: bucket %q: %w", at.SK, err)
-			}
-			all = append(all, b)
+	for at, err := range records[key](t.query(ctx, in)) {
+		if err != nil {
+			return nil, err
 		}
-		return true, nil
-	})
-	return all, err
+		b, err := parseBucket(at.SK)
+		if err != nil {
+			return nil, fmt.Errorf("table: bucket %q: %w", at.SK, err)
+		}
+		all = append(all, b)
+	}
+	return all, nil
 }
 
 // BucketEntries reads at most limit events of a bucket between two positions,
@@ -238,9 +235,10 @@ func (t *Table) LogEvents(ctx context.Context, entries []Entry) ([]LoggedEvent, 
 }
 
 // DirectoryLog reads the log of a directory between two positions, both
-// excluded, oldest or newest first, and hands each event to visit until it
-// returns false. It is strongly consistent.
-func (t *Table) DirectoryLog(ctx context.Context, directoryID, from, to string, newest bool, visit func(LoggedEvent) (bool, error)) error {
+// excluded, oldest or newest first. The read is strongly consistent. It
+// requests the next page of 1 MB when the loop needs it. An error is the last
+// pair.
+func (t *Table) DirectoryLog(ctx context.Context, directoryID, from, to string, newest bool) iter.Seq2[LoggedEvent, error] {
 	in := dynamodb.QueryInput{
 		ConsistentRead:         aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
@@ -249,19 +247,14 @@ func (t *Table) DirectoryLog(ctx context.Context, directoryID, from, to string, 
 		}),
 		ScanIndexForward: aws.Bool(!newest),
 	}
-	return t.query(ctx, in, func(items []item) (bool, error) {
-		for _, i := range items {
-			var e LoggedEvent
-			if err := unmarshal(i, &e); err != nil {
-				return false, err
-			}
-			if e.Position == to {
+	return func(yield func(LoggedEvent, error) bool) {
+		for e, err := range records[LoggedEvent](t.query(ctx, in)) {
+			if err == nil && e.Position == to {
 				continue // BETWEEN includes it
 			}
-			if more, err := visit(e); err != nil || !more {
-				return false, err
+			if !yield(e, err) {
+				return
 			}
 		}
-		return true, nil
-	})
+	}
 }

@@ -170,18 +170,25 @@ func (t *Table) IsMember(ctx context.Context, directoryID, group, user string) (
 	}
 	var m Membership
 	err := t.get(ctx, membershipKey(directoryID, group, user), &m)
-	if errors.Is(err, ErrNotFound) {
+	if err == ErrNotFound {
 		return false, nil
 	}
 	return err == nil && !m.Deleted, err
 }
 
-// Members reads the memberships of a group by user id, without deleted ones. It
-// begins after the user last, or with the first for "". It ends with the first
-// error.
-func (t *Table) Members(ctx context.Context, directoryID, group, last string) iter.Seq2[Membership, error] {
-	in := after(directoryPartition(directoryID), membershipPrefix(group), ulidOf(last))
-	return records(t, ctx, in, func(m Membership) bool { return m.Deleted })
+// Members reads the memberships of a group in the order of user ids: those
+// after the user last, or all of them for "". Deleted memberships are left out.
+// The read is strongly consistent. It requests the next page of 1 MB when the
+// loop needs it. An error is the last pair.
+func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) iter.Seq2[Membership, error] {
+	in := after(directoryPartition(directoryID), membershipPrefix(groupID), ulidOf(last))
+	return func(yield func(Membership, error) bool) {
+		for m, err := range records[Membership](t.query(ctx, in)) {
+			if !m.Deleted && !yield(m, err) {
+				return
+			}
+		}
+	}
 }
 
 // ClearMemberships removes at most limit memberships of a deleted user or
@@ -222,17 +229,13 @@ func (t *Table) GroupsOf(ctx context.Context, directoryID, user string) ([]strin
 		return nil, nil
 	}
 	var ids []string
-	err := t.query(ctx, listIndex(membershipIndex(directoryID, user)), func(items []item) (bool, error) {
-		for _, i := range items {
-			var k indexKey
-			if err := unmarshal(i, &k); err != nil {
-				return false, err
-			}
-			ids = append(ids, Group.idKind().Of(k.SK[len("G#"):]))
+	for k, err := range records[indexKey](t.query(ctx, listIndex(membershipIndex(directoryID, user)))) {
+		if err != nil {
+			return nil, err
 		}
-		return true, nil
-	})
-	return ids, err
+		ids = append(ids, Group.idKind().Of(k.SK[len("G#"):]))
+	}
+	return ids, nil
 }
 
 // KeptMemberships reads the memberships of a user that are still there, of all

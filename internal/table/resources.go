@@ -234,28 +234,25 @@ func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]strin
 
 func (t *Table) lookup(ctx context.Context, directoryID, sk string) ([]string, error) {
 	var ids []string
-	err := t.query(ctx, prefix(directoryPartition(directoryID), sk), func(items []item) (bool, error) {
-		for _, i := range items {
-			var to reference
-			if err := unmarshal(i, &to); err != nil {
-				return false, err
-			}
-			ids = append(ids, to.ID)
+	for to, err := range records[reference](t.query(ctx, prefix(directoryPartition(directoryID), sk))) {
+		if err != nil {
+			return nil, err
 		}
-		return true, nil
-	})
-	return ids, err
+		ids = append(ids, to.ID)
+	}
+	return ids, nil
 }
 
-// All reads the resources of a kind in a directory, oldest first, without
-// deleted ones. It begins after the id last, or with the first for "". It ends
-// with the first error.
+// All reads the resources of a kind in a directory, oldest first: those after
+// the id last, or all of them for "". Deleted resources are left out. The read
+// is strongly consistent. It requests the next page of 1 MB when the loop needs
+// it. An error is the last pair.
 func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.Seq2[Resource, error] {
-	all := records(t, ctx, after(directoryPartition(directoryID), string(k)+"#", ulidOf(last)), Resource.isDeleted)
+	in := after(directoryPartition(directoryID), string(k)+"#", ulidOf(last))
 	return func(yield func(Resource, error) bool) {
-		for r, err := range all {
+		for r, err := range records[Resource](t.query(ctx, in)) {
 			r.Kind = k
-			if !yield(r, err) {
+			if !r.Deleted && !yield(r, err) {
 				return
 			}
 		}
@@ -275,18 +272,17 @@ func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit
 		in.Limit = aws.Int32(int32(limit))
 	}
 	var ids []string
-	err := t.query(ctx, in, func(items []item) (bool, error) {
-		for _, i := range items {
-			var at key
-			if err := unmarshal(i, &at); err != nil {
-				return false, err
-			}
-			_, u, _ := strings.Cut(at.SK, "#")
-			ids = append(ids, k.idKind().Of(u))
+	for at, err := range records[key](t.query(ctx, in)) {
+		if err != nil {
+			return nil, err
 		}
-		return limit == 0 || len(ids) < limit, nil
-	})
-	return ids, err
+		_, u, _ := strings.Cut(at.SK, "#")
+		ids = append(ids, k.idKind().Of(u))
+		if len(ids) == limit {
+			break
+		}
+	}
+	return ids, nil
 }
 
 // Touch counts a change of a group's members: it raises the version without

@@ -123,26 +123,11 @@ func (t *Table) batchGet(ctx context.Context, keys []key, found func(item) error
 	return nil
 }
 
-// query reads a range in key order, a page at a time, until page returns
-// false.
-func (t *Table) query(ctx context.Context, in dynamodb.QueryInput, page func([]item) (bool, error)) error {
-	for {
-		out, err := t.page(ctx, in)
-		if err != nil {
-			return err
-		}
-		more, err := page(out.Items)
-		if err != nil || !more || out.LastEvaluatedKey == nil {
-			return err
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
-}
-
-// items iterates over a range in key order, a page at a time. It ends with the
-// first error.
-func (t *Table) items(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[item, error] {
+// query reads a range in key order. It requests a page when the loop has used
+// the items of the previous one. An error is the last pair.
+func (t *Table) query(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
+		in := in
 		for {
 			out, err := t.page(ctx, in)
 			if err != nil {
@@ -162,19 +147,19 @@ func (t *Table) items(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[ite
 	}
 }
 
-// records iterates over the records of a range, and leaves out those that skip
-// returns true for.
-func records[T any](t *Table, ctx context.Context, in dynamodb.QueryInput, skip func(T) bool) iter.Seq2[T, error] {
+// records decodes the items of a query. An error is the last pair.
+func records[T any](items iter.Seq2[item, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for i, err := range t.items(ctx, in) {
+		for i, err := range items {
 			var record T
 			if err == nil {
 				err = unmarshal(i, &record)
 			}
-			if err == nil && skip(record) {
-				continue
+			if err != nil {
+				yield(*new(T), err)
+				return
 			}
-			if !yield(record, err) || err != nil {
+			if !yield(record, nil) {
 				return
 			}
 		}

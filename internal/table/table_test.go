@@ -226,7 +226,7 @@ func TestMemberships(t *testing.T) {
 		count++
 	}
 	if count != 59 {
-		t.Errorf("%d members", count)
+		t.Errorf("%d members, want 59", count)
 	}
 	stranger := newID(t, id.User)
 	exist, in, err := f.CheckMembers(ctx, f.dir, group.ID, []string{gone.UserID, members[0].UserID, stranger, "nonsense", members[0].UserID})
