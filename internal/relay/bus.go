@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"dsync/internal/backoff"
 	"dsync/internal/dsync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,8 +61,11 @@ func (b *Bus) publish(ctx context.Context, entries []entry, park parkEventFunc) 
 }
 
 // maxPutAttempts is how often one PutEvents call is tried before its entries
-// are returned to the caller.
-const maxPutAttempts = 5
+// are returned to the caller, putBackoff the base of the wait before a retry.
+const (
+	maxPutAttempts = 5
+	putBackoff     = 50 * time.Millisecond
+)
 
 // put retries failed entries, in their order, and returns those that still
 // fail. The SDK retries calls that fail as a whole.
@@ -92,10 +95,8 @@ func (b *Bus) put(ctx context.Context, entries []entry, park parkEventFunc) (lef
 			return failed, err
 		}
 		entries = failed
-		select {
-		case <-ctx.Done():
-			return entries, ctx.Err()
-		case <-time.After(rand.N(50 * time.Millisecond << attempt)):
+		if err := backoff.Wait(ctx, attempt, putBackoff, time.Second); err != nil {
+			return entries, err
 		}
 	}
 }

@@ -84,6 +84,7 @@ type place struct {
 var below = []place{
 	// What knows no other package of the system, or pure ones only.
 	{"fault", nil},
+	{"backoff", nil},
 	{"cache", nil},
 	{"id", nil},
 	{"metric", nil},
@@ -94,7 +95,7 @@ var below = []place{
 	{"scim", []string{"fault"}},
 	{"dsync", []string{"fault", "id", "scim"}},
 	// Storage.
-	{"table", []string{"id", "redact", "scim"}},
+	{"table", []string{"backoff", "id", "redact", "scim"}},
 	{"eventlog", []string{"id", "table"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "table"}},
@@ -103,7 +104,7 @@ var below = []place{
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table", "usage"}},
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"metric", "redact", "dsync", "scim", "eventlog", "table"}},
+	{"relay", []string{"backoff", "metric", "redact", "dsync", "scim", "eventlog", "table"}},
 	{"jobs", []string{"id", "dsync", "scim", "table"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "session", "usage", "table"}},
