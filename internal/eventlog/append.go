@@ -189,7 +189,7 @@ func (l *Log) note(ctx context.Context, b table.Bucket) error {
 	if known {
 		return nil
 	}
-	if err := l.table.NoteBucket(ctx, b, b.Hour.Add(Retention+48*time.Hour).Unix()); err != nil {
+	if err := l.table.PutBucket(ctx, b, b.Hour.Add(Retention+48*time.Hour).Unix()); err != nil {
 		return err
 	}
 	l.mu.Lock()

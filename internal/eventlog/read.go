@@ -90,7 +90,7 @@ func (l *Log) position(ctx context.Context, cursor string, now time.Time) (strin
 	if !id.Event.Valid(cursor) {
 		return "", ErrCursor
 	}
-	p, err := l.table.LogPlace(ctx, cursor)
+	p, err := l.table.LogPosition(ctx, cursor)
 	if err == nil && now.Sub(timeOf(p)) > Retention {
 		err = ErrCursor
 	}
@@ -169,12 +169,12 @@ type scanner struct {
 	lo, hi string
 	newest bool
 	looked int
-	chosen []table.Entry
+	chosen []table.LogEntry
 	last   string
 }
 
 // run reads the hours in order; the shards of an hour side by side.
-func (s *scanner) run(ctx context.Context, buckets []table.Bucket) (chosen []table.Entry, last string, more bool, err error) {
+func (s *scanner) run(ctx context.Context, buckets []table.Bucket) (chosen []table.LogEntry, last string, more bool, err error) {
 	if s.q.OrganizationID != "" {
 		shard := bucket(s.lo, s.q.OrganizationID).Shard
 		buckets = slices.DeleteFunc(buckets, func(b table.Bucket) bool { return b.Shard != shard })
@@ -254,14 +254,14 @@ type stream struct {
 	bucket table.Bucket
 	lo, hi string // positions, and then whole sort keys
 	size   int    // of a chunk
-	ready  []table.Entry
+	ready  []table.LogEntry
 	ended  bool
 }
 
 func (st *stream) done() bool   { return len(st.ready) == 0 && st.ended }
 func (st *stream) head() string { return st.ready[0].Position }
 
-func (st *stream) take() table.Entry {
+func (st *stream) take() table.LogEntry {
 	e := st.ready[0]
 	st.ready = st.ready[1:]
 	return e
@@ -286,7 +286,7 @@ func (st *stream) fill(ctx context.Context, t *table.Table, newest bool) error {
 // Find reads the event of a directory that has that id. It fails with
 // table.ErrNotFound.
 func (l *Log) Find(ctx context.Context, dir, event string) (json.RawMessage, error) {
-	p, err := l.table.LogPlace(ctx, event)
+	p, err := l.table.LogPosition(ctx, event)
 	if err != nil {
 		return nil, err
 	}

@@ -2,19 +2,15 @@ package table
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// CreateAPIKey writes a new API key.
+// CreateAPIKey writes a new API key. A key that expires gets a TTL.
 func (t *Table) CreateAPIKey(ctx context.Context, k APIKey) error {
 	if !k.Expires.IsZero() {
 		k.TTL = k.Expires.Add(DeletedRetention).Unix()
 	}
-	return t.put(ctx, *t.putNew(marshal(apiKeyKey(k.Hash), indexKey{apiKeysIndex(), ulidOf(k.ID)}, k)).Put)
+	return t.put(ctx, *t.putNew(marshal(apiKeyKey(k.Hash), indexKey{apiKeysIndex(), ulidOf(k.ID)}, k)))
 }
 
 // APIKey reads an API key by the hash of its secret. It fails with ErrNotFound.
@@ -24,50 +20,14 @@ func (t *Table) APIKey(ctx context.Context, hash string) (APIKey, error) {
 	return k, err
 }
 
-// RevokeAPIKey revokes an API key, once. The list keeps it for a while.
+// RevokeAPIKey revokes an API key. It does nothing if the key is revoked or
+// does not exist. The list of API keys has the key for DeletedRetention.
 func (t *Table) RevokeAPIKey(ctx context.Context, hash string, at time.Time) error {
-	return notFoundIfFailed(t.update(ctx, t.revoke(apiKeyKey(hash), at)))
+	return ifConditionFails(t.update(ctx, *t.revocation(apiKeyKey(hash), at)), nil)
 }
 
-// UseAPIKey notes the day on which an API key was used last.
+// UseAPIKey records the day (2026-01-31) on which an API key was last used. It
+// does nothing if the key is revoked or does not exist.
 func (t *Table) UseAPIKey(ctx context.Context, hash, day string) error {
-	return t.use(ctx, apiKeyKey(hash), day)
-}
-
-// UseToken notes the day on which a token was used last.
-func (t *Table) UseToken(ctx context.Context, hash, day string) error {
-	return t.use(ctx, tokenKey(hash), day)
-}
-
-func (t *Table) use(ctx context.Context, k key, day string) error {
-	return notFoundIfFailed(t.update(ctx, types.Update{
-		Key:                       marshal(k),
-		UpdateExpression:          aws.String("SET last_used = :day"),
-		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(revoked)"),
-		ExpressionAttributeValues: marshal(map[string]string{":day": day}),
-	}))
-}
-
-// revoke is the change of a token or key that is not revoked yet.
-func (t *Table) revoke(k key, at time.Time) types.Update {
-	return types.Update{
-		TableName:                &t.name,
-		Key:                      marshal(k),
-		UpdateExpression:         aws.String("SET revoked = :true, #ttl = :ttl"),
-		ConditionExpression:      aws.String("attribute_exists(pk) AND attribute_not_exists(revoked)"),
-		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: marshal(struct {
-			True bool  `dynamodbav:":true"`
-			TTL  int64 `dynamodbav:":ttl"`
-		}{true, at.Add(DeletedRetention).Unix()}),
-	}
-}
-
-// ifStill takes a condition that does not hold for nothing to be done.
-func notFoundIfFailed(err error) error {
-	var failed conditionFailed
-	if errors.As(err, &failed) {
-		return nil
-	}
-	return err
+	return t.setLastUsed(ctx, apiKeyKey(hash), day)
 }

@@ -8,11 +8,12 @@ import (
 	"dsync/internal/scim"
 )
 
-// Names that are not in struct tags.
+// Key attributes and the index: package schema describes the same ones.
 const (
 	sortKey   = "sk"
 	indexName = "gsi1"
-	// directorySort is the sort key of a directory's own record.
+	// directorySort is the sort key of a directory's own record. It sorts before
+	// the other sort keys of the directory.
 	directorySort = "D"
 )
 
@@ -31,42 +32,101 @@ type key struct {
 	SK string `dynamodbav:"sk"`
 }
 
-// indexKey is a key of the index.
+// indexKey is a key of the index. A record without one is not in the index.
 type indexKey struct {
 	PK string `dynamodbav:"gsi1pk,omitempty"`
 	SK string `dynamodbav:"gsi1sk,omitempty"`
 }
 
-// All records of a directory share one partition key: one domain of order in
-// the stream. To spread a directory over more keys, change this function.
-func directoryPartition(directory string) string { return "D#" + ulidOf(directory) }
+// ulidOf is the ULID of an id, without the prefix. Keys hold no prefixes: every
+// record has keys, and the letter before the ULID says the same.
+func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
 
-func organizationPartition(id string) string { return "O#" + ulidOf(id) }
-func organizationKey(id string) key          { return key{organizationPartition(id), "O"} }
-func organizationsIndex() string             { return "ORGANIZATIONS" }
-func directoryKey(id string) key             { return key{directoryPartition(id), "D"} }
-func directoriesIndex() string               { return "DIRECTORIES" }
-func tokenKey(hash string) key               { return key{"T#" + hash, "T"} }
-func tokensIndex(directoryID string) string  { return directoryPartition(directoryID) + "#T" }
-func jobKey(id string) key                   { return key{"J#" + ulidOf(id), "J"} }
-func jobsIndex(directoryID string) string    { return directoryPartition(directoryID) + "#J" }
-func apiKeyKey(hash string) key              { return key{"K#" + hash, "K"} }
-func apiKeysIndex() string                   { return "KEYS" }
+// Organizations.
+
+func organizationPartition(organizationID string) string { return "O#" + ulidOf(organizationID) }
+
+func organizationKey(organizationID string) key {
+	return key{organizationPartition(organizationID), "O"}
+}
+
+func organizationsIndex() string { return "ORGANIZATIONS" }
+
+// organizationExternalIDKey is the claim of an organization's external id.
+func organizationExternalIDKey(externalID string) key { return key{"OX#" + segment(externalID), "OX"} }
+
+// domainKey lists an organization under one of its domains.
+func domainKey(domain, organizationID string) key {
+	return key{domainPartition(domain), domainPrefix + ulidOf(organizationID)}
+}
+
+func domainPartition(domain string) string { return "OD#" + segment(scim.Fold(domain)) }
+
+const domainPrefix = "O#"
+
+// organizationDirectoryKey lists a directory in its organization. The prefix is
+// not directorySort: the relay's filter passes sort keys that begin with that.
+func organizationDirectoryKey(organizationID, directoryID string) key {
+	return key{organizationPartition(organizationID), organizationDirectoryPrefix + ulidOf(directoryID)}
+}
+
+const organizationDirectoryPrefix = "R#"
+
+// Directories.
+
+// directoryPartition is the partition key of all records of a directory: the
+// directory is read consistently and deleted as one partition.
+func directoryPartition(directoryID string) string { return "D#" + ulidOf(directoryID) }
+
+func directoryKey(directoryID string) key { return key{directoryPartition(directoryID), directorySort} }
+
+func directoriesIndex() string { return "DIRECTORIES" }
+
+// Credentials and jobs. A hash is the SHA-256 of a secret, hexadecimal.
+
+func tokenKey(hash string) key              { return key{"T#" + hash, "T"} }
+func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
+func apiKeyKey(hash string) key             { return key{"K#" + hash, "K"} }
+func apiKeysIndex() string                  { return "KEYS" }
+func jobKey(jobID string) key               { return key{"J#" + ulidOf(jobID), "J"} }
+func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
+
+// Users, groups and memberships.
+
+func resourceKey(k Kind, directoryID, id string) key {
+	return key{directoryPartition(directoryID), k.prefix() + ulidOf(id)}
+}
+
+func (k Kind) prefix() string { return string(k) + "#" }
+
+// index is the index partition of the resources of a kind in a directory.
 func (k Kind) index(directoryID string) string {
 	return directoryPartition(directoryID) + "#" + string(k)
 }
 
-func resourceKey(k Kind, directoryID, id string) key {
-	return key{directoryPartition(directoryID), string(k) + "#" + ulidOf(id)}
+func membershipKey(directoryID, groupID, userID string) key {
+	return key{directoryPartition(directoryID), groupMembersPrefix(groupID) + ulidOf(userID)}
 }
 
-// nameKey is the claim of a unique name.
+const membershipPrefix = "M#"
+
+func groupMembersPrefix(groupID string) string { return membershipPrefix + ulidOf(groupID) + "#" }
+
+// userGroupsIndex is the index partition of the memberships of a user. Its sort
+// keys are Group.prefix() and the group's ULID.
+func userGroupsIndex(directoryID, userID string) string {
+	return User.index(directoryID) + "#" + ulidOf(userID)
+}
+
+// Claims and look-ups.
+
+// nameKey is the claim of a userName or a displayName.
 func nameKey(k Kind, directoryID, name string) key {
 	return key{directoryPartition(directoryID), string(k) + "N#" + segment(scim.Fold(name))}
 }
 
-// sharedNameKey is the look-up of one of those who share a name. No claim's key
-// begins like it: segments hold no separator.
+// sharedNameKey is the look-up of one of the groups that share a name. It
+// differs from every claim: a segment has no separator.
 func sharedNameKey(k Kind, directoryID, name, id string) key {
 	return key{directoryPartition(directoryID), sharedNamePrefix(k, name) + ulidOf(id)}
 }
@@ -75,47 +135,23 @@ func sharedNamePrefix(k Kind, name string) string {
 	return string(k) + "N#" + segment(scim.Fold(name)) + "#"
 }
 
-// A look-up by a value that is not unique ends with the resource's id, after a
-// prefix that only equal values share.
+// The key of a look-up by a value that is not unique is a prefix that only
+// equal values have, followed by the ULID of the resource.
 func externalIDPrefix(k Kind, externalID string) string {
 	return string(k) + "X#" + segment(externalID) + "#"
 }
 
 func emailPrefix(email string) string { return "UE#" + segment(scim.Fold(email)) + "#" }
 
-func membershipPrefix(group string) string { return "M#" + ulidOf(group) + "#" }
-
-func membershipKey(directoryID, group, user string) key {
-	return key{directoryPartition(directoryID), membershipPrefix(group) + ulidOf(user)}
-}
-
-// membershipIndex lists the groups of a user.
-func membershipIndex(directoryID, user string) string {
-	return User.index(directoryID) + "#" + ulidOf(user)
-}
-
-// The relay takes records of a directory by the beginning of their sort key:
-// what follows is none of them.
-const (
-	requestPrefix = "R#"
-	dayPrefix     = "S#"
-)
-
-func requestKey(directoryID, id string) key {
-	return key{directoryPartition(directoryID), requestPrefix + ulidOf(id)}
-}
-
-func dayKey(directoryID, date string) key {
-	return key{directoryPartition(directoryID), dayPrefix + date}
-}
-
-// maxSegment keeps a sort key below DynamoDB's 1,024 bytes.
+// maxSegment keeps a sort key below DynamoDB's limit of 1,024 bytes.
 const maxSegment = 512
 
-// segment makes any string a part of a key: without the separator, and short.
-// Different strings give different segments.
+var segmentEscaper = strings.NewReplacer("%", "%25", "#", "%23", "~", "%7E")
+
+// segment makes any string a part of a key: without the separator, and at most
+// maxSegment bytes. Different strings give different segments.
 func segment(s string) string {
-	s = strings.NewReplacer("%", "%25", "#", "%23", "~", "%7E").Replace(s)
+	s = segmentEscaper.Replace(s)
 	if len(s) > maxSegment {
 		sum := sha256.Sum256([]byte(s))
 		return "~" + hex.EncodeToString(sum[:])
@@ -123,45 +159,39 @@ func segment(s string) string {
 	return s
 }
 
-// ulidOf is the part of an id after its prefix. Keys hold no prefixes: they
-// are in every record, and the letter before says the same.
-func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
+// Records of SCIM requests. The relay's filter passes records of a directory by
+// the prefix of their sort key, and passes none of these prefixes.
+const (
+	requestPrefix = "R#"
+	dayPrefix     = "S#"
+)
 
-// logKey is the record of an event in its directory's log, whose sort keys are
-// positions: ULIDs.
+func requestKey(directoryID, requestID string) key {
+	return key{directoryPartition(directoryID), requestPrefix + ulidOf(requestID)}
+}
+
+func dayKey(directoryID, date string) key {
+	return key{directoryPartition(directoryID), dayPrefix + date}
+}
+
+// The log of events.
+
+func logPartition(directoryID string) string { return "L#" + ulidOf(directoryID) }
+
+// logKey is the record of an event in its directory's log. Positions are ULIDs.
 func logKey(directoryID, position string) key { return key{logPartition(directoryID), position} }
-func logPartition(directoryID string) string  { return "L#" + ulidOf(directoryID) }
 
-// headKey is how far a directory's log is. It sorts behind all positions.
-func headKey(directoryID string) key { return key{logPartition(directoryID), "HEAD"} }
+// logHeadKey is the head of a directory's log. It sorts after every position.
+func logHeadKey(directoryID string) key { return key{logPartition(directoryID), "HEAD"} }
 
-// placeKey leads from an event's id to its position, where they differ.
-func placeKey(event string) key { return key{"LP#" + ulidOf(event), "P"} }
-
-// bucketKey notes that there are events in a bucket of the environment's log.
-func bucketKey(b Bucket) key { return key{bucketsPartition, b.String()} }
+// positionKey leads from the id of an event to its position, if the position is
+// not the id's ULID.
+func positionKey(eventID string) key { return key{"LP#" + ulidOf(eventID), "P"} }
 
 const bucketsPartition = "LB"
 
-// bucketIndex lists the events of a bucket by position.
+// bucketKey records that a bucket of the environment's log has events.
+func bucketKey(b Bucket) key { return key{bucketsPartition, b.String()} }
+
+// bucketIndex is the index partition of the events of a bucket.
 func bucketIndex(b Bucket) string { return "L#" + b.String() }
-
-// ownedKey lists a directory in its organization. Its sort key does not begin
-// as a directory's own: the relay takes those.
-func ownedKey(organization, directoryID string) key {
-	return key{organizationPartition(organization), ownedPrefix + ulidOf(directoryID)}
-}
-
-const ownedPrefix = "R#"
-
-// externalOrganizationKey is the claim of an organization's external id.
-func externalOrganizationKey(externalID string) key { return key{"OX#" + segment(externalID), "OX"} }
-
-// domainKey lists an organization under a domain of its own.
-func domainKey(domain, organization string) key {
-	return key{domainPartition(domain), domainPrefix + ulidOf(organization)}
-}
-
-func domainPartition(domain string) string { return "OD#" + segment(scim.Fold(domain)) }
-
-const domainPrefix = "O#"

@@ -10,72 +10,79 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// List is records of one type in the order of their ids, which is that of
-// their creation.
+// List is a list of records of one type in the order of their ids, which is the
+// order of their creation.
 type List[T any] struct {
-	kind   id.Kind // of the ids
-	index  bool    // the keys below are of the index, which follows writes within moments
-	pk     string
-	prefix string // of the sort keys; a ULID follows
-	record func(id string, at key) key
-	gone   func(T) bool // nil: none is
+	idKind    id.Kind
+	index     bool   // pk and prefix are keys of the index
+	pk        string // partition of the list's entries
+	prefix    string // of the entries' sort keys; a ULID follows
+	recordKey func(id string, entry key) key
+	deleted   func(T) bool // whether a record is soft-deleted; nil if none is
 }
 
-// own says that the keys of a list are those of its records.
-func own(_ string, at key) key { return at }
+// entryKey is the recordKey of a list whose entries are its records.
+func entryKey(_ string, entry key) key { return entry }
 
-// Organizations is all organizations.
+// Organizations lists all organizations. It reads the index.
 func Organizations() List[Organization] {
-	return List[Organization]{kind: id.Organization, index: true, pk: organizationsIndex(), record: own}
+	return List[Organization]{idKind: id.Organization, index: true, pk: organizationsIndex(), recordKey: entryKey}
 }
 
-// OrganizationsWith is the organizations that have a domain.
+// OrganizationsWith lists the organizations that have a domain.
 func OrganizationsWith(domain string) List[Organization] {
-	return List[Organization]{kind: id.Organization, pk: domainPartition(domain), prefix: domainPrefix,
-		record: func(id string, _ key) key { return organizationKey(id) }}
+	return List[Organization]{idKind: id.Organization, pk: domainPartition(domain), prefix: domainPrefix,
+		recordKey: func(id string, _ key) key { return organizationKey(id) }}
 }
 
-// Directories is all directories.
+// Directories lists all directories. It reads the index.
 func Directories() List[Directory] {
-	return List[Directory]{kind: id.Directory, index: true, pk: directoriesIndex(), record: own}
+	return List[Directory]{idKind: id.Directory, index: true, pk: directoriesIndex(), recordKey: entryKey}
 }
 
-// DirectoriesOf is the directories of an organization.
-func DirectoriesOf(organization string) List[Directory] {
-	return List[Directory]{kind: id.Directory, pk: organizationPartition(organization), prefix: ownedPrefix,
-		record: func(id string, _ key) key { return directoryKey(id) }}
+// DirectoriesOf lists the directories of an organization.
+func DirectoriesOf(organizationID string) List[Directory] {
+	return List[Directory]{idKind: id.Directory, pk: organizationPartition(organizationID), prefix: organizationDirectoryPrefix,
+		recordKey: func(id string, _ key) key { return directoryKey(id) }}
 }
 
-// ResourcesOf is the users or the groups of a directory.
+// ResourcesOf lists the users or the groups of a directory. It reads the index.
 func ResourcesOf(k Kind, directoryID string) List[Resource] {
-	return List[Resource]{kind: k.idKind(), index: true, pk: k.index(directoryID), record: own, gone: Resource.isDeleted}
+	return List[Resource]{idKind: k.idKind(), index: true, pk: k.index(directoryID), recordKey: entryKey, deleted: Resource.isDeleted}
 }
 
-// UsersIn is the users in a group.
-func UsersIn(directoryID, group string) List[Resource] {
-	return List[Resource]{kind: id.User, pk: directoryPartition(directoryID), prefix: membershipPrefix(group), gone: Resource.isDeleted,
-		record: func(id string, _ key) key { return resourceKey(User, directoryID, id) }}
+// UsersIn lists the users in a group.
+func UsersIn(directoryID, groupID string) List[Resource] {
+	return List[Resource]{idKind: id.User, pk: directoryPartition(directoryID), prefix: groupMembersPrefix(groupID), deleted: Resource.isDeleted,
+		recordKey: func(id string, _ key) key { return resourceKey(User, directoryID, id) }}
 }
 
-// GroupsWith is the groups that a user is in.
-func GroupsWith(directoryID, user string) List[Resource] {
-	return List[Resource]{kind: id.Group, index: true, pk: membershipIndex(directoryID, user), prefix: "G#", gone: Resource.isDeleted,
-		record: func(id string, _ key) key { return resourceKey(Group, directoryID, id) }}
+// GroupsWith lists the groups that a user is in. It reads the index.
+func GroupsWith(directoryID, userID string) List[Resource] {
+	return List[Resource]{idKind: id.Group, index: true, pk: userGroupsIndex(directoryID, userID), prefix: Group.prefix(), deleted: Resource.isDeleted,
+		recordKey: func(id string, _ key) key { return resourceKey(Group, directoryID, id) }}
 }
 
-// Tokens is the tokens of a directory, those that were revoked lately included.
+// Tokens lists the tokens of a directory, recently revoked ones included. It
+// reads the index.
 func Tokens(directoryID string) List[Token] {
-	return List[Token]{kind: id.Token, index: true, pk: tokensIndex(directoryID), record: own}
+	return List[Token]{idKind: id.Token, index: true, pk: tokensIndex(directoryID), recordKey: entryKey}
 }
 
-// Jobs is the jobs of a directory.
+// Jobs lists the jobs of a directory. It reads the index.
 func Jobs(directoryID string) List[Job] {
-	return List[Job]{kind: id.Job, index: true, pk: jobsIndex(directoryID), record: own}
+	return List[Job]{idKind: id.Job, index: true, pk: jobsIndex(directoryID), recordKey: entryKey}
 }
 
-// APIKeys is the keys of the REST API, those that were revoked lately included.
+// APIKeys lists the keys of the REST API, recently revoked ones included. It
+// reads the index.
 func APIKeys() List[APIKey] {
-	return List[APIKey]{kind: id.APIKey, index: true, pk: apiKeysIndex(), record: own}
+	return List[APIKey]{idKind: id.APIKey, index: true, pk: apiKeysIndex(), recordKey: entryKey}
+}
+
+// Requests lists the records of the SCIM requests of a directory.
+func Requests(directoryID string) List[Request] {
+	return List[Request]{idKind: RequestKind, pk: directoryPartition(directoryID), prefix: requestPrefix, recordKey: entryKey}
 }
 
 // ListEntry is a record of a list.
@@ -84,129 +91,126 @@ type ListEntry[T any] struct {
 	Record T
 }
 
-// Stretch is a part of a list.
+// Chunk is a part of a list.
 type Chunk[T any] struct {
 	Entries []ListEntry[T]
-	Last    string // where reading stopped: the id of the last record that was looked at
-	More    bool   // there is something behind it
+	Last    string // id of the last entry that was read; its record may be deleted
+	More    bool   // whether entries follow
 }
 
-// IDs lists at most limit ids behind the id from, in the order of creation or
-// against it; "" is from the end where that order begins.
+// IDs lists at most limit ids after the id from: those of newer records, or of
+// older ones if newest is true. "" starts with the oldest, or the newest. more
+// says whether ids follow.
 func (l List[T]) IDs(ctx context.Context, t *Table, from string, newest bool, limit int) (ids []string, more bool, err error) {
-	places, more, err := l.places(ctx, t, from, newest, limit)
-	for _, p := range places {
-		ids = append(ids, p.id)
+	entries, more, err := l.entries(ctx, t, from, newest, limit)
+	for _, e := range entries {
+		ids = append(ids, e.id)
 	}
 	return ids, more, err
 }
 
-// Read reads the records of IDs, in one query and one read for each hundred.
-// Those that are gone are left out.
+// Read reads the records of IDs, with one query and one batch for each
+// maxBatchGet ids. Deleted records are left out.
 func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, limit int) (Chunk[T], error) {
-	places, more, err := l.places(ctx, t, from, newest, limit)
+	entries, more, err := l.entries(ctx, t, from, newest, limit)
 	if err != nil {
 		return Chunk[T]{}, err
 	}
-	s := Chunk[T]{Last: from, More: more}
+	c := Chunk[T]{Last: from, More: more}
 	var keys []key
-	for _, p := range places {
-		s.Last = p.id
-		if !p.Deleted {
-			keys = append(keys, l.record(p.id, p.key))
+	for _, e := range entries {
+		c.Last = e.id
+		if !e.Deleted {
+			keys = append(keys, l.recordKey(e.id, e.key))
 		}
 	}
 	found := make(map[key]T, len(keys))
-	err = t.batchGet(ctx, keys, func(i item) error {
-		var at key
+	for i, err := range t.batchGet(ctx, keys) {
+		if err != nil {
+			return c, err
+		}
+		var k key
 		var record T
-		err := errors.Join(unmarshal(i, &at), unmarshal(i, &record))
-		found[at] = record
-		return err
-	})
-	for _, p := range places {
-		if record, ok := found[l.record(p.id, p.key)]; ok && (l.gone == nil || !l.gone(record)) {
-			s.Entries = append(s.Entries, ListEntry[T]{p.id, record})
+		if err := errors.Join(unmarshal(i, &k), unmarshal(i, &record)); err != nil {
+			return c, err
+		}
+		found[k] = record
+	}
+	for _, e := range entries {
+		if record, ok := found[l.recordKey(e.id, e.key)]; ok && (l.deleted == nil || !l.deleted(record)) {
+			c.Entries = append(c.Entries, ListEntry[T]{e.id, record})
 		}
 	}
-	return s, err
+	return c, nil
 }
 
 // Find reads the record of the list that has that id. It fails with ErrNotFound.
 func (l List[T]) Find(ctx context.Context, t *Table, id string) (T, error) {
 	var record T
-	in := l.between(ulidOf(id), ulidOf(id))
-	out, err := t.page(ctx, in)
+	out, err := t.queryPage(ctx, l.between(ulidOf(id), ulidOf(id)))
 	if err != nil {
 		return record, err
 	}
 	if len(out.Items) == 0 {
 		return record, ErrNotFound
 	}
-	var at key
-	if err := unmarshal(out.Items[0], &at); err != nil {
+	var entry key
+	if err := unmarshal(out.Items[0], &entry); err != nil {
 		return record, err
 	}
-	if err := t.get(ctx, l.record(id, at), &record); err != nil {
+	if err := t.get(ctx, l.recordKey(id, entry), &record); err != nil {
 		return record, err
 	}
-	if l.gone != nil && l.gone(record) {
+	if l.deleted != nil && l.deleted(record) {
 		return record, ErrNotFound
 	}
 	return record, nil
 }
 
-// listed is where a list has a record.
+// indexEntry is an entry of a list, in the index or in the table.
 type indexEntry struct {
 	key
 	indexKey
-	Deleted bool   `dynamodbav:"deleted"` // a membership that was removed
+	Deleted bool   `dynamodbav:"deleted"` // a soft-deleted membership
 	id      string // of the record
 }
 
-func (l List[T]) places(ctx context.Context, t *Table, from string, newest bool, limit int) (places []indexEntry, more bool, err error) {
-	first, last := "0", "~" // ULIDs are between these
+func (l List[T]) entries(ctx context.Context, t *Table, from string, newest bool, limit int) (entries []indexEntry, more bool, err error) {
+	first, last := "0", "~" // every ULID is between these
 	switch u := ulidOf(from); {
 	case u == "":
 	case newest:
-		last = before(u)
+		last = beforeULID(u)
 	default:
 		first = u + "~"
 	}
 	in := l.between(first, last)
 	in.ScanIndexForward = aws.Bool(!newest)
-	in.Limit = aws.Int32(int32(limit) + 1) // one more tells whether there is one
-	for at, err := range records[indexEntry](t.query(ctx, in)) {
+	in.Limit = aws.Int32(int32(limit) + 1) // one more shows whether entries follow
+	for e, err := range records[indexEntry](t.query(ctx, in)) {
 		if err != nil {
 			return nil, false, err
 		}
-		if len(places) == limit {
-			return places, true, nil
+		if len(entries) == limit {
+			return entries, true, nil
 		}
-		sk := at.key.SK
+		sk := e.key.SK
 		if l.index {
-			sk = at.indexKey.SK
+			sk = e.indexKey.SK
 		}
-		at.id = l.kind.Of(sk[len(l.prefix):])
-		places = append(places, at)
+		e.id = l.idKind.Of(sk[len(l.prefix):])
+		entries = append(entries, e)
 	}
-	return places, false, nil
+	return entries, false, nil
 }
 
-// before sorts behind all ULIDs less than u, and before u.
-func before(u string) string { return u[:len(u)-1] + string(u[len(u)-1]-1) + "~" }
+// beforeULID sorts before the ULID u and after every smaller ULID.
+func beforeULID(u string) string { return u[:len(u)-1] + string(u[len(u)-1]-1) + "~" }
 
-// between is a query for the part of the list between two ULIDs, both included.
+// between is a query for the entries between two ULIDs, both included.
 func (l List[T]) between(first, last string) dynamodb.QueryInput {
-	in := dynamodb.QueryInput{
-		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
-		ExpressionAttributeValues: marshal(map[string]string{":pk": l.pk, ":from": l.prefix + first, ":to": l.prefix + last}),
-	}
 	if l.index {
-		in.IndexName = aws.String(indexName)
-		in.KeyConditionExpression = aws.String("gsi1pk = :pk AND gsi1sk BETWEEN :from AND :to")
-	} else {
-		in.ConsistentRead = aws.Bool(true)
+		return indexBetween(l.pk, l.prefix+first, l.prefix+last)
 	}
-	return in
+	return between(l.pk, l.prefix+first, l.prefix+last)
 }

@@ -8,24 +8,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Meter counts what the calls under a context cost, as the engine reports it.
-// It is safe for concurrent use; read the fields when the calls are over.
+// Meter counts the cost of the calls under a context, as DynamoDB reports it.
+// It is safe for concurrent use; read the fields when the calls have returned.
 type Meter struct {
 	mu         sync.Mutex
 	RoundTrips int
-	ReadUnits  float64
-	WriteUnits float64
+	ReadUnits  float64 // read request units
+	WriteUnits float64 // write request units
 }
 
 type meterKey struct{}
 
-// WithMeter returns a context whose calls are counted.
+// WithMeter returns a context whose calls are counted, and their meter.
 func WithMeter(ctx context.Context) (context.Context, *Meter) {
 	m := &Meter{}
 	return context.WithValue(ctx, meterKey{}, m), m
 }
 
-// metered asks the engine for the units of a call, if somebody counts them.
+// metered requests the consumed capacity of a call if the context has a meter.
 func metered(ctx context.Context) types.ReturnConsumedCapacity {
 	if ctx.Value(meterKey{}) != nil {
 		return types.ReturnConsumedCapacityTotal
@@ -33,14 +33,14 @@ func metered(ctx context.Context) types.ReturnConsumedCapacity {
 	return types.ReturnConsumedCapacityNone
 }
 
-// countRead counts one round trip that read. consumed is nil if it failed.
+// countRead counts a round trip and the read units that it consumed.
 func countRead(ctx context.Context, consumed ...types.ConsumedCapacity) {
 	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
 		m.add(&m.ReadUnits, consumed)
 	}
 }
 
-// countWrite counts one round trip that wrote.
+// countWrite counts a round trip and the write units that it consumed.
 func countWrite(ctx context.Context, consumed ...types.ConsumedCapacity) {
 	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
 		m.add(&m.WriteUnits, consumed)
@@ -56,8 +56,8 @@ func (m *Meter) add(units *float64, consumed []types.ConsumedCapacity) {
 	}
 }
 
-// one makes a list of an optional value.
-func one(c *types.ConsumedCapacity) []types.ConsumedCapacity {
+// optional is a list of one value, or an empty list for nil.
+func optional(c *types.ConsumedCapacity) []types.ConsumedCapacity {
 	if c == nil {
 		return nil
 	}

@@ -8,16 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// MaxDomains is how many domains an organization may have: their look-ups, old
-// and new, fit one transaction beside its other records.
+// MaxDomains is how many domains an organization may have: the look-ups of all
+// old and all new domains fit one transaction with the organization and two
+// claims.
 const MaxDomains = (maxTransact - 4) / 2
 
 func (o Organization) item() item {
 	return marshal(organizationKey(o.ID), indexKey{organizationsIndex(), ulidOf(o.ID)}, o)
 }
 
-// lookups are the records that an organization is found by its domains with.
-func (o Organization) lookups() []key {
+// domainKeys are the keys of the look-ups by domain.
+func (o Organization) domainKeys() []key {
 	keys := make([]key, len(o.Domains))
 	for i, d := range o.Domains {
 		keys[i] = domainKey(d.Domain, o.ID)
@@ -26,83 +27,88 @@ func (o Organization) lookups() []key {
 }
 
 // CreateOrganization writes a new organization. It fails with ErrTaken when
-// another one has its external id.
+// another organization has its external id.
 func (t *Table) CreateOrganization(ctx context.Context, o Organization) error {
-	return t.writeOrganization(ctx, Organization{}, o, t.putNew(o.item()))
+	return t.writeOrganization(ctx, Organization{}, o, t.putNewAction(o.item()))
 }
 
 // ReplaceOrganization writes next over old. It fails with ErrStale when the
-// organization is no longer as old says, and with ErrTaken.
+// stored version is not old.Version, and with ErrTaken.
 func (t *Table) ReplaceOrganization(ctx context.Context, old, next Organization) error {
-	write := t.current(old.Version)
-	write.Item = next.item()
-	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: &write})
+	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: t.putVersion(next.item(), old.Version)})
 }
 
-// DeleteOrganization removes an organization. It fails with ErrStale when the
-// organization is no longer as old says: a directory that was created in it
-// changes it, too.
+// DeleteOrganization deletes an organization. It fails with ErrStale when the
+// stored version is not old.Version; creating a directory in the organization
+// changes the version, too.
 func (t *Table) DeleteOrganization(ctx context.Context, old Organization) error {
-	current := t.current(old.Version)
 	return t.writeOrganization(ctx, old, Organization{}, types.TransactWriteItem{Delete: &types.Delete{
 		TableName:                 &t.name,
 		Key:                       marshal(organizationKey(old.ID)),
-		ConditionExpression:       current.ConditionExpression,
-		ExpressionAttributeValues: current.ExpressionAttributeValues,
+		ConditionExpression:       aws.String(versionCondition),
+		ExpressionAttributeValues: marshal(map[string]int64{":v": old.Version}),
 	}})
 }
 
-// writeOrganization writes an organization with the claim and look-ups that
+// writeOrganization writes an organization with the claim and the look-ups that
 // differ, all or nothing.
 func (t *Table) writeOrganization(ctx context.Context, old, next Organization, write types.TransactWriteItem) error {
-	parts := []types.TransactWriteItem{write}
-	claimed := -1
+	actions := []types.TransactWriteItem{write}
+	claimAction := -1
 	if old.ExternalID != next.ExternalID {
 		if next.ExternalID != "" {
-			claimed = len(parts)
-			parts = append(parts, t.claim(externalOrganizationKey(next.ExternalID), next.ID))
+			claimAction = len(actions)
+			actions = append(actions, t.claimExclusive(organizationExternalIDKey(next.ExternalID), next.ID))
 		}
 		if old.ExternalID != "" {
-			parts = append(parts, t.remove(externalOrganizationKey(old.ExternalID)))
+			actions = append(actions, t.deleteAction(organizationExternalIDKey(old.ExternalID)))
 		}
 	}
-	oldKeys, newKeys := old.lookups(), next.lookups()
+	oldKeys, newKeys := old.domainKeys(), next.domainKeys()
 	for _, k := range without(newKeys, oldKeys) {
-		parts = append(parts, t.putAny(marshal(k, reference{next.ID})))
+		actions = append(actions, t.putAction(marshal(k, lookup{next.ID})))
 	}
 	for _, k := range without(oldKeys, newKeys) {
-		parts = append(parts, t.remove(k))
+		actions = append(actions, t.deleteAction(k))
 	}
-	var failed conditionFailed
-	switch err := t.transact(ctx, parts); {
-	case !errors.As(err, &failed):
+	err := t.transact(ctx, actions)
+	failed, ok := errors.AsType[conditionFailed](err)
+	switch {
+	case !ok:
 		return err
-	case failed.part == claimed:
+	case failed.action == claimAction:
 		return ErrTaken
 	}
 	return ErrStale
 }
 
+// Organization reads an organization. It fails with ErrNotFound.
+func (t *Table) Organization(ctx context.Context, organizationID string) (Organization, error) {
+	var o Organization
+	err := t.get(ctx, organizationKey(organizationID), &o)
+	return o, err
+}
+
 // OrganizationByExternalID reads the organization with that external id. It
 // fails with ErrNotFound.
 func (t *Table) OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error) {
-	var to reference
-	if err := t.get(ctx, externalOrganizationKey(externalID), &to); err != nil {
+	var c claim
+	if err := t.get(ctx, organizationExternalIDKey(externalID), &c); err != nil {
 		return Organization{}, err
 	}
-	o, err := t.Organization(ctx, to.ID)
+	o, err := t.Organization(ctx, c.ID)
 	if err == nil && o.ExternalID != externalID {
-		err = ErrNotFound // it changed in between
+		err = ErrNotFound // it changed between the two reads
 	}
 	return o, err
 }
 
-// touchOrganization changes an organization that exists, so that nobody
-// deletes it as it was before.
-func (t *Table) touchOrganization(id string) types.TransactWriteItem {
+// touchOrganization raises the version of an organization that exists, so that
+// a concurrent deletion of it fails.
+func (t *Table) touchOrganization(organizationID string) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName:                 &t.name,
-		Key:                       marshal(organizationKey(id)),
+		Key:                       marshal(organizationKey(organizationID)),
 		UpdateExpression:          aws.String("ADD v :one"),
 		ConditionExpression:       aws.String("attribute_exists(pk)"),
 		ExpressionAttributeValues: marshal(map[string]int{":one": 1}),

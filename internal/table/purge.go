@@ -7,32 +7,60 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Purge removes at most limit records of a deleted directory for good and tells
-// how many there were. Its own record is left for RemoveDirectory. Removing an
-// item is silent.
-func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int, error) {
-	in := dynamodb.QueryInput{
-		ConsistentRead:         aws.Bool(true),
-		KeyConditionExpression: aws.String("pk = :pk AND sk > :own"),
-		// The directory's own record sorts before all others.
-		ExpressionAttributeValues: marshal(map[string]string{":pk": directoryPartition(directoryID), ":own": directorySort}),
+// The methods here delete items of records that are deleted already. A REMOVE
+// record of the stream means nothing, so they make no event. They are not
+// atomic and can be repeated.
+
+// ClearMemberships deletes at most limit memberships of a deleted user or group
+// and returns how many there were. For a user it reads the index.
+func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id string, limit int32) (int, error) {
+	in := withPrefix(directoryPartition(directoryID), groupMembersPrefix(id))
+	if k == User {
+		in = indexPartition(userGroupsIndex(directoryID, id))
 	}
-	return t.clear(ctx, in, limit)
+	return t.deletePage(ctx, in, limit)
 }
 
-// clear removes the first records that a query finds.
-func (t *Table) clear(ctx context.Context, in dynamodb.QueryInput, limit int32) (int, error) {
+// Purge deletes at most limit records of a deleted directory and returns how
+// many there were. The directory's own record is left for RemoveDirectory.
+func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int, error) {
+	return t.deletePage(ctx, dynamodb.QueryInput{
+		ConsistentRead:         aws.Bool(true),
+		KeyConditionExpression: aws.String("pk = :pk AND sk > :own"),
+		ExpressionAttributeValues: marshal(map[string]string{
+			":pk": directoryPartition(directoryID), ":own": directorySort, // which is the first
+		}),
+	}, limit)
+}
+
+// RemoveDirectory deletes the last records of a deleted directory: its tokens,
+// its entry in the organization, and then its own record. Its jobs have a TTL.
+func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
+	keys := []key{organizationDirectoryKey(d.OrganizationID, d.ID)}
+	for k, err := range records[key](t.query(ctx, indexPartition(tokensIndex(d.ID)))) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, k)
+	}
+	if err := t.deleteItems(ctx, keys); err != nil {
+		return err
+	}
+	return t.deleteItems(ctx, []key{directoryKey(d.ID)})
+}
+
+// deletePage deletes the first items of a query and returns how many there
+// were.
+func (t *Table) deletePage(ctx context.Context, in dynamodb.QueryInput, limit int32) (int, error) {
 	in.Limit = aws.Int32(limit)
 	in.ProjectionExpression = aws.String("pk, sk")
-	out, err := t.page(ctx, in)
+	out, err := t.queryPage(ctx, in)
 	if err != nil {
 		return 0, err
 	}
-	keys := make([]key, len(out.Items))
-	for n, i := range out.Items {
-		if err := unmarshal(i, &keys[n]); err != nil {
-			return 0, err
-		}
+	keys, err := unmarshalAll[key](out.Items)
+	if err != nil {
+		return 0, err
 	}
-	return len(keys), t.removeAll(ctx, keys)
+	return len(keys), t.deleteItems(ctx, keys)
 }

@@ -6,23 +6,22 @@ import (
 	"dsync/internal/id"
 )
 
-// Cause is what made a change: the ids of a request and of the token it came
-// with. The events of the change carry it.
+// Actor identifies what made a change: the id of the request and of the token
+// that authenticated it. The events of the change carry both.
 type Actor struct {
 	RequestID string `dynamodbav:"rid,omitempty"`
 	TokenID   string `dynamodbav:"tid,omitempty"`
 }
 
-// tombstone marks a record that is gone for everybody but the stream. TTL
-// removes the item: seconds since the epoch.
+// softDeletion marks a record as deleted. Only the relay still reads it.
 type softDeletion struct {
 	Deleted bool  `dynamodbav:"deleted,omitempty"`
-	TTL     int64 `dynamodbav:"ttl,omitempty"`
+	TTL     int64 `dynamodbav:"ttl,omitempty"` // seconds since the epoch
 }
 
-// TombstoneLife is how long a deleted record can still be read by the relay,
-// which needs it for events that came before. The stream keeps records for one
-// day, so a week is ample.
+// DeletedRetention is how long a soft-deleted record is retained. The relay
+// reads it for events of earlier changes, and the stream retains those for 24
+// hours.
 const DeletedRetention = 7 * 24 * time.Hour
 
 func softDelete(at time.Time) softDeletion {
@@ -33,7 +32,7 @@ func softDelete(at time.Time) softDeletion {
 type Organization struct {
 	ID         string            `dynamodbav:"id"`
 	Name       string            `dynamodbav:"name"`
-	ExternalID string            `dynamodbav:"external_id,omitempty"` // the team's own id of it: unique
+	ExternalID string            `dynamodbav:"external_id,omitempty"` // the team's own id for it: unique
 	Domains    []Domain          `dynamodbav:"domains,omitempty"`
 	Metadata   map[string]string `dynamodbav:"metadata,omitempty"`
 	Version    int64             `dynamodbav:"v"`
@@ -48,19 +47,19 @@ type Domain struct {
 	State  string `dynamodbav:"state"`
 }
 
-// Protocol is what answering a directory's requests takes. Its tokens hold a
-// copy.
+// SCIMConfig is the part of a directory that its SCIM requests need. Each token
+// of the directory holds a copy.
 type SCIMConfig struct {
-	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs cursors
-	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON list
-	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each
-	View       string `dynamodbav:"view,omitempty"`       // how users are shown (dsync.Projection); "" is the default
-	// Pending says that no request has come to the directory yet.
+	CursorKey  []byte `dynamodbav:"cursor_key"`           // signs the cursors of lists
+	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON array
+	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each setting
+	View       string `dynamodbav:"view,omitempty"`       // how events show users (dsync.Projection); "" is the default
+	// Pending says that the directory has not received a request yet.
 	Pending bool `dynamodbav:"pending,omitempty"`
 	Paused  bool `dynamodbav:"paused,omitempty"`
 }
 
-// Directory is one Entra application's SCIM connection.
+// Directory is the SCIM connection of one Entra application.
 type Directory struct {
 	ID             string `dynamodbav:"id"`
 	OrganizationID string `dynamodbav:"org"`
@@ -69,8 +68,8 @@ type Directory struct {
 	ExternalKey    string `dynamodbav:"external_key"`
 	State          State  `dynamodbav:"state"`
 	SCIMConfig
-	// Tokens are those that may be used: all of the directory's changes are
-	// in one record, so that the stream has one order for them.
+	// Tokens are the active tokens. They are part of the directory's record, so
+	// that the stream has one order for all changes of the directory.
 	Tokens   []TokenRef `dynamodbav:"tokens,omitempty"`
 	Version  int64      `dynamodbav:"v"`
 	Created  time.Time  `dynamodbav:"created"`
@@ -78,18 +77,18 @@ type Directory struct {
 	Actor
 }
 
-// State is what a directory does with requests.
+// State says whether a directory accepts requests.
 type State string
 
 // The states of a directory, as the REST API names them (workos.md section 1.2).
 const (
-	Linked     State = "linked"     // takes requests
-	Validating State = "validating" // waits for the first one
+	Linked     State = "linked"     // accepts requests
+	Validating State = "validating" // waits for the first request
 	Unlinked   State = "unlinked"   // paused
-	Deleting   State = "deleting"   // deleted, and its records are being removed
+	Deleting   State = "deleting"   // deleted; a job deletes its records
 )
 
-// TokenRef is a token as its directory knows it.
+// TokenRef is a token in the record of its directory.
 type TokenRef struct {
 	ID      string    `dynamodbav:"id"`
 	Hash    string    `dynamodbav:"hash"` // SHA-256 of the secret, hexadecimal
@@ -98,31 +97,31 @@ type TokenRef struct {
 	Expires time.Time `dynamodbav:"expires,omitempty,omitzero"`
 }
 
-// Token is a SCIM bearer token. It says all that a request needs to be let in,
-// so that authenticating is one read.
+// Token is a SCIM bearer token. It holds all that authentication needs, so that
+// authentication is one read.
 type Token struct {
 	TokenRef
 	DirectoryID    string `dynamodbav:"dir"`
 	OrganizationID string `dynamodbav:"org"`
 	ExternalKey    string `dynamodbav:"external_key"`
-	SCIMConfig            // the directory's
+	SCIMConfig            // a copy of the directory's
 	Revoked        bool   `dynamodbav:"revoked,omitempty"`
-	LastUsed       string `dynamodbav:"last_used,omitempty"` // a day, as 2026-01-31
-	TTL            int64  `dynamodbav:"ttl,omitempty"`       // of a revoked one
+	LastUsed       string `dynamodbav:"last_used,omitempty"` // a date: 2026-01-31
+	TTL            int64  `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
 }
 
 // APIKey is a key of the REST API.
 type APIKey struct {
 	ID       string    `dynamodbav:"id"`
-	Hash     string    `dynamodbav:"hash"`
+	Hash     string    `dynamodbav:"hash"` // SHA-256 of the secret, hexadecimal
 	Name     string    `dynamodbav:"name"`
 	Scope    string    `dynamodbav:"scope"` // read or manage
 	Suffix   string    `dynamodbav:"suffix"`
 	Created  time.Time `dynamodbav:"created"`
 	Expires  time.Time `dynamodbav:"expires,omitempty,omitzero"`
 	Revoked  bool      `dynamodbav:"revoked,omitempty"`
-	LastUsed string    `dynamodbav:"last_used,omitempty"`
-	TTL      int64     `dynamodbav:"ttl,omitempty"`
+	LastUsed string    `dynamodbav:"last_used,omitempty"` // a date: 2026-01-31
+	TTL      int64     `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
 }
 
 // Resource is a user or a group.
@@ -132,14 +131,14 @@ type Resource struct {
 	DirectoryID    string `dynamodbav:"dir"`
 	OrganizationID string `dynamodbav:"org"`
 	Document       string `dynamodbav:"doc"` // scim.Encode of the resource
-	// View is how a user is shown (dsync.Projection): a copy of the directory's, so
-	// that what an event says follows from the record alone. "" is the default.
+	// View is how events show a user (dsync.Projection): a copy of the directory's, so
+	// that an event follows from the record alone. "" is the default.
 	View string `dynamodbav:"view,omitempty"`
-	// Life counts how often consumers have been told of a user anew, after
-	// the first time.
+	// Generation counts how often a user became visible to consumers again
+	// after it was hidden. 0 is the first time.
 	Generation int64 `dynamodbav:"life,omitempty"`
-	// Hidden says that consumers are not shown the user: it follows from View
-	// and Document, for those who do not read them.
+	// Hidden says that the user is hidden from consumers. It follows from View
+	// and Document, and is stored for readers that do not decode them.
 	Hidden   bool      `dynamodbav:"hidden,omitempty"`
 	Version  int64     `dynamodbav:"v"`
 	Created  time.Time `dynamodbav:"created"`
@@ -148,11 +147,11 @@ type Resource struct {
 	softDeletion
 }
 
-// Names are the values that a resource is found by.
+// Keys are the values that a resource is found by.
 type Keys struct {
-	Name       string   // userName or displayName: unique, in any letter case
-	ExternalID string   // "" for none; not unique
-	Emails     []string // work e-mail addresses; not unique
+	Name       string   // userName or displayName, case-insensitive; a userName is unique
+	ExternalID string   // case-sensitive, not unique; "" for none
+	Emails     []string // work e-mail addresses, case-insensitive, not unique
 }
 
 // Membership says that a user is in a group.
@@ -162,17 +161,17 @@ type Membership struct {
 	GroupID        string `dynamodbav:"group"`
 	UserID         string `dynamodbav:"user"`
 	Display        string `dynamodbav:"display,omitempty"`
-	// Life is the life of the user that consumers were told of the membership
-	// in, and Hidden says that they were not told, because the user was hidden
-	// from them.
+	// Generation is the generation of the user for which an event announced
+	// the membership. Hidden says that no event did, because the user was
+	// hidden from consumers.
 	Generation int64     `dynamodbav:"life,omitempty"`
 	Hidden     bool      `dynamodbav:"hidden,omitempty"`
-	At         time.Time `dynamodbav:"at"` // of the last change
+	At         time.Time `dynamodbav:"at"` // time of the last change
 	Actor
 	softDeletion
 }
 
-// JobState is how far a job is.
+// JobState says whether a job has ended.
 type JobState string
 
 // The states of a job.
@@ -181,40 +180,41 @@ const (
 	JobDone    JobState = "done"
 )
 
-// Task is what a job does.
+// Task is the work of a job.
 type Task string
 
 // The tasks.
 const (
-	// ClearMemberships removes the memberships of a deleted user or group.
+	// ClearMemberships deletes the memberships of a deleted user or group.
 	ClearMemberships Task = "clear memberships"
-	// Announce tells consumers anew of the memberships of a user who returned.
+	// Announce has events announce the memberships of a user who became visible
+	// to consumers again.
 	Announce Task = "announce memberships"
-	// Project shows all users of a directory as its settings say now.
+	// Project writes the current view of a directory to all its resources.
 	Project Task = "project users"
-	// Purge removes all records of a deleted directory.
+	// Purge deletes all records of a deleted directory.
 	Purge Task = "purge directory"
 )
 
-// Job is long work as a record: each step does one page and writes the record
-// again, which starts the next step.
+// Job is long work as a record. Each step processes one page and writes the
+// record again; the stream starts the next step.
 type Job struct {
 	ID          string    `dynamodbav:"id"`
 	DirectoryID string    `dynamodbav:"dir"`
 	Task        Task      `dynamodbav:"task"`
 	Kind        Kind      `dynamodbav:"kind,omitempty"`    // of the subject
 	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
-	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step begins
+	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
 	State       JobState  `dynamodbav:"state"`
-	Steps       int       `dynamodbav:"steps"`
-	Done        int       `dynamodbav:"done"` // how many records were dealt with
+	Steps       int       `dynamodbav:"steps"` // number of steps done
+	Done        int       `dynamodbav:"done"`  // number of records processed
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
 	Actor
 	TTL int64 `dynamodbav:"ttl,omitempty"`
 }
 
-// idKind is the kind of id that resources of the kind have.
+// idKind is the kind of the ids of such resources.
 func (k Kind) idKind() id.Kind {
 	if k == Group {
 		return id.Group

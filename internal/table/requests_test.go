@@ -41,7 +41,7 @@ func TestRequests(t *testing.T) {
 		from, more = s.Last, s.More
 	}
 	for i := range all {
-		all[i].TTL = now.Add(table.RequestLife).Unix()
+		all[i].TTL = now.Add(table.RequestRetention).Unix()
 	}
 	if diff := cmp.Diff(all, got); diff != "" {
 		t.Errorf("newest first, in pages: %.2000s", diff)

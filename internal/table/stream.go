@@ -8,16 +8,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Change is a change of one record, as the stream tells it. One of the pairs
-// is set, or none. Old is nil for a new record.
+// Change is a change of one record, read from a stream record. At most one of
+// the pairs is set. Old is nil for a new record.
 type Change struct {
 	OldResource, NewResource     *Resource
 	OldMembership, NewMembership *Membership
 	OldDirectory, NewDirectory   *Directory
 }
 
-// ReadChange reads a stream record of a directory, user, group or membership.
-// A removed item is no change: it was deleted before.
+// ReadChange reads a stream record of a directory, user, group or membership. A
+// REMOVE record is the zero Change: the record was soft-deleted before.
 func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 	if len(r.NewImage) == 0 {
 		return c, nil
@@ -40,7 +40,7 @@ func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 	return c, err
 }
 
-// images reads a record before and after a change; before it is nil if it is new.
+// images reads a record before and after a change; old is nil for a new record.
 func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
 	updated = new(T)
 	if err := unmarshal(imageItem(r.NewImage), updated); err != nil {
@@ -53,7 +53,7 @@ func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
 	return old, updated, err
 }
 
-// ReadJob reads a stream record of a job. It returns nil for a removed one.
+// ReadJob reads a stream record of a job. It returns nil for a REMOVE record.
 func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 	if len(r.NewImage) == 0 {
 		return nil, nil
@@ -62,7 +62,7 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 	return j, unmarshal(imageItem(r.NewImage), j)
 }
 
-// imageItem turns an image from a Lambda event into the SDK's types.
+// imageItem converts an image of a Lambda event to the SDK's types.
 func imageItem(image map[string]events.DynamoDBAttributeValue) item {
 	i := make(item, len(image))
 	for name, v := range image {
@@ -73,7 +73,8 @@ func imageItem(image map[string]events.DynamoDBAttributeValue) item {
 	return i
 }
 
-// imageValue leaves out sets, of which records have none.
+// imageValue converts a value. It is nil for null and for sets, which no record
+// has.
 func imageValue(v events.DynamoDBAttributeValue) types.AttributeValue {
 	switch v.DataType() {
 	case events.DataTypeString:

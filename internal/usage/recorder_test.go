@@ -125,7 +125,7 @@ func TestRecord(t *testing.T) {
 	d.forward(time.Second)
 	d.recorder.Record(t.Context(), d.trace(t), tolerant, fine)
 	actor := table.Actor{RequestID: "request-1", TokenID: d.directory.Tokens[0].ID}
-	ttl := func(at time.Time) int64 { return at.Add(table.RequestLife).Unix() }
+	ttl := func(at time.Time) int64 { return at.Add(table.RequestRetention).Unix() }
 	want := []table.Request{
 		{DirectoryID: d.directory.ID, At: d.now(), Method: "POST", Route: "/Groups", Status: 201, Bulk: 3, Tolerated: tolerant.Request.Tolerated, Actor: actor, TTL: ttl(d.now())},
 		{DirectoryID: d.directory.ID, At: d.start, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath", Path: "shoeSize", Operation: 2, Milliseconds: 7, Actor: actor, TTL: ttl(d.start)},

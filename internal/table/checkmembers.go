@@ -1,0 +1,123 @@
+package table
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// UserState is the part of a user that a change of memberships needs.
+type UserState struct {
+	Exists     bool  // a user of the directory, not deleted
+	Hidden     bool  // see Resource
+	Generation int64 // see Resource
+}
+
+// CheckMembers reads which of the ids are users of the directory, and which of
+// them are in the group. Ids are case-sensitive; those that cannot be ids of
+// users are ignored. A few ids are read by key. Many ids that are close
+// together, as after an import, are read by range.
+func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]bool, err error) {
+	known, in = make(map[string]UserState, len(userIDs)), make(map[string]bool, len(userIDs))
+	var ids []string
+	for _, id := range userIDs {
+		if _, duplicate := known[id]; !duplicate && User.ValidID(id) {
+			known[id] = UserState{}
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	add := func(i item) error {
+		var record struct {
+			key
+			ID         string `dynamodbav:"id"`   // of a user
+			UserID     string `dynamodbav:"user"` // of a membership
+			Hidden     bool   `dynamodbav:"hidden"`
+			Generation int64  `dynamodbav:"life"`
+			softDeletion
+		}
+		if err := unmarshal(i, &record); err != nil {
+			return err
+		}
+		if strings.HasPrefix(record.SK, User.prefix()) {
+			known[record.ID] = UserState{!record.Deleted, record.Hidden, record.Generation}
+		} else {
+			in[record.UserID] = !record.Deleted
+		}
+		return nil
+	}
+	pk := directoryPartition(directoryID)
+	var keys []key
+	for _, prefix := range []string{User.prefix(), groupMembersPrefix(groupID)} {
+		found, rest, err := t.readRange(ctx, pk, prefix, ids)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, i := range found {
+			if err := add(i); err != nil {
+				return nil, nil, err
+			}
+		}
+		for _, id := range rest {
+			keys = append(keys, key{pk, prefix + ulidOf(id)})
+		}
+	}
+	for i, err := range t.batchGet(ctx, keys) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := add(i); err != nil {
+			return nil, nil, err
+		}
+	}
+	return known, in, nil
+}
+
+const (
+	// minRangeIDs is the smallest number of ids that a range read is tried for.
+	minRangeIDs = 500
+	// minRangeHits is how many ids a page of 1 MB must hold for the next page
+	// to be read. A page costs 256 read units, an id read by key costs
+	// one.
+	minRangeHits = 256
+)
+
+// readRange reads the range of sort keys that the sorted ids span, while that
+// is cheaper than reading them by key. It returns the items that it found and
+// the ids that are left to be read by key.
+func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) (found []item, rest []string, err error) {
+	if len(ids) < minRangeIDs {
+		return nil, ids, nil
+	}
+	in := between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
+	in.ProjectionExpression = aws.String("sk, id, #user, deleted, #hidden, life")
+	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden"}
+	for {
+		out, err := t.queryPage(ctx, in)
+		if err != nil {
+			return nil, nil, err
+		}
+		before := len(found)
+		for _, i := range out.Items {
+			var k key
+			if err := unmarshal(i, &k); err != nil {
+				return nil, nil, err
+			}
+			for len(ids) > 0 && prefix+ulidOf(ids[0]) < k.SK {
+				ids = ids[1:] // there is no such item
+			}
+			if len(ids) > 0 && prefix+ulidOf(ids[0]) == k.SK {
+				found, ids = append(found, i), ids[1:]
+			}
+		}
+		switch {
+		case out.LastEvaluatedKey == nil:
+			return found, nil, nil
+		case len(found)-before < minRangeHits:
+			return found, ids, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}

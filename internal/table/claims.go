@@ -1,0 +1,264 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// claim is the record of a name that is in use. It is one of two kinds:
+//   - exclusive: ID is the resource that has the name;
+//   - shared: ID is empty and Shared is true. Each group that has the name has
+//     a look-up under it.
+//
+// A claim of a userName is always exclusive. The claim of a group's name becomes
+// shared when a group takes the name with CreateShared or ReplaceShared, also if
+// another group has it exclusively: that group gets a look-up then. The claim
+// becomes exclusive again when a group takes the name with Create or Replace
+// after the last one left it. So names are found, and known to be taken, across
+// changes of the directory's setting.
+type claim struct {
+	ID     string `dynamodbav:"id,omitempty"`
+	Shared bool   `dynamodbav:"joint,omitempty"`
+	// Joins counts the groups that joined a shared claim. A claim can be made
+	// exclusive only if no group joined since it was read.
+	Joins int64 `dynamodbav:"came,omitempty"`
+}
+
+// CreateShared is Create for a group whose name other groups may have, too. It
+// does not fail with ErrTaken for the name.
+func (t *Table) CreateShared(ctx context.Context, r Resource, values Keys, members []Membership) error {
+	return t.create(ctx, r, values, members, true)
+}
+
+// ReplaceShared is Replace for a group whose name other groups may have, too.
+// It does not fail with ErrTaken.
+func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, oldValues, newValues Keys, jobs ...Job) error {
+	return t.replace(ctx, old, next, oldValues, newValues, true, jobs)
+}
+
+// ByName returns the id of the resource that has a name exclusively, in any
+// letter case. It fails with ErrNotFound.
+func (t *Table) ByName(ctx context.Context, k Kind, directoryID, name string) (string, error) {
+	c, err := t.readClaim(ctx, nameKey(k, directoryID, name))
+	if err == nil && c.ID == "" {
+		err = ErrNotFound
+	}
+	return c.ID, err
+}
+
+// NameHolders returns the ids of all resources with that name, in any letter
+// case.
+func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name string) ([]string, error) {
+	c, err := t.readClaim(ctx, nameKey(k, directoryID, name))
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Shared:
+		return t.lookupIDs(ctx, directoryID, sharedNamePrefix(k, name))
+	case c.ID == "":
+		return nil, nil
+	}
+	return []string{c.ID}, nil
+}
+
+// readClaim reads a claim. It is the zero claim for a free name.
+func (t *Table) readClaim(ctx context.Context, k key) (claim, error) {
+	var c claim
+	err := t.get(ctx, k, &c)
+	if errors.Is(err, ErrNotFound) {
+		return claim{}, nil
+	}
+	return c, err
+}
+
+// nameChange is a change of the name of a resource. from is nil for a new
+// resource, to for a deleted one, and both if the name stays.
+type nameChange struct {
+	resource Resource
+	from, to *string
+	shared   bool // other groups may have the name to, too
+}
+
+// nameActions are the actions of a transaction that change a name.
+type nameActions struct{ acquire, release []types.TransactWriteItem }
+
+// maxNameActions is the largest number of such actions.
+const maxNameActions = 5
+
+// maxNameAttempts bounds how often the claims are read again because another
+// resource changed them in between. Each time another resource succeeded.
+const maxNameAttempts = 20
+
+// changeName changes a name in one transaction with other actions: write
+// performs the transaction, with the actions for the name first. The first
+// attempt reads nothing and assumes the usual state of the claims; later
+// attempts read the claims. changeName fails with ErrTaken, with ErrBusy after
+// maxNameAttempts, and with the conditionFailed of write if the other actions
+// fail, counted from the first of them.
+func (t *Table) changeName(ctx context.Context, c nameChange, write func(nameActions []types.TransactWriteItem) error) error {
+	actions := t.assumedActions(c)
+	for range maxNameAttempts {
+		all := slices.Concat(actions.acquire, actions.release)
+		err := write(all)
+		failed, ok := errors.AsType[conditionFailed](err)
+		switch {
+		case !ok:
+			return err
+		case failed.action >= len(all):
+			return conditionFailed{failed.action - len(all)}
+		case c.resource.Kind == User:
+			return ErrTaken // a claim of a userName has no other state
+		}
+		if actions, err = t.actionsForClaims(ctx, c); err != nil {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
+// assumedActions assumes that the resource has the claim of its old name, and
+// that the new name is free or as shared as c says.
+func (t *Table) assumedActions(c nameChange) (actions nameActions) {
+	if c.to != nil && c.shared {
+		actions.acquire = t.joinShared(c.resource, *c.to)
+	} else if c.to != nil {
+		actions.acquire = []types.TransactWriteItem{t.claimExclusive(c.resource.nameKey(*c.to), c.resource.ID)}
+	}
+	switch {
+	case c.from == nil:
+	case c.shared:
+		actions.release = t.releaseShared(c.resource, *c.from)
+	case c.resource.Kind == User:
+		actions.release = []types.TransactWriteItem{t.deleteAction(c.resource.nameKey(*c.from))}
+	default:
+		actions.release = t.releaseExclusive(c.resource, *c.from)
+	}
+	return actions
+}
+
+// actionsForClaims reads the claims of both names and returns the actions for
+// them. It fails with ErrTaken.
+func (t *Table) actionsForClaims(ctx context.Context, c nameChange) (actions nameActions, err error) {
+	if c.to != nil {
+		if actions.acquire, err = t.acquireActions(ctx, c); err != nil {
+			return actions, err
+		}
+	}
+	if c.from == nil {
+		return actions, nil
+	}
+	old, err := t.readClaim(ctx, c.resource.nameKey(*c.from))
+	switch {
+	case err != nil:
+		return actions, err
+	case old.Shared:
+		actions.release = t.releaseShared(c.resource, *c.from)
+	case old.ID == c.resource.ID:
+		actions.release = t.releaseExclusive(c.resource, *c.from)
+	}
+	// Otherwise the resource has released the name already, so it has another
+	// version: the condition on the version fails.
+	return actions, nil
+}
+
+func (t *Table) acquireActions(ctx context.Context, c nameChange) ([]types.TransactWriteItem, error) {
+	k := c.resource.nameKey(*c.to)
+	current, err := t.readClaim(ctx, k)
+	switch {
+	case err != nil:
+		return nil, err
+	case !c.shared && current.Shared:
+		holders, err := t.lookupIDs(ctx, c.resource.DirectoryID, sharedNamePrefix(c.resource.Kind, *c.to))
+		if err == nil && len(holders) > 0 {
+			err = ErrTaken
+		}
+		return []types.TransactWriteItem{t.makeExclusive(k, c.resource.ID, current)}, err
+	case !c.shared && current.ID != "" && current.ID != c.resource.ID:
+		return nil, ErrTaken
+	case !c.shared:
+		return []types.TransactWriteItem{t.claimExclusive(k, c.resource.ID)}, nil
+	case current.ID != "":
+		return t.makeShared(c.resource, *c.to, current.ID), nil
+	}
+	return t.joinShared(c.resource, *c.to), nil
+}
+
+func (r Resource) nameKey(name string) key { return nameKey(r.Kind, r.DirectoryID, name) }
+
+// claimExclusive claims a value for one resource, unless another one has it. If
+// the resource has it already, the same request runs twice: then the condition
+// on the version of the resource decides.
+func (t *Table) claimExclusive(k key, id string) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName:                 &t.name,
+		Item:                      marshal(k, claim{ID: id}),
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR id = :id"),
+		ExpressionAttributeValues: marshal(map[string]string{":id": id}),
+	}}
+}
+
+// makeExclusive makes a shared claim exclusive if no group has joined it since
+// it was read.
+func (t *Table) makeExclusive(k key, id string, read claim) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName:                 &t.name,
+		Item:                      marshal(k, claim{ID: id}),
+		ConditionExpression:       aws.String("joint = :true AND came = :came"),
+		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":came": read.Joins}),
+	}}
+}
+
+// joinShared claims a name that is free or shared.
+func (t *Table) joinShared(r Resource, name string) []types.TransactWriteItem {
+	return []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName:                 &t.name,
+			Key:                       marshal(r.nameKey(name)),
+			UpdateExpression:          aws.String("SET joint = :true ADD came :one"),
+			ConditionExpression:       aws.String("attribute_not_exists(id)"),
+			ExpressionAttributeValues: marshal(map[string]any{":true": true, ":one": 1}),
+		}},
+		t.putSharedLookup(r, name, r.ID),
+	}
+}
+
+// makeShared makes the exclusive claim of another group shared, and joins it.
+func (t *Table) makeShared(r Resource, name, otherID string) []types.TransactWriteItem {
+	actions := []types.TransactWriteItem{{Update: &types.Update{
+		TableName:                 &t.name,
+		Key:                       marshal(r.nameKey(name)),
+		UpdateExpression:          aws.String("SET joint = :true REMOVE id ADD came :one"),
+		ConditionExpression:       aws.String("id = :id"),
+		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":one": 1, ":id": otherID}),
+	}}, t.putSharedLookup(r, name, r.ID)}
+	if otherID != r.ID {
+		actions = append(actions, t.putSharedLookup(r, name, otherID))
+	}
+	return actions
+}
+
+// putSharedLookup writes the look-up of a group with a shared name.
+func (t *Table) putSharedLookup(r Resource, name, groupID string) types.TransactWriteItem {
+	return t.putAction(marshal(sharedNameKey(r.Kind, r.DirectoryID, name, groupID), lookup{groupID}))
+}
+
+func (t *Table) releaseExclusive(r Resource, name string) []types.TransactWriteItem {
+	return []types.TransactWriteItem{{Delete: &types.Delete{
+		TableName:                 &t.name,
+		Key:                       marshal(r.nameKey(name)),
+		ConditionExpression:       aws.String("id = :id"),
+		ExpressionAttributeValues: marshal(map[string]string{":id": r.ID}),
+	}}}
+}
+
+func (t *Table) releaseShared(r Resource, name string) []types.TransactWriteItem {
+	return []types.TransactWriteItem{{Delete: &types.Delete{
+		TableName:           &t.name,
+		Key:                 marshal(sharedNameKey(r.Kind, r.DirectoryID, name, r.ID)),
+		ConditionExpression: aws.String("attribute_exists(pk)"),
+	}}}
+}

@@ -1,0 +1,53 @@
+package table
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// DayRetention is how long the counts of a day are retained: the time of the
+// last request is still known after a year without requests.
+const DayRetention = 400 * 24 * time.Hour
+
+// Day counts the SCIM requests to a directory on one day.
+type Day struct {
+	Date     string    `dynamodbav:"date"`     // 2026-01-31, UTC
+	Requests int64     `dynamodbav:"requests"` // all requests
+	Refused  int64     `dynamodbav:"refused"`  // requests that were rejected
+	Writes   int64     `dynamodbav:"writes"`   // requests that changed something
+	Last     time.Time `dynamodbav:"at"`       // time of the last request
+}
+
+// CountDay adds the counts of d to those of the day, and sets the time of its
+// last request. The counts are not exact: a write that the SDK retries after a
+// lost response counts twice.
+func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
+	return t.update(ctx, types.Update{
+		Key:                      marshal(dayKey(directoryID, d.Date)),
+		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl ADD requests :requests, refused :refused, writes :writes"),
+		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
+		ExpressionAttributeValues: marshal(struct {
+			Date     string    `dynamodbav:":date"`
+			At       time.Time `dynamodbav:":at"`
+			TTL      int64     `dynamodbav:":ttl"`
+			Requests int64     `dynamodbav:":requests"`
+			Refused  int64     `dynamodbav:":refused"`
+			Writes   int64     `dynamodbav:":writes"`
+		}{d.Date, d.Last, d.Last.Add(DayRetention).Unix(), d.Requests, d.Refused, d.Writes}),
+	})
+}
+
+// Days reads the counts of the last days that had requests, newest first, at
+// most limit of them.
+func (t *Table) Days(ctx context.Context, directoryID string, limit int32) ([]Day, error) {
+	in := withPrefix(directoryPartition(directoryID), dayPrefix)
+	in.ScanIndexForward, in.Limit = aws.Bool(false), &limit
+	out, err := t.queryPage(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return unmarshalAll[Day](out.Items)
+}

@@ -1,0 +1,62 @@
+package table
+
+import (
+	"context"
+	"slices"
+)
+
+// lookup is a record that leads from a value to a resource that has the value.
+// The resource's id is in the key, too, unless the value is unique.
+type lookup struct {
+	ID string `dynamodbav:"id"`
+}
+
+// lookupKeys are the keys of the look-ups of a resource with these values,
+// except that of a shared name.
+func (r Resource) lookupKeys(values Keys) (keys []key) {
+	pk := directoryPartition(r.DirectoryID)
+	if values.ExternalID != "" {
+		keys = append(keys, key{pk, externalIDPrefix(r.Kind, values.ExternalID) + ulidOf(r.ID)})
+	}
+	for _, email := range values.Emails {
+		k := key{pk, emailPrefix(email) + ulidOf(r.ID)}
+		if !slices.Contains(keys, k) { // not the same address in another letter case
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// ByExternalID returns the ids of all resources with that externalId.
+func (t *Table) ByExternalID(ctx context.Context, k Kind, directoryID, externalID string) ([]string, error) {
+	return t.lookupIDs(ctx, directoryID, externalIDPrefix(k, externalID))
+}
+
+// ByEmail returns the ids of all users with that work e-mail address, in any
+// letter case.
+func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]string, error) {
+	return t.lookupIDs(ctx, directoryID, emailPrefix(email))
+}
+
+// lookupIDs returns the ids of the look-ups with that prefix.
+func (t *Table) lookupIDs(ctx context.Context, directoryID, prefix string) ([]string, error) {
+	var ids []string
+	for l, err := range records[lookup](t.query(ctx, withPrefix(directoryPartition(directoryID), prefix))) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, l.ID)
+	}
+	return ids, nil
+}
+
+// without returns the keys of list that are not in other.
+func without(list, other []key) []key {
+	var rest []key
+	for _, k := range list {
+		if !slices.Contains(other, k) {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,88 @@
+package table
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// token is the record of a token of the directory.
+func (d Directory) token(ref TokenRef) Token {
+	token := Token{TokenRef: ref, DirectoryID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, SCIMConfig: d.SCIMConfig}
+	if !ref.Expires.IsZero() {
+		token.TTL = ref.Expires.Add(DeletedRetention).Unix()
+	}
+	return token
+}
+
+func (k Token) item() item {
+	return marshal(tokenKey(k.Hash), indexKey{tokensIndex(k.DirectoryID), ulidOf(k.ID)}, k)
+}
+
+// Expired reports whether the token has expired at that time.
+func (r TokenRef) Expired(at time.Time) bool { return !r.Expires.IsZero() && !at.Before(r.Expires) }
+
+func contains(tokens []TokenRef, ref TokenRef) bool {
+	return slices.ContainsFunc(tokens, func(r TokenRef) bool { return r.ID == ref.ID })
+}
+
+// Token reads a token by the hash of its secret. It fails with ErrNotFound.
+func (t *Table) Token(ctx context.Context, hash string) (Token, error) {
+	var token Token
+	err := t.get(ctx, tokenKey(hash), &token)
+	return token, err
+}
+
+// UseToken records the day (2026-01-31) on which a token was last used. It does
+// nothing if the token is revoked or does not exist.
+func (t *Table) UseToken(ctx context.Context, hash, day string) error {
+	return t.setLastUsed(ctx, tokenKey(hash), day)
+}
+
+// setSCIMConfig copies the configuration of a directory to a token.
+func (t *Table) setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
+	return &types.Update{
+		TableName:                &t.name,
+		Key:                      marshal(tokenKey(ref.Hash)),
+		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, pending = :pending, paused = :paused"),
+		ConditionExpression:      aws.String("attribute_exists(pk)"),
+		ExpressionAttributeNames: map[string]string{"#view": "view"},
+		ExpressionAttributeValues: marshal(struct {
+			Extensions string `dynamodbav:":extensions"`
+			Settings   string `dynamodbav:":settings"`
+			View       string `dynamodbav:":view"`
+			Pending    bool   `dynamodbav:":pending"`
+			Paused     bool   `dynamodbav:":paused"`
+		}{c.Extensions, c.Settings, c.View, c.Pending, c.Paused}),
+	}
+}
+
+const notRevoked = "attribute_exists(pk) AND attribute_not_exists(revoked)"
+
+func (t *Table) setLastUsed(ctx context.Context, k key, day string) error {
+	err := t.update(ctx, types.Update{
+		Key:                       marshal(k),
+		UpdateExpression:          aws.String("SET last_used = :day"),
+		ConditionExpression:       aws.String(notRevoked),
+		ExpressionAttributeValues: marshal(map[string]string{":day": day}),
+	})
+	return ifConditionFails(err, nil)
+}
+
+// revocation marks a token or an API key as revoked, if it is not yet.
+func (t *Table) revocation(k key, at time.Time) *types.Update {
+	return &types.Update{
+		TableName:                &t.name,
+		Key:                      marshal(k),
+		UpdateExpression:         aws.String("SET revoked = :true, #ttl = :ttl"),
+		ConditionExpression:      aws.String(notRevoked),
+		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: marshal(struct {
+			True bool  `dynamodbav:":true"`
+			TTL  int64 `dynamodbav:":ttl"`
+		}{true, at.Add(DeletedRetention).Unix()}),
+	}
+}
