@@ -1,18 +1,16 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"dsync/internal/table"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
 )
 
 // Entry is an event to be appended.
@@ -21,71 +19,68 @@ type Entry struct {
 	Name           string
 	DirectoryID    string
 	OrganizationID string
-	Detail         []byte    // the event as JSON
-	Changed        time.Time // when the stream says that the change was
-	Sequence       string    // of the stream record
-	End            bool      // nothing follows in the directory
-	// Behind says that the entry was left out in its time and is appended now,
-	// behind what came later. The caller has seen that it is not logged.
-	Behind bool
+	Detail         []byte    // the event, JSON
+	Changed        time.Time // time of the stream record, in whole seconds
+	Sequence       string    // sequence number of the stream record
+	End            bool      // no event follows in the directory
+	// Redriven says that the entry was parked and is appended after events of
+	// later changes. The caller has checked that it is not logged.
+	Redriven bool
 }
 
-// Outcome is what became of an entry.
+// Outcome is the result of appending an entry.
 type Outcome int
 
 // The outcomes.
 const (
-	// Failed: it is not logged, or nobody knows. Append it again.
+	// Failed: the entry is not logged, or that is unknown. Append it again.
 	Failed Outcome = iota
-	// Logged: it is in the log, by this call or an earlier one.
+	// Logged: the entry is in the log, by this call or an earlier one.
 	Logged
-	// Dropped: its directory was deleted before. It is no event.
+	// Dropped: the directory had ended before. The entry is not an event.
 	Dropped
 )
 
-// parallel is how many directories are appended to at once.
-const parallel = 8
+// maxDirectories is how many directories are appended to at the same time.
+const maxDirectories = 8
 
-// Append logs entries, which stand in the order of the stream, and tells what
-// became of each. Of a directory whose append fails, the entries from the
-// first that failed on are all Failed. The error is the first that occurred.
+// Append logs entries, which are in the order of the stream, and returns the
+// outcome of each. If an append to a directory fails, the outcomes of the
+// remaining entries of the directory are Failed. The error is the first that
+// occurred; the other directories are appended to nevertheless.
 func (l *Log) Append(ctx context.Context, entries []Entry) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(entries))
-	byDirectory := map[string][]int{}
-	var dirs []string
+	indices := map[string][]int{} // of the entries, by directory
+	var directoryIDs []string
 	for i, e := range entries {
-		if byDirectory[e.DirectoryID] == nil {
-			dirs = append(dirs, e.DirectoryID)
+		if indices[e.DirectoryID] == nil {
+			directoryIDs = append(directoryIDs, e.DirectoryID)
 		}
-		byDirectory[e.DirectoryID] = append(byDirectory[e.DirectoryID], i)
+		indices[e.DirectoryID] = append(indices[e.DirectoryID], i)
 	}
-	heads, err := l.table.LogHeads(ctx, dirs)
+	heads, err := l.table.LogHeads(ctx, directoryIDs)
 	if err != nil {
 		return outcomes, err
 	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	errs := make([]error, len(dirs))
-	for n, dir := range dirs {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			errs[n] = l.extend(ctx, heads[dir], entries, byDirectory[dir], outcomes)
+	var group errgroup.Group
+	group.SetLimit(maxDirectories)
+	for _, directoryID := range directoryIDs {
+		group.Go(func() error {
+			return l.appendDirectory(ctx, heads[directoryID], entries, indices[directoryID], outcomes)
 		})
 	}
-	wg.Wait()
-	return outcomes, cmp.Or(errs...)
+	return outcomes, group.Wait()
 }
 
-// maxRaces bounds how often an append begins again because another relay was
-// faster, or too slow. Each time somebody else got through.
-const maxRaces = 10
+// maxConflicts bounds how often an append is retried because another relay
+// appended in between, or because it took longer than appendTimeout.
+const maxConflicts = 10
 
-// extend appends the entries at those indices to the log of their directory.
-func (l *Log) extend(ctx context.Context, head table.LogHead, entries []Entry, indices []int, outcomes []Outcome) error {
-	for race := 0; ; {
-		// What the head has passed is logged; after the end nothing is.
-		for len(indices) > 0 && !entries[indices[0]].Behind && !later(entries[indices[0]].Sequence, head.Sequence) {
+// appendDirectory appends the entries at those indices to the log of their
+// directory.
+func (l *Log) appendDirectory(ctx context.Context, head table.LogHead, entries []Entry, indices []int, outcomes []Outcome) error {
+	for conflicts := 0; ; {
+		for len(indices) > 0 && isLogged(entries[indices[0]], head) {
 			outcomes[indices[0]] = Logged
 			indices = indices[1:]
 		}
@@ -98,18 +93,19 @@ func (l *Log) extend(ctx context.Context, head table.LogHead, entries []Entry, i
 		if len(indices) == 0 {
 			return nil
 		}
-		n, moved, err := l.append(ctx, head, entries, indices)
-		switch {
-		case err == nil:
+		n, newHead, err := l.appendOnce(ctx, head, entries, indices)
+		if err == nil {
 			for _, i := range indices[:n] {
 				outcomes[i] = Logged
 			}
-			head, indices = moved, indices[n:]
+			head, indices = newHead, indices[n:]
 			continue
-		case !errors.Is(err, table.ErrStale) && !errors.Is(err, context.DeadlineExceeded) || race == maxRaces || ctx.Err() != nil:
+		}
+		retryable := errors.Is(err, table.ErrStale) || errors.Is(err, context.DeadlineExceeded)
+		if !retryable || conflicts == maxConflicts || ctx.Err() != nil {
 			return fmt.Errorf("eventlog: append: %w", err)
 		}
-		race++
+		conflicts++
 		heads, err := l.table.LogHeads(ctx, []string{head.DirectoryID})
 		if err != nil {
 			return err
@@ -118,98 +114,115 @@ func (l *Log) extend(ctx context.Context, head table.LogHead, entries []Entry, i
 	}
 }
 
-// maxAppendBytes bounds one append: a transaction holds 4 MB.
+// isLogged reports whether an entry is in the log already: the head is that of
+// the same stream record or a later one.
+func isLogged(e Entry, head table.LogHead) bool {
+	return !e.Redriven && !isLater(e.Sequence, head.Sequence)
+}
+
+// maxAppendBytes bounds the events of one append. A transaction holds 4 MB.
 const maxAppendBytes = 3 << 20
 
-// append writes as many of the entries as fit one transaction, up to an end.
-func (l *Log) append(ctx context.Context, head table.LogHead, entries []Entry, indices []int) (n int, moved table.LogHead, err error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTime)
+// appendOnce appends as many of the entries as fit one transaction, up to the
+// end of the directory. It returns their number and the new head.
+func (l *Log) appendOnce(ctx context.Context, head table.LogHead, entries []Entry, indices []int) (n int, newHead table.LogHead, err error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	now := l.now()
 	ttl := now.Add(Retention).Unix()
+	newHead = head
 	size := 0
-	var list []table.LoggedEvent
+	var events []table.LoggedEvent
 	for _, i := range indices[:min(len(indices), table.MaxAppend)] {
 		e := entries[i]
-		body, err := pack(e.Detail)
+		body, err := compress(e.Detail)
 		if err != nil {
 			return 0, head, err
 		}
-		if size += len(body); size > maxAppendBytes && n > 0 {
+		size += len(body)
+		if size > maxAppendBytes && len(events) > 0 {
 			break
 		}
-		position, err := place(e, head.Position, now)
+		position, err := positionAfter(newHead.Position, e, now)
 		if err != nil {
 			return 0, head, err
 		}
-		if err := l.note(ctx, bucket(position, e.OrganizationID)); err != nil {
+		if err := l.putBucket(ctx, bucketOf(position, e.OrganizationID)); err != nil {
 			return 0, head, err
 		}
-		list = append(list, table.LoggedEvent{
+		events = append(events, table.LoggedEvent{
 			Position: position, ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID, Body: body, TTL: ttl,
 		})
-		if head.Position, head.End = position, e.End; later(e.Sequence, head.Sequence) {
-			head.Sequence = e.Sequence
+		newHead.Position = position
+		if isLater(e.Sequence, newHead.Sequence) {
+			newHead.Sequence = e.Sequence
 		}
-		if n++; e.End {
-			head.TTL = ttl
+		if e.End {
+			newHead.End, newHead.TTL = true, ttl
 			break
 		}
 	}
-	err = l.table.AppendLog(ctx, head, list, func(e table.LoggedEvent) table.Bucket { return bucket(e.Position, e.OrganizationID) })
-	head.Version++
-	return n, head, err
+	err = l.table.AppendLog(ctx, newHead, events, func(e table.LoggedEvent) table.Bucket { return bucketOf(e.Position, e.OrganizationID) })
+	newHead.Version++
+	return len(events), newHead, err
 }
 
-// place is the position of an entry behind the last one of its directory.
-func place(e Entry, last string, now time.Time) (string, error) {
+// positionAfter is the position of an entry in a directory whose last event has
+// the position last; "" is an empty log.
+func positionAfter(last string, e Entry, now time.Time) (string, error) {
 	u, err := ulid.ParseStrict(e.ID[strings.LastIndexByte(e.ID, '_')+1:])
 	if err != nil {
 		return "", fmt.Errorf("eventlog: id %q: %w", e.ID, err)
 	}
-	if e.Behind || now.Sub(e.Changed) > lateAfter {
+	if e.Redriven || now.Sub(e.Changed) > lateAfter {
 		if err := u.SetTime(ulid.Timestamp(now)); err != nil {
 			return "", fmt.Errorf("eventlog: clock: %w", err)
 		}
 	}
-	if last != "" && u.String() <= last {
-		if u, err = ulid.ParseStrict(last); err != nil {
-			return "", fmt.Errorf("eventlog: position %q: %w", last, err)
-		}
-		u = next(u)
+	if last == "" || u.String() > last {
+		return u.String(), nil
 	}
-	return u.String(), nil
+	previous, err := ulid.ParseStrict(last)
+	if err != nil {
+		return "", fmt.Errorf("eventlog: position %q: %w", last, err)
+	}
+	return following(previous).String(), nil
 }
 
-// note notes a bucket before the first event of it is logged.
-func (l *Log) note(ctx context.Context, b table.Bucket) error {
+// maxKnownBuckets bounds the memory for buckets that are in the table. An
+// invocation appends to a few buckets; a process lives for hours.
+const maxKnownBuckets = 1000
+
+// bucketRetention is how long a bucket is retained: longer than its events.
+const bucketRetention = Retention + 48*time.Hour
+
+// putBucket writes a bucket to the table, unless this Log has done so before.
+// It is written before the first event of the bucket.
+func (l *Log) putBucket(ctx context.Context, b table.Bucket) error {
 	l.mu.Lock()
-	known := l.noted[b]
+	known := l.known[b]
 	l.mu.Unlock()
 	if known {
 		return nil
 	}
-	if err := l.table.PutBucket(ctx, b, b.Hour.Add(Retention+48*time.Hour).Unix()); err != nil {
+	if err := l.table.PutBucket(ctx, b, b.Hour.Add(bucketRetention).Unix()); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.noted) > 1000 {
-		clear(l.noted)
+	if len(l.known) > maxKnownBuckets {
+		clear(l.known)
 	}
-	l.noted[b] = true
+	l.known[b] = true
 	return nil
 }
 
-// later reports whether a sequence number comes after another. They are
-// numbers of up to 40 digits, perhaps with zeros in front.
-func later(a, b string) bool {
+// isLater reports whether one sequence number is greater than another: decimal
+// numbers of up to 40 digits, possibly with leading zeros.
+func isLater(a, b string) bool {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if len(a) != len(b) {
 		return len(a) > len(b)
 	}
 	return a > b
 }
-
-// among reports whether a name is one of names; none is all.
-func among(name string, names []string) bool { return len(names) == 0 || slices.Contains(names, name) }

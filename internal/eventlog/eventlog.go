@@ -1,23 +1,23 @@
 // Package eventlog is the ordered, replayable log of events.
 //
-// Every event has a position, a ULID. It is the event's id, unless the event
-// was logged late: then it is the time of logging, so that nobody who reads on
-// from an earlier position can have passed it. Within a directory positions
-// follow the stream, whatever the clocks say: each one is behind the last.
+// Every event has a position, a ULID, which is the order of the log. The
+// position is the ULID of the event's id, unless the event is logged late: then
+// it is the time of logging, so that no reader can have passed it. Within a
+// directory each position is greater than the previous one, whatever the clocks
+// are.
 //
-// It promises:
+// Promises:
 //
-//   - An event is logged once, however often it is appended, and the events of
-//     a directory in the order of the stream. After a directory's end nothing
-//     is logged. Two relays that append at once do not mix: one of them begins
-//     again.
-//   - A reader that follows the cursors until there is none, and later reads
-//     on from the last event that it saw, sees every event, in order per
-//     directory. The log of one directory shows what is there; that of all
-//     ends Settle short of now, because what was logged by several relays,
-//     under several clocks, is in its place only then. Clocks may disagree by
-//     some seconds.
-//   - A read is bounded: a page may be short, even empty, and go on.
+//   - An event is logged once, however often it is appended. The events of a
+//     directory are logged in the order of the entries. No event is logged after
+//     the end of a directory. When two relays append to a directory at the same
+//     time, one of them reads the head of the log again and retries.
+//   - A reader that follows the cursors to the end, and later resumes from the
+//     last event it saw, sees every event, and the events of each directory in
+//     order. The log of one directory is complete up to now. The log of all
+//     directories ends Settle before now: several relays, with clocks that
+//     differ by some seconds, may still log events with earlier positions.
+//   - A read is bounded: a page may be short or empty and still have a cursor.
 package eventlog
 
 import (
@@ -39,20 +39,21 @@ const (
 	// Retention is how long an event can be read (workos.md section 2.7).
 	Retention = 90 * 24 * time.Hour
 
-	// Settle is how far the log of all directories stays behind the clock. It
-	// covers lateAfter, the whole second of a stream's time, an append, the
-	// lag of the index, and clocks that disagree by some seconds.
+	// Settle is the delay of the log of all directories. It is the sum of
+	// lateAfter, the resolution of a stream record's time (1 s), appendTimeout,
+	// the lag of the index, and clocks that differ by some seconds.
 	Settle = 10 * time.Second
 
-	// lateAfter is the age from which on an event is logged late.
+	// lateAfter is the age at which an event is logged late.
 	lateAfter = time.Second
 
-	// appendTime bounds one append: what takes longer gets new positions.
-	appendTime = 2 * time.Second
+	// appendTimeout bounds one transaction: a slower one is retried with new
+	// positions.
+	appendTimeout = 2 * time.Second
 )
 
-// shards spread the index of an hour over keys, each of which takes 1,000
-// writes a second. All events of an organization are in one of them.
+// shards is the number of index partitions of an hour. DynamoDB allows 1,000
+// writes a second to each. All events of an organization are in one shard.
 const shards = 4
 
 // Log is the log. It is safe for concurrent use.
@@ -60,26 +61,26 @@ type Log struct {
 	table *table.Table
 	now   func() time.Time
 	mu    sync.Mutex
-	noted map[table.Bucket]bool // buckets that are known to be noted
+	known map[table.Bucket]bool // buckets that are in the table
 }
 
 // New returns the log in the table.
 func New(t *table.Table, now func() time.Time) *Log {
-	return &Log{table: t, now: now, noted: map[table.Bucket]bool{}}
+	return &Log{table: t, now: now, known: map[table.Bucket]bool{}}
 }
 
-// bucket is where the index has an event.
-func bucket(position, organization string) table.Bucket {
+// bucketOf is the bucket of an event.
+func bucketOf(position, organizationID string) table.Bucket {
 	shard := 0
-	for _, c := range organization {
+	for _, c := range organizationID {
 		shard = (shard*31 + int(c)) % shards
 	}
-	return table.Bucket{Hour: hour(timeOf(position)), Shard: shard}
+	return table.Bucket{Hour: hourOf(timeOf(position)), Shard: shard}
 }
 
-func hour(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }
+func hourOf(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }
 
-// timeOf is the time in a position.
+// timeOf is the time of a position.
 func timeOf(position string) time.Time {
 	u, err := ulid.ParseStrict(position)
 	if err != nil {
@@ -88,12 +89,15 @@ func timeOf(position string) time.Time {
 	return ulid.Time(u.Time()).UTC()
 }
 
-// least and greatest are the first and the last position of a millisecond.
-func least(t time.Time) string { return bound(t, 0) }
+// firstPosition is the first position of a millisecond.
+func firstPosition(t time.Time) string { return filled(t, 0) }
 
-func greatest(t time.Time) string { return bound(t, 0xff) }
+// lastPosition is the last position of a millisecond.
+func lastPosition(t time.Time) string { return filled(t, 0xff) }
 
-func bound(t time.Time, fill byte) string {
+// filled is a position of a millisecond. A time that a ULID cannot hold gives
+// the earliest or the latest position of all.
+func filled(t time.Time, fill byte) string {
 	u := ulid.ULID(bytes.Repeat([]byte{fill}, 16))
 	if t.Before(time.UnixMilli(0)) {
 		t = time.UnixMilli(0)
@@ -104,8 +108,8 @@ func bound(t time.Time, fill byte) string {
 	return u.String()
 }
 
-// next is the position right behind p.
-func next(p ulid.ULID) ulid.ULID {
+// following is the next position after p.
+func following(p ulid.ULID) ulid.ULID {
 	for i := len(p) - 1; i >= 0; i-- {
 		if p[i]++; p[i] != 0 {
 			break
@@ -114,8 +118,8 @@ func next(p ulid.ULID) ulid.ULID {
 	return p
 }
 
-// pack makes the stored form of an event, which is half of its JSON or less.
-func pack(detail []byte) ([]byte, error) {
+// compress returns the stored form of an event: gzip, half of the JSON or less.
+func compress(detail []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write(detail)
@@ -123,7 +127,7 @@ func pack(detail []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func unpack(body []byte) (json.RawMessage, error) {
+func decompress(body []byte) (json.RawMessage, error) {
 	r, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: %w", err)

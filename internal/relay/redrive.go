@@ -212,7 +212,7 @@ func (r *Relay) replay(ctx context.Context, records []events.DynamoDBEventRecord
 			} else if !errors.Is(err, table.ErrNotFound) {
 				return sent, err
 			}
-			list[i].Behind = true
+			list[i].Redriven = true
 		}
 		logged, stopped := r.append(ctx, list)
 		if stopped != "" {
