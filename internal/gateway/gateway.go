@@ -1,7 +1,11 @@
-// Package gateway translates between API Gateway HTTP API payloads (format
-// 2.0) and net/http, in both directions: Handler serves a payload with an
-// http.Handler, as a Lambda does; Payload and Write turn a real HTTP exchange
-// into payloads, as API Gateway does.
+// Package gateway converts between API Gateway HTTP API payloads (format 2.0)
+// and net/http, in both directions. Handler is the side of the function: it
+// serves a request payload with an http.Handler. Payload and Write are the side
+// of API Gateway: they make the request payload of an HTTP request, and send a
+// response payload as the HTTP response.
+//
+// The package does no I/O and has no limits of its own. API Gateway limits a
+// payload to 10 MB, Lambda to 6 MB.
 //
 // Source: API Gateway Developer Guide, "Working with AWS Lambda proxy
 // integrations for HTTP APIs".
@@ -12,6 +16,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,41 +28,41 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Handler serves API Gateway events with h. It is a Lambda handler
-// (`lambda.Handler`) and safe for concurrent use when h is.
-type Handler struct{ h http.Handler }
+// Handler serves request payloads with an http.Handler. It implements
+// lambda.Handler, and is safe for concurrent use if the http.Handler is.
+type Handler struct{ handler http.Handler }
 
 // NewHandler returns a Handler that serves with h.
 func NewHandler(h http.Handler) Handler { return Handler{h} }
 
-// Invoke serves one payload of format 2.0. It fails only for a payload that
-// API Gateway does not send.
+// Invoke serves one request payload and returns the response payload. It fails
+// only for a payload that API Gateway does not send.
 func (g Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var event events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &event); err != nil {
 		return nil, fmt.Errorf("gateway: payload: %w", err)
 	}
-	r, err := request(ctx, event)
+	r, err := newRequest(ctx, event)
 	if err != nil {
 		return nil, err
 	}
 	w := &response{header: http.Header{}}
-	g.h.ServeHTTP(w, r)
-	return json.Marshal(w.event())
+	g.handler.ServeHTTP(w, r)
+	return json.Marshal(w.payload())
 }
 
 type requestIDKey struct{}
 
-// RequestID is the id API Gateway gave to the request that ctx belongs to, or "".
+// RequestID is the id that API Gateway gave the request of a context, or "".
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// request rebuilds the HTTP request. rawPath arrives URL-decoded and
-// rawQueryString as it was sent; header names are lower-case and repeated
-// headers joined with commas.
-func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
+// newRequest makes the HTTP request of a payload. In a payload, rawPath is
+// URL-decoded, rawQueryString is as sent, header names are in lower case, and
+// repeated headers are joined with commas.
+func newRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
 		var err error
@@ -90,6 +95,7 @@ func request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Reque
 	return r, nil
 }
 
+// response is an http.ResponseWriter that keeps the response.
 type response struct {
 	header http.Header
 	status int
@@ -109,7 +115,7 @@ func (w *response) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-func (w *response) event() events.APIGatewayV2HTTPResponse {
+func (w *response) payload() events.APIGatewayV2HTTPResponse {
 	w.WriteHeader(http.StatusOK)
 	headers := make(map[string]string, len(w.header))
 	for name, values := range w.header {
@@ -118,9 +124,10 @@ func (w *response) event() events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: headers, Body: w.body.String()}
 }
 
-// Payload is what API Gateway hands to the function behind routeKey for r:
-// format 2.0, path decoded, query string as sent, header names in lower case,
-// and every body that is not text in base64. body is the whole body of r.
+// Payload returns the request payload that API Gateway sends for r to the
+// function of a route: path decoded, query string as sent, header names in
+// lower case, and a body that is not text in base64. body is the whole body of
+// r.
 func Payload(r *http.Request, body []byte, routeKey, requestID string, params map[string]string) ([]byte, error) {
 	e := events.APIGatewayV2HTTPRequest{
 		Version:        "2.0",
@@ -147,7 +154,7 @@ func Payload(r *http.Request, body []byte, routeKey, requestID string, params ma
 	e.RequestContext.HTTP.Protocol = r.Proto
 	e.RequestContext.HTTP.SourceIP = r.RemoteAddr
 	e.RequestContext.HTTP.UserAgent = r.UserAgent()
-	if textual(r.Header.Get("Content-Type")) {
+	if isText(r.Header.Get("Content-Type")) {
 		e.Body = string(body)
 	} else if len(body) > 0 {
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
@@ -155,34 +162,36 @@ func Payload(r *http.Request, body []byte, routeKey, requestID string, params ma
 	return json.Marshal(e)
 }
 
-// textual tells the media types that an HTTP API passes on as text.
-func textual(contentType string) bool {
+// isText reports whether API Gateway sends a body of that type without base64.
+func isText(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
-	switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); mediaType {
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	switch mediaType {
 	case "application/json", "application/xml", "application/javascript":
 		return true
 	}
 	return strings.HasPrefix(mediaType, "text/")
 }
 
-// Write sends a function's answer (payload format 2.0) to w.
+// Write sends the response payload of a function to w. It fails, before it has
+// written to w, for a payload that API Gateway rejects.
 func Write(w http.ResponseWriter, payload []byte) error {
 	var e events.APIGatewayV2HTTPResponse
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return fmt.Errorf("gateway: answer: %w", err)
+		return fmt.Errorf("gateway: response: %w", err)
+	}
+	if e.StatusCode == 0 {
+		return errors.New("gateway: response without a statusCode")
 	}
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
 		var err error
 		if body, err = base64.StdEncoding.DecodeString(e.Body); err != nil {
-			return fmt.Errorf("gateway: answer: %w", err)
+			return fmt.Errorf("gateway: response: %w", err)
 		}
 	}
 	for name, value := range e.Headers {
 		w.Header().Set(name, value)
-	}
-	if e.StatusCode == 0 {
-		return fmt.Errorf("gateway: answer without a statusCode")
 	}
 	w.WriteHeader(e.StatusCode)
 	_, err := w.Write(body)

@@ -12,7 +12,7 @@ import (
 	"dsync/internal/gateway"
 )
 
-// A payload as API Gateway sends it reaches the handler as the request it was.
+// A payload of API Gateway reaches the handler as the HTTP request.
 func TestInvoke(t *testing.T) {
 	payload, err := os.ReadFile("testdata/request.json")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestInvoke(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, "ä")
 	}))
-	answer, err := h.Invoke(t.Context(), payload)
+	response, err := h.Invoke(t.Context(), payload)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,20 +49,20 @@ func TestInvoke(t *testing.T) {
 		Body            string
 		IsBase64Encoded bool
 	}
-	if err := json.Unmarshal(answer, &got); err != nil {
+	if err := json.Unmarshal(response, &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.StatusCode != 201 || got.Headers["Etag"] != `W/"1"` || got.Body != "ä" || got.IsBase64Encoded {
-		t.Errorf("answer %s", answer)
+		t.Errorf("response %s", response)
 	}
 	for _, broken := range []string{``, `[]`, `{"isBase64Encoded":true,"body":"*"}`} {
 		if _, err := h.Invoke(t.Context(), []byte(broken)); err == nil {
-			t.Errorf("%q is taken for a payload", broken)
+			t.Errorf("%q is accepted as a payload", broken)
 		}
 	}
 }
 
-// What Payload and Write make of an HTTP exchange is what Handler understands.
+// Handler understands the payloads of Payload, and Write those of Handler.
 func TestRoundTrip(t *testing.T) {
 	echo := gateway.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -83,12 +83,12 @@ func TestRoundTrip(t *testing.T) {
 		if encoded := strings.Contains(string(payload), `"isBase64Encoded":true`); encoded != !(strings.HasPrefix(contentType, "text/") || contentType == "application/json") {
 			t.Errorf("%q: base64 is %v", contentType, encoded)
 		}
-		answer, err := echo.Invoke(t.Context(), payload)
+		response, err := echo.Invoke(t.Context(), payload)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		if err := gateway.Write(w, answer); err != nil {
+		if err := gateway.Write(w, response); err != nil {
 			t.Fatal(err)
 		}
 		if w.Code != http.StatusAccepted || w.Body.String() != body || w.Header().Get("X-Path") != "/a b/" || w.Header().Get("X-Query") != "x=%2B&y" {

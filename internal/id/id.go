@@ -1,5 +1,6 @@
-// Package id makes and reads ids: a prefix that tells the kind, and a ULID,
-// which sorts by time (workos.md section 1.1). Ids are URL-safe.
+// Package id makes and checks ids: a prefix for the kind, an underscore and a
+// ULID (workos.md section 1.1). Ids are URL-safe. The ids of a kind sort by the
+// millisecond in which they were made.
 package id
 
 import (
@@ -26,7 +27,8 @@ const (
 	APIKey       Kind = "api_key"
 )
 
-// New makes an id of the kind from a time and 80 bits of entropy.
+// New makes an id of a kind from a time, in milliseconds, and 80 bits of
+// entropy. It fails when entropy fails or the time is after the year 10889.
 func New(kind Kind, at time.Time, entropy io.Reader) (string, error) {
 	u, err := ulid.New(ulid.Timestamp(at), entropy)
 	if err != nil {
@@ -35,11 +37,11 @@ func New(kind Kind, at time.Time, entropy io.Reader) (string, error) {
 	return kind.Of(u.String()), nil
 }
 
-// Of is the id of that kind with the given ULID.
+// Of returns the id of the kind with that ULID.
 func (k Kind) Of(u string) string { return string(k) + "_" + u }
 
-// Valid reports whether s is an id of the kind: the prefix and a ULID in upper
-// case, as they are made.
+// Valid reports whether s is an id of the kind, with the ULID in upper case, as
+// New makes it.
 func (k Kind) Valid(s string) bool {
 	u, ok := strings.CutPrefix(s, string(k)+"_")
 	if !ok || len(u) != ulid.EncodedSize {

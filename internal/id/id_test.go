@@ -34,7 +34,7 @@ func TestNew(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := id.New(id.User, at, io.LimitReader(strings.NewReader("short"), 5)); err == nil {
-		t.Error("an id of half the entropy")
+		t.Error("an id with half of the entropy")
 	}
 }
 

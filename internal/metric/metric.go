@@ -1,13 +1,18 @@
-// Package metric counts what happens, as lines in the embedded metric format
-// of CloudWatch: a function writes them to its standard output and CloudWatch
-// makes metrics of them, with no call and no waiting.
+// Package metric writes metrics in the embedded metric format of CloudWatch: a
+// function writes log lines to its standard output, and CloudWatch extracts the
+// metrics from them. No API call is made.
 //
-// It promises: one call is one line, whole, also when many goroutines write.
-// A metric costs money for each different set of dimensions, so which there
-// are is declared here, no dimension holds an id, and none takes more than
-// dimensionValues values in a process. What identifies a request or a
-// directory goes into the properties, which are searched in the logs and cost
-// nothing. A line that cannot be written is lost; the request is not.
+// Promises:
+//
+//   - One call writes one whole line, also from concurrent goroutines.
+//   - The cost is bounded. CloudWatch charges for each distinct set of dimension
+//     values, so all metrics and their dimensions are declared here, no
+//     dimension is an id, and a dimension has at most maxDimensionValues values
+//     in a process. Ids are properties, which are searchable in the logs and
+//     make no metric.
+//   - A failed write loses the line and nothing else.
+//
+// Source: CloudWatch User Guide, "Specification: Embedded metric format".
 package metric
 
 import "strconv"
@@ -15,21 +20,21 @@ import "strconv"
 // Namespace is the CloudWatch namespace of every metric.
 const Namespace = "dsync"
 
-// Dimension is what a metric is broken down by.
+// Dimension is the name of a dimension of a metric.
 type Dimension string
 
 // The dimensions.
 const (
-	// Function is in each set of dimensions: two stages of one account write
-	// to the same namespace, and their functions differ by name.
+	// Function is a dimension of every metric: the stages of an account share
+	// the namespace, and the names of their functions differ.
 	Function Dimension = "FunctionName"
-	// Operation is what was asked for: "POST /Users", never a path with an id.
+	// Operation is a method and a route, "POST /Users". It never has an id.
 	Operation Dimension = "Operation"
-	// Status is the class of an HTTP status: see Class.
+	// Status is the class of an HTTP status code: see Class.
 	Status Dimension = "Status"
 )
 
-// Unit is a unit of CloudWatch.
+// Unit is a CloudWatch unit.
 type Unit string
 
 // The units.
@@ -38,47 +43,47 @@ const (
 	Milliseconds Unit = "Milliseconds"
 )
 
-// Metric is one that is declared.
+// Metric is a declared metric.
 type Metric struct {
-	Name       string
-	Unit       Unit
-	Dimensions []Dimension // beside Function
-	Means      string
+	Name        string
+	Unit        Unit
+	Dimensions  []Dimension // in addition to Function
+	Description string
 }
 
 // The metrics.
 var (
 	Requests = Metric{"Requests", Count, []Dimension{Operation, Status},
-		"requests answered"}
+		"requests that got a response"}
 	Latency = Metric{"Latency", Milliseconds, []Dimension{Operation},
-		"from the request in the function to its answer"}
+		"time from the request in the function to the response"}
 	TransactionConflicts = Metric{"TransactionConflicts", Count, nil,
-		"transactions that met another one and were tried again"}
+		"writes retried because of a conflict with another transaction"}
 	EventsLogged = Metric{"EventsLogged", Count, nil,
 		"events appended to the log"}
 	EventsPublished = Metric{"EventsPublished", Count, nil,
-		"events that the bus took"}
+		"events accepted by the event bus"}
 	EventsParked = Metric{"EventsParked", Count, nil,
-		"events that can never be published, put into the dead-letter queue"}
+		"events and records that can never be processed, sent to the dead-letter queue"}
 	RelayLag = Metric{"RelayLag", Milliseconds, nil,
-		"from the change to its event on the bus"}
+		"time from the change to its event on the event bus"}
 	EventsRedriven = Metric{"EventsRedriven", Count, nil,
-		"events that an operator had published once more"}
+		"events published again by an operator"}
 )
 
-// All lists every metric.
+// All returns every metric.
 func All() []Metric {
 	return []Metric{Requests, Latency, TransactionConflicts, EventsLogged, EventsPublished, EventsParked, RelayLag, EventsRedriven}
 }
 
-// Of is one value of the metric, in its unit.
+// Of returns a value of the metric, in its unit.
 func (m Metric) Of(v float64) Value { return Value{m, v} }
 
-// Value is what one line says of a metric.
+// Value is one value of a metric.
 type Value struct {
 	metric Metric
 	value  float64
 }
 
-// Class is the class of an HTTP status: "2xx" of 201.
+// Class is the class of an HTTP status code: "2xx" for 201.
 func Class(status int) string { return strconv.Itoa(status/100) + "xx" }

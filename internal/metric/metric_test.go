@@ -21,8 +21,8 @@ func writer(function string) (*Writer, *bytes.Buffer) {
 	return New(out, function, func() time.Time { return noon }), out
 }
 
-// check reads a line as CloudWatch does, and returns what is in it. The rules
-// are those of the "embedded metric format specification".
+// check checks a line by the rules of the embedded metric format specification,
+// and returns its fields.
 func check(t *testing.T, text string) map[string]any {
 	t.Helper()
 	var line map[string]any
@@ -34,7 +34,7 @@ func check(t *testing.T, text string) map[string]any {
 		t.Fatalf("no _aws in %s", text)
 	}
 	if at, ok := metadata["Timestamp"].(float64); !ok || at != math.Trunc(at) || time.UnixMilli(int64(at)).Year() != noon.Year() {
-		t.Errorf("Timestamp %v is no time in milliseconds", metadata["Timestamp"])
+		t.Errorf("Timestamp %v is not a time in milliseconds", metadata["Timestamp"])
 	}
 	directives, _ := metadata["CloudWatchMetrics"].([]any)
 	if len(directives) == 0 {
@@ -81,7 +81,7 @@ func TestEveryMetricMakesAValidLine(t *testing.T) {
 			t.Errorf("%s is %v", m.Name, line[m.Name])
 		}
 		if line["directory_id"] != "directory_1" {
-			t.Errorf("%s: the property is gone", m.Name)
+			t.Errorf("%s: the property is missing", m.Name)
 		}
 	}
 }
@@ -115,22 +115,23 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// A caller's mistake costs neither the metric nor the line.
-func TestWhatIsLeftOut(t *testing.T) {
+// Missing dimensions, reserved property names and invalid values make no invalid
+// line.
+func TestInvalidInput(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		write func(w *Writer)
 		want  string // in the line; "" for no line
 	}{
-		{"dimension left out", func(w *Writer) { w.Write(nil, nil, Requests.Of(1)) }, `"Operation":"unknown"`},
-		{"dimension that is empty", func(w *Writer) { w.Write(Dimensions{Operation: ""}, nil, Latency.Of(1)) }, `"Operation":"unknown"`},
+		{"dimension missing", func(w *Writer) { w.Write(nil, nil, Requests.Of(1)) }, `"Operation":"unknown"`},
+		{"dimension empty", func(w *Writer) { w.Write(Dimensions{Operation: ""}, nil, Latency.Of(1)) }, `"Operation":"unknown"`},
 		{"property named like a metric", func(w *Writer) { w.Write(nil, Properties{"EventsParked": "x"}, EventsParked.Of(1)) }, `"EventsParked":1`},
 		{"property named like the function", func(w *Writer) { w.Write(nil, Properties{"FunctionName": "x"}, EventsParked.Of(1)) }, `"FunctionName":"f"`},
 		{"property named like the metadata", func(w *Writer) { w.Write(nil, Properties{"_aws": "x"}, EventsParked.Of(1)) }, `"_aws":{`},
 		{"line break in a property", func(w *Writer) { w.Write(nil, Properties{"p": "a\nb"}, EventsParked.Of(1)) }, `"a\nb"`},
-		{"one of two values is none", func(w *Writer) { w.Write(nil, nil, EventsParked.Of(math.NaN()), RelayLag.Of(5)) }, `"RelayLag":5`},
-		{"property that is no JSON", func(w *Writer) { w.Write(nil, Properties{"p": func() {}}, EventsParked.Of(1)) }, ""},
-		{"nothing to say", func(w *Writer) { w.Write(nil, Properties{"p": 1}) }, ""},
+		{"one of two values not a number", func(w *Writer) { w.Write(nil, nil, EventsParked.Of(math.NaN()), RelayLag.Of(5)) }, `"RelayLag":5`},
+		{"property that does not marshal", func(w *Writer) { w.Write(nil, Properties{"p": func() {}}, EventsParked.Of(1)) }, ""},
+		{"no value", func(w *Writer) { w.Write(nil, Properties{"p": 1}) }, ""},
 		{"not a number", func(w *Writer) { w.Write(nil, nil, RelayLag.Of(math.NaN())) }, ""},
 		{"infinite", func(w *Writer) { w.Write(nil, nil, RelayLag.Of(math.Inf(1))) }, ""},
 	} {
@@ -145,7 +146,7 @@ func TestWhatIsLeftOut(t *testing.T) {
 			}
 			check(t, out.String())
 			if !strings.Contains(out.String(), row.want) {
-				t.Errorf("%s does not say %s", out, row.want)
+				t.Errorf("%s lacks %s", out, row.want)
 			}
 			if strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), "\n") {
 				t.Errorf("%q is not one line", out)
@@ -171,32 +172,32 @@ func TestDimensionsAreBounded(t *testing.T) {
 		w.Write(Dimensions{Operation: fmt.Sprint("operation ", n)}, nil, Latency.Of(1))
 		return check(t, out.String())["Operation"]
 	}
-	for n := range dimensionValues {
+	for n := range maxDimensionValues {
 		if got := operation(n); got != fmt.Sprint("operation ", n) {
 			t.Fatalf("value %d became %v", n+1, got)
 		}
 	}
-	if got := operation(dimensionValues); got != other {
+	if got := operation(maxDimensionValues); got != other {
 		t.Errorf("one value too many became %v", got)
 	}
 	if got := operation(0); got != "operation 0" {
-		t.Errorf("a value that was there became %v", got)
+		t.Errorf("a known value became %v", got)
 	}
 }
 
-// Metrics are on the bill once for each value of a dimension, so a dimension
-// that could name a directory, a user or a token would cost by the customer.
+// CloudWatch charges for each value of a dimension, so a dimension that is the
+// id of a directory, a user or a token would cost money for each customer.
 func TestNoDimensionIsAnID(t *testing.T) {
 	identity := regexp.MustCompile(`(?i)directory|organi|user|group|token|key|id$`)
 	names := map[string]bool{}
 	for _, m := range All() {
-		if names[m.Name] || m.Means == "" {
-			t.Errorf("%s is declared twice, or means nothing", m.Name)
+		if names[m.Name] || m.Description == "" {
+			t.Errorf("%s is declared twice, or has no description", m.Name)
 		}
 		names[m.Name] = true
 		for _, d := range m.Dimensions {
 			if identity.MatchString(string(d)) {
-				t.Errorf("%s is broken down by %s", m.Name, d)
+				t.Errorf("%s has the dimension %s", m.Name, d)
 			}
 			if names[string(d)] {
 				t.Errorf("%s is a dimension and a metric", d)

@@ -10,23 +10,22 @@ import (
 )
 
 const (
-	// dimensionValues bounds what a mistake in a caller can cost: each value
-	// of a dimension is a metric on the bill. The API has about 40 operations.
-	dimensionValues = 64
-	// other is what a dimension holds beyond that.
+	// maxDimensionValues bounds the cost of a wrong call: CloudWatch charges for
+	// each value of a dimension. The REST API has about 40 operations.
+	maxDimensionValues = 64
+	// other replaces further values of a dimension.
 	other = "other"
-	// unknown is what a dimension holds that a caller left out: CloudWatch
-	// would drop a metric without it.
+	// unknown replaces a missing value: CloudWatch drops a metric without one.
 	unknown = "unknown"
 )
 
-// Dimensions are what the values of a line are broken down by.
+// Dimensions are the dimension values of a line.
 type Dimensions map[Dimension]string
 
-// Properties are what else a line says. They must marshal to JSON.
+// Properties are the other fields of a line. They must marshal to JSON.
 type Properties map[string]any
 
-// Writer writes lines. It is safe for concurrent use. A nil Writer writes
+// Writer writes metrics. It is safe for concurrent use. A nil Writer writes
 // nothing.
 type Writer struct {
 	function string
@@ -34,10 +33,10 @@ type Writer struct {
 
 	mu   sync.Mutex
 	out  io.Writer
-	seen map[Dimension]map[string]bool
+	seen map[Dimension]map[string]bool // values of each dimension
 }
 
-// New returns a writer of the metrics of that function.
+// New returns a writer for the metrics of a function.
 func New(out io.Writer, function string, now func() time.Time) *Writer {
 	if function == "" {
 		function = unknown
@@ -45,22 +44,23 @@ func New(out io.Writer, function string, now func() time.Time) *Writer {
 	return &Writer{function: function, now: now, out: out, seen: map[Dimension]map[string]bool{}}
 }
 
-// directive is what the format calls a metric directive: metrics that share
-// their dimensions.
-type directive struct {
+// metricDirective is a MetricDirective object of the format: metrics with the
+// same dimensions.
+type metricDirective struct {
 	Namespace  string
 	Dimensions [][]Dimension
-	Metrics    []named
+	Metrics    []metricDefinition
 }
 
-type named struct {
+// metricDefinition is a MetricDefinition object of the format.
+type metricDefinition struct {
 	Name string
 	Unit Unit
 }
 
-// Write writes one line. Each value is broken down by the dimensions that its
-// metric declares; what is in d beside them is left out. NaN and infinities,
-// which no metric can be, are dropped, and so is a line without a value.
+// Write writes one line. Each value gets the dimensions that its metric
+// declares; others in d are ignored. NaN and infinities are no metric values and
+// are dropped. A line without values is not written.
 func (w *Writer) Write(d Dimensions, p Properties, values ...Value) {
 	if w == nil {
 		return
@@ -72,18 +72,18 @@ func (w *Writer) Write(d Dimensions, p Properties, values ...Value) {
 	for name, value := range p {
 		line[name] = value
 	}
-	var directives []directive
+	var directives []metricDirective
 	for _, v := range values {
 		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
 			continue
 		}
 		names := append([]Dimension{Function}, v.metric.Dimensions...)
-		i := slices.IndexFunc(directives, func(d directive) bool { return slices.Equal(d.Dimensions[0], names) })
+		i := slices.IndexFunc(directives, func(d metricDirective) bool { return slices.Equal(d.Dimensions[0], names) })
 		if i < 0 {
 			i = len(directives)
-			directives = append(directives, directive{Namespace, [][]Dimension{names}, nil})
+			directives = append(directives, metricDirective{Namespace, [][]Dimension{names}, nil})
 		}
-		directives[i].Metrics = append(directives[i].Metrics, named{v.metric.Name, v.metric.Unit})
+		directives[i].Metrics = append(directives[i].Metrics, metricDefinition{v.metric.Name, v.metric.Unit})
 		line[v.metric.Name] = v.value
 		for _, name := range v.metric.Dimensions {
 			line[string(name)] = w.bounded(name, d[name])
@@ -96,12 +96,13 @@ func (w *Writer) Write(d Dimensions, p Properties, values ...Value) {
 	line["_aws"] = map[string]any{"Timestamp": w.now().UnixMilli(), "CloudWatchMetrics": directives}
 	text, err := json.Marshal(line)
 	if err != nil {
-		return // a property that is no JSON
+		return // a property does not marshal
 	}
 	_, _ = w.out.Write(append(text, '\n'))
 }
 
-// bounded is the value, unless the dimension has taken too many others.
+// bounded returns the value, or other if the dimension has maxDimensionValues
+// other values.
 func (w *Writer) bounded(name Dimension, value string) string {
 	if value == "" {
 		return unknown
@@ -112,7 +113,7 @@ func (w *Writer) bounded(name Dimension, value string) string {
 		w.seen[name] = seen
 	}
 	if !seen[value] {
-		if len(seen) == dimensionValues {
+		if len(seen) == maxDimensionValues {
 			return other
 		}
 		seen[value] = true
