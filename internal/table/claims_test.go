@@ -11,24 +11,22 @@ import (
 	"sync"
 	"testing"
 
-	"dsync/internal/dsynctest"
-	"dsync/internal/id"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// book is the groups of a directory as they should be found.
-type book struct {
+// groupModel is the groups of a directory as they should be found.
+type groupModel struct {
 	fixture
 	names  map[string]string // id → name
 	groups map[string]table.Resource
 }
 
-func (b *book) holders(name string) []string {
+func (m *groupModel) holders(name string) []string {
 	var ids []string
-	for id, n := range b.names {
+	for id, n := range m.names {
 		if strings.EqualFold(n, name) {
 			ids = append(ids, id)
 		}
@@ -37,82 +35,83 @@ func (b *book) holders(name string) []string {
 	return ids
 }
 
-// agrees checks what is found of each name.
-func (b *book) agrees(names []string) {
-	b.t.Helper()
+// check compares the holders of each name with the model.
+func (m *groupModel) check(names []string) {
+	m.t.Helper()
 	for _, name := range names {
-		got, err := b.NameHolders(b.t.Context(), table.Group, b.dir, name)
-		if slices.Sort(got); err != nil || !slices.Equal(got, b.holders(name)) {
-			b.t.Fatalf("%s is the name of %v (%v), not of %v", name, got, err, b.holders(name))
+		got, err := m.NameHolders(m.t.Context(), table.Group, m.directoryID, name)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, m.holders(name)) {
+			m.t.Fatalf("NameHolders(%q) = %v, %v, want %v", name, got, err, m.holders(name))
 		}
 	}
 }
 
-// Groups take names, leave them and go, while the directory lets them share
-// names and does not, in turns. Each is found, and a name that is not to be
-// shared is refused to whoever comes when another has it.
-func TestNamesHoweverTheyAreHeld(t *testing.T) {
+// Groups are created, renamed and deleted while the directory alternately allows
+// and forbids shared names. Each group is found by its name, and a name that
+// another group has is rejected while shared names are forbidden.
+func TestExclusiveAndSharedNames(t *testing.T) {
 	names := []string{"sales", "SALES", "sales emea", "sales#x", "%"}
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			b, ctx := book{open(t), map[string]string{}, map[string]table.Resource{}}, t.Context()
-			refused := 0
+			m, ctx := groupModel{open(t), map[string]string{}, map[string]table.Resource{}}, t.Context()
+			rejected := 0
 			for step := range 120 {
 				shared := (uint64(step/15)+seed)%2 == 0
 				name := names[random.IntN(len(names))]
-				ids := slices.Sorted(maps.Keys(b.groups))
+				ids := slices.Sorted(maps.Keys(m.groups))
 				var id string
 				if len(ids) > 0 && random.IntN(3) > 0 {
 					id = ids[random.IntN(len(ids))]
 				}
-				others := slices.DeleteFunc(b.holders(name), func(other string) bool { return other == id })
+				others := slices.DeleteFunc(m.holders(name), func(other string) bool { return other == id })
 				var err error
-				old, oldKeys := b.groups[id], table.Keys{Name: b.names[id]}
+				old, oldKeys := m.groups[id], table.Keys{Name: m.names[id]}
 				switch {
 				case id == "":
-					create := b.Create
+					create := m.Create
 					if shared {
-						create = b.CreateShared
+						create = m.CreateShared
 					}
-					old = b.resource(table.Group, "{}")
+					old = m.resource(table.Group, "{}")
 					if err = create(ctx, old, table.Keys{Name: name, ExternalID: "x"}, nil); err == nil {
-						b.groups[old.ID], b.names[old.ID] = old, name
+						m.groups[old.ID], m.names[old.ID] = old, name
 					}
 				case random.IntN(3) == 0:
-					if err = b.Delete(ctx, old, oldKeys, b.job(old), now, by); err == nil {
-						delete(b.groups, id)
-						delete(b.names, id)
+					if err = m.Delete(ctx, old, oldKeys, m.job(old), now, actor); err == nil {
+						delete(m.groups, id)
+						delete(m.names, id)
 					}
 					others = nil
 				default:
-					replace, next := b.Replace, old
+					replace, next := m.Replace, old
 					if shared {
-						replace = b.ReplaceShared
+						replace = m.ReplaceShared
 					}
 					next.Version++
 					if strings.EqualFold(name, oldKeys.Name) {
-						others = nil // it has the name already
+						others = nil // the group has the name already
 					}
 					if err = replace(ctx, old, next, oldKeys, table.Keys{Name: name}); err == nil {
-						b.groups[id], b.names[id] = next, name
+						m.groups[id], m.names[id] = next, name
 					}
 				}
 				if taken := !shared && len(others) > 0; taken != errors.Is(err, table.ErrTaken) || !taken && err != nil {
-					t.Fatalf("step %d: %v; shared %v, held by %v", step, err, shared, others)
+					t.Fatalf("step %d: %v; shared %v, other holders %v", step, err, shared, others)
 				} else if taken {
-					refused++
+					rejected++
 				}
-				b.agrees(names)
+				m.check(names)
 			}
-			if refused == 0 {
-				t.Error("no name was refused")
+			if rejected == 0 {
+				t.Error("no name was rejected")
 			}
 		})
 	}
 }
 
-// A group that is not as it was read is not renamed, and its name stays whole.
+// A rename of a stale group fails, and changes no claim.
 func TestStaleRename(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	old := f.create(table.Group, table.Keys{Name: "a"})
@@ -122,31 +121,31 @@ func TestStaleRename(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, replace := range map[string]func() error{
-		"alone":  func() error { return f.Replace(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
-		"shared": func() error { return f.ReplaceShared(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
-		"gone":   func() error { return f.Delete(ctx, old, table.Keys{Name: "a"}, f.job(old), now, by) },
+		"exclusive": func() error { return f.Replace(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
+		"shared":    func() error { return f.ReplaceShared(ctx, old, next, table.Keys{Name: "a"}, table.Keys{Name: "c"}) },
+		"deleted":   func() error { return f.Delete(ctx, old, table.Keys{Name: "a"}, f.job(old), now, actor) },
 	} {
 		if err := replace(); !errors.Is(err, table.ErrStale) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, n := range map[string]int{"a": 0, "b": 1, "c": 0} {
-		if ids, err := f.NameHolders(ctx, table.Group, f.dir, name); err != nil || len(ids) != n {
-			t.Errorf("%s is the name of %v, %v", name, ids, err)
+		if ids, err := f.NameHolders(ctx, table.Group, f.directoryID, name); err != nil || len(ids) != n {
+			t.Errorf("NameHolders(%q) = %v, %v, want %d", name, ids, err, n)
 		}
 	}
 }
 
-// Whoever takes one name at once, some to share it and some alone: each who
-// gets it is found, and at most one of those who want it alone gets it.
-func TestRacingForAName(t *testing.T) {
+// Groups take one name at the same time, some of them exclusively: each that
+// gets it is found, and at most one gets it exclusively.
+func TestConcurrentClaims(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	for round := range 6 {
 		name := fmt.Sprint("name ", round)
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		var got []string
-		alone := 0
+		exclusive := 0
 		for i := range 8 {
 			r := f.resource(table.Group, "{}")
 			wg.Go(func() {
@@ -160,71 +159,66 @@ func TestRacingForAName(t *testing.T) {
 				switch {
 				case err == nil:
 					got = append(got, r.ID)
-					alone += i % 2
+					exclusive += i % 2
 				case i%2 == 0 || !errors.Is(err, table.ErrTaken):
 					t.Errorf("group %d: %v", i, err)
 				}
 			})
 		}
 		wg.Wait()
-		held, err := f.NameHolders(ctx, table.Group, f.dir, name)
+		held, err := f.NameHolders(ctx, table.Group, f.directoryID, name)
 		slices.Sort(got)
-		if slices.Sort(held); err != nil || !slices.Equal(held, got) || alone > 1 {
-			t.Errorf("%s is the name of %v (%v), and %v got it, %d alone", name, held, err, got, alone)
+		slices.Sort(held)
+		if err != nil || !slices.Equal(held, got) || exclusive > 1 {
+			t.Errorf("NameHolders(%q) = %v, %v, want %v, of which %d exclusively", name, held, err, got, exclusive)
 		}
 	}
 }
 
-// meddler does something else right after the first answer to a call.
-type meddler struct {
+// interleaver calls a function after the first response to an operation, before
+// the caller gets the response.
+type interleaver struct {
 	aws.HTTPClient
-	call string
-	once sync.Once
-	do   func()
+	operation string
+	once      sync.Once
+	do        func()
 }
 
-func (m *meddler) Do(r *http.Request) (*http.Response, error) {
-	answer, err := m.HTTPClient.Do(r)
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+m.call) {
+func (m *interleaver) Do(r *http.Request) (*http.Response, error) {
+	response, err := m.HTTPClient.Do(r)
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+m.operation) {
 		m.once.Do(m.do)
 	}
-	return answer, err
+	return response, err
 }
 
-// Between the look at a name and the taking of it another group takes or
-// leaves it. The name is looked at anew.
-func TestNamesBetweenLookAndTake(t *testing.T) {
-	db, name := dsynctest.Table(t)
-	f, n := fixture{table.New(db, name), t, newID(t, id.Directory)}, table.Keys{Name: "sales"}
-	meddled := func(call string, do func()) *table.Table {
-		o := db.Options()
-		o.HTTPClient = &meddler{HTTPClient: o.HTTPClient, call: call, do: do}
-		return table.New(dynamodb.New(o), name)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+// Another group takes or releases a name after its claim was read and before it
+// is written. The claim is read again.
+func TestClaimChangesAfterRead(t *testing.T) {
+	f, n := open(t), table.Keys{Name: "sales"}
+	after := func(operation string, do func()) *table.Table {
+		o := f.db.Options()
+		o.HTTPClient = &interleaver{HTTPClient: o.HTTPClient, operation: operation, do: do}
+		return table.New(dynamodb.New(o), f.tableName)
 	}
 	first, second, third := f.resource(table.Group, "{}"), f.resource(table.Group, "{}"), f.resource(table.Group, "{}")
-	must(f.CreateShared(t.Context(), first, n, nil))
-	must(f.Delete(t.Context(), first, n, f.job(first), now, by))
-	err := meddled("Query", func() { must(f.CreateShared(t.Context(), second, n, nil)) }).Create(t.Context(), third, n, nil)
+	f.do(f.CreateShared(t.Context(), first, n, nil))
+	f.do(f.Delete(t.Context(), first, n, f.job(first), now, actor))
+	err := after("Query", func() { f.do(f.CreateShared(t.Context(), second, n, nil)) }).Create(t.Context(), third, n, nil)
 	if !errors.Is(err, table.ErrTaken) {
-		t.Errorf("a name that came to be shared meanwhile: %v", err)
+		t.Errorf("a name that another group took in between: %v", err)
 	}
-	must(f.Delete(t.Context(), second, n, f.job(second), now, by))
-	must(f.Create(t.Context(), third, n, nil))
+	f.do(f.Delete(t.Context(), second, n, f.job(second), now, actor))
+	f.do(f.Create(t.Context(), third, n, nil))
 
 	fourth := f.resource(table.Group, "{}")
-	must(meddled("GetItem", func() { must(f.Delete(t.Context(), third, n, f.job(third), now, by)) }).CreateShared(t.Context(), fourth, n, nil))
-	if ids, err := f.NameHolders(t.Context(), table.Group, f.dir, "sales"); err != nil || !slices.Equal(ids, []string{fourth.ID}) {
-		t.Errorf("a name that was left meanwhile: %v, %v", ids, err)
+	f.do(after("GetItem", func() { f.do(f.Delete(t.Context(), third, n, f.job(third), now, actor)) }).CreateShared(t.Context(), fourth, n, nil))
+	if ids, err := f.NameHolders(t.Context(), table.Group, f.directoryID, "sales"); err != nil || !slices.Equal(ids, []string{fourth.ID}) {
+		t.Errorf("a name that another group released in between: %v, %v", ids, err)
 	}
 }
 
-// The largest transaction that creates a group: with all its parts it fits.
+// The largest transaction that creates a group is within DynamoDB's limit.
 func TestCreateSharedWithMembers(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	n := table.Keys{Name: "g", ExternalID: "x"}
@@ -239,7 +233,7 @@ func TestCreateSharedWithMembers(t *testing.T) {
 	if err := f.CreateShared(ctx, second, n, members); err != nil {
 		t.Fatal(err)
 	}
-	if ids, err := f.NameHolders(ctx, table.Group, f.dir, "G"); err != nil || len(ids) != 2 {
+	if ids, err := f.NameHolders(ctx, table.Group, f.directoryID, "G"); err != nil || len(ids) != 2 {
 		t.Errorf("%v, %v", ids, err)
 	}
 }

@@ -6,12 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/dsynctest"
 	"dsync/internal/table"
 	"dsync/internal/table/schema"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,8 +18,8 @@ func TestRequests(t *testing.T) {
 	all := make([]table.Request, 60)
 	for i := range all {
 		all[i] = table.Request{
-			ID: newID(t, table.RequestKind), DirectoryID: f.dir, At: now, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath",
-			Path: "shoeSize", Operation: i, Milliseconds: 3, Actor: by, Tolerated: []table.Tolerated{{What: "unknown path", Count: 1, Path: "x"}},
+			ID: newID(t, table.RequestKind), DirectoryID: f.directoryID, At: now, Method: "PATCH", Route: "/Users/{id}", Status: 400, ScimType: "invalidPath",
+			Path: "shoeSize", Operation: i, Milliseconds: 3, Actor: actor, Tolerated: []table.Tolerated{{What: "unknown path", Count: 1, Path: "x"}},
 		}
 	}
 	if err := f.PutRequests(ctx, all); err != nil {
@@ -31,7 +28,7 @@ func TestRequests(t *testing.T) {
 	slices.SortFunc(all, func(a, b table.Request) int { return strings.Compare(b.ID, a.ID) })
 	var got []table.Request
 	for from, more := "", true; more; {
-		s, err := table.Requests(f.dir).Read(ctx, f.Table, from, true, 25)
+		s, err := table.Requests(f.directoryID).Read(ctx, f.Table, from, true, 25)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,15 +43,15 @@ func TestRequests(t *testing.T) {
 	if diff := cmp.Diff(all, got); diff != "" {
 		t.Errorf("newest first, in pages: %.2000s", diff)
 	}
-	if one, err := table.Requests(f.dir).Find(ctx, f.Table, all[7].ID); err != nil || one.ID != all[7].ID {
-		t.Errorf("one: %v, %v", one, err)
+	if one, err := table.Requests(f.directoryID).Find(ctx, f.Table, all[7].ID); err != nil || one.ID != all[7].ID {
+		t.Errorf("Find = %v, %v", one, err)
 	}
 }
 
 func TestDays(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	if days, err := f.Days(ctx, f.dir, 2); err != nil || len(days) != 0 {
-		t.Errorf("none: %v, %v", days, err)
+	if days, err := f.Days(ctx, f.directoryID, 2); err != nil || len(days) != 0 {
+		t.Errorf("no requests: %v, %v", days, err)
 	}
 	for _, d := range []table.Day{
 		{Date: "2026-11-21", Requests: 9, Last: now.Add(-48 * time.Hour)},
@@ -62,7 +59,7 @@ func TestDays(t *testing.T) {
 		{Date: "2026-11-22", Requests: 1, Last: now.Add(-24 * time.Hour)},
 		{Date: "2026-11-23", Requests: 5, Writes: 2, Last: now.Add(time.Minute)},
 	} {
-		if err := f.CountDay(ctx, f.dir, d); err != nil {
+		if err := f.CountDay(ctx, f.directoryID, d); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,40 +67,37 @@ func TestDays(t *testing.T) {
 		{Date: "2026-11-23", Requests: 8, Refused: 1, Writes: 3, Last: now.Add(time.Minute)},
 		{Date: "2026-11-22", Requests: 1, Last: now.Add(-24 * time.Hour)},
 	}
-	days, err := f.Days(ctx, f.dir, 2)
+	days, err := f.Days(ctx, f.directoryID, 2)
 	if diff := cmp.Diff(want, days); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }
 
-// Notes of requests have a time to go, and the stream hands them to nobody.
-func TestNotesOfRequestsAreNotes(t *testing.T) {
-	db, name := dsynctest.Table(t)
-	f := fixture{table.New(db, name), t, newID(t, "directory")}
-	if err := f.PutRequests(t.Context(), []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: f.dir, At: now}}); err != nil {
+// No consumer of the stream gets the records of requests, and Purge deletes
+// them.
+func TestRequestsAreNotStreamed(t *testing.T) {
+	f := open(t)
+	if err := f.PutRequests(t.Context(), []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: f.directoryID, At: now}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.CountDay(t.Context(), f.dir, table.Day{Date: "2026-11-23", Last: now}); err != nil {
+	if err := f.CountDay(t.Context(), f.directoryID, table.Day{Date: "2026-11-23", Last: now}); err != nil {
 		t.Fatal(err)
 	}
-	all, err := db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &name, ConsistentRead: aws.Bool(true)})
-	if err != nil || len(all.Items) != 2 {
-		t.Fatalf("%d records, %v", len(all.Items), err)
+	items := f.items()
+	if len(items) != 2 {
+		t.Fatalf("%d items, want 2", len(items))
 	}
-	for _, item := range all.Items {
-		if _, ok := item["ttl"].(*types.AttributeValueMemberN); !ok {
-			t.Errorf("%v stays for good", item)
-		}
+	for _, item := range items {
 		for _, filter := range []schema.Filter{schema.ResourceChanges(), schema.JobChanges()} {
-			at := item[filter.Key].(*types.AttributeValueMemberS).Value
+			value := item[filter.Key].(*types.AttributeValueMemberS).Value
 			for _, prefix := range filter.Prefixes {
-				if strings.HasPrefix(at, prefix) {
-					t.Errorf("the filter %v passes %s", filter, at)
+				if strings.HasPrefix(value, prefix) {
+					t.Errorf("the filter %v passes %s", filter, value)
 				}
 			}
 		}
 	}
-	if n, err := f.Purge(t.Context(), f.dir, 10); n != 2 || err != nil {
+	if n, err := f.Purge(t.Context(), f.directoryID, 10); n != 2 || err != nil {
 		t.Errorf("purged %d, %v", n, err)
 	}
 }

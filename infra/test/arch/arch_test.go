@@ -84,6 +84,7 @@ type place struct {
 var below = []place{
 	// What knows no other package of the system, or pure ones only.
 	{"fault", nil},
+	{"backoff", nil},
 	{"cache", nil},
 	{"id", nil},
 	{"metric", nil},
