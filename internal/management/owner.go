@@ -71,9 +71,9 @@ func (o *owners) setList(directories []string, until time.Time) {
 // searched for in all directories. A directory that is being deleted has no
 // users and groups.
 func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint string) (table.Directory, table.Resource, error) {
-	missing := fault.Missing("", resourceID)
+	notFound := fault.Missing("", resourceID)
 	if !k.ValidID(resourceID) {
-		return table.Directory{}, table.Resource{}, missing
+		return table.Directory{}, table.Resource{}, notFound
 	}
 	var d table.Directory
 	var r table.Resource
@@ -91,7 +91,7 @@ func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint str
 		d, err = s.table.Directory(ctx, r.DirectoryID)
 	}
 	if errors.Is(err, table.ErrNotFound) || err == nil && d.State == table.Deleting {
-		err = missing
+		err = notFound
 	}
 	return d, r, err
 }

@@ -71,21 +71,21 @@ func (rs resources) page(q scim.Query) (response, error) {
 		return response{}, err
 	}
 	room := session.NewRoom()
-	shown := make([]map[string]any, 0, len(found.Resources))
+	rendered := make([]map[string]any, 0, len(found.Resources))
 	for _, resource := range found.Resources {
 		one, err := rs.show(resource, q.Projection, room)
 		var tooMany *fault.Error
-		if errors.As(err, &tooMany) && len(shown) > 0 && q.Cursor == nil {
+		if errors.As(err, &tooMany) && len(rendered) > 0 && q.Cursor == nil {
 			break // what fits is a shorter page
 		} else if err != nil {
 			return response{}, err
 		}
-		shown = append(shown, one)
+		rendered = append(rendered, one)
 	}
 	if q.Cursor != nil {
-		return response{status: http.StatusOK, body: scim.CursorResponse(shown, found.Total, found.Next)}, nil
+		return response{status: http.StatusOK, body: scim.CursorResponse(rendered, found.Total, found.Next)}, nil
 	}
-	return response{status: http.StatusOK, body: scim.ListResponse(shown, found.Total, q.StartIndex)}, nil
+	return response{status: http.StatusOK, body: scim.ListResponse(rendered, found.Total, q.StartIndex)}, nil
 }
 
 func (rs resources) get() (response, error) {

@@ -24,7 +24,7 @@ func main() {
 	if child, err := chaos.Child(ctx, os.Getenv); child {
 		exit(err)
 	}
-	c := chaos.Config{Log: os.Stderr, Child: again}
+	c := chaos.Config{Log: os.Stderr, Child: childCommand}
 	flag.IntVar(&c.Changes, "changes", 10_000, "changes to make, of all directories together")
 	flag.IntVar(&c.Directories, "directories", 20, "directories to make them in")
 	flag.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "seed of all choices")
@@ -51,8 +51,8 @@ func run(ctx context.Context, c chaos.Config) (err error) {
 	return nil
 }
 
-// again starts this program once more.
-func again(variable string) *exec.Cmd {
+// childCommand starts this program again as a child of the campaign.
+func childCommand(variable string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), variable)
 	return cmd

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // A short campaign with all faults on; `make chaos` runs the long one.
 func TestCampaign(t *testing.T) {
 	report, err := chaos.Run(t.Context(), chaos.Config{
-		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: again, Patience: 3 * time.Minute,
+		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

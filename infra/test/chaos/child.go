@@ -146,20 +146,20 @@ func (f faultyRelay) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		return nil, nil
 	}
 	if f.dice.percent(4) {
-		f.diary.note("a shard is late")
+		f.diary.write("a shard is late")
 		time.Sleep(time.Duration(f.dice.below(longestDelay)) * time.Millisecond)
 	}
 	mortal := ctx
 	if f.dice.percent(20) {
-		f.diary.note("the relay dies between two steps")
+		f.diary.write("the relay dies between two steps")
 		mortal = dying(ctx, 1+f.dice.below(10))
 	}
 	switch {
 	case f.dice.percent(8):
-		f.diary.note("a batch is delivered twice")
+		f.diary.write("a batch is delivered twice")
 		_, _ = f.relay.Handle(ctx, own)
 	case f.dice.percent(4):
-		f.diary.note("a batch is delivered twice at once")
+		f.diary.write("a batch is delivered twice at once")
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() { _, _ = f.relay.Handle(ctx, own) })
@@ -191,7 +191,7 @@ func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 		return nil, err
 	}
 	if f.dice.percent(10) {
-		f.diary.note("a job dies between two steps")
+		f.diary.write("a job dies between two steps")
 		ctx = dying(ctx, 1+f.dice.below(4))
 	}
 	return nil, f.worker.Handle(ctx, batch)

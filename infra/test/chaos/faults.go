@@ -52,7 +52,7 @@ func openDiary(path string) (*diary, error) {
 	return &diary{f}, err
 }
 
-func (d *diary) note(fault string) { _, _ = d.f.WriteString(fault + "\n") }
+func (d *diary) write(fault string) { _, _ = d.f.WriteString(fault + "\n") }
 
 // faultyBus fails calls and single entries, throttles, and accepts some calls
 // but does not say so.

@@ -20,7 +20,7 @@ type reader struct {
 	mu     sync.Mutex
 	seen   []dsync.Event // each once, in the order in which it was seen first
 	known  map[string]bool
-	again  int // events that were shown once more
+	repeats  int // events that were shown once more
 	pages  int
 }
 
@@ -71,7 +71,7 @@ func (f *reader) take(page eventlog.Page, after string) (last string, err error)
 			return "", err
 		}
 		if after = e.ID; f.known[e.ID] {
-			f.again++
+			f.repeats++
 			continue
 		}
 		f.known[e.ID] = true

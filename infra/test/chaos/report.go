@@ -90,9 +90,9 @@ func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	delivered := map[string][]dsync.Event{} // directory → each event once, in the order of the bus
 	for _, e := range r.bus.all {
 		report.Delivered++
-		if was, again := first[e.ID]; again {
-			if was.Name != e.Name || was.References() != e.References() {
-				report.problem(&report.DifferentUnderOneID, "%s is %s and %s", e.ID, was.Name, e.Name)
+		if earlier, repeated := first[e.ID]; repeated {
+			if earlier.Name != e.Name || earlier.References() != e.References() {
+				report.problem(&report.DifferentUnderOneID, "%s is %s and %s", e.ID, earlier.Name, e.Name)
 			}
 			continue
 		}
@@ -104,7 +104,7 @@ func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	for _, e := range f.seen {
 		read[e.References().DirectoryID] = append(read[e.References().DirectoryID], e)
 	}
-	report.Read, report.ReadAgain = len(f.seen), f.again
+	report.Read, report.ReadAgain = len(f.seen), f.repeats
 
 	for _, t := range r.tenants {
 		logged, err := r.logged(ctx, t.id)

@@ -100,7 +100,7 @@ func (r *run) retryUserPatch(u *user, how cut) {
 	}
 	what := fmt.Sprintf("rename %s (%s)", u.name(), how)
 	rename := append(renamePerson(r, u), renameAccount(r, u)...)
-	if a, ok := r.again(what, userPatch(u, opReplace, rename...), how, http.StatusOK); ok {
+	if a, ok := r.repeat(what, userPatch(u, opReplace, rename...), how, http.StatusOK); ok {
 		r.userChanged(what, u, rename, a, a)
 		r.readUser(checkRetries, what, u)
 	}
@@ -113,18 +113,18 @@ func (r *run) retryGroupPatches(g *group, how cut) {
 	}
 	name := r.people.team()
 	what := fmt.Sprintf("rename group %s (%s)", g.name, how)
-	if a, ok := r.again(what, groupRename(g, name), how, http.StatusNoContent); ok {
+	if a, ok := r.repeat(what, groupRename(g, name), how, http.StatusNoContent); ok {
 		r.groupRenamed(what, g, name, a)
 	}
 	// Who is removed here was added without trouble: an add that takes effect
 	// late must not undo the removal.
 	r.patchMembers("a member", g, opAdd, out[0])
 	what = fmt.Sprintf("add two members of %s (%s)", g.name, how)
-	if a, ok := r.again(what, membersRequest(g, opAdd, out[1:3]...), how, http.StatusNoContent); ok {
+	if a, ok := r.repeat(what, membersRequest(g, opAdd, out[1:3]...), how, http.StatusNoContent); ok {
 		r.membersChanged(what, g, opAdd, a, out[1:3]...)
 	}
 	what = fmt.Sprintf("remove a member of %s (%s)", g.name, how)
-	if a, ok := r.again(what, membersRequest(g, opRemove, out[0]), how, http.StatusNoContent); ok {
+	if a, ok := r.repeat(what, membersRequest(g, opRemove, out[0]), how, http.StatusNoContent); ok {
 		r.membersChanged(what, g, opRemove, a, out[0])
 	}
 	r.sameMembers(checkRetries, "after retries", g)
@@ -136,14 +136,14 @@ func (r *run) retryDeletes() {
 	for _, x := range r.retried {
 		if g := x.group; g.id != "" {
 			what := fmt.Sprintf("delete group %s (%s)", g.name, x.how)
-			if a, ok := r.again(what, groupDelete(g), x.how, http.StatusNoContent, http.StatusNotFound); ok {
+			if a, ok := r.repeat(what, groupDelete(g), x.how, http.StatusNoContent, http.StatusNotFound); ok {
 				r.groupDeleted(what, g, a)
 				r.find(checkRetries, what, groupQuery(g.dialect, g.name), 0)
 			}
 		}
 		if u := x.user; u.id != "" {
 			what := fmt.Sprintf("delete %s (%s)", u.name(), x.how)
-			if a, ok := r.again(what, userDelete(u), x.how, http.StatusNoContent, http.StatusNotFound); ok {
+			if a, ok := r.repeat(what, userDelete(u), x.how, http.StatusNoContent, http.StatusNotFound); ok {
 				r.userDeleted(what, u, a)
 				r.matchUser(checkRetries, u, 0)
 			}
@@ -151,8 +151,8 @@ func (r *run) retryDeletes() {
 	}
 }
 
-// again gives q up and repeats it, as Entra does with PATCH and DELETE.
-func (r *run) again(what string, q request, how cut, want ...int) (answer, bool) {
+// repeat aborts q and repeats it, as Entra does with PATCH and DELETE.
+func (r *run) repeat(what string, q request, how cut, want ...int) (answer, bool) {
 	r.giveUp(what, q, how)
 	return r.call(what+", again", q, want...)
 }
