@@ -74,13 +74,13 @@ var allSettings = []setting{
 		n, err := strconv.Atoi(v)
 		retention, known := logRetentions[n]
 		if err != nil || !known {
-			return fmt.Errorf("is no time that CloudWatch keeps logs for: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
+			return fmt.Errorf("is not a log retention of CloudWatch, in days: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
 		}
 		s.logRetention = retention
 		return nil
 	}},
 	{"pointInTimeRecoveryDays", "35", "how far back the table can be restored, 1 to 35 days", func(s *settings, v string) (err error) {
-		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days that DynamoDB can go back")
+		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days of point-in-time recovery")
 		return err
 	}},
 	{"reservedConcurrency", "none", "concurrency reserved for, and capped at, this value for each function that serves HTTP", func(s *settings, v string) (err error) {
@@ -111,7 +111,7 @@ var allSettings = []setting{
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
 			s.busAccounts[i] = strings.TrimSpace(account)
-			if err := form(s.busAccounts[i], accountID, "12-digit AWS accounts with commas between"); err != nil {
+			if err := form(s.busAccounts[i], accountID, "comma-separated 12-digit AWS account IDs"); err != nil {
 				return err
 			}
 		}
