@@ -58,32 +58,32 @@ const (
 
 // allSettings is every setting there is, in the order of docs/deploy.md.
 var allSettings = []setting{
-	{"stage", "`dev`", "`dev` goes with its stack; `prod` keeps its data", func(s *settings, v string) error {
+	{"stage", "`dev`", "`dev` is deleted with its stack; `prod` retains its data", func(s *settings, v string) error {
 		if s.stage = stage(v); s.stage != dev && s.stage != prod {
 			return fmt.Errorf("is not known: choose -c stage=%s or -c stage=%s", dev, prod)
 		}
 		return nil
 	}},
-	{"removal", "`destroy` for dev, `retain` for prod", "what becomes of table, queues and logs when the stack goes; `retain` also protects the table from deletion", func(s *settings, v string) error {
+	{"removal", "`destroy` for dev, `retain` for prod", "what happens to the table, queues and logs when the stack is deleted; `retain` also turns on deletion protection of the table", func(s *settings, v string) error {
 		if s.retain = v == "retain"; !s.retain && v != "destroy" {
 			return fmt.Errorf("is not known: choose -c removal=retain or -c removal=destroy")
 		}
 		return nil
 	}},
-	{"logRetentionDays", "30", "how long logs are kept", func(s *settings, v string) error {
+	{"logRetentionDays", "30", "how long logs are retained", func(s *settings, v string) error {
 		n, err := strconv.Atoi(v)
 		retention, known := logRetentions[n]
 		if err != nil || !known {
-			return fmt.Errorf("is no time that CloudWatch keeps logs for: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
+			return fmt.Errorf("is not a log retention of CloudWatch, in days: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
 		}
 		s.logRetention = retention
 		return nil
 	}},
 	{"pointInTimeRecoveryDays", "35", "how far back the table can be restored, 1 to 35 days", func(s *settings, v string) (err error) {
-		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days that DynamoDB can go back")
+		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days of point-in-time recovery")
 		return err
 	}},
-	{"reservedConcurrency", "none", "concurrent executions set aside for, and the most of, each function that serves HTTP", func(s *settings, v string) (err error) {
+	{"reservedConcurrency", "none", "concurrency reserved for, and capped at, this value for each function that serves HTTP", func(s *settings, v string) (err error) {
 		s.reservedConcurrency, err = between(v, 1, reservedMost, "concurrent executions (0 would stop all requests: leave the setting out to reserve none)")
 		return err
 	}},
@@ -91,27 +91,27 @@ var allSettings = []setting{
 		s.tracing, err = onOrOff(v)
 		return err
 	}},
-	{"alarmTopic", "none", "ARN of an SNS topic that alarms go to", func(s *settings, v string) error {
+	{"alarmTopic", "none", "ARN of an SNS topic that alarms are sent to", func(s *settings, v string) error {
 		s.alarmTopic = v
 		return form(v, topicARN, "the ARN of an SNS topic, arn:aws:sns:<region>:<account>:<name>")
 	}},
-	{"alarmEmail", "none", "address that alarms go to, through a topic of the stack's own", func(s *settings, v string) error {
+	{"alarmEmail", "none", "email address that alarms are sent to, through a topic that the stack creates", func(s *settings, v string) error {
 		s.alarmEmail = v
 		return form(v, address, "an e-mail address")
 	}},
-	{"domainName", "none", "domain of the Tenant URL; needs `certificateArn`", func(s *settings, v string) error {
+	{"domainName", "none", "domain of the Tenant URL; requires `certificateArn`", func(s *settings, v string) error {
 		s.domainName = v
 		return form(v, domain, "a domain name in lower case, such as scim.example.com")
 	}},
-	{"certificateArn", "none", "ARN of the domain's ACM certificate, in the region of the stack", func(s *settings, v string) error {
+	{"certificateArn", "none", "ARN of the domain's ACM certificate, in the Region of the stack", func(s *settings, v string) error {
 		s.certificate = v
 		return form(v, certificateARN, "the ARN of an ACM certificate, arn:aws:acm:<region>:<account>:certificate/<id>")
 	}},
-	{"busPolicyAccounts", "none", "AWS accounts, with commas between, that may put rules of their own on the bus", func(s *settings, v string) error {
+	{"busPolicyAccounts", "none", "comma-separated AWS accounts that can create their own rules on the bus", func(s *settings, v string) error {
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
 			s.busAccounts[i] = strings.TrimSpace(account)
-			if err := form(s.busAccounts[i], accountID, "12-digit AWS accounts with commas between"); err != nil {
+			if err := form(s.busAccounts[i], accountID, "comma-separated 12-digit AWS account IDs"); err != nil {
 				return err
 			}
 		}
@@ -119,11 +119,11 @@ var allSettings = []setting{
 		s.busAccounts = slices.Compact(s.busAccounts)
 		return nil
 	}},
-	{"busPolicyOrganization", "none", "AWS organization, all of whose accounts may", func(s *settings, v string) error {
+	{"busPolicyOrganization", "none", "AWS organization whose accounts can create their own rules on the bus", func(s *settings, v string) error {
 		s.busOrganization = v
 		return form(v, organizationID, "the id of an AWS organization, o-…")
 	}},
-	{"archiveDays", "0", "how long an EventBridge archive keeps published events for replay; 0 makes none", func(s *settings, v string) (err error) {
+	{"archiveDays", "0", "how many days an EventBridge archive retains published events for replay; 0 creates no archive", func(s *settings, v string) (err error) {
 		s.archiveDays, err = between(v, 0, archiveDaysMost, "days for an archive (0 makes none)")
 		return err
 	}},
@@ -131,7 +131,7 @@ var allSettings = []setting{
 		s.schemaRegistry, err = onOrOff(v)
 		return err
 	}},
-	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore in place of the stack's own; needs `removal` `retain`", func(s *settings, v string) error {
+	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore instead of the stack's own table; requires `removal` `retain`", func(s *settings, v string) error {
 		s.tableStream = v
 		return form(v, streamARN, "the ARN of a table's stream, arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<time>")
 	}},

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 )
 
-// logRetentions are the times that CloudWatch keeps logs for, by days.
+// logRetentions are the log retentions of CloudWatch, by days.
 var logRetentions = map[int]awslogs.RetentionDays{
 	1: awslogs.RetentionDays_ONE_DAY, 3: awslogs.RetentionDays_THREE_DAYS, 5: awslogs.RetentionDays_FIVE_DAYS,
 	7: awslogs.RetentionDays_ONE_WEEK, 14: awslogs.RetentionDays_TWO_WEEKS, 30: awslogs.RetentionDays_ONE_MONTH,
@@ -68,7 +68,7 @@ func written(value any) (string, error) {
 func between(value string, least, most int, of string) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("is no number of %s: choose %d to %d", of, least, most)
+		return 0, fmt.Errorf("is not a number of %s: choose %d to %d", of, least, most)
 	}
 	return n, nil
 }
