@@ -110,7 +110,7 @@ bench: ## Print CPU, allocations, round trips and capacity units
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)
-	@for package in ./internal/scim ./internal/provider; do \
+	@for package in $$(go list ./internal/scim/... ./internal/provider); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$package || exit 1; \

@@ -11,6 +11,7 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
 	"dsync/internal/session"
 	"dsync/internal/settings"
 	"dsync/internal/table"
@@ -171,7 +172,7 @@ func TestSettings(t *testing.T) {
 	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`],"settings":{"attribute_mapping":{"tag":"`+custom+`:TAG"}}}`)
 	w.restart()
 	users := w.session(t, d).Type(session.Users)
-	if _, err := users.ParsePath(custom + ":tag"); err != nil {
+	if _, err := filter.ParsePath(users.ResourceType, custom+":tag"); err != nil {
 		t.Error(err)
 	}
 	got := w.must(t, 200, "PATCH", "/directories/"+d.id, `{"extensions":[`+extension(custom, "tag")+`,`+extension(custom+"2", "x")+`]}`)

@@ -23,6 +23,8 @@ import (
 	"dsync/internal/gateway"
 	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
+	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 	"dsync/internal/table"
 
@@ -217,7 +219,7 @@ func (c connection) create(t testing.TB, kind session.Type, body string) string 
 		t.Fatal(err)
 	}
 	kind = c.session.Type(kind)
-	doc, members, err := kind.Parse(object)
+	doc, members, err := resource.Parse(kind.ResourceType, object)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +247,7 @@ func (c connection) group(t testing.TB, name string, members ...string) string {
 
 func (c connection) patch(t testing.TB, kind session.Type, id, operation string) {
 	t.Helper()
-	operations, err := scim.ParsePatch([]byte(`{"schemas":["` + scim.PatchOpURN + `"],"Operations":[` + operation + `]}`))
+	operations, err := patch.Parse([]byte(`{"schemas":["` + scim.PatchOpURN + `"],"Operations":[` + operation + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

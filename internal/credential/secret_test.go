@@ -16,7 +16,7 @@ func TestNewSecret(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !regexp.MustCompile(`^` + string(p) + `[A-Za-z0-9_-]{49}$`).MatchString(s.Value) || !p.wellFormed(s.Value) || seen[s.Value] {
+			if !regexp.MustCompile(`^`+string(p)+`[A-Za-z0-9_-]{49}$`).MatchString(s.Value) || !p.wellFormed(s.Value) || seen[s.Value] {
 				t.Fatalf("%q", s.Value)
 			}
 			if s.Hash != Hash(s.Value) || s.Suffix != s.Value[len(s.Value)-4:] || strings.Contains(s.Value, s.Hash) {

@@ -10,6 +10,7 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
 )
 
 // Delete is the deactivation policy that deletes a deactivated user for
@@ -87,7 +88,7 @@ func (p Projection) Excludes(doc map[string]any) bool {
 // *fault.Error if the schemas of users do not have the path, or if its filter is
 // more than one comparison with eq.
 func CanonicalPath(users *scim.ResourceType, path string) (string, error) {
-	t, err := users.ParsePath(path)
+	t, err := filter.ParsePath(users, path)
 	if err != nil {
 		return "", err
 	}

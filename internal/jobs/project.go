@@ -8,7 +8,7 @@ import (
 
 	"dsync/internal/dsync"
 	"dsync/internal/id"
-	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 
 	"golang.org/x/sync/errgroup"
@@ -110,7 +110,7 @@ func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource
 // projected returns the record with the view, and the job that announces its
 // memberships if the user becomes visible again.
 func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.Projection) (next table.Resource, follow []table.Job, err error) {
-	doc, err := scim.Decode(r.Document)
+	doc, err := resource.Decode(r.Document)
 	if err != nil {
 		return r, nil, err
 	}

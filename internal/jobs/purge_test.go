@@ -16,7 +16,7 @@ import (
 	"dsync/internal/dsynctest"
 	"dsync/internal/id"
 	"dsync/internal/jobs"
-	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -231,7 +231,7 @@ func TestProject(t *testing.T) {
 		if i%2 == 0 {
 			doc["nickName"] = "Nick"
 		}
-		ids[i] = w.create(t, table.User, scim.Encode(doc), fmt.Sprint("u", i)).ID
+		ids[i] = w.create(t, table.User, resource.Encode(doc), fmt.Sprint("u", i)).ID
 	})
 	group := w.create(t, table.Group, `{"displayName":"g"}`, "g")
 	member := table.Membership{DirectoryID: w.dir.ID, GroupID: group.ID, UserID: ids[3], At: w.at}

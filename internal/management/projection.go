@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"dsync/internal/dsync"
-	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 
 	"golang.org/x/sync/errgroup"
@@ -37,7 +37,7 @@ type projection struct {
 
 // project reads a record. The view of a group is that of its directory.
 func project(d table.Directory, r table.Resource) (projection, error) {
-	doc, err := scim.Decode(r.Document)
+	doc, err := resource.Decode(r.Document)
 	if err != nil {
 		return projection{}, err
 	}
@@ -94,7 +94,7 @@ func (s *Session) payloads(ctx context.Context, d table.Directory, list []projec
 			payload = dsync.User(p.resource)
 			payload["groups"] = groups[p.resource.ID]
 		}
-		payloads[i] = Payload(scim.Encode(payload))
+		payloads[i] = Payload(resource.Encode(payload))
 	}
 	return payloads, nil
 }

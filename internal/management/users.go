@@ -8,6 +8,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
 
@@ -120,7 +121,7 @@ func (s *Session) usersByID(ctx context.Context, directoryID string, ids []strin
 // hasEmail reports whether the user has that e-mail address, in any letter
 // case.
 func (p projection) hasEmail(email string) bool {
-	emails := scim.WorkEmails(p.resource.Document)
+	emails := resource.WorkEmails(p.resource.Document)
 	if main, ok := dsync.User(p.resource)["email"].(string); ok {
 		emails = append(emails, main)
 	}

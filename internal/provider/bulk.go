@@ -12,22 +12,23 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/redact"
-	"dsync/internal/scim"
+	"dsync/internal/scim/bulk"
+	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 )
 
 const bulkPath = "/Bulk"
 
-// bulk does several operations in one request (RFC 7644 section 3.7), one
+// serveBulk does several operations in one request (RFC 7644 section 3.7), one
 // after the other. Each is answered for itself. An operation that refers to
 // one that comes later waits for it; operations that wait for each other fail
 // with 409, as the RFC allows.
-func bulk(r *request) (response, error) {
+func serveBulk(r *request) (response, error) {
 	body, err := r.body()
 	if err != nil {
 		return response{}, err
 	}
-	operations, failOnErrors, err := scim.ParseBulk(body)
+	operations, failOnErrors, err := bulk.Parse(body)
 	if err != nil {
 		return response{}, err
 	}
@@ -62,7 +63,7 @@ func bulk(r *request) (response, error) {
 	return done(results), nil
 }
 
-func indices(operations []scim.BulkOperation) []int {
+func indices(operations []bulk.Operation) []int {
 	all := make([]int, len(operations))
 	for i := range all {
 		all[i] = i
@@ -78,7 +79,7 @@ func done(results []map[string]any) response {
 			list = append(list, result)
 		}
 	}
-	return response{status: http.StatusOK, body: scim.BulkResponse(list)}
+	return response{status: http.StatusOK, body: bulk.Response(list)}
 }
 
 type bulkRun struct {
@@ -88,7 +89,7 @@ type bulkRun struct {
 }
 
 // mustWait reports whether the operation refers to one that is to come.
-func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
+func (b *bulkRun) mustWait(o bulk.Operation) bool {
 	for _, reference := range o.References() {
 		if _, ok := b.ids[reference]; !ok {
 			return true
@@ -98,7 +99,7 @@ func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
 }
 
 // do does one operation, and keeps its outcome if that is to be recorded.
-func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed bool) {
+func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed bool) {
 	p, ctx := b.request.provider, b.request.context()
 	start := p.now()
 	o = o.Resolve(b.ids)
@@ -134,7 +135,7 @@ func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed
 }
 
 // serve serves an operation with the endpoint that would serve it alone.
-func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, err error) {
+func (b *bulkRun) serve(o bulk.Operation) (route string, answer response, err error) {
 	route, byMethod, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
 	serve := byMethod[o.Method]
 	if serve == nil {
@@ -153,7 +154,7 @@ func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, er
 	inner.http.URL.RawQuery = ""
 	inner.http.Body = http.NoBody
 	if o.Data != nil {
-		inner.http.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
+		inner.http.Body = io.NopCloser(bytes.NewReader([]byte(resource.Encode(o.Data))))
 	}
 	answer, err = serve(&inner)
 	return route, answer, err
@@ -161,7 +162,7 @@ func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, er
 
 // outline is a result without its details. All but a POST know the location of
 // their resource, also when they fail.
-func (b *bulkRun) outline(o scim.BulkOperation, status int) map[string]any {
+func (b *bulkRun) outline(o bulk.Operation, status int) map[string]any {
 	result := map[string]any{"method": o.Method, "status": strconv.Itoa(status)}
 	if o.Method != http.MethodPost {
 		result["location"] = b.request.baseURL + "/" + strings.Trim(o.Path, "/")

@@ -6,26 +6,28 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/discovery"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 )
 
-// discovery are the endpoints of RFC 7644 section 4. They ignore filters and
+// discoveryRoutes are the endpoints of RFC 7644 section 4. They ignore filters and
 // paging.
-var discovery = routes{
+var discoveryRoutes = routes{
 	"/ServiceProviderConfig": {http.MethodGet: func(r *request) (response, error) {
-		return response{status: http.StatusOK, body: scim.ServiceProviderConfig(r.baseURL)}, nil
+		return response{status: http.StatusOK, body: discovery.ServiceProviderConfig(r.baseURL)}, nil
 	}},
 	"/ResourceTypes": {http.MethodGet: func(r *request) (response, error) {
 		var all []map[string]any
 		for _, rt := range types(r) {
-			all = append(all, rt.Discovery(r.baseURL))
+			all = append(all, discovery.ResourceType(rt, r.baseURL))
 		}
-		return response{status: http.StatusOK, body: scim.ListResponse(all, len(all), 1)}, nil
+		return response{status: http.StatusOK, body: query.ListResponse(all, len(all), 1)}, nil
 	}},
 	"/ResourceTypes/{id}": {http.MethodGet: func(r *request) (response, error) {
 		for _, rt := range types(r) {
 			if strings.EqualFold(rt.Name, r.id) {
-				return response{status: http.StatusOK, body: rt.Discovery(r.baseURL)}, nil
+				return response{status: http.StatusOK, body: discovery.ResourceType(rt, r.baseURL)}, nil
 			}
 		}
 		return response{}, fault.New(fault.NotFound, "", "there is no such resource type")
@@ -33,16 +35,16 @@ var discovery = routes{
 	"/Schemas": {http.MethodGet: func(r *request) (response, error) {
 		var all []map[string]any
 		for _, s := range schemas(r) {
-			all = append(all, s.Discovery(r.baseURL))
+			all = append(all, discovery.Schema(s, r.baseURL))
 		}
-		return response{status: http.StatusOK, body: scim.ListResponse(all, len(all), 1)}, nil
+		return response{status: http.StatusOK, body: query.ListResponse(all, len(all), 1)}, nil
 	}},
 	"/Schemas/{id}": {http.MethodGet: func(r *request) (response, error) {
-		s := scim.FindSchema(schemas(r), r.id)
+		s := discovery.FindSchema(schemas(r), r.id)
 		if s == nil {
 			return response{}, fault.New(fault.NotFound, "", "there is no such schema")
 		}
-		return response{status: http.StatusOK, body: s.Discovery(r.baseURL)}, nil
+		return response{status: http.StatusOK, body: discovery.Schema(s, r.baseURL)}, nil
 	}},
 }
 
@@ -51,4 +53,4 @@ func types(r *request) []*scim.ResourceType {
 	return []*scim.ResourceType{r.session.Type(session.Users).ResourceType, r.session.Type(session.Groups).ResourceType}
 }
 
-func schemas(r *request) []*scim.Schema { return scim.SchemasOf(types(r)...) }
+func schemas(r *request) []*scim.Schema { return discovery.SchemasOf(types(r)...) }

@@ -42,10 +42,10 @@ func (o Options) Groups() http.Handler { return o.serve(resourceRoutes(session.G
 // and /Groups: with a Tenant URL that was pasted with a slash at its end they
 // come as //Users, which API Gateway takes for another path.
 func (o Options) Discovery() http.Handler {
-	all := maps.Clone(discovery)
+	all := maps.Clone(discoveryRoutes)
 	maps.Copy(all, routes{
 		searchPath: {http.MethodPost: searchAll},
-		bulkPath:   {http.MethodPost: bulk},
+		bulkPath:   {http.MethodPost: serveBulk},
 		mePath:     me,
 	})
 	maps.Copy(all, resourceRoutes(session.Users))

@@ -6,6 +6,9 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
+	"dsync/internal/scim/query"
+	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 )
 
@@ -45,7 +48,7 @@ func resourcesOf(r *request, t session.Type) resources {
 }
 
 func (rs resources) list() (response, error) {
-	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
+	q, err := query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery)
 	if err != nil {
 		return response{}, err
 	}
@@ -58,14 +61,14 @@ func (rs resources) search() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	q, err := rs.typ.ParseSearch(object)
+	q, err := query.ParseSearch(rs.typ.ResourceType, object)
 	if err != nil {
 		return response{}, err
 	}
 	return rs.page(q)
 }
 
-func (rs resources) page(q scim.Query) (response, error) {
+func (rs resources) page(q query.Query) (response, error) {
 	found, err := rs.session.List(rs.request.context(), rs.typ, q)
 	if err != nil {
 		return response{}, err
@@ -83,13 +86,13 @@ func (rs resources) page(q scim.Query) (response, error) {
 		rendered = append(rendered, one)
 	}
 	if q.Cursor != nil {
-		return response{status: http.StatusOK, body: scim.CursorResponse(rendered, found.Total, found.Next)}, nil
+		return response{status: http.StatusOK, body: query.CursorResponse(rendered, found.Total, found.Next)}, nil
 	}
-	return response{status: http.StatusOK, body: scim.ListResponse(rendered, found.Total, q.StartIndex)}, nil
+	return response{status: http.StatusOK, body: query.ListResponse(rendered, found.Total, q.StartIndex)}, nil
 }
 
 func (rs resources) get() (response, error) {
-	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
+	q, err := query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery)
 	if err != nil {
 		return response{}, err
 	}
@@ -136,7 +139,7 @@ func (rs resources) replace() (response, error) {
 // Entra wants no list of members back (entra.md section 15), unless the client
 // names what it wants to see (RFC 7644 section 3.5.2).
 func (rs resources) patch() (response, error) {
-	q, err := rs.typ.ParseQuery(rs.request.http.URL.RawQuery)
+	q, err := query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery)
 	if err != nil {
 		return response{}, err
 	}
@@ -144,7 +147,7 @@ func (rs resources) patch() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	operations, err := scim.ParsePatch(body)
+	operations, err := patch.Parse(body)
 	if err != nil {
 		return response{}, err
 	}
@@ -175,21 +178,21 @@ func (rs resources) ifMatch() session.Condition {
 }
 
 // parse reads the body of a POST or PUT, and the query string.
-func (rs resources) parse() (doc map[string]any, members *scim.Members, q scim.Query, err error) {
-	if q, err = rs.typ.ParseQuery(rs.request.http.URL.RawQuery); err != nil {
+func (rs resources) parse() (doc map[string]any, members *resource.Members, q query.Query, err error) {
+	if q, err = query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery); err != nil {
 		return
 	}
 	object, err := rs.request.object()
 	if err != nil {
 		return
 	}
-	doc, members, err = rs.typ.Parse(object)
+	doc, members, err = resource.Parse(rs.typ.ResourceType, object)
 	return
 }
 
 // written answers a write with the resource. Its memberships are among it only
 // if they can be shown: the write is done, and must not look as if it failed.
-func (rs resources) written(status int, resource session.Resource, q scim.Query, memberships bool) response {
+func (rs resources) written(status int, resource session.Resource, q query.Query, memberships bool) response {
 	full := rs.render(resource)
 	if memberships && q.Projection.Wants(rs.typ.Keyed) {
 		if list, err := rs.memberships(resource, session.NewRoom()); err == nil {
@@ -201,7 +204,7 @@ func (rs resources) written(status int, resource session.Resource, q scim.Query,
 
 // show is a resource as the client asked to see it, with what fits of its
 // memberships.
-func (rs resources) show(resource session.Resource, p scim.Projection, room *session.Room) (map[string]any, error) {
+func (rs resources) show(resource session.Resource, p query.Projection, room *session.Room) (map[string]any, error) {
 	full := rs.render(resource)
 	if p.Wants(rs.typ.Keyed) {
 		list, err := rs.memberships(resource, room)
@@ -222,9 +225,9 @@ func (rs resources) memberships(resource session.Resource, room *session.Room) (
 	return rs.session.Groups(rs.request.context(), resource.Meta.ID)
 }
 
-func (rs resources) render(resource session.Resource) map[string]any {
-	resource.Meta.Location = rs.location(resource)
-	return rs.typ.Render(resource.Document, resource.Meta)
+func (rs resources) render(found session.Resource) map[string]any {
+	found.Meta.Location = rs.location(found)
+	return resource.Render(rs.typ.ResourceType, found.Document, found.Meta)
 }
 
 func (rs resources) location(resource session.Resource) string {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"dsync/internal/scim"
+	"dsync/internal/scim/bulk"
 )
 
 // bulk sends operations and returns what became of each, in their order.
@@ -138,8 +139,8 @@ func TestRFCBulk(t *testing.T) {
 			one := `{"method":"DELETE","path":"/Users/nobody"}`
 			return `{"schemas":["` + scim.BulkRequestURN + `"],"Operations":[` + one + strings.Repeat(","+one, n-1) + `]}`
 		}
-		v.ask(t, 200, "POST", "/Bulk", many(scim.MaxBulkOperations))
-		v.refused(t, 413, "", "POST", "/Bulk", many(scim.MaxBulkOperations+1))
+		v.ask(t, 200, "POST", "/Bulk", many(bulk.MaxOperations))
+		v.refused(t, 413, "", "POST", "/Bulk", many(bulk.MaxOperations+1))
 		v.refused(t, 413, "", "POST", "/Bulk", many(2)+strings.Repeat(" ", scim.MaxBody))
 	})
 	t.Run("3.7: what is no bulk request changes nothing", func(t *testing.T) {

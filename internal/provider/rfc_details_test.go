@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"dsync/internal/scim"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,10 +70,10 @@ func TestRFCDetails(t *testing.T) {
 		}
 	})
 	t.Run("3.4.2.4: a page is no larger than the limit", func(t *testing.T) {
-		for i := range scim.MaxCount {
+		for i := range query.MaxCount {
 			v.made(t, "/Users", `{"userName":"n`+strconv.Itoa(i)+`"}`)
 		}
-		for query, n := range map[string]int{"": scim.DefaultCount, "?count=200": scim.MaxCount, "?count=201": scim.MaxCount, "?cursor&count=201": scim.MaxCount} {
+		for query, n := range map[string]int{"": query.DefaultCount, "?count=200": query.MaxCount, "?count=201": query.MaxCount, "?cursor&count=201": query.MaxCount} {
 			equal(t, query, len(v.ask(t, 200, "GET", "/Users"+query, "").resources()), n)
 		}
 	})

@@ -10,6 +10,8 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
+	"dsync/internal/scim/bulk"
+	"dsync/internal/scim/query"
 )
 
 const custom = "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User"
@@ -117,11 +119,11 @@ func TestRFCServiceProviderConfig(t *testing.T) {
 	for name, want := range map[string]bool{"patch": true, "bulk": true, "filter": true, "changePassword": false, "sort": true, "etag": true} {
 		equal(t, name, part(name)["supported"], any(want))
 	}
-	equal(t, "bulk", part("bulk"), map[string]any{"supported": true, "maxOperations": float64(scim.MaxBulkOperations), "maxPayloadSize": float64(scim.MaxBody)})
-	equal(t, "filter", part("filter")["maxResults"], any(float64(scim.MaxCount)))
+	equal(t, "bulk", part("bulk"), map[string]any{"supported": true, "maxOperations": float64(bulk.MaxOperations), "maxPayloadSize": float64(scim.MaxBody)})
+	equal(t, "filter", part("filter")["maxResults"], any(float64(query.MaxCount)))
 	equal(t, "pagination", part("pagination"), map[string]any{
-		"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": float64(scim.DefaultCount),
-		"maxPageSize": float64(scim.MaxCount), "cursorTimeout": scim.CursorLife.Seconds(),
+		"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": float64(query.DefaultCount),
+		"maxPageSize": float64(query.MaxCount), "cursorTimeout": query.CursorLife.Seconds(),
 	})
 	schemes, _ := c.body["authenticationSchemes"].([]any)
 	if len(schemes) != 1 {

@@ -11,6 +11,7 @@ import (
 
 	"dsync/internal/provider"
 	"dsync/internal/scim"
+	"dsync/internal/scim/query"
 )
 
 // peopled is a directory of eight users, u0 to u7, and two groups. Titles come
@@ -199,7 +200,7 @@ func TestRFCCursor(t *testing.T) {
 		}
 	})
 	t.Run("9865 2.1: expiredCursor", func(t *testing.T) {
-		now = now.Add(scim.CursorLife + time.Millisecond)
+		now = now.Add(query.CursorLife + time.Millisecond)
 		v.refused(t, 400, "expiredCursor", "GET", "/Users?count=3&cursor="+next, "")
 	})
 }

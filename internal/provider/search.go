@@ -6,6 +6,7 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 )
 
@@ -26,13 +27,13 @@ func searchAll(r *request) (response, error) {
 		return response{}, err
 	}
 	var hits []hit
-	var q scim.Query // the last one that was understood: they differ in their type only
-	projections := map[string]scim.Projection{}
+	var q query.Query // the last one that was understood: they differ in their type only
+	projections := map[string]query.Projection{}
 	var refused error
 	total := 0
 	for _, t := range []session.Type{session.Users, session.Groups} {
 		of := resourcesOf(r, t)
-		tq, err := of.typ.ParseSearch(object)
+		tq, err := query.ParseSearch(of.typ.ResourceType, object)
 		if err != nil {
 			refused = err
 			continue
@@ -78,5 +79,5 @@ func searchAll(r *request) (response, error) {
 			return response{}, err
 		}
 	}
-	return response{status: http.StatusOK, body: scim.ListResponse(page, total, q.StartIndex)}, nil
+	return response{status: http.StatusOK, body: query.ListResponse(page, total, q.StartIndex)}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -89,7 +90,7 @@ func (r *Relay) repairMemberships(ctx context.Context, members []table.Membershi
 		case user.Deleted || group.Deleted:
 			orphans = append(orphans, m)
 		case m.Hidden && user.ID != "":
-			current, err := resource(&user)
+			current, err := dsyncResource(&user)
 			if err != nil {
 				return err
 			}
@@ -143,11 +144,11 @@ func (e *entry) setContext(dir, org string, at time.Time, actor table.Actor) {
 
 func (e *entry) resourceChange(old, updated *table.Resource) (*dsync.Change, error) {
 	e.setContext(updated.DirectoryID, updated.OrganizationID, updated.Modified, updated.Actor)
-	oldView, err := resource(old)
+	oldView, err := dsyncResource(old)
 	if err != nil {
 		return nil, err
 	}
-	newView, err := resource(updated)
+	newView, err := dsyncResource(updated)
 	if err != nil {
 		return nil, err
 	}
@@ -167,11 +168,11 @@ func (e *entry) membershipChange(old, updated *table.Membership, records map[str
 	if !known || !also {
 		return nil, errSubjects
 	}
-	user, err := resource(&userRecord)
+	user, err := dsyncResource(&userRecord)
 	if err != nil {
 		return nil, err
 	}
-	group, err := resource(&groupRecord)
+	group, err := dsyncResource(&groupRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -221,12 +222,12 @@ func (r *Relay) directoryChange(ctx context.Context, e *entry, old, updated *tab
 	return change, nil
 }
 
-// resource converts a record.
-func resource(r *table.Resource) (*dsync.Resource, error) {
+// dsyncResource converts a record.
+func dsyncResource(r *table.Resource) (*dsync.Resource, error) {
 	if r == nil {
 		return nil, nil
 	}
-	doc, err := scim.Decode(r.Document)
+	doc, err := resource.Decode(r.Document)
 	if err != nil {
 		return nil, err
 	}

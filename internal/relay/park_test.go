@@ -15,7 +15,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/relay"
-	"dsync/internal/scim"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +26,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var listAll = scim.Query{StartIndex: 1, Count: 10}
+var listAll = query.Query{StartIndex: 1, Count: 10}
 
 // logged compares the directory's log with the names that it must have.
 func (m *machine) logged(t *testing.T, want []string) (all []dsync.Event) {

@@ -24,7 +24,7 @@ import (
 	"dsync/internal/id"
 	"dsync/internal/jobs"
 	"dsync/internal/relay"
-	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
 	"dsync/internal/session"
 	"dsync/internal/table"
 
@@ -206,7 +206,7 @@ func (m *machine) create(t *testing.T, kind session.Type, doc map[string]any) st
 
 func (m *machine) patch(t *testing.T, kind session.Type, id, operation string) {
 	t.Helper()
-	operations, err := scim.ParsePatch([]byte(`{"Operations":[` + operation + `]}`))
+	operations, err := patch.Parse([]byte(`{"Operations":[` + operation + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"dsync/internal/fault"
@@ -28,31 +29,43 @@ const (
 	InvalidCount  fault.Code = "invalidCount"
 )
 
-// errUnknownAttribute is the cause of an error whose Path no schema knows.
-var errUnknownAttribute = errors.New("scim: unknown attribute")
+// ErrUnknownAttribute is the cause of an error whose Path no schema knows.
+var ErrUnknownAttribute = errors.New("scim: unknown attribute")
 
-// badRequest makes an error about the form or a value of a request.
-func badRequest(scimType fault.Code, format string, args ...any) *fault.Error {
+// BadRequest makes an error about the form or a value of a request.
+func BadRequest(scimType fault.Code, format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, scimType, format, args...)
 }
 
-// tooLarge makes an error about the size of a request.
-func tooLarge(format string, args ...any) *fault.Error {
+// TooLarge makes an error about the size of a request.
+func TooLarge(format string, args ...any) *fault.Error {
 	return fault.New(fault.TooLarge, "", format, args...)
 }
 
-// within says that an error arose in a part of a resource. What it is about is
-// a part of that, or all of it.
-func within(place string, err error) error {
+// Within puts the path of an error below the path of the attribute that it
+// arose in.
+func Within(path string, err error) error {
 	e, ok := err.(*fault.Error)
 	if !ok {
 		return err
 	}
 	in := *e
-	if in.Path = place; e.Path != "" {
+	in.Path = path
+	if e.Path != "" {
 		in.Path += "." + e.Path
 	}
 	return &in
+}
+
+// InOperation sets the operation of a PATCH or of a bulk request that an error
+// arose in. i counts from 0.
+func InOperation(i int, err error) error {
+	if e, ok := err.(*fault.Error); ok {
+		in := *e
+		in.Detail, in.Operation = fmt.Sprintf("operation %d: %s", i+1, e.Detail), i+1
+		return &in
+	}
+	return err
 }
 
 // ErrorResponse is an error as a SCIM message, with the HTTP status that it is

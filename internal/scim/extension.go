@@ -7,18 +7,6 @@ import (
 	"strings"
 )
 
-// Limits of an extension that a directory declares.
-const (
-	// MaxExtension bounds its declaration in bytes.
-	MaxExtension = 64 << 10
-	// MaxExtensionAttributes bounds its attributes, sub-attributes counted:
-	// each is looked at for each attribute of a request.
-	MaxExtensionAttributes = 50
-	// MaxName bounds its URN and each name in it, in bytes: they are repeated
-	// in every path, filter and resource.
-	MaxName = 128
-)
-
 // reserved are the URNs that no extension may have or go on from: the path of
 // an attribute would mean two things.
 var reserved = []string{
@@ -33,7 +21,7 @@ var reserved = []string{
 // creates users without custom attributes, so none can be required.
 func ParseExtension(b []byte) (*Schema, error) {
 	if len(b) > MaxExtension {
-		return nil, badRequest(InvalidValue, "the schema is larger than %d bytes", MaxExtension)
+		return nil, BadRequest(InvalidValue, "the schema is larger than %d bytes", MaxExtension)
 	}
 	var s struct {
 		ID          string       `json:"id"`
@@ -44,15 +32,15 @@ func ParseExtension(b []byte) (*Schema, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
-			return nil, badRequest(InvalidValue, "%s cannot be a %s", wrong.Field, wrong.Value)
+			return nil, BadRequest(InvalidValue, "%s cannot be a %s", wrong.Field, wrong.Value)
 		}
-		return nil, badRequest(InvalidSyntax, "the schema is not a JSON object")
+		return nil, BadRequest(InvalidSyntax, "the schema is not a JSON object")
 	}
 	if err := checkURN(s.ID); err != nil {
 		return nil, err
 	}
 	if len(s.ID) > MaxName {
-		return nil, badRequest(InvalidValue, "id is longer than %d bytes", MaxName)
+		return nil, BadRequest(InvalidValue, "id is longer than %d bytes", MaxName)
 	}
 	n := 0
 	if err := declare(s.Attributes, "", &n); err != nil {
@@ -60,7 +48,7 @@ func ParseExtension(b []byte) (*Schema, error) {
 	}
 	for _, a := range s.Attributes {
 		if err := checkURN(s.ID + ":" + a.Name); err != nil {
-			return nil, badRequest(InvalidValue, "%s: its path is the URN of another schema", a.Name)
+			return nil, BadRequest(InvalidValue, "%s: its path is the URN of another schema", a.Name)
 		}
 	}
 	return &Schema{
@@ -71,12 +59,12 @@ func ParseExtension(b []byte) (*Schema, error) {
 // checkURN checks the id of an extension. It has the letters that a path has.
 func checkURN(id string) error {
 	parts := strings.Split(id, ":")
-	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !nameByte(byte(r)) }) {
-		return badRequest(InvalidValue, "id is a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
+	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !IsNameByte(byte(r)) }) {
+		return BadRequest(InvalidValue, "id is a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
 	}
 	for _, urn := range reserved {
 		if len(id) >= len(urn) && strings.EqualFold(id[:len(urn)], urn) && (len(id) == len(urn) || id[len(urn)] == ':') {
-			return badRequest(InvalidValue, "id: %s is taken", urn)
+			return BadRequest(InvalidValue, "id: %s is taken", urn)
 		}
 	}
 	return nil
@@ -87,22 +75,22 @@ func checkURN(id string) error {
 func declare(attributes []*Attribute, under string, n *int) error {
 	if len(attributes) == 0 {
 		if under != "" {
-			return badRequest(InvalidValue, "%s: subAttributes are missing", strings.TrimSuffix(under, "."))
+			return BadRequest(InvalidValue, "%s: subAttributes are missing", strings.TrimSuffix(under, "."))
 		}
-		return badRequest(InvalidValue, "attributes are missing")
+		return BadRequest(InvalidValue, "attributes are missing")
 	}
 	for i, a := range attributes {
 		if *n++; *n > MaxExtensionAttributes {
-			return badRequest(InvalidValue, "an extension has %d attributes at most, sub-attributes counted", MaxExtensionAttributes)
+			return BadRequest(InvalidValue, "an extension has %d attributes at most, sub-attributes counted", MaxExtensionAttributes)
 		}
 		if a == nil {
-			return badRequest(InvalidValue, "%sattribute %d is null", under, i+1)
+			return BadRequest(InvalidValue, "%sattribute %d is null", under, i+1)
 		}
 		if !attributeName(a.Name) {
-			return badRequest(InvalidValue, "%sattribute %d: name is a letter, followed by letters, digits, $, - and _", under, i+1)
+			return BadRequest(InvalidValue, "%sattribute %d: name is a letter, followed by letters, digits, $, - and _", under, i+1)
 		}
-		if find(attributes[:i], a.Name) != nil {
-			return badRequest(InvalidValue, "%s%s is declared twice", under, a.Name)
+		if FindAttribute(attributes[:i], a.Name) != nil {
+			return BadRequest(InvalidValue, "%s%s is declared twice", under, a.Name)
 		}
 		if err := a.declare(under, n); err != nil {
 			return err
@@ -111,23 +99,10 @@ func declare(attributes []*Attribute, under string, n *int) error {
 	return nil
 }
 
-// attributeName tells an ATTRNAME (RFC 7643 section 2.1).
-func attributeName(s string) bool {
-	if s == "" || len(s) > MaxName || !('a' <= s[0]|0x20 && s[0]|0x20 <= 'z') {
-		return false
-	}
-	for i := range len(s) {
-		if !nameByte(s[i]) || s[i] == '.' || s[i] == ':' {
-			return false
-		}
-	}
-	return true
-}
-
 func (a *Attribute) declare(under string, n *int) error {
 	name := under + a.Name
 	refuse := func(format string, args ...any) error {
-		return badRequest(InvalidValue, name+": "+format, args...)
+		return BadRequest(InvalidValue, name+": "+format, args...)
 	}
 	types := []string{String, Boolean, Decimal, Integer, DateTime, Reference}
 	if under == "" {
@@ -179,11 +154,11 @@ func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any
 	for _, sub := range a.SubAttributes {
 		switch {
 		case sub.MultiValued:
-			return badRequest(InvalidValue, "%s.%s: a sub-attribute has one value", name, sub.Name)
+			return BadRequest(InvalidValue, "%s.%s: a sub-attribute has one value", name, sub.Name)
 		case sub.Name == "primary" && sub.Type != Boolean:
-			return badRequest(InvalidValue, "%s.primary is a boolean", name)
+			return BadRequest(InvalidValue, "%s.primary is a boolean", name)
 		case sub.Name == "type" && sub.Type != String:
-			return badRequest(InvalidValue, "%s.type is a string", name)
+			return BadRequest(InvalidValue, "%s.type is a string", name)
 		}
 		said = said || sub.Name != "type" && sub.Name != "primary"
 	}

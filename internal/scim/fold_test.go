@@ -1,10 +1,12 @@
-package scim
+package scim_test
 
 import (
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"dsync/internal/scim"
 
 	"pgregory.net/rapid"
 )
@@ -17,7 +19,7 @@ func TestFold(t *testing.T) {
 		"\u212aſ":   "ks", // the Kelvin sign and the long s
 		"Σσς":       "ΣΣΣ",
 	} {
-		if got := Fold(in); got != want {
+		if got := scim.Fold(in); got != want {
 			t.Errorf("Fold(%q) = %q, want %q", in, got, want)
 		}
 	}
@@ -44,13 +46,13 @@ func TestFoldIsEqualFold(t *testing.T) {
 		if rapid.Bool().Draw(t, "another") {
 			b = text.Draw(t, "b")
 		}
-		if got, want := Fold(a) == Fold(b), strings.EqualFold(a, b); got != want {
+		if got, want := scim.Fold(a) == scim.Fold(b), strings.EqualFold(a, b); got != want {
 			t.Fatalf("%q and %q: Fold says %v, EqualFold %v", a, b, got, want)
 		}
-		if Fold(Fold(a)) != Fold(a) {
-			t.Fatalf("%q folds to %q and on to %q", a, Fold(a), Fold(Fold(a)))
+		if scim.Fold(scim.Fold(a)) != scim.Fold(a) {
+			t.Fatalf("%q folds to %q and on to %q", a, scim.Fold(a), scim.Fold(scim.Fold(a)))
 		}
-		if utf8.ValidString(a) && len(Fold(a)) > len(a) {
+		if utf8.ValidString(a) && len(scim.Fold(a)) > len(a) {
 			t.Fatalf("%q grows", a) // a key must not outgrow MaxKeyValue
 		}
 	})
@@ -62,7 +64,7 @@ func TestFoldEachRune(t *testing.T) {
 			continue
 		}
 		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			if Fold(string(r)) != Fold(string(next)) {
+			if scim.Fold(string(r)) != scim.Fold(string(next)) {
 				t.Fatalf("%q and %q", r, next)
 			}
 		}

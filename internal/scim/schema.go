@@ -44,17 +44,21 @@ func (a *Attribute) ReadOnly() bool { return a.Mutability == "readOnly" }
 // name displayName stands for display where only that exists, because Entra
 // sends it in roles and members.
 func (a *Attribute) Sub(name string) *Attribute {
-	if sub := find(a.SubAttributes, name); sub != nil {
+	if sub := FindAttribute(a.SubAttributes, name); sub != nil {
 		return sub
 	}
 	if strings.EqualFold(name, "displayName") {
-		return find(a.SubAttributes, "display")
+		return FindAttribute(a.SubAttributes, "display")
 	}
 	return nil
 }
 
-// canonical reports whether v is one of the attribute's canonical values.
-func (a *Attribute) canonical(v string) bool {
+// StoredSub returns the sub-attribute that stored resources have under that
+// name, or nil.
+func (a *Attribute) StoredSub(name string) *Attribute { return exactly(a.SubAttributes, name) }
+
+// Canonical reports whether v is one of the attribute's canonical values.
+func (a *Attribute) Canonical(v string) bool {
 	for _, c := range a.CanonicalValues {
 		if strings.EqualFold(c, v) {
 			return true
@@ -63,7 +67,8 @@ func (a *Attribute) canonical(v string) bool {
 	return false
 }
 
-func find(attributes []*Attribute, name string) *Attribute {
+// FindAttribute returns the attribute of that name in any letter case, or nil.
+func FindAttribute(attributes []*Attribute, name string) *Attribute {
 	for _, a := range attributes {
 		if strings.EqualFold(a.Name, name) {
 			return a
@@ -72,8 +77,8 @@ func find(attributes []*Attribute, name string) *Attribute {
 	return nil
 }
 
-// exactly is find by the name as the schema writes it, which is how resources
-// hold it.
+// exactly is FindAttribute by the name in the spelling of the schema, which
+// stored resources have.
 func exactly(attributes []*Attribute, name string) *Attribute {
 	for _, a := range attributes {
 		if a.Name == name {
@@ -83,30 +88,12 @@ func exactly(attributes []*Attribute, name string) *Attribute {
 	return nil
 }
 
-// plain reports whether every sub-attribute is returned with the attribute.
-func (a *Attribute) plain() bool {
-	for _, sub := range a.SubAttributes {
-		if sub.Returned != "default" && sub.Returned != "always" {
-			return false
-		}
-	}
-	return true
-}
-
 // Schema is a set of attributes under a URN.
 type Schema struct {
 	ID          string
 	Name        string
 	Description string
 	Attributes  []*Attribute
-}
-
-// urn is the schema's id, and "" for nil.
-func (s *Schema) urn() string {
-	if s == nil {
-		return ""
-	}
-	return s.ID
 }
 
 // ResourceType is a kind of resource (RFC 7643 section 6).
@@ -140,8 +127,8 @@ var common = []*Attribute{
 	}},
 }
 
-// schema returns the schema with that URN in any letter case, or nil.
-func (rt *ResourceType) schema(urn string) *Schema {
+// FindSchema returns the schema with that URN in any letter case, or nil.
+func (rt *ResourceType) FindSchema(urn string) *Schema {
 	if strings.EqualFold(rt.Schema.ID, urn) {
 		return rt.Schema
 	}
@@ -153,26 +140,42 @@ func (rt *ResourceType) schema(urn string) *Schema {
 	return nil
 }
 
-// keyed reports whether the elements of a are records of their own. An
+// IsKeyed reports whether the elements of a are records of their own. An
 // extension may have an attribute of the same name, which is stored.
-func (rt *ResourceType) keyed(a *Attribute) bool {
+func (rt *ResourceType) IsKeyed(a *Attribute) bool {
 	return rt.Keyed != "" && a.Name == rt.Keyed && a == exactly(rt.Schema.Attributes, a.Name)
 }
 
-// attribute finds an attribute by its bare name: in the core schema first,
+// FindAttribute finds an attribute by its bare name: in the core schema first,
 // then in the extensions, because Entra sends `manager` without its URN. It
 // returns the extension that holds it, or nil for the core.
-func (rt *ResourceType) attribute(name string) (*Schema, *Attribute) {
-	if a := find(common, name); a != nil {
+func (rt *ResourceType) FindAttribute(name string) (*Schema, *Attribute) {
+	if a := FindAttribute(common, name); a != nil {
 		return nil, a
 	}
-	if a := find(rt.Schema.Attributes, name); a != nil {
+	if a := FindAttribute(rt.Schema.Attributes, name); a != nil {
 		return nil, a
 	}
 	for _, e := range rt.Extensions {
-		if a := find(e.Attributes, name); a != nil {
+		if a := FindAttribute(e.Attributes, name); a != nil {
 			return e, a
 		}
 	}
 	return nil, nil
+}
+
+// StoredAttribute returns the attribute that stored resources have under that
+// name, nil for none. extension is the URN of its extension, "" for the core
+// schema.
+func (rt *ResourceType) StoredAttribute(extension, name string) *Attribute {
+	if extension == "" {
+		if a := exactly(rt.Schema.Attributes, name); a != nil {
+			return a
+		}
+		return exactly(common, name)
+	}
+	if s := rt.FindSchema(extension); s != nil {
+		return exactly(s.Attributes, name)
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"dsync/internal/scim"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 	"dsync/internal/table"
 )
@@ -50,7 +51,7 @@ func BenchmarkList(b *testing.B) {
 		{"members of a group by cursor", `filter=groups+eq+"` + group + `"&cursor&count=100`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			q, err := scim.Users.ParseQuery(c.query)
+			q, err := query.Parse(scim.Users, c.query)
 			if err != nil {
 				b.Fatal(err)
 			}

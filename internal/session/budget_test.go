@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 	"dsync/internal/table"
 )
@@ -64,11 +65,11 @@ func TestBudget(t *testing.T) {
 
 	filter := func(kind session.Type, f string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			parsed, err := kind.ParseFilter(f)
+			parsed, err := filter.Parse(kind.ResourceType, f)
 			if err != nil {
 				return err
 			}
-			_, err = w.session.List(ctx, kind, scim.Query{Filter: parsed, StartIndex: 1, Count: 1})
+			_, err = w.session.List(ctx, kind, query.Query{Filter: parsed, StartIndex: 1, Count: 1})
 			return err
 		}
 	}

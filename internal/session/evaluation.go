@@ -5,6 +5,8 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
 
@@ -16,9 +18,9 @@ const MaxMembershipReads = 1_000
 type evaluation struct {
 	session *Session
 	t       Type
-	filter  scim.Expr // nil: every resource matches
-	group   string    // every resource is a member of this group; "" for none
-	reads   int       // of memberships
+	filter  filter.Expr // nil: every resource matches
+	group   string      // every resource is a member of this group; "" for none
+	reads   int         // of memberships
 }
 
 func (e *evaluation) candidate(ctx context.Context, record table.Resource) (candidate, error) {
@@ -34,7 +36,7 @@ func (e *evaluation) candidate(ctx context.Context, record table.Resource) (cand
 // counted, but for the group that the resource is known to be in.
 func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
 	var failure error
-	matches := scim.Match(e.filter, e.t.Render(r.Document, r.Meta), func(other string) bool {
+	matches := filter.Match(e.filter, resource.Render(e.t.ResourceType, r.Document, r.Meta), func(other string) bool {
 		group, user := other, r.Meta.ID
 		if e.t.kind == table.Group {
 			group, user = r.Meta.ID, other

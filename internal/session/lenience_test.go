@@ -13,7 +13,8 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/management"
-	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 	"dsync/internal/settings"
 	"dsync/internal/table"
@@ -151,11 +152,11 @@ func TestNestedGroups(t *testing.T) {
 // named are the groups that a filter by displayName finds.
 func (w world) named(t testing.TB, name string) []string {
 	t.Helper()
-	f, err := session.Groups.ParseFilter(fmt.Sprintf("displayName eq %q", name))
+	f, err := filter.Parse(session.Groups.ResourceType, fmt.Sprintf("displayName eq %q", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := w.session.List(t.Context(), session.Groups, scim.Query{Filter: f, StartIndex: 1, Count: 100})
+	page, err := w.session.List(t.Context(), session.Groups, query.Query{Filter: f, StartIndex: 1, Count: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,8 +199,8 @@ func TestSharedGroupNames(t *testing.T) {
 	for i := range 300 {
 		w.group(t, fmt.Sprint("sales ", i))
 	}
-	f, _ := session.Groups.ParseFilter(`displayName eq "sales"`)
-	if _, err := w.session.List(ctx, session.Groups, scim.Query{Filter: f, StartIndex: 1, Count: 100}); err != nil {
+	f, _ := filter.Parse(session.Groups.ResourceType, `displayName eq "sales"`)
+	if _, err := w.session.List(ctx, session.Groups, query.Query{Filter: f, StartIndex: 1, Count: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if meter.RoundTrips > 3 || meter.ReadUnits > 5 {

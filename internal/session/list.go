@@ -8,6 +8,9 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/query"
+	"dsync/internal/scim/resource"
 )
 
 const (
@@ -30,7 +33,7 @@ type Page struct {
 // sorts. What Entra filters by is answered by key; other filters look at the
 // resources of the directory, up to MaxScan. By cursor a list of any length
 // can be read to its end.
-func (s *Session) List(ctx context.Context, t Type, q scim.Query) (Page, error) {
+func (s *Session) List(ctx context.Context, t Type, q query.Query) (Page, error) {
 	switch {
 	case q.SortBy != nil:
 		return s.sorted(ctx, t, q)
@@ -61,7 +64,7 @@ func fit(page []Resource) []Resource {
 
 // browse lists without a filter: the index counts and pages, the resources of
 // the page are read by key.
-func (s *Session) browse(ctx context.Context, t Type, q scim.Query) (Page, error) {
+func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, error) {
 	ids, err := s.table.IDs(ctx, t.kind, s.directoryID, "", 0)
 	if err != nil {
 		return Page{}, err
@@ -82,7 +85,7 @@ func (s *Session) browse(ctx context.Context, t Type, q scim.Query) (Page, error
 }
 
 // all finds every resource that matches, or fails with tooMany.
-func (s *Session) all(ctx context.Context, t Type, f scim.Expr) ([]Resource, error) {
+func (s *Session) all(ctx context.Context, t Type, f filter.Expr) ([]Resource, error) {
 	var found []Resource
 	seen := 0
 	for c, err := range s.candidates(ctx, t, f, "", maxChunk) {
@@ -113,7 +116,7 @@ func late(ctx context.Context) bool {
 
 // follow reads the page behind a cursor, whose position is the id of the last
 // resource that was looked at.
-func (s *Session) follow(ctx context.Context, t Type, q scim.Query) (Page, error) {
+func (s *Session) follow(ctx context.Context, t Type, q query.Query) (Page, error) {
 	last, err := s.open(t, q)
 	if err != nil {
 		return Page{}, err
@@ -148,7 +151,7 @@ func (s *Session) follow(ctx context.Context, t Type, q scim.Query) (Page, error
 
 // sorted reads a page of the whole list in the order that the query asks for.
 // The position of its cursors is an offset.
-func (s *Session) sorted(ctx context.Context, t Type, q scim.Query) (Page, error) {
+func (s *Session) sorted(ctx context.Context, t Type, q query.Query) (Page, error) {
 	from := q.StartIndex - 1
 	if q.Cursor != nil {
 		position, err := s.open(t, q)
@@ -164,7 +167,7 @@ func (s *Session) sorted(ctx context.Context, t Type, q scim.Query) (Page, error
 	// Equal values stay in the order of creation, so that pages fit together.
 	rendered := make(map[string]map[string]any, len(all))
 	for _, r := range all {
-		rendered[r.Meta.ID] = t.Render(r.Document, r.Meta)
+		rendered[r.Meta.ID] = resource.Render(t.ResourceType, r.Document, r.Meta)
 	}
 	slices.SortStableFunc(all, func(a, b Resource) int { return q.Compare(rendered[a.Meta.ID], rendered[b.Meta.ID]) })
 	page := Page{fit(window(all, from, q.Count)), len(all), ""}
@@ -175,18 +178,18 @@ func (s *Session) sorted(ctx context.Context, t Type, q scim.Query) (Page, error
 }
 
 // bound is what a cursor is good for: this directory, type and query.
-func (s *Session) bound(t Type, q scim.Query) string {
+func (s *Session) bound(t Type, q query.Query) string {
 	return s.directoryID + " " + t.Name + " " + q.Bound()
 }
 
-func (s *Session) seal(t Type, q scim.Query, position string) string {
-	return scim.SealCursor(s.cursorKey, s.bound(t, q), position, s.now().Add(scim.CursorLife))
+func (s *Session) seal(t Type, q query.Query, position string) string {
+	return query.SealCursor(s.cursorKey, s.bound(t, q), position, s.now().Add(query.CursorLife))
 }
 
 // open reads the position of the query's cursor; "" is the beginning.
-func (s *Session) open(t Type, q scim.Query) (string, error) {
+func (s *Session) open(t Type, q query.Query) (string, error) {
 	if *q.Cursor == "" {
 		return "", nil
 	}
-	return scim.OpenCursor(s.cursorKey, s.bound(t, q), *q.Cursor, s.now())
+	return query.OpenCursor(s.cursorKey, s.bound(t, q), *q.Cursor, s.now())
 }

@@ -11,6 +11,7 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/settings"
 	"dsync/internal/table"
 	"dsync/internal/usage"
@@ -80,7 +81,7 @@ func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
 // memberships that really change, and raises the group's version once. What is
 // there already, or gone already, costs a read and changes nothing. With a
 // version other than 0 the group must still have it.
-func (s *Session) changeMembers(ctx context.Context, t Type, group string, version int64, m *scim.Members) error {
+func (s *Session) changeMembers(ctx context.Context, t Type, group string, version int64, m *resource.Members) error {
 	if !t.kind.ValidID(group) {
 		return notFound(t)
 	}
@@ -105,7 +106,7 @@ func (s *Session) changeMembers(ctx context.Context, t Type, group string, versi
 }
 
 // checkNested refuses groups as members of a group, if the directory is set so.
-func (s *Session) checkNested(m *scim.Members) error {
+func (s *Session) checkNested(m *resource.Members) error {
 	if m == nil || s.settings.NestedGroups != settings.Refuse {
 		return nil
 	}
@@ -116,7 +117,7 @@ func (s *Session) checkNested(m *scim.Members) error {
 }
 
 // nested reports whether a member is a group: it says so, or its id does.
-func nested(m scim.Member) bool {
+func nested(m resource.Member) bool {
 	return m.Group || strings.HasPrefix(m.ID, id.Group.Of(""))
 }
 
@@ -124,7 +125,7 @@ func nested(m scim.Member) bool {
 // first, then additions, each in the order of the request. It reads by key, so
 // its cost depends on the members that are named, not on those of the group;
 // only forgetting all members reads them all.
-func (s *Session) planMemberships(ctx context.Context, group string, m *scim.Members) ([]table.Membership, error) {
+func (s *Session) planMemberships(ctx context.Context, group string, m *resource.Members) ([]table.Membership, error) {
 	change := table.Membership{
 		DirectoryID: s.directoryID, OrganizationID: s.organizationID, GroupID: group, At: s.timestamp(), Actor: s.actor,
 	}

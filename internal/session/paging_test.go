@@ -12,6 +12,8 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/query"
 	"dsync/internal/session"
 	"dsync/internal/table"
 
@@ -19,17 +21,17 @@ import (
 )
 
 // pages follows cursors to the end and returns the ids of each page.
-func (w world) pages(t *testing.T, kind session.Type, query string) (pages [][]string) {
+func (w world) pages(t *testing.T, kind session.Type, raw string) (pages [][]string) {
 	t.Helper()
 	kind = w.session.Type(kind)
 	for cursor := ""; ; {
-		q, err := kind.ParseQuery(query + "&cursor=" + cursor)
+		q, err := query.Parse(kind.ResourceType, raw+"&cursor="+cursor)
 		if err != nil {
-			t.Fatal(query, err)
+			t.Fatal(raw, err)
 		}
 		page, err := w.session.List(t.Context(), kind, q)
 		if err != nil {
-			t.Fatal(query, err)
+			t.Fatal(raw, err)
 		}
 		var ids []string
 		for _, r := range page.Resources {
@@ -40,7 +42,7 @@ func (w world) pages(t *testing.T, kind session.Type, query string) (pages [][]s
 			return pages
 		}
 		if len(pages) > 100 {
-			t.Fatal(query, "does not end")
+			t.Fatal(raw, "does not end")
 		}
 		cursor = page.Next
 	}
@@ -110,8 +112,8 @@ func TestForeignCursors(t *testing.T) {
 		w.user(t, fmt.Sprint("u", i))
 		w.group(t, fmt.Sprint("g", i))
 	}
-	list := func(s *session.Session, kind session.Type, query string) (session.Page, error) {
-		q, err := kind.ParseQuery(query)
+	list := func(s *session.Session, kind session.Type, raw string) (session.Page, error) {
+		q, err := query.Parse(kind.ResourceType, raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +141,7 @@ func TestForeignCursors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	now = now.Add(scim.CursorLife + time.Second)
+	now = now.Add(query.CursorLife + time.Second)
 	if _, err := list(w.session, session.Users, "cursor="+first.Next); fault.KindOf(err) != fault.Invalid || err.(*fault.Error).Code != scim.ExpiredCursor {
 		t.Errorf("expired: %v", err)
 	}
@@ -161,7 +163,7 @@ func TestGroupsOfAUser(t *testing.T) {
 	if err != nil || len(groups) != 1 || groups[0].(map[string]any)["value"] != group || groups[0].(map[string]any)["display"] != "g" {
 		t.Errorf("%v, %v", groups, err)
 	}
-	for filter, want := range map[string][]string{
+	for text, want := range map[string][]string{
 		`groups eq "` + group + `"`:                           {user},
 		`groups eq "` + gone + `"`:                            nil,
 		`groups eq "nothing"`:                                 nil,
@@ -169,13 +171,13 @@ func TestGroupsOfAUser(t *testing.T) {
 		`id eq "` + user + `" and groups eq "` + group + `"`:  {user},
 		`id eq "` + other + `" and groups eq "` + group + `"`: nil,
 	} {
-		f, err := scim.Users.ParseFilter(filter)
+		f, err := filter.Parse(scim.Users, text)
 		if err != nil {
-			t.Fatal(filter, err)
+			t.Fatal(text, err)
 		}
-		page, err := w.session.List(t.Context(), session.Users, scim.Query{Filter: f, StartIndex: 1, Count: 10})
+		page, err := w.session.List(t.Context(), session.Users, query.Query{Filter: f, StartIndex: 1, Count: 10})
 		if err != nil || page.Total != len(want) || len(want) == 1 && page.Resources[0].Meta.ID != want[0] {
-			t.Errorf("%s: %+v, %v", filter, page, err)
+			t.Errorf("%s: %+v, %v", text, page, err)
 		}
 	}
 }
@@ -186,12 +188,12 @@ func TestNameLookedUpBefore(t *testing.T) {
 	w := open(t)
 	find := func(name string, trips int, want string) {
 		t.Helper()
-		f, err := scim.Users.ParseFilter(`userName eq "` + name + `"`)
+		f, err := filter.Parse(scim.Users, `userName eq "`+name+`"`)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, meter := table.WithMeter(t.Context())
-		page, err := w.session.List(ctx, session.Users, scim.Query{Filter: f, StartIndex: 1, Count: 9})
+		page, err := w.session.List(ctx, session.Users, query.Query{Filter: f, StartIndex: 1, Count: 9})
 		if err != nil || meter.RoundTrips != trips || page.Total != min(len(want), 1) || want != "" && page.Resources[0].Meta.ID != want {
 			t.Errorf("%s: %+v after %d round trips, %v", name, page, meter.RoundTrips, err)
 		}
@@ -222,19 +224,19 @@ func TestOutOfTime(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	f, err := scim.Users.ParseFilter("title pr or userName pr")
+	f, err := filter.Parse(scim.Users, "title pr or userName pr")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.session.List(ctx, session.Users, scim.Query{Filter: f, StartIndex: 1, Count: 9}); fault.KindOf(err) != fault.Invalid {
+	if _, err := w.session.List(ctx, session.Users, query.Query{Filter: f, StartIndex: 1, Count: 9}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("by index: %v", err)
 	}
 	first := ""
-	page, err := w.session.List(ctx, session.Users, scim.Query{Filter: f, Count: 9, Cursor: &first})
+	page, err := w.session.List(ctx, session.Users, query.Query{Filter: f, Count: 9, Cursor: &first})
 	if err != nil || len(page.Resources) != 1 || page.Next == "" {
 		t.Fatalf("by cursor: %+v, %v", page, err)
 	}
-	page, err = w.session.List(t.Context(), session.Users, scim.Query{Filter: f, Count: 9, Cursor: &page.Next})
+	page, err = w.session.List(t.Context(), session.Users, query.Query{Filter: f, Count: 9, Cursor: &page.Next})
 	if err != nil || len(page.Resources) != 2 || page.Next != "" {
 		t.Errorf("the rest: %+v, %v", page, err)
 	}
@@ -248,11 +250,11 @@ func TestMembershipReads(t *testing.T) {
 		for i := range users {
 			w.user(t, fmt.Sprint(users, "-", i))
 		}
-		f, err := scim.Users.ParseFilter(`not (groups eq "` + group + `")`)
+		f, err := filter.Parse(scim.Users, `not (groups eq "`+group+`")`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.session.List(t.Context(), session.Users, scim.Query{Filter: f, StartIndex: 1, Count: 1})
+		_, err = w.session.List(t.Context(), session.Users, query.Query{Filter: f, StartIndex: 1, Count: 1})
 		return err
 	}
 	if err := list(session.MaxMembershipReads); err != nil {
@@ -297,15 +299,15 @@ func TestExtensions(t *testing.T) {
 	if _, err := w.session.Patch(t.Context(), users, user.Meta.ID, operations(t, `{"op":"Replace","path":"`+urn+`:tag","value":"x"}`), session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := users.ParseFilter(urn + `:tag eq "x"`)
+	f, err := filter.Parse(users.ResourceType, urn+`:tag eq "x"`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := w.session.List(t.Context(), users, scim.Query{Filter: f, StartIndex: 1, Count: 10})
+	page, err := w.session.List(t.Context(), users, query.Query{Filter: f, StartIndex: 1, Count: 10})
 	if err != nil || page.Total != 1 || page.Resources[0].Document[urn].(map[string]any)["tag"] != "x" {
 		t.Errorf("%+v, %v", page, err)
 	}
-	if _, err := plain.Type(session.Users).ParseFilter(urn + `:tag eq "x"`); err == nil {
+	if _, err := filter.Parse(plain.Type(session.Users).ResourceType, urn+`:tag eq "x"`); err == nil {
 		t.Error("a directory knows the schema of another")
 	}
 	for name, list := range map[string][]json.RawMessage{"twice": {declared, declared}, "broken": {json.RawMessage(`{}`)}} {

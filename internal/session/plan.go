@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
 	"dsync/internal/table"
 )
 
@@ -20,7 +20,7 @@ type candidate struct {
 // candidates iterates over the resources that can match a filter, by id, after
 // the id last. want is how many the caller expects to need. It ends with the
 // first error.
-func (s *Session) candidates(ctx context.Context, t Type, f scim.Expr, last string, want int) iter.Seq2[candidate, error] {
+func (s *Session) candidates(ctx context.Context, t Type, f filter.Expr, last string, want int) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
 		p, err := s.plan(ctx, t, f, min(want, maxChunk))
 		if err != nil {
@@ -74,7 +74,7 @@ func (t Type) keyPaths() []string {
 
 // plan picks the narrowest key that the filter's equalities allow, or else all
 // resources, in chunks of that many where nothing is filtered.
-func (s *Session) plan(ctx context.Context, t Type, f scim.Expr, chunk int) (plan, error) {
+func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (plan, error) {
 	if f == nil {
 		return s.inChunks(ctx, t, chunk, func(last string) ([]string, error) {
 			return s.table.IDs(ctx, t.kind, s.directoryID, last, chunk)
@@ -82,7 +82,7 @@ func (s *Session) plan(ctx context.Context, t Type, f scim.Expr, chunk int) (pla
 	}
 	paths := t.keyPaths()
 	best, value := -1, ""
-	for _, e := range scim.Equalities(f) {
+	for _, e := range filter.Equalities(f) {
 		target := e.Target.String()
 		i := slices.IndexFunc(paths, func(path string) bool { return strings.EqualFold(path, target) })
 		if i >= 0 && (best < 0 || i < best) {

@@ -10,6 +10,8 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 	"dsync/internal/usage"
 )
@@ -33,7 +35,7 @@ func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, 
 }
 
 // Create creates a resource, and for a group its first members.
-func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *scim.Members) (Resource, error) {
+func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *resource.Members) (Resource, error) {
 	if _, ok := doc["active"]; !ok && t.kind == table.User {
 		doc["active"] = true
 	}
@@ -55,7 +57,7 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	}
 	record := table.Resource{
 		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
-		Document: scim.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
+		Document: resource.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
 		View: s.encodedProjection, Hidden: t.kind == table.User && s.projection.Excludes(doc),
 	}
 	var first, rest []table.Membership
@@ -99,9 +101,9 @@ func (s *Session) taken(t Type, err error) error {
 // Replace writes a whole resource (PUT). What the request does not mention of
 // a user's state and of a group's members stays: members is nil then. An
 // omission neither activates a user nor empties a group.
-func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *scim.Members, c Condition) (Resource, error) {
+func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *resource.Members, c Condition) (Resource, error) {
 	_, stated := doc["active"]
-	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
+	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
 		if old, ok := r.Document["active"]; ok && !stated {
 			doc["active"] = old
 		}
@@ -111,13 +113,13 @@ func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string
 
 // Patch applies operations to a resource, all or none. Operations on nothing
 // but a group's members do not read the group: then the result is empty.
-func (s *Session) Patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
+func (s *Session) Patch(ctx context.Context, t Type, id string, operations []patch.Operation, c Condition) (Resource, error) {
 	patched, err := s.patch(ctx, t, id, operations, c)
 	if err != nil {
 		return patched, err
 	}
 	ignored := map[string]int{}
-	for _, path := range t.Ignored(operations) {
+	for _, path := range patch.Ignored(t.ResourceType, operations) {
 		ignored[path]++
 	}
 	for _, path := range slices.Sorted(maps.Keys(ignored)) {
@@ -126,14 +128,14 @@ func (s *Session) Patch(ctx context.Context, t Type, id string, operations []sci
 	return patched, nil
 }
 
-func (s *Session) patch(ctx context.Context, t Type, id string, operations []scim.Operation, c Condition) (Resource, error) {
-	members, only, err := t.MembersOnly(operations)
+func (s *Session) patch(ctx context.Context, t Type, id string, operations []patch.Operation, c Condition) (Resource, error) {
+	members, only, err := patch.MembersOnly(t.ResourceType, operations)
 	if err != nil {
 		return Resource{}, err
 	}
 	if !only || c.Demanded() {
-		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *scim.Members, error) {
-			return t.Patch(r.Document, operations)
+		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
+			return patch.Apply(t.ResourceType, r.Document, operations)
 		})
 	}
 	if err := s.checkNested(members); err != nil {
@@ -144,7 +146,7 @@ func (s *Session) patch(ctx context.Context, t Type, id string, operations []sci
 
 // change reads a resource, lets edit change it, and writes what differs. It
 // begins anew when another change came in between.
-func (s *Session) change(ctx context.Context, t Type, id string, c Condition, edit func(Resource) (map[string]any, *scim.Members, error)) (changed Resource, err error) {
+func (s *Session) change(ctx context.Context, t Type, id string, c Condition, edit func(Resource) (map[string]any, *resource.Members, error)) (changed Resource, err error) {
 	err = retryStale(func() error {
 		old, r, err := s.load(ctx, t, id)
 		if err != nil {
@@ -163,7 +165,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		if members != nil && members.Empty() {
 			members = nil
 		}
-		document := scim.Encode(doc)
+		document := resource.Encode(doc)
 		switch {
 		case document != old.Document:
 			changed, err = s.replace(ctx, t, old, r, doc, members)
@@ -179,7 +181,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 
 // replaceMembers changes the members of a group whose attributes stay as they
 // are.
-func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource, members *scim.Members, c Condition) (Resource, error) {
+func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource, members *resource.Members, c Condition) (Resource, error) {
 	version := int64(0)
 	if c.Demanded() {
 		version = old.Version
@@ -193,14 +195,14 @@ func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource
 // replace writes a new document over a resource, with a change of members or
 // nil. The members count as a change of their own, as if they came in a request
 // of their own: they raise the version once more.
-func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Resource, doc map[string]any, members *scim.Members) (Resource, error) {
+func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Resource, doc map[string]any, members *resource.Members) (Resource, error) {
 	keys, err := t.keys(doc)
 	if err != nil {
 		return Resource{}, err
 	}
 	oldKeys, _ := t.keys(r.Document) // they were valid when they were written
 	updated := old
-	updated.Document = scim.Encode(doc)
+	updated.Document = resource.Encode(doc)
 	updated.Version++
 	updated.Modified, updated.Actor, updated.View = s.timestamp(), s.actor, s.encodedProjection
 	updated.Hidden = t.kind == table.User && s.projection.Excludes(doc)

@@ -24,6 +24,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/settings"
 	"dsync/internal/table"
 	"dsync/internal/usage"
@@ -129,7 +130,7 @@ func (c Condition) Holds(version int64) bool {
 }
 
 // check fails with PreconditionFailed unless the resource fulfils the condition.
-func (c Condition) check(m scim.Meta) error {
+func (c Condition) check(m resource.Meta) error {
 	if c.Holds(m.Version) {
 		return nil
 	}

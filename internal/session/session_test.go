@@ -13,6 +13,10 @@ import (
 	"dsync/internal/dsynctest"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/patch"
+	"dsync/internal/scim/query"
+	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 	"dsync/internal/table"
 	"dsync/internal/usage"
@@ -81,20 +85,20 @@ func (w world) create(t testing.TB, kind session.Type, body string) session.Reso
 	return r
 }
 
-func parse(t testing.TB, kind session.Type, body string) (map[string]any, *scim.Members) {
+func parse(t testing.TB, kind session.Type, body string) (map[string]any, *resource.Members) {
 	t.Helper()
 	object, err := scim.DecodeObject([]byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, members, err := kind.Parse(object)
+	doc, members, err := resource.Parse(kind.ResourceType, object)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return doc, members
 }
 
-func operations(t testing.TB, list ...string) []scim.Operation {
+func operations(t testing.TB, list ...string) []patch.Operation {
 	t.Helper()
 	body := `{"schemas":["` + scim.PatchOpURN + `"],"Operations":[`
 	for i, o := range list {
@@ -103,7 +107,7 @@ func operations(t testing.TB, list ...string) []scim.Operation {
 		}
 		body += o
 	}
-	parsed, err := scim.ParsePatch([]byte(body + "]}"))
+	parsed, err := patch.Parse([]byte(body + "]}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,9 +329,9 @@ func TestList(t *testing.T) {
 		w.create(t, session.Users, fmt.Sprintf(`{"userName":"u%02d","externalId":"same","title":"t%d","emails":[{"type":"work","value":"u%02d@x.io"}]}`, i, i%2, i))
 	}
 	inactive := w.create(t, session.Users, `{"userName":"off","active":"False"}`)
-	list := func(query string) (names []string, total int) {
+	list := func(raw string) (names []string, total int) {
 		t.Helper()
-		q, err := scim.Users.ParseQuery(query)
+		q, err := query.Parse(scim.Users, raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -380,7 +384,7 @@ func TestMembershipFilter(t *testing.T) {
 	if _, err := w.session.Patch(t.Context(), session.Groups, group, operations(t, add(user)), session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
-	for filter, want := range map[string]int{
+	for text, want := range map[string]int{
 		`id eq "` + group + `" and members eq "` + user + `"`:        1,
 		`members eq "` + user + `" and id eq "` + group + `"`:        1,
 		`members[value eq "` + user + `"]`:                           1,
@@ -390,12 +394,12 @@ func TestMembershipFilter(t *testing.T) {
 		`not (members eq "` + user + `")`:                            1,
 		`displayName eq "nobody" or members.value eq "` + user + `"`: 1,
 	} {
-		f, err := scim.Groups.ParseFilter(filter)
+		f, err := filter.Parse(scim.Groups, text)
 		if err != nil {
-			t.Fatal(filter, err)
+			t.Fatal(text, err)
 		}
-		if page, err := w.session.List(t.Context(), session.Groups, scim.Query{Filter: f, StartIndex: 1, Count: 10}); err != nil || page.Total != want {
-			t.Errorf("%s: %d, %v", filter, page.Total, err)
+		if page, err := w.session.List(t.Context(), session.Groups, query.Query{Filter: f, StartIndex: 1, Count: 10}); err != nil || page.Total != want {
+			t.Errorf("%s: %d, %v", text, page.Total, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
 
@@ -26,7 +27,7 @@ const MaxWorkEmails = 30
 
 // keys are the values that a resource is found by.
 func (t Type) keys(doc map[string]any) (table.Keys, error) {
-	k := table.Keys{Emails: scim.WorkEmails(doc)}
+	k := table.Keys{Emails: resource.WorkEmails(doc)}
 	k.Name, _ = doc[t.key].(string)
 	k.ExternalID, _ = doc["externalId"].(string)
 	if len(k.Emails) > MaxWorkEmails {
@@ -38,12 +39,12 @@ func (t Type) keys(doc map[string]any) (table.Keys, error) {
 // Resource is a user or a group as clients know it, but for its location.
 type Resource struct {
 	Document map[string]any
-	Meta     scim.Meta
+	Meta     resource.Meta
 	size     int // bytes of JSON
 }
 
 // parse reads the stored form of a resource.
 func parse(r table.Resource) (Resource, error) {
-	doc, err := scim.Decode(r.Document)
-	return Resource{doc, scim.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
+	doc, err := resource.Decode(r.Document)
+	return Resource{doc, resource.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
 }

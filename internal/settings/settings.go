@@ -19,6 +19,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
 
@@ -110,7 +111,7 @@ func (s Settings) encode() string {
 	if len(own) == 0 {
 		return ""
 	}
-	return scim.Encode(own)
+	return resource.Encode(own)
 }
 
 // projection is the part of the settings that shapes how consumers see users.

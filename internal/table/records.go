@@ -130,7 +130,7 @@ type Resource struct {
 	ID             string `dynamodbav:"id"`
 	DirectoryID    string `dynamodbav:"dir"`
 	OrganizationID string `dynamodbav:"org"`
-	Document       string `dynamodbav:"doc"` // scim.Encode of the resource
+	Document       string `dynamodbav:"doc"` // resource.Encode of the resource
 	// View is how events show a user (dsync.Projection): a copy of the directory's, so
 	// that an event follows from the record alone. "" is the default.
 	View string `dynamodbav:"view,omitempty"`

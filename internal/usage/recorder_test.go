@@ -15,7 +15,7 @@ import (
 	"dsync/internal/dsynctest"
 	"dsync/internal/fault"
 	"dsync/internal/management"
-	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
 	"dsync/internal/session"
 	"dsync/internal/table"
 	"dsync/internal/usage"
@@ -174,8 +174,8 @@ func TestCountsOfTheDay(t *testing.T) {
 func TestWritesOfTheDay(t *testing.T) {
 	d := openDesk(t)
 	user, group := d.create(t, session.Users, "userName", "ada"), d.create(t, session.Groups, "displayName", "g")
-	title := []scim.Operation{{Op: "replace", Path: "title", Value: "x", HasValue: true}}
-	member := []scim.Operation{{Op: "add", Path: "members", Value: []any{map[string]any{"value": user}}, HasValue: true}}
+	title := []patch.Operation{{Op: "replace", Path: "title", Value: "x", HasValue: true}}
+	member := []patch.Operation{{Op: "add", Path: "members", Value: []any{map[string]any{"value": user}}, HasValue: true}}
 	writes := int64(0)
 	for _, row := range []struct {
 		name  string

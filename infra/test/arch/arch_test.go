@@ -52,12 +52,12 @@ func list(t *testing.T, patterns ...string) []pkg {
 // forTests reports whether no function may link the package: it is an emulator
 // of AWS or a harness for tests.
 func forTests(p pkg) bool {
-	return p.ImportPath == "dsync/internal/dsynctest" || strings.HasPrefix(p.ImportPath, "dsync/internal/awslocal/")
+	return p.ImportPath == "dsync/internal/dsynctest" || p.ImportPath == "dsync/internal/scim/scimtest" || strings.HasPrefix(p.ImportPath, "dsync/internal/awslocal/")
 }
 
 // The protocol and the events are pure: they reach no AWS package and no I/O.
 func TestPurePackages(t *testing.T) {
-	for _, p := range list(t, "./internal/fault", "./internal/scim", "./internal/dsync", "./internal/id") {
+	for _, p := range list(t, "./internal/fault", "./internal/scim/...", "./internal/dsync", "./internal/id") {
 		for _, dep := range p.Deps {
 			if strings.Contains(dep, "/aws/") {
 				t.Errorf("%s reaches %s", p.ImportPath, dep)
@@ -93,22 +93,30 @@ var below = []place{
 	{"gateway", nil},
 	{"table/schema", nil},
 	{"ratelimit", []string{"cache"}},
+	// The SCIM protocol.
 	{"scim", []string{"fault"}},
-	{"dsync", []string{"fault", "id", "scim"}},
+	{"scim/value", []string{"scim"}},
+	{"scim/filter", []string{"fault", "scim", "scim/value"}},
+	{"scim/resource", []string{"scim", "scim/value"}},
+	{"scim/patch", []string{"fault", "scim", "scim/value", "scim/filter", "scim/resource"}},
+	{"scim/query", []string{"scim", "scim/value", "scim/filter"}},
+	{"scim/bulk", []string{"scim"}},
+	{"scim/discovery", []string{"scim", "scim/bulk", "scim/query"}},
+	{"dsync", []string{"fault", "id", "scim", "scim/filter"}},
 	// Storage.
 	{"table", []string{"backoff", "id", "redact", "scim"}},
 	{"eventlog", []string{"id", "table"}},
 	// The domain. A session knows no management, and management no session.
-	{"settings", []string{"fault", "dsync", "scim", "table"}},
+	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
 	{"usage", []string{"cache", "id", "redact", "credential", "table"}},
-	{"session", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table", "usage"}},
-	{"management", []string{"fault", "cache", "id", "dsync", "scim", "credential", "settings", "table"}},
+	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "usage"}},
+	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "metric", "redact", "dsync", "scim", "eventlog", "table"}},
-	{"jobs", []string{"id", "dsync", "scim", "table"}},
+	{"relay", []string{"backoff", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table"}},
+	{"jobs", []string{"id", "dsync", "scim", "scim/resource", "table"}},
 	// Requests come in here. Only the Options name the table.
-	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "session", "usage", "table"}},
+	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
 	{"lambdaenv", []string{"metric", "table"}},
 }

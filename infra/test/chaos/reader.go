@@ -14,14 +14,14 @@ import (
 // reader follows the log of all directories by its cursors while the campaign
 // runs.
 type reader struct {
-	log    *eventlog.Log
-	cancel context.CancelFunc
-	done   chan error
-	mu     sync.Mutex
-	seen   []dsync.Event // each once, in the order in which it was seen first
-	known  map[string]bool
-	repeats  int // events that were shown once more
-	pages  int
+	log     *eventlog.Log
+	cancel  context.CancelFunc
+	done    chan error
+	mu      sync.Mutex
+	seen    []dsync.Event // each once, in the order in which it was seen first
+	known   map[string]bool
+	repeats int // events that were shown once more
+	pages   int
 }
 
 func (r *campaign) startReader(ctx context.Context) *reader {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"dsync/internal/id"
-	"dsync/internal/scim"
+	"dsync/internal/scim/patch"
 	"dsync/internal/session"
 	"dsync/internal/table"
 )
@@ -106,7 +106,7 @@ func (t *tenant) create(ctx context.Context, kind session.Type, doc map[string]a
 }
 
 func (t *tenant) patch(ctx context.Context, kind session.Type, id, op, path, value string) error {
-	operations, err := scim.ParsePatch([]byte(`{"Operations":[{"op":"` + op + `","path":"` + path + `","value":` + value + `}]}`))
+	operations, err := patch.Parse([]byte(`{"Operations":[{"op":"` + op + `","path":"` + path + `","value":` + value + `}]}`))
 	if err != nil {
 		return err
 	}

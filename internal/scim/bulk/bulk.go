@@ -1,0 +1,192 @@
+package bulk
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dsync/internal/scim"
+)
+
+// reference begins a value that stands for the id of a resource that the same
+// request creates (RFC 7644 section 3.7.2).
+const reference = "bulkId:"
+
+// Operation is one operation of a bulk request (RFC 7644 section 3.7).
+type Operation struct {
+	Method  string // "POST", "PUT", "PATCH", "DELETE"
+	Path    string // "/Users" for a POST, else "/Users/{id}"
+	BulkID  string // "" for none
+	Version string // the entity tag that the resource must have, or ""
+	Data    map[string]any
+}
+
+// Parse reads a bulk request. failOnErrors is the number of errors after
+// which to stop, 0 for never. What does not have the form of a bulk request is
+// invalidSyntax, a value that it cannot have invalidValue, and too many
+// operations are 413. No operation is done of a request that fails here.
+func Parse(body []byte) (operations []Operation, failOnErrors int, err error) {
+	object, err := scim.DecodeObject(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := scim.CheckMessage(object, scim.BulkRequestURN); err != nil {
+		return nil, 0, err
+	}
+	if v, _ := scim.Lookup(object, "failOnErrors"); v != nil {
+		n, ok := v.(json.Number)
+		if failOnErrors, err = strconv.Atoi(n.String()); !ok || err != nil {
+			return nil, 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors is a whole number")
+		}
+		if failOnErrors < 1 {
+			return nil, 0, scim.BadRequest(scim.InvalidValue, "failOnErrors is 1 or more")
+		}
+	}
+	v, _ := scim.Lookup(object, "Operations")
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 {
+		return nil, 0, scim.BadRequest(scim.InvalidSyntax, "Operations is a list of at least one operation")
+	}
+	if len(list) > MaxOperations {
+		return nil, 0, scim.TooLarge("a bulk request has %d operations at most", MaxOperations)
+	}
+	operations = make([]Operation, len(list))
+	taken := make(map[string]bool, len(list))
+	for i, v := range list {
+		o, err := parseOperation(v)
+		if err == nil && taken[o.BulkID] {
+			err = scim.BadRequest(scim.InvalidValue, "bulkId %q is that of an operation before", o.BulkID)
+		}
+		if err != nil {
+			return nil, 0, scim.InOperation(i, err)
+		}
+		taken[o.BulkID] = o.BulkID != ""
+		operations[i] = o
+	}
+	return operations, failOnErrors, nil
+}
+
+func parseOperation(v any) (Operation, error) {
+	var o Operation
+	object, ok := v.(map[string]any)
+	if !ok {
+		return o, scim.BadRequest(scim.InvalidSyntax, "an operation is an object")
+	}
+	for _, field := range []struct {
+		name string
+		to   *string
+	}{{"method", &o.Method}, {"path", &o.Path}, {"bulkId", &o.BulkID}, {"version", &o.Version}} {
+		v, _ := scim.Lookup(object, field.name)
+		if *field.to, ok = v.(string); !ok && v != nil {
+			return o, scim.BadRequest(scim.InvalidSyntax, "%s is a string", field.name)
+		}
+	}
+	o.Method = strings.ToUpper(o.Method)
+	if !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, o.Method) {
+		return o, scim.BadRequest(scim.InvalidValue, "method is POST, PUT, PATCH or DELETE")
+	}
+	if o.Method == "POST" && o.BulkID == "" {
+		return o, scim.BadRequest(scim.InvalidSyntax, "POST needs a bulkId")
+	}
+	if err := o.checkPath(); err != nil {
+		return o, err
+	}
+	if o.Method == "DELETE" {
+		return o, nil // there is nothing that data could say
+	}
+	data, _ := scim.Lookup(object, "data")
+	if o.Data, ok = data.(map[string]any); !ok {
+		return o, scim.BadRequest(scim.InvalidSyntax, "%s needs data, an object", o.Method)
+	}
+	return o, nil
+}
+
+// checkPath checks that the path is an endpoint, followed by one id for all
+// methods but POST. The id is taken as it stands, as ids need no escapes.
+func (o Operation) checkPath() error {
+	for _, rt := range scim.ResourceTypes {
+		id, ok := strings.CutPrefix(o.Path, rt.Endpoint)
+		switch {
+		case !ok || id != "" && id[0] != '/':
+			continue
+		case o.Method == "POST" && id == "":
+			return nil
+		case o.Method == "POST":
+			return scim.BadRequest(scim.InvalidValue, "the path of a POST is %s", rt.Endpoint)
+		case len(id) > 1 && !strings.ContainsAny(id[1:], "/?#"):
+			return nil
+		}
+		return scim.BadRequest(scim.InvalidValue, "the path of a %s is %s/ and an id", o.Method, rt.Endpoint)
+	}
+	return scim.BadRequest(scim.InvalidValue, "path is that of a user or a group, such as /Users")
+}
+
+// References lists the bulkIds that the path and the data refer to, each once,
+// in the order of the path and then of the names in the data.
+func (o Operation) References() []string {
+	var list []string
+	seen := map[string]bool{}
+	o.rewrite(func(id string) string {
+		if !seen[id] {
+			seen[id] = true
+			list = append(list, id)
+		}
+		return reference + id
+	})
+	return list
+}
+
+// Resolve returns a copy of the operation in which every reference to a bulkId
+// of ids is the id that belongs to it. Other references stay.
+func (o Operation) Resolve(ids map[string]string) Operation {
+	return o.rewrite(func(bulkID string) string {
+		if id, ok := ids[bulkID]; ok {
+			return id
+		}
+		return reference + bulkID
+	})
+}
+
+// rewrite copies the operation with other values for its references.
+func (o Operation) rewrite(to func(bulkID string) string) Operation {
+	if endpoint, id, ok := strings.Cut(o.Path, "/"+reference); ok && id != "" {
+		o.Path = endpoint + "/" + to(id)
+	}
+	if o.Data != nil {
+		o.Data = rewrite(o.Data, to).(map[string]any)
+	}
+	return o
+}
+
+func rewrite(v any, to func(bulkID string) string) any {
+	switch v := v.(type) {
+	case string:
+		if id, ok := strings.CutPrefix(v, reference); ok && id != "" {
+			return to(id)
+		}
+	case map[string]any:
+		c := make(map[string]any, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			c[name] = rewrite(v[name], to)
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i, element := range v {
+			c[i] = rewrite(element, to)
+		}
+		return c
+	}
+	return v
+}
+
+// Response answers a bulk request (RFC 7644 section 3.7): one result for
+// each operation that was tried.
+func Response(results []map[string]any) map[string]any {
+	if results == nil {
+		results = []map[string]any{}
+	}
+	return map[string]any{"schemas": []string{scim.BulkResponseURN}, "Operations": results}
+}

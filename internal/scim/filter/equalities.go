@@ -1,0 +1,124 @@
+package filter
+
+import (
+	"encoding/json"
+	"time"
+
+	"dsync/internal/scim/value"
+)
+
+// Equality is a term that a match needs: the value at the target equals Value.
+type Equality struct {
+	Target Target
+	Value  string
+}
+
+// Equalities lists the string equalities that every match of the filter
+// fulfils. They tell which key reads can answer it.
+func Equalities(e Expr) []Equality {
+	switch e := e.(type) {
+	case logical:
+		if e.op == "and" {
+			return append(Equalities(e.left), Equalities(e.right)...)
+		}
+	case compare:
+		if s, ok := e.value.(string); ok && e.op == "eq" {
+			return []Equality{{e.target, s}}
+		}
+	case present:
+		// emails[type eq "work" and value eq "x"] says the same as
+		// emails[type eq "work"].value eq "x".
+		if e.target.Filter == nil || e.target.Sub != nil {
+			return nil
+		}
+		var rest Expr
+		var value *compare
+		for _, term := range conjuncts(e.target.Filter) {
+			if c, ok := term.(compare); ok && value == nil && c.op == "eq" && c.target.Attribute.Name == "value" {
+				value = &c
+			} else if rest == nil {
+				rest = term
+			} else {
+				rest = logical{"and", rest, term}
+			}
+		}
+		if value != nil {
+			if s, ok := value.value.(string); ok {
+				t := e.target
+				t.Filter, t.Sub = rest, value.target.Attribute
+				return []Equality{{t, s}}
+			}
+		}
+	}
+	return nil
+}
+
+// conjuncts takes a chain of `and` apart.
+func conjuncts(e Expr) []Expr {
+	if l, ok := e.(logical); ok && l.op == "and" {
+		return append(conjuncts(l.left), conjuncts(l.right)...)
+	}
+	return []Expr{e}
+}
+
+// Comparisons counts the terms of a filter.
+func Comparisons(e Expr) int {
+	switch e := e.(type) {
+	case nil:
+		return 0
+	case logical:
+		return Comparisons(e.left) + Comparisons(e.right)
+	case not:
+		return Comparisons(e.e)
+	}
+	return 1
+}
+
+// Describe builds the element that a filter describes by its eq terms, and
+// tells whether all of these are canonical values. Without a filter it is an
+// empty element.
+func Describe(e Expr) (map[string]any, bool) {
+	object := map[string]any{}
+	if e == nil {
+		return object, true
+	}
+	canonical := true
+	for _, term := range conjuncts(e) {
+		c, ok := term.(compare)
+		if !ok || c.op != "eq" || c.value == nil {
+			canonical = false
+			continue
+		}
+		a := c.target.Effective()
+		object[a.Name] = c.value
+		switch v := c.value.(type) {
+		case time.Time:
+			object[a.Name], canonical = c.text, false // a date is stored as it is written
+		case json.Number:
+			canonical = false
+			if object[a.Name], ok = value.Number(a, v); !ok { // a fraction, compared with an integer
+				delete(object, a.Name)
+			}
+		case bool:
+			canonical = canonical && v
+		case string:
+			canonical = canonical && a.Canonical(v)
+		}
+	}
+	return object, canonical
+}
+
+// Values reads a filter that names elements by value: value eq "a", or
+// several of these joined by `or`.
+func Values(e Expr) ([]any, bool) {
+	switch e := e.(type) {
+	case compare:
+		s, ok := e.value.(string)
+		return []any{s}, ok && e.op == "eq" && e.target.Attribute.Name == "value"
+	case logical:
+		left, ok := Values(e.left)
+		right, also := Values(e.right)
+		return append(left, right...), e.op == "or" && ok && also
+	}
+	return nil, false
+}

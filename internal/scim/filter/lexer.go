@@ -1,0 +1,96 @@
+package filter
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"dsync/internal/scim"
+)
+
+func (p *parser) space() {
+	for p.pos < len(p.in) && (p.in[p.pos] == ' ' || p.in[p.pos] == '\t') {
+		p.pos++
+	}
+}
+
+// peek is the next byte, or 0 at the end.
+func (p *parser) peek() byte {
+	if p.pos < len(p.in) {
+		return p.in[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) name() string {
+	start := p.pos
+	for p.pos < len(p.in) && scim.IsNameByte(p.in[p.pos]) {
+		p.pos++
+	}
+	return p.in[start:p.pos]
+}
+
+// keyword takes the word if it comes next, in any letter case.
+func (p *parser) keyword(word string) bool {
+	p.space()
+	end := p.pos + len(word)
+	if end > len(p.in) || !strings.EqualFold(p.in[p.pos:end], word) {
+		return false
+	}
+	if end < len(p.in) && scim.IsNameByte(p.in[end]) {
+		return false
+	}
+	p.pos = end
+	return true
+}
+
+// literal reads a comparison value: a JSON string, number, boolean or null. A
+// bare word is a string, because Microsoft's samples leave out the quotes.
+func (p *parser) literal() (any, error) {
+	if p.pos == len(p.in) {
+		return nil, p.errorf("a value is missing")
+	}
+	if p.peek() == '"' {
+		return p.quoted()
+	}
+	start := p.pos
+	for p.pos < len(p.in) && !strings.ContainsRune(" \t()[]\"", rune(p.in[p.pos])) {
+		p.pos++
+	}
+	word := p.in[start:p.pos]
+	switch word {
+	case "":
+		return nil, p.errorf("expected a value, found %q", p.in[p.pos:p.pos+1])
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	}
+	return word, nil
+}
+
+func (p *parser) quoted() (any, error) {
+	start, plain := p.pos, true
+	for i := start + 1; i < len(p.in); i++ {
+		switch c := p.in[i]; {
+		case c == '\\':
+			plain = false
+			i++
+		case c < ' ' || c >= utf8.RuneSelf:
+			plain = false
+		case c == '"' && plain:
+			p.pos = i + 1
+			return p.in[start+1 : i], nil
+		case c == '"':
+			var s string
+			if err := json.Unmarshal([]byte(p.in[start:i+1]), &s); err != nil {
+				return nil, p.errorf("the string is not a JSON string")
+			}
+			p.pos = i + 1
+			return s, nil
+		}
+	}
+	return nil, p.errorf("the string does not end")
+}

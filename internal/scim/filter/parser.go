@@ -1,0 +1,283 @@
+package filter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"dsync/internal/fault"
+	"dsync/internal/scim"
+)
+
+// Parse reads a filter over resources of the type. It fails with
+// invalidFilter and names the position of the fault.
+func Parse(rt *scim.ResourceType, s string) (Expr, error) {
+	p, err := newParser(rt, s, scim.InvalidFilter)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	return e, p.end()
+}
+
+// parser reads filters and paths: one recursive descent over the grammar of
+// RFC 7644 figures 1 and 7. It is bounded in depth and terms, so hostile
+// nesting ends early.
+type parser struct {
+	rt      *scim.ResourceType
+	in      string
+	pos     int
+	parent  *scim.Attribute // set inside brackets: names are its sub-attributes
+	depth   int
+	terms   int
+	failure fault.Code // the scimType outside brackets
+	last    Target     // outside brackets: where a fault is, if it is in a comparison
+}
+
+// newParser makes a parser that fails with the given scimType.
+func newParser(rt *scim.ResourceType, s string, failure fault.Code) (*parser, error) {
+	if len(s) > MaxLength {
+		return nil, scim.BadRequest(failure, "longer than %d bytes", MaxLength)
+	}
+	p := &parser{rt: rt, in: s, failure: failure}
+	if !utf8.ValidString(s) {
+		for r, n := rune(0), 0; r != utf8.RuneError || n > 1; p.pos += n {
+			r, n = utf8.DecodeRuneInString(s[p.pos:])
+		}
+		p.pos--
+		return nil, p.errorf("not UTF-8")
+	}
+	return p, nil
+}
+
+// end fails if something is left.
+func (p *parser) end() error {
+	p.space()
+	if p.pos < len(p.in) {
+		return p.errorf("unexpected %q", p.in[p.pos:])
+	}
+	return nil
+}
+
+func (p *parser) errorf(format string, args ...any) *fault.Error {
+	e := scim.BadRequest(p.failure, format, args...)
+	e.Detail = "at position " + strconv.Itoa(p.pos+1) + ": " + e.Detail
+	if p.last != (Target{}) {
+		e.Path = p.last.String()
+	}
+	return e
+}
+
+// unknown is errorf for a name before the position that no schema knows.
+func (p *parser) unknown(parent *scim.Attribute, name, format string, args ...any) *fault.Error {
+	path := ""
+	if p.endsName() {
+		path = scim.UnknownPath(name)
+	}
+	p.pos -= len(name)
+	e := p.errorf(format, args...)
+	e.Path = path
+	if path != "" {
+		e = e.Because(scim.ErrUnknownAttribute)
+	}
+	if parent != nil {
+		e.Path = strings.TrimSuffix(parent.Name+"."+path, ".")
+	}
+	return e
+}
+
+// endsName reports whether a name before the position is one: a word that an
+// e-mail address or a text begins with is none.
+func (p *parser) endsName() bool {
+	rest := p.in[p.pos:]
+	if strings.HasPrefix(rest, "[") || p.failure == scim.InvalidPath {
+		return rest == "" || rest[0] == '['
+	}
+	op, _, _ := strings.Cut(strings.TrimLeft(rest, " \t"), " ")
+	op = strings.ToLower(strings.TrimRight(op, ")]"))
+	return op == "pr" || slices.Contains(operators, op)
+}
+
+// operators of RFC 7644 table 3, but for pr, that compare with a value.
+var operators = []string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}
+
+// target reads an attribute path with optional brackets and sub-attribute.
+func (p *parser) target() (Target, error) {
+	p.space()
+	name := p.name()
+	if name == "" {
+		if p.pos == len(p.in) {
+			return Target{}, p.errorf("an attribute is missing")
+		}
+		return Target{}, p.errorf("expected an attribute, found %q", p.in[p.pos:p.pos+1])
+	}
+	var t Target
+	ok := true
+	if p.parent != nil {
+		t.Attribute = p.parent.Sub(name)
+		ok = t.Attribute != nil
+	} else {
+		var path scim.AttributePath
+		path, ok = p.rt.Resolve(name)
+		t.Extension, t.Attribute, t.Sub = path.Extension, path.Attribute, path.Sub
+	}
+	if !ok {
+		return Target{}, p.unknown(p.parent, name, "no schema knows the attribute %q", name)
+	}
+	if p.parent == nil {
+		p.last = t
+	}
+	if p.peek() != '[' {
+		return t, nil
+	}
+	if t.Attribute == nil || t.Attribute.Type != scim.Complex || t.Sub != nil {
+		return Target{}, p.errorf("%q has no elements to filter", name)
+	}
+	p.pos++
+	filter, err := p.inside(t.Attribute)
+	if err != nil {
+		return Target{}, err
+	}
+	t.Filter = filter
+	if p.peek() == '.' {
+		p.pos++
+		sub := p.name()
+		if t.Sub = t.Attribute.Sub(sub); t.Sub == nil {
+			return Target{}, p.unknown(t.Attribute, sub, "%s has no sub-attribute %q", t.Attribute.Name, sub)
+		}
+	}
+	return t, nil
+}
+
+// inside reads the filter between brackets, up to and with the closing one.
+func (p *parser) inside(parent *scim.Attribute) (Expr, error) {
+	if p.parent != nil {
+		return nil, p.errorf("brackets do not nest")
+	}
+	failure := p.failure
+	p.parent, p.failure = parent, scim.InvalidFilter
+	filter, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	if p.peek() != ']' {
+		return nil, p.errorf("expected ]")
+	}
+	p.pos++
+	p.parent, p.failure = nil, failure
+	return filter, nil
+}
+
+func (p *parser) or() (Expr, error) {
+	left, err := p.and()
+	for err == nil && p.keyword("or") {
+		var right Expr
+		if right, err = p.and(); err == nil {
+			left = logical{"or", left, right}
+		}
+	}
+	return left, err
+}
+
+func (p *parser) and() (Expr, error) {
+	left, err := p.factor()
+	for err == nil && p.keyword("and") {
+		var right Expr
+		if right, err = p.factor(); err == nil {
+			left = logical{"and", left, right}
+		}
+	}
+	return left, err
+}
+
+func (p *parser) factor() (Expr, error) {
+	start := p.pos
+	if p.keyword("not") {
+		p.space()
+		if p.peek() == '(' {
+			e, err := p.group()
+			return not{e}, err
+		}
+		p.pos = start
+	}
+	p.space()
+	if p.peek() == '(' {
+		return p.group()
+	}
+	return p.comparison()
+}
+
+func (p *parser) group() (Expr, error) {
+	if p.depth++; p.depth > MaxDepth {
+		return nil, p.errorf("nested deeper than %d", MaxDepth)
+	}
+	p.pos++
+	e, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	if p.peek() != ')' {
+		return nil, p.errorf("expected )")
+	}
+	p.pos++
+	p.depth--
+	return e, nil
+}
+
+func (p *parser) comparison() (Expr, error) {
+	if p.terms++; p.terms > MaxTerms {
+		return nil, p.errorf("more than %d comparisons", MaxTerms)
+	}
+	t, err := p.target()
+	if err != nil {
+		return nil, err
+	}
+	p.space()
+	start := p.pos
+	op := strings.ToLower(p.name())
+	switch {
+	case slices.Contains(operators, op):
+	case op == "pr":
+		return p.present(t)
+	default:
+		p.pos = start
+		if t.Filter != nil && t.Sub == nil {
+			return p.present(t) // a value path alone: some element matches
+		}
+		if op == "" {
+			return nil, p.errorf("expected an operator after %s", t)
+		}
+		return nil, p.errorf("unknown operator %q", op)
+	}
+	if t.Attribute == nil {
+		return nil, p.errorf("%s is a schema: it can be tested with pr only", t)
+	}
+	p.space()
+	at := p.pos
+	value, err := p.literal()
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.compare(t, op, value)
+	if err != nil {
+		p.pos = at
+		return nil, p.errorf("%s", err.Error())
+	}
+	p.last = Target{}
+	return c, nil
+}
+
+// present makes a test for presence. The elements of a keyed attribute are not
+// at hand: only one that is named by its value can be tested.
+func (p *parser) present(t Target) (Expr, error) {
+	if _, ok := keyedTerm(t); !ok && t.Attribute != nil && p.rt.IsKeyed(t.Attribute) {
+		return nil, p.errorf("%s can be compared by value with eq only", t.Attribute.Name)
+	}
+	return present{t}, nil
+}

@@ -1,0 +1,107 @@
+package scim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+)
+
+// BasePath is the path below which every URL is SCIM. The next segment is the
+// directory's external key.
+const BasePath = "/scim/v2.0/"
+
+// MediaType is the media type of all messages (RFC 7644 section 8.1).
+const MediaType = "application/scim+json"
+
+// Message URNs (RFC 7644 section 8.2).
+const (
+	ListResponseURN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	PatchOpURN      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+	SearchURN       = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+	BulkRequestURN  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	BulkResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+	ErrorURN        = "urn:ietf:params:scim:api:messages:2.0:Error"
+)
+
+// DecodeObject reads a request body: one JSON object. It fails with
+// invalidSyntax.
+func DecodeObject(body []byte) (map[string]any, error) {
+	var object map[string]any
+	if err := DecodeJSON(body, &object); err != nil {
+		// Where it is broken helps; what stands there is not for a log.
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, BadRequest(InvalidSyntax, "the body is not a JSON object: syntax error at byte %d", syntax.Offset)
+		}
+		return nil, BadRequest(InvalidSyntax, "the body is not a JSON object")
+	}
+	if object == nil {
+		return nil, BadRequest(InvalidSyntax, "the body is null, not a JSON object")
+	}
+	return object, nil
+}
+
+// DecodeJSON reads one JSON value. Numbers stay as they are written.
+func DecodeJSON(b []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows")
+	}
+	return nil
+}
+
+// member finds a key of a message in any letter case (RFC 7643 section 2.1).
+func Lookup(object map[string]any, name string) (any, bool) {
+	if v, ok := object[name]; ok {
+		return v, true
+	}
+	found, value := "", any(nil)
+	for key, v := range object {
+		// The least of several spellings: which one counts is no matter of chance.
+		if strings.EqualFold(key, name) && (found == "" || key < found) {
+			found, value = key, v
+		}
+	}
+	return value, found != ""
+}
+
+func CheckSchemas(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return BadRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
+	}
+	for _, urn := range list {
+		if _, ok := urn.(string); !ok {
+			return BadRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
+		}
+	}
+	return nil
+}
+
+// checkMessage checks that a message says by its schemas that it is what it is
+// taken for. A message without schemas is taken at the endpoint's word.
+func CheckMessage(object map[string]any, urn string) error {
+	schemas, ok := Lookup(object, "schemas")
+	if !ok {
+		return nil
+	}
+	if err := CheckSchemas(schemas); err != nil {
+		return err
+	}
+	for _, s := range schemas.([]any) {
+		if strings.EqualFold(s.(string), urn) {
+			return nil
+		}
+	}
+	return BadRequest(InvalidSyntax, "schemas does not name %s", urn)
+}
+
+// Timestamp formats a time as RFC 3339 in UTC with milliseconds.
+func Timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,0 +1,227 @@
+package patch
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/value"
+)
+
+// applyList applies an operation to a multi-valued attribute: to the list, to
+// the elements that a filter picks, or to a sub-attribute of these.
+func (p *patch) applyList(o Operation, t filter.Target, container map[string]any) error {
+	a := t.Attribute
+	list, _ := container[a.Name].([]any)
+	var err error
+	if t.Filter == nil && t.Sub == nil {
+		list, err = p.applyWhole(o, a, list)
+	} else {
+		list, err = p.applyElements(o, t, list)
+	}
+	if err != nil {
+		return err
+	}
+	container[a.Name] = list
+	return nil
+}
+
+// weight is what comparing each element of a list once costs: one for each,
+// and one more for each KiB of it.
+func weight(list []any) int {
+	n := len(list)
+	for _, element := range list {
+		if object, ok := element.(map[string]any); ok {
+			size := 0
+			for _, v := range object {
+				s, _ := v.(string)
+				size += len(s)
+			}
+			n += size >> 10
+		} else if s, ok := element.(string); ok {
+			n += len(s) >> 10
+		}
+	}
+	return n
+}
+
+// spend counts comparisons of elements.
+func (p *patch) spend(n int) error {
+	if p.spent += n; p.spent > MaxComparisons {
+		return scim.BadRequest(scim.TooMany, "the operations compare more than %d elements in all", MaxComparisons)
+	}
+	return nil
+}
+
+// applyWhole adds to a list, replaces it, removes it, or removes from it the
+// elements that the value lists, as Entra does.
+func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, error) {
+	if o.Op == "remove" && o.Value == nil || o.Op == "replace" && value.Unassigned(o.Value) {
+		return nil, nil
+	}
+	v, err := value.Coerce(a, o.Value)
+	if err != nil {
+		return nil, err
+	}
+	given, _ := v.([]any)
+	switch o.Op {
+	case "replace":
+		return given, nil
+	case "remove":
+		if err := p.spend(weight(list) * len(given)); err != nil {
+			return nil, err
+		}
+		return slices.DeleteFunc(list, func(element any) bool {
+			return slices.ContainsFunc(given, func(g any) bool { return described(a, element, g) })
+		}), nil
+	}
+	if err := p.spend(weight(list)); err != nil {
+		return nil, err
+	}
+	return addElements(list, given), nil
+}
+
+// addElements appends elements. One that the list has already is merged into
+// the one that is there (RFC 7644 section 3.5.2.1).
+func addElements(list, given []any) []any {
+	if slices.ContainsFunc(given, value.IsPrimary) {
+		clearPrimary(list)
+	}
+	there := make(map[string]any, len(list))
+	for _, e := range list {
+		there[value.Identity(e)] = e
+	}
+	for _, g := range given {
+		id := value.Identity(g)
+		known, ok := there[id]
+		if !ok {
+			there[id] = g
+			list = append(list, g)
+			continue
+		}
+		if object, ok := known.(map[string]any); ok {
+			maps.Copy(object, g.(map[string]any))
+		}
+	}
+	return list
+}
+
+// described reports whether an element has all that a remove says of it: a
+// client that removes by value need not know the rest. `primary` may have
+// moved meanwhile, so it counts only where nothing else is said.
+func described(a *scim.Attribute, element, given any) bool {
+	x, ok := element.(map[string]any)
+	y, also := given.(map[string]any)
+	if !ok || !also {
+		return alike(a, element, given)
+	}
+	for name, v := range y {
+		if (name != "primary" || len(y) == 1) && !alike(a.Sub(name), x[name], v) {
+			return false
+		}
+	}
+	return true
+}
+
+// alike compares two values of an attribute as a filter does.
+func alike(a *scim.Attribute, x, y any) bool {
+	s, ok := x.(string)
+	t, also := y.(string)
+	if ok && also && !a.CaseExact {
+		return strings.EqualFold(s, t)
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// clearPrimary makes way for another primary element (RFC 7644 section 3.5.2).
+func clearPrimary(list []any) {
+	for _, e := range list {
+		if value.IsPrimary(e) {
+			e.(map[string]any)["primary"] = false
+		}
+	}
+}
+
+// applyElements changes the elements that match, or one sub-attribute of each.
+func (p *patch) applyElements(o Operation, t filter.Target, list []any) ([]any, error) {
+	if err := p.spend(weight(list) * (1 + filter.Comparisons(t.Filter))); err != nil {
+		return nil, err
+	}
+	if o.Value = value.Only(o.Value); t.Sub != nil {
+		o.Value = value.Unwrap(o.Value)
+	}
+	m := &filter.Matcher{}
+	matches := func(e any) bool {
+		object, ok := e.(map[string]any)
+		return ok && m.Match(t.Filter, object)
+	}
+	if o.Op == "remove" || value.Unassigned(o.Value) {
+		return removeElements(list, t.Sub, matches), nil
+	}
+	return setElements(o, t, list, matches)
+}
+
+// removeElements removes the elements that match, or one sub-attribute of
+// each. That nothing matches is success: it is gone already.
+func removeElements(list []any, sub *scim.Attribute, matches func(any) bool) []any {
+	if sub == nil {
+		return slices.DeleteFunc(list, matches)
+	}
+	for _, e := range list {
+		if matches(e) {
+			delete(e.(map[string]any), sub.Name)
+		}
+	}
+	return list
+}
+
+// setElements sets the elements that match, or one sub-attribute of each. When
+// none matches it makes one from the filter: always for add; for replace if
+// every compared value is canonical, as Entra relies on, and otherwise it
+// fails with noTarget (entra.md section 15).
+func setElements(o Operation, t filter.Target, list []any, matches func(any) bool) ([]any, error) {
+	given := map[string]any{}
+	if t.Sub != nil {
+		if err := assign(o, t.Sub, given); err != nil {
+			return nil, err
+		}
+	} else {
+		v, err := value.CoerceOne(t.Attribute, o.Value)
+		if err != nil {
+			return nil, err
+		}
+		given, _ = v.(map[string]any)
+	}
+	picked, canonical := filter.Describe(t.Filter)
+	chosen := slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !matches(e) })
+	if len(chosen) == 0 {
+		if o.Op == "replace" && !canonical {
+			return nil, scim.BadRequest(scim.NoTarget, "no element matches %s", t)
+		}
+		if value.IsPrimary(picked) {
+			clearPrimary(list)
+		}
+		chosen = []any{picked}
+		list = append(list, picked)
+	}
+	if value.IsPrimary(given) {
+		clearPrimary(list)
+	}
+	for _, e := range chosen {
+		object := e.(map[string]any)
+		switch {
+		case t.Sub != nil:
+		case o.Op == "replace":
+			// The whole element is replaced (RFC 7644 section 3.5.2.3), but
+			// for what picked it: it stays what it is for.
+			maps.DeleteFunc(object, func(name string, _ any) bool { _, ok := picked[name]; return !ok })
+		default:
+			clearNulls(t.Attribute, object, o.Value)
+		}
+		maps.Copy(object, given)
+	}
+	return list, nil
+}

@@ -1,0 +1,67 @@
+package patch
+
+import (
+	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+	"dsync/internal/scim/resource"
+)
+
+// MembersOnly reports whether the operations touch nothing but the elements of
+// a keyed attribute that clients may write, so that the resource itself need
+// not be read.
+func MembersOnly(rt *scim.ResourceType, operations []Operation) (*resource.Members, bool, error) {
+	p := &patch{rt: rt, members: &resource.Members{}}
+	for i, o := range operations {
+		if o.Path == "" {
+			return nil, false, nil
+		}
+		t, err := filter.ParsePath(rt, o.Path)
+		if passes(rt, err) {
+			continue
+		}
+		if err != nil {
+			return nil, false, scim.InOperation(i, err)
+		}
+		if t.Attribute == nil || !rt.IsKeyed(t.Attribute) || t.ReadOnly() {
+			return nil, false, nil
+		}
+		if err := p.applyMembers(o, t); err != nil {
+			return nil, false, scim.InOperation(i, scim.Within(t.Place(), err))
+		}
+	}
+	return p.members, true, nil
+}
+
+// applyMembers notes a change of the keyed attribute's elements. Elements that
+// clients cannot write (groups of a user) never get here.
+func (p *patch) applyMembers(o Operation, t filter.Target) error {
+	if t.Sub != nil {
+		return scim.BadRequest(scim.Mutability, "the parts of a member cannot be changed: remove it and add another")
+	}
+	v := o.Value
+	if t.Filter != nil {
+		ids, ok := filter.Values(t.Filter)
+		if !ok {
+			return scim.BadRequest(scim.InvalidFilter, "%s can be addressed by value only, as in %[1]s[value eq \"…\"]", t.Attribute.Name)
+		}
+		if o.Op == "replace" {
+			return scim.BadRequest(scim.Mutability, "a member cannot be changed: remove it and add another")
+		}
+		o.HasValue, v = true, ids
+	}
+	switch o.Op {
+	case "add":
+		return p.members.Add(v)
+	case "replace":
+		return p.members.ReplaceAll(v)
+	}
+	if !o.HasValue {
+		p.members.RemoveAll()
+		return nil
+	}
+	if v == nil {
+		// A remove that lists nobody must never empty the group (entra.md Q4).
+		return scim.BadRequest(scim.InvalidValue, "remove names the members in value, or leaves value out to remove all")
+	}
+	return p.members.Remove(v)
+}

@@ -1,0 +1,162 @@
+package query
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+)
+
+// Query is what a client asks of a list or of one resource: by the query
+// string, or by the body of a search (RFC 7644 sections 3.4.2 and 3.4.3, RFC
+// 9865). Unknown parameters, such as Entra's bare aadOptscim062020, are ignored.
+type Query struct {
+	Filter     filter.Expr // nil: everything
+	StartIndex int         // 1-based; without meaning beside a cursor
+	Count      int         // 0..MaxCount, 1..MaxCount beside a cursor
+	Projection Projection
+	SortBy     *scim.AttributePath // nil: by creation
+	Descending bool
+	// Cursor is nil when the list is paged by index, and "" for the first page
+	// by cursor.
+	Cursor *string
+
+	rt *scim.ResourceType
+}
+
+// parameters are the parameters of a query before they are understood. Blank
+// means absent, but for the cursor.
+type parameters struct {
+	filter, sortBy, sortOrder string
+	startIndex, count         string
+	attributes, excluded      []string
+	cursor                    *string
+}
+
+// Parse reads a raw query string: `+` is a blank and `%2B` a plus. What
+// is not encoded, such as brackets, is taken as it stands (entra.md Q36). Of a
+// parameter that comes twice, the first counts.
+func Parse(rt *scim.ResourceType, raw string) (Query, error) {
+	text := func(name string) string { s, _ := parameter(raw, name); return s }
+	names := func(name string) []string {
+		s := text(name)
+		if strings.TrimSpace(s) == "" {
+			return nil
+		}
+		return strings.Split(s, ",")
+	}
+	given := parameters{
+		filter: text("filter"), sortBy: text("sortBy"), sortOrder: text("sortOrder"),
+		startIndex: text("startIndex"), count: text("count"),
+		attributes: names("attributes"), excluded: names("excludedAttributes"),
+	}
+	if s, ok := parameter(raw, "cursor"); ok {
+		given.cursor = &s
+	}
+	return understand(rt, given)
+}
+
+// query understands the parameters of a query.
+func understand(rt *scim.ResourceType, given parameters) (Query, error) {
+	q := Query{StartIndex: 1, Count: DefaultCount, Cursor: given.cursor, rt: rt}
+	var err error
+	if strings.TrimSpace(given.filter) != "" {
+		if q.Filter, err = filter.Parse(rt, given.filter); err != nil {
+			return q, err
+		}
+	}
+	if err := q.sorted(given.sortBy, given.sortOrder); err != nil {
+		return q, err
+	}
+	// Values below the range count as its lower end (RFC 7644 section 3.4.2.4).
+	// With a cursor there is no startIndex: a client that sends both pages by
+	// cursor, and has asked for nothing that it does not get.
+	if s := given.startIndex; s != "" && q.Cursor == nil {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return q, scim.BadRequest(scim.InvalidValue, "startIndex is a number").About("startIndex")
+		}
+		q.StartIndex = max(n, 1)
+	}
+	if s := given.count; s != "" {
+		n, err := strconv.Atoi(s)
+		switch {
+		case q.Cursor != nil && (err != nil || n < 1): // RFC 9865 section 2.1
+			return q, scim.BadRequest(scim.InvalidCount, "with a cursor, count is a number from 1 to %d", MaxCount).About("count")
+		case err != nil:
+			return q, scim.BadRequest(scim.InvalidValue, "count is a number").About("count")
+		}
+		q.Count = min(max(n, 0), MaxCount)
+	}
+	q.Projection = projection(rt, trimmed(given.attributes), trimmed(given.excluded))
+	return q, nil
+}
+
+func trimmed(names []string) []string {
+	names = slices.Clone(names)
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	return names
+}
+
+// Bound is what a cursor of the query is bound to: the resource type, the
+// filter and the order, in one canonical text. The size of the page and the
+// attributes may differ from page to page.
+func (q Query) Bound() string {
+	var b strings.Builder
+	if q.rt != nil {
+		b.WriteString(q.rt.Name)
+	}
+	b.WriteString("\nfilter ")
+	if q.Filter != nil {
+		b.WriteString(q.Filter.String())
+	}
+	b.WriteString("\nsort ")
+	if q.SortBy != nil {
+		b.WriteString(q.SortBy.String())
+		if q.Descending {
+			b.WriteString(" descending")
+		}
+	}
+	return b.String()
+}
+
+// parameter is the first value of a query parameter, named in any letter case,
+// and whether it is there.
+func parameter(raw, name string) (string, bool) {
+	for pair := range strings.SplitSeq(raw, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if strings.EqualFold(unescape(key), name) {
+			return unescape(value), true
+		}
+	}
+	return "", false
+}
+
+// unescape decodes %XX and `+`. A `%` that begins no escape stands for itself.
+func unescape(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '+':
+			b.WriteByte(' ')
+		case s[i] == '%' && i+2 < len(s):
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+			fallthrough
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,81 @@
+package query
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"dsync/internal/scim"
+)
+
+// ParseSearch reads the body of a POST to /.search (RFC 7644 section 3.4.3):
+// the parameters of a query as a message. What has the wrong JSON type is
+// invalidSyntax; null is as good as absent.
+func ParseSearch(rt *scim.ResourceType, object map[string]any) (Query, error) {
+	if err := scim.CheckMessage(object, scim.SearchURN); err != nil {
+		return Query{}, err
+	}
+	m := search{object: object}
+	given := parameters{
+		filter: m.text("filter"), sortBy: m.text("sortBy"), sortOrder: m.text("sortOrder"),
+		startIndex: m.number("startIndex"), count: m.number("count"),
+		attributes: m.names("attributes"), excluded: m.names("excludedAttributes"),
+	}
+	if v, _ := scim.Lookup(object, "cursor"); v != nil {
+		cursor := m.text("cursor")
+		given.cursor = &cursor
+	}
+	if m.err != nil {
+		return Query{}, m.err
+	}
+	return understand(rt, given)
+}
+
+// search reads the members of a search request, and keeps the first fault.
+type search struct {
+	object map[string]any
+	err    error
+}
+
+func (m *search) fail(name, what string) {
+	if m.err == nil {
+		m.err = scim.BadRequest(scim.InvalidSyntax, "%s is %s", name, what)
+	}
+}
+
+func (m *search) text(name string) string {
+	v, _ := scim.Lookup(m.object, name)
+	s, ok := v.(string)
+	if !ok && v != nil {
+		m.fail(name, "a string")
+	}
+	return s
+}
+
+func (m *search) number(name string) string {
+	v, _ := scim.Lookup(m.object, name)
+	if v == nil {
+		return ""
+	}
+	n, ok := v.(json.Number)
+	if _, err := strconv.Atoi(n.String()); !ok || err != nil {
+		m.fail(name, "a whole number")
+	}
+	return n.String()
+}
+
+func (m *search) names(name string) []string {
+	v, _ := scim.Lookup(m.object, name)
+	if v == nil {
+		return nil
+	}
+	list, ok := v.([]any)
+	names := make([]string, len(list))
+	for i, element := range list {
+		s, isText := element.(string)
+		names[i], ok = s, ok && isText
+	}
+	if !ok {
+		m.fail(name, "a list of names")
+	}
+	return names
+}

@@ -1,0 +1,18 @@
+package resource
+
+// Limits. Each is tested at the limit and one above it.
+const (
+	// MaxEncoded bounds a stored resource in bytes of JSON: an item in DynamoDB
+	// has at most 400 KB, and an event that carries the resource and its previous
+	// attributes must fit EventBridge.
+	MaxEncoded = 128 << 10
+	// MaxKeyValue bounds, in bytes, a value that is part of a record's key: a
+	// sort key in DynamoDB has at most 1,024, prefix and escapes included.
+	MaxKeyValue = 512
+	// MaxMembers bounds the members that one request names: at 25 a write
+	// they take a few seconds, within a function's 10.
+	MaxMembers = 5000
+	// MaxDisplay bounds the name that comes with a member, in bytes: it is
+	// stored once for each group of a user.
+	MaxDisplay = 512
+)

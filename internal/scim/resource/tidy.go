@@ -1,0 +1,107 @@
+package resource
+
+import (
+	"strings"
+
+	"dsync/internal/scim"
+	"dsync/internal/scim/value"
+)
+
+// Finish tidies a resource and checks what must hold of every stored one.
+func Finish(rt *scim.ResourceType, r map[string]any) error {
+	if err := tidy(rt, r); err != nil {
+		return err
+	}
+	for _, a := range rt.Schema.Attributes {
+		if !a.Required {
+			continue
+		}
+		s, _ := r[a.Name].(string)
+		if strings.TrimSpace(s) == "" {
+			return scim.BadRequest(scim.InvalidValue, "%s is required", a.Name).About(a.Name)
+		}
+		if len(s) > MaxKeyValue {
+			return scim.BadRequest(scim.InvalidValue, "%s is longer than %d bytes", a.Name, MaxKeyValue).About(a.Name)
+		}
+	}
+	if s, _ := r["externalId"].(string); len(s) > MaxKeyValue {
+		return scim.BadRequest(scim.InvalidValue, "externalId is longer than %d bytes", MaxKeyValue).About("externalId")
+	}
+	if encoded := Encode(r); len(encoded) > MaxEncoded {
+		return scim.TooLarge("the resource is larger than %d bytes", MaxEncoded)
+	}
+	return nil
+}
+
+// tidy brings a resource into its stored form: in each list no element twice,
+// at most one primary, no element of which only type and primary are left, and
+// nothing that became empty. It fails when a list is too long.
+func tidy(rt *scim.ResourceType, r map[string]any) error {
+	if err := tidyAttributes(nil, rt.Schema.Attributes, r); err != nil {
+		return err
+	}
+	for _, e := range rt.Extensions {
+		if extension, ok := r[e.ID].(map[string]any); ok {
+			if err := tidyAttributes(e, e.Attributes, extension); err != nil {
+				return err
+			}
+			if len(extension) == 0 {
+				delete(r, e.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func tidyAttributes(extension *scim.Schema, attributes []*scim.Attribute, r map[string]any) error {
+	for _, a := range attributes {
+		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
+			if list = tidyList(list); len(list) > 0 {
+				r[a.Name] = list
+				if err := value.CheckLength(a, list); err != nil {
+					return scim.Within(scim.AttributePath{Extension: extension, Attribute: a}.String(), err)
+				}
+				continue
+			}
+			delete(r, a.Name)
+		} else if value.Empty(r[a.Name]) {
+			delete(r, a.Name)
+		}
+	}
+	return nil
+}
+
+func tidyList(list []any) []any {
+	kept := make([]any, 0, len(list))
+	seen := make(map[string]bool, len(list))
+	primary := false
+	for _, element := range list {
+		object, ok := element.(map[string]any)
+		if ok && hollow(object) {
+			continue
+		}
+		key := value.Identity(element)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if object["primary"] == true {
+			if primary {
+				object["primary"] = false
+			}
+			primary = true
+		}
+		kept = append(kept, element)
+	}
+	return kept
+}
+
+// hollow tells an element that says what it is for, and nothing else.
+func hollow(object map[string]any) bool {
+	for name, v := range object {
+		if name != "type" && name != "primary" && !value.Empty(v) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,190 @@
+package value
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"dsync/internal/scim"
+)
+
+// Bool reads a boolean: a JSON one, or the strings "True" and "False" in any
+// letter case, which Entra sends (entra.md section 4).
+func Bool(v any) (value, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		if strings.EqualFold(v, "true") {
+			return true, true
+		}
+		if strings.EqualFold(v, "false") {
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// Unassigned tells null and "": both clear an attribute (entra.md section 15).
+func Unassigned(v any) bool { return v == nil || v == "" }
+
+// Coerce brings a value from a client into the form of its attribute, or fails
+// with invalidValue. It returns nil for a value that assigns nothing.
+func Coerce(a *scim.Attribute, v any) (any, error) {
+	if Unassigned(v) {
+		return nil, nil
+	}
+	if !a.MultiValued {
+		return CoerceOne(a, v)
+	}
+	elements, ok := v.([]any)
+	if !ok {
+		elements = []any{v} // a single value for a list (entra.md Q39)
+	}
+	if err := CheckLength(a, elements); err != nil {
+		return nil, err
+	}
+	list := make([]any, 0, len(elements))
+	for _, element := range elements {
+		c, err := CoerceOne(a, element)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return list, nil
+}
+
+// CheckLength fails if a list has more elements than an attribute can have.
+func CheckLength(a *scim.Attribute, list []any) error {
+	if len(list) > MaxElements {
+		return scim.BadRequest(scim.InvalidValue, "%s has more than %d elements", a.Name, MaxElements)
+	}
+	return nil
+}
+
+// CoerceOne is Coerce for a single value, or an element of a list.
+func CoerceOne(a *scim.Attribute, v any) (any, error) {
+	if Unassigned(v) {
+		return nil, nil
+	}
+	switch a.Type {
+	case scim.Boolean:
+		if b, ok := Bool(v); ok {
+			return b, nil
+		}
+		return nil, scim.BadRequest(scim.InvalidValue, "%s is a boolean", a.Name)
+	case scim.Integer, scim.Decimal:
+		if n, ok := Number(a, v); ok {
+			return n, nil
+		}
+		if a.Type == scim.Integer {
+			return nil, scim.BadRequest(scim.InvalidValue, "%s is a whole number", a.Name)
+		}
+		return nil, scim.BadRequest(scim.InvalidValue, "%s is a number", a.Name)
+	case scim.Complex:
+		return coerceComplex(a, v)
+	}
+	s, ok := v.(string)
+	if !ok {
+		return nil, scim.BadRequest(scim.InvalidValue, "%s is a string", a.Name)
+	}
+	if len(s) > MaxText {
+		return nil, scim.BadRequest(scim.InvalidValue, "%s is longer than %d bytes", a.Name, MaxText)
+	}
+	if a.Type == scim.DateTime {
+		if _, err := time.Parse(time.RFC3339, s); err != nil {
+			return nil, scim.BadRequest(scim.InvalidValue, "%s is a date and time", a.Name)
+		}
+	}
+	return s, nil
+}
+
+// coerceComplex reads an object. A string stands for {"value": …}, and a list
+// of one for its element: Entra sends a manager in all three forms
+// (entra.md section 0, point 5).
+func coerceComplex(a *scim.Attribute, v any) (any, error) {
+	switch value := v.(type) {
+	case string:
+		if sub := a.Sub("value"); sub != nil {
+			c, err := CoerceOne(sub, value)
+			return map[string]any{sub.Name: c}, scim.Within(sub.Name, err)
+		}
+	case []any:
+		if !a.MultiValued && len(value) < 2 {
+			return CoerceOne(a, Only(v))
+		}
+	case map[string]any:
+		object := make(map[string]any, len(value))
+		for _, name := range slices.Sorted(maps.Keys(value)) { // sorted: a name may come twice, in two letter cases
+			sub := a.Sub(name)
+			if sub == nil || sub.ReadOnly() {
+				continue
+			}
+			if _, taken := object[sub.Name]; taken && !strings.EqualFold(name, sub.Name) {
+				continue // the real name wins over its alias
+			}
+			c, err := Coerce(sub, value[name])
+			if err != nil {
+				return nil, scim.Within(sub.Name, err)
+			}
+			if c != nil {
+				object[sub.Name] = c
+			}
+		}
+		if len(object) == 0 {
+			return nil, nil
+		}
+		return object, nil
+	}
+	return nil, scim.BadRequest(scim.InvalidValue, "%s is an object", a.Name)
+}
+
+// Only takes the element out of a list of one, which clients send for a single
+// value. An empty list assigns nothing (RFC 7643 section 2.5).
+func Only(v any) any {
+	if list, ok := v.([]any); ok {
+		switch len(list) {
+		case 0:
+			return nil
+		case 1:
+			return list[0]
+		}
+	}
+	return v
+}
+
+// Unwrap takes the scalar out of [{"value": x}], [x] and {"value": x}, which
+// clients send to a path that ends in a sub-attribute (entra.md Q14).
+func Unwrap(v any) any {
+	v = Only(v)
+	if object, ok := v.(map[string]any); ok && len(object) == 1 {
+		for name, value := range object {
+			if strings.EqualFold(name, "value") {
+				return value
+			}
+		}
+	}
+	return v
+}
+
+// Empty tells unassigned values (RFC 7643 section 2.5).
+func Empty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}

@@ -1,0 +1,48 @@
+package value
+
+import (
+	"encoding/json"
+	"maps"
+	"strconv"
+
+	"dsync/internal/scim"
+)
+
+// identity is what makes an element the same as another: its type and value,
+// or, where it has no value, all of it but `primary`.
+func Identity(element any) string {
+	if object, ok := element.(map[string]any); ok {
+		if value, _ := object["value"].(string); value != "" {
+			kind, _ := object["type"].(string)
+			return strconv.Quote(scim.Fold(kind)) + value
+		}
+		rest := maps.Clone(object)
+		delete(rest, "primary")
+		element = rest
+	}
+	b, _ := json.Marshal(element)
+	return string(b)
+}
+
+func IsPrimary(element any) bool {
+	object, ok := element.(map[string]any)
+	return ok && object["primary"] == true
+}
+
+func Clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		c := make(map[string]any, len(v))
+		for name, member := range v {
+			c[name] = Clone(member)
+		}
+		return c
+	case []any:
+		c := make([]any, len(v))
+		for i, element := range v {
+			c[i] = Clone(element)
+		}
+		return c
+	}
+	return v
+}
