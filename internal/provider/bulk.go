@@ -102,29 +102,29 @@ func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed
 	p, ctx := b.request.provider, b.request.context()
 	start := p.now()
 	o = o.Resolve(b.ids)
-	route, answer, err := b.serve(o)
-	var refusal *fault.Error
+	route, res, err := b.serve(o)
+	var failure *fault.Error
 	if err != nil {
 		var internal bool
-		refusal, internal = faultOf(err, "internal error")
+		failure, internal = faultOf(err, "internal error")
 		if internal {
 			p.log.LogAttrs(ctx, slog.LevelError, "bulk operation",
 				slog.String("request_id", gateway.RequestID(ctx)), slog.String("error", redact.Error(err)))
 		}
-		answer = errorResponse(refusal, nil)
+		res = errorResponse(failure, nil)
 	}
 	b.request.exchange.addOperation(outcome{
-		method: o.Method, route: route, status: answer.status, refusal: refusal, bulk: i + 1, took: p.now().Sub(start),
+		method: o.Method, route: route, status: res.status, failure: failure, bulk: i + 1, took: p.now().Sub(start),
 	})
-	result = b.outline(o, answer.status)
-	if refusal != nil {
-		result["response"] = answer.body
+	result = b.outline(o, res.status)
+	if failure != nil {
+		result["response"] = res.body
 		return result, true
 	}
-	if location := answer.header["Location"]; location != "" {
+	if location := res.header["Location"]; location != "" {
 		result["location"] = location
 	}
-	if tag := answer.header["ETag"]; tag != "" {
+	if tag := res.header["ETag"]; tag != "" {
 		result["version"] = tag
 	}
 	if location, ok := result["location"].(string); ok && o.BulkID != "" {
@@ -134,7 +134,7 @@ func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed
 }
 
 // serve serves an operation with the endpoint that would serve it alone.
-func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, err error) {
+func (b *bulkRun) serve(o scim.BulkOperation) (route string, res response, err error) {
 	route, byMethod, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
 	serve := byMethod[o.Method]
 	if serve == nil {
@@ -155,8 +155,8 @@ func (b *bulkRun) serve(o scim.BulkOperation) (route string, answer response, er
 	if o.Data != nil {
 		inner.http.Body = io.NopCloser(bytes.NewReader([]byte(scim.Encode(o.Data))))
 	}
-	answer, err = serve(&inner)
-	return route, answer, err
+	res, err = serve(&inner)
+	return route, res, err
 }
 
 // outline is a result without its details. All but a POST know the location of

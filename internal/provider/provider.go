@@ -30,10 +30,6 @@ import (
 	"dsync/internal/usage"
 )
 
-// Base is the path below which everything is SCIM; the next segment is the
-// directory's external key.
-const Base = scim.BasePath
-
 // request is an authenticated request to an endpoint.
 type request struct {
 	http     *http.Request
@@ -87,33 +83,33 @@ type exchange struct {
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.now()
 	x := &exchange{method: loggedMethod(r.Method)}
-	answer, err := p.serve(r, x)
+	res, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
-	var refusal *fault.Error
+	var failure *fault.Error
 	if err != nil {
 		var internal bool
-		refusal, internal = faultOf(err, "internal error; request id %s", gateway.RequestID(r.Context()))
+		failure, internal = faultOf(err, "internal error; request id %s", gateway.RequestID(r.Context()))
 		if internal {
 			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
-		answer = errorResponse(refusal, answer.header)
+		res = errorResponse(failure, res.header)
 	}
 	took := p.now().Sub(start)
-	write(w, answer)
-	p.conclude(r.Context(), x, entry, outcome{method: x.method, route: x.route, status: answer.status, refusal: refusal, took: took})
+	write(w, res)
+	p.conclude(r.Context(), x, entry, outcome{method: x.method, route: x.route, status: res.status, failure: failure, took: took})
 }
 
 // serve finds the endpoint and calls it.
-func (p *provider) serve(r *http.Request, x *exchange) (answer response, err error) {
+func (p *provider) serve(r *http.Request, x *exchange) (res response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = response{}, errors.New("panic")
+			res, err = response{}, errors.New("panic")
 			p.logPanic(r.Context(), v)
 		}
 	}()
 	key, segments, ok := split(r.URL.Path)
 	if !ok {
-		return response{}, fault.New(fault.NotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", Base)
+		return response{}, fault.New(fault.NotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", scim.BasePath)
 	}
 	pattern, byMethod, id := p.routes.find(segments)
 	serve := byMethod[r.Method]
@@ -141,14 +137,14 @@ func (p *provider) serve(r *http.Request, x *exchange) (answer response, err err
 		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", pattern, allow)
 	}
 	return serve(&request{
-		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + Base + key, id: id, provider: p, exchange: x,
+		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x,
 	})
 }
 
 // split takes a path apart: the external key and the segments behind it. Empty
 // segments do not count, so slashes may be doubled or trail (entra.md section 1).
 func split(path string) (key string, segments []string, ok bool) {
-	rest, ok := strings.CutPrefix(path, Base)
+	rest, ok := strings.CutPrefix(path, scim.BasePath)
 	if !ok {
 		return "", nil, false
 	}
@@ -217,21 +213,21 @@ func (r *request) object() (map[string]any, error) {
 	return scim.DecodeObject(body)
 }
 
-func write(w http.ResponseWriter, answer response) {
-	for name, value := range answer.header {
+func write(w http.ResponseWriter, res response) {
+	for name, value := range res.header {
 		w.Header().Set(name, value)
 	}
-	if answer.body == nil {
-		w.WriteHeader(answer.status)
+	if res.body == nil {
+		w.WriteHeader(res.status)
 		return
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(answer.body); err != nil { // maps, lists and strings always encode
+	if err := e.Encode(res.body); err != nil { // maps, lists and strings always encode
 		panic(err)
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
-	w.WriteHeader(answer.status)
+	w.WriteHeader(res.status)
 	_, _ = w.Write(b.Bytes())
 }
