@@ -40,7 +40,7 @@ type outcome struct {
 	tolerated []usage.Tolerated
 }
 
-// usage is the outcome as it is recorded.
+// usage is the outcome for the record.
 func (o outcome) usage() usage.Outcome {
 	r := usage.Request{
 		Method: o.method, Route: o.route, Status: o.status, Bulk: o.bulk,
@@ -83,7 +83,7 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 		return
 	}
 	if o.route == bulkPath && o.failure != nil {
-		// It was refused as a whole, for one of its operations.
+		// The whole request failed, because of one of its operations.
 		whole := *o.failure
 		o.bulk, whole.Operation = whole.Operation, 0
 		o.failure = &whole
@@ -95,8 +95,8 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	p.recorder.Record(ctx, x.trace, outcomes...)
 }
 
-// measure counts the request by route. What no route serves counts as one
-// operation: callers do not add values to the dimension.
+// measure counts the request by route. All requests that no route serves count as
+// one operation, so that clients cannot add values to the dimension.
 func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float64) {
 	operation := ""
 	if x.served {

@@ -18,10 +18,10 @@ import (
 
 const bulkPath = "/Bulk"
 
-// bulk does several operations in one request (RFC 7644 section 3.7), one
-// after the other. Each is answered for itself. An operation that refers to
-// one that comes later waits for it; operations that wait for each other fail
-// with 409, as the RFC allows.
+// bulk serves several operations in one request (RFC 7644 section 3.7), one
+// after the other. Each has a result of its own. An operation that refers to a
+// later one is served after it; operations that refer to each other fail with
+// 409, as the RFC allows.
 func bulk(r *request) (response, error) {
 	body, err := r.body()
 	if err != nil {
@@ -51,7 +51,7 @@ func bulk(r *request) (response, error) {
 			}
 		}
 		if len(later) == len(waiting) {
-			// Nothing moved: they wait for each other, or for what failed.
+			// They refer to each other, or to an operation that failed.
 			for _, i := range later {
 				results[i], _ = run.do(i, operations[i])
 			}
@@ -70,7 +70,7 @@ func indices(operations []scim.BulkOperation) []int {
 	return all
 }
 
-// done answers with the results there are, in the order of the request.
+// done is the response with the results, in the order of the request.
 func done(results []map[string]any) response {
 	var list []map[string]any
 	for _, result := range results {
@@ -87,7 +87,7 @@ type bulkRun struct {
 	ids     map[string]string // bulkId → id of what was created
 }
 
-// mustWait reports whether the operation refers to one that is to come.
+// mustWait reports whether the operation refers to one that was not served yet.
 func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
 	for _, reference := range o.References() {
 		if _, ok := b.ids[reference]; !ok {
@@ -97,7 +97,7 @@ func (b *bulkRun) mustWait(o scim.BulkOperation) bool {
 	return false
 }
 
-// do does one operation, and keeps its outcome if that is to be recorded.
+// do serves one operation and keeps its outcome for the record.
 func (b *bulkRun) do(i int, o scim.BulkOperation) (result map[string]any, failed bool) {
 	p, ctx := b.request.provider, b.request.context()
 	start := p.now()
@@ -159,8 +159,8 @@ func (b *bulkRun) serve(o scim.BulkOperation) (route string, res response, err e
 	return route, res, err
 }
 
-// outline is a result without its details. All but a POST know the location of
-// their resource, also when they fail.
+// outline is a result without its details. All methods but POST have the location
+// of their resource, also when they fail.
 func (b *bulkRun) outline(o scim.BulkOperation, status int) map[string]any {
 	result := map[string]any{"method": o.Method, "status": strconv.Itoa(status)}
 	if o.Method != http.MethodPost {

@@ -1,9 +1,11 @@
-// Package provider is the SCIM service provider over HTTP (RFC 7644): it lets
-// requests in, routes them, and turns what the domain says into SCIM answers.
+// Package provider is the SCIM service provider over HTTP (RFC 7644): it
+// authenticates requests, routes them, and renders the results of package
+// session as SCIM responses.
 //
-// Every answer on the SCIM base path is SCIM, errors included. A request with
-// no valid token learns nothing, not even whether the directory exists. An
-// internal failure is a 5xx that carries the request's id and no more.
+// Every response below the SCIM base path is a SCIM message, errors included. A
+// request with no valid token is a 401, whether the directory exists or not. An
+// internal failure is a 500 with the id of the request. Every handler is safe
+// for concurrent use.
 package provider
 
 import (
@@ -35,7 +37,7 @@ type request struct {
 	http     *http.Request
 	session  *session.Session
 	baseURL  string // of the directory's SCIM endpoints
-	id       string // the path segment after the endpoint, "" for none
+	id       string // path segment after the endpoint, "" for none
 	provider *provider
 	exchange *exchange
 }
@@ -55,8 +57,8 @@ type endpoint func(*request) (response, error)
 // methods are the endpoints of a path by method.
 type methods map[string]endpoint
 
-// routes maps a path below the directory to its methods. "{id}" stands for any
-// one segment.
+// routes maps a path below the directory to its methods. "{id}" matches one
+// segment.
 type routes map[string]methods
 
 type provider struct {
@@ -71,7 +73,7 @@ type provider struct {
 }
 
 // exchange is what is known of a request while it is served. All of it may be
-// logged: ids and names of the schemas, never a value or a secret.
+// logged: ids, routes and names of attributes, never a value or a secret.
 type exchange struct {
 	method     string
 	route      string       // "" for a path that is no endpoint
@@ -141,8 +143,8 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	})
 }
 
-// split takes a path apart: the external key and the segments behind it. Empty
-// segments do not count, so slashes may be doubled or trail (entra.md section 1).
+// split splits a path into the external key and the segments after it. Empty
+// segments are ignored, so slashes may be doubled or trail (entra.md section 1).
 func split(path string) (key string, segments []string, ok bool) {
 	rest, ok := strings.CutPrefix(path, scim.BasePath)
 	if !ok {
@@ -159,6 +161,7 @@ func split(path string) (key string, segments []string, ok bool) {
 	return segments[0], segments[1:], true
 }
 
+// bearer is the secret of a bearer token.
 func bearer(authorization string) (secret string, given bool) {
 	scheme, secret, ok := strings.Cut(authorization, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
@@ -175,7 +178,7 @@ func challenge(given bool) string {
 	return `Bearer realm="dsync"`
 }
 
-// find picks the routes of a path. A literal segment wins over {id}.
+// find finds the methods of a path. A literal segment has priority over {id}.
 func (rs routes) find(segments []string) (pattern string, byMethod methods, id string) {
 	pattern = "/" + strings.Join(segments, "/")
 	byMethod = rs[pattern]
@@ -186,7 +189,8 @@ func (rs routes) find(segments []string) (pattern string, byMethod methods, id s
 	return pattern, byMethod, id
 }
 
-// body reads the request's body, whose media type must be SCIM's or JSON's.
+// body reads the request's body. Its media type must be scim.MediaType or
+// application/json.
 func (r *request) body() ([]byte, error) {
 	if ct := r.http.Header.Get("Content-Type"); ct != "" {
 		mediaType, _, err := mime.ParseMediaType(ct)
@@ -224,7 +228,7 @@ func write(w http.ResponseWriter, res response) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(res.body); err != nil { // maps, lists and strings always encode
+	if err := e.Encode(res.body); err != nil { // maps, lists and strings always marshal
 		panic(err)
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
