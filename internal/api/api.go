@@ -1,26 +1,26 @@
-// Package api is the REST API: what the team's application reads, in the wire
-// format of WorkOS, and what manages organizations, directories, tokens and
-// keys, which WorkOS's API lacks.
+// Package api is the REST API in the wire format of WorkOS. The team's
+// application reads users, groups and events with it, and manages
+// organizations, directories, tokens and API keys, which WorkOS's API cannot.
 //
-// A request with no valid API key learns nothing, not even which paths there
-// are here; which there may be stands in the OpenAPI document, which whoever
-// asks may read. A request that is refused changes nothing. An internal failure is a 5xx that
-// carries the request's id and no more.
+// Routes are data (Routes): the handler, the checks of requests and the OpenAPI
+// document derive from it. A parameter or member that a route does not have is
+// a 422.
 //
-// What the routes are and take is data (Routes); what stands there is what is
-// served, checked and documented. A parameter or member that a route does not have is
-// refused with 422.
+// A request with no valid API key is a 401, whatever its path; only the OpenAPI
+// document is public. A request that fails changes nothing. An internal failure
+// is a 500 with the id of the request.
 //
-// Lists are in the order of creation, newest first unless asked otherwise;
-// events are oldest first, as WorkOS really lists them. `after` is the next
-// page in that order and `before` the previous one, by the id of an object: not
-// WorkOS's reversed form. Each request reads a bounded number of records: a
-// page may be short, even empty, and go on as long as there is a cursor. A list
-// follows a write within moments.
+// Lists are in the order of creation, newest first by default; events are
+// oldest first by default, as WorkOS lists them. `after` is the next page in
+// that order and `before` the previous one, by the id of an object. WorkOS
+// documents the reverse. A request reads a bounded number of records, so a page
+// can be short, even empty, while there is a cursor. A list follows a write
+// within moments.
 //
-// The id of a user or group does not tell its directory. Where `directory` is
-// given it is read there; else the function remembers where it was, or looks
-// in the directories that are as old, in reads of a hundred.
+// The id of a user or group does not contain its directory. With the parameter
+// `directory` the directory is read at once. Without it the process remembers
+// where the id was, or reads the directories that are old enough, a hundred in
+// one read.
 package api
 
 import (
@@ -52,7 +52,8 @@ type api struct {
 	limiter  *ratelimit.Limiter
 	now      func() time.Time
 	log      *slog.Logger
-	// document describes the routes, so none of them can name it.
+	// document is the OpenAPI document. The routes reach it here, because it is
+	// made of them.
 	document func() json.RawMessage
 }
 
@@ -60,7 +61,7 @@ type api struct {
 type request struct {
 	http       *http.Request
 	api        *api
-	session    *management.Session // nil for what is public
+	session    *management.Session // nil for a public route
 	parameters map[string]string   // of the path
 	query      query
 	body       object
@@ -80,29 +81,29 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	requestID := gateway.RequestID(r.Context())
 	entry := []slog.Attr{slog.String("method", r.Method), slog.String("request_id", requestID)}
-	answer, err := a.serve(r, &entry)
+	res, err := a.serve(r, &entry)
 	if err != nil {
-		answer = errorResponse(err, answer.header, requestID)
-		if answer.status >= http.StatusInternalServerError {
+		res = errorResponse(err, res.header, requestID)
+		if res.status >= http.StatusInternalServerError {
 			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
 	}
 	level := slog.LevelInfo
-	if answer.status >= http.StatusInternalServerError {
+	if res.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	entry = append(entry, slog.Int("status", answer.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
+	entry = append(entry, slog.Int("status", res.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
 	a.log.LogAttrs(r.Context(), level, "request", entry...)
 	w.Header().Set("X-Request-Id", requestID)
-	write(w, answer)
+	write(w, res)
 }
 
 // serve authenticates the request, finds its route and calls it. It adds to the
 // log entry what it learns: ids, never names or secrets.
-func (a *api) serve(r *http.Request, entry *[]slog.Attr) (answer response, err error) {
+func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = response{}, errors.New("panic")
+			res, err = response{}, errors.New("panic")
 			a.logPanic(r.Context(), v)
 		}
 	}()
@@ -174,7 +175,7 @@ func write(w http.ResponseWriter, a response) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
-		if err := e.Encode(a.body); err != nil { // maps, lists and strings always encode
+		if err := e.Encode(a.body); err != nil { // maps, lists and strings always marshal
 			panic(err)
 		}
 	}
@@ -182,12 +183,12 @@ func write(w http.ResponseWriter, a response) {
 	_, _ = w.Write(b.Bytes())
 }
 
-// accepted is the answer to what is done in the time to come (workos.md section 3).
+// accepted is the response to work that a job does (workos.md section 3).
 var accepted = response{status: http.StatusAccepted, text: "Accepted"}
 
 var done = response{status: http.StatusNoContent}
 
-// one answers with the object that was read, as it is shown, unless that failed.
+// one makes the response to a read of an object in its wire format.
 func one[T, V any](show func(T) V) func(T, error) (response, error) {
 	return func(object T, err error) (response, error) {
 		if err != nil {
@@ -197,7 +198,7 @@ func one[T, V any](show func(T) V) func(T, error) (response, error) {
 	}
 }
 
-// many answers with a list.
+// many makes the response to a read of a list.
 func many[T, V any](show func(T) V) func(management.Page[T], error) (response, error) {
 	return func(found management.Page[T], err error) (response, error) {
 		if err != nil {
@@ -211,7 +212,7 @@ func many[T, V any](show func(T) V) func(management.Page[T], error) (response, e
 	}
 }
 
-// made answers with what was created, unless that failed.
+// made makes the response to the creation of an object.
 func made(body map[string]any, err error) (response, error) {
 	return response{status: http.StatusCreated, body: body}, err
 }

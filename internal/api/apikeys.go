@@ -14,22 +14,22 @@ import (
 )
 
 var keyFields = []Field{
-	{Name: "name", Type: String, Required: true, About: "What it is for, in 1 to 256 characters."},
-	{Name: "scope", Type: String, Required: true, Choices: management.Scopes, About: "manage includes read."},
-	{Name: "expires_at", Type: Instant, Nullable: true, About: "When it stops working; null for never."},
+	{Name: "name", Type: String, Required: true, Description: "Purpose of the key, 1 to 256 characters."},
+	{Name: "scope", Type: String, Required: true, Choices: management.Scopes, Description: "Scope of the key. manage includes read."},
+	{Name: "expires_at", Type: Instant, Nullable: true, Description: "Time at which the key expires; null for never."},
 }
 
 var keyRoutes = []Route{
 	{
 		Method: http.MethodGet, Pattern: "/api_keys", Scope: management.Manage, Parameters: pageParameters(id.APIKey),
-		Status: http.StatusOK, Answer: "api_key", List: true, About: "List the API keys; those that were revoked or have expired, for a week.",
+		Status: http.StatusOK, Object: "api_key", List: true, Summary: "List the API keys. Revoked and expired keys are listed for 7 days.",
 		serve: func(r *request) (response, error) {
 			return many(key)(r.session.APIKeys(r.context(), r.query.page()))
 		},
 	},
 	{
 		Method: http.MethodPost, Pattern: "/api_keys", Scope: management.Manage, Body: keyFields,
-		Status: http.StatusCreated, Answer: "api_key", About: "Create an API key, whose value is shown here and never again.",
+		Status: http.StatusCreated, Object: "api_key", Summary: "Create an API key. The response contains the value; it cannot be read again.",
 		serve: func(r *request) (response, error) {
 			body, err := createKey(r.context(), r.session, r.body)
 			return made(body, err)
@@ -37,15 +37,15 @@ var keyRoutes = []Route{
 	},
 	{
 		Method: http.MethodDelete, Pattern: "/api_keys/{id}", Scope: management.Manage,
-		Status: http.StatusNoContent, About: "Revoke an API key. It stops working within 10 seconds.",
+		Status: http.StatusNoContent, Summary: "Revoke an API key. It stops working within 10 seconds.",
 		serve: func(r *request) (response, error) {
 			return done, r.session.RevokeAPIKey(r.context(), r.parameters["id"])
 		},
 	},
 }
 
-// KeyMaker makes API keys for whoever may invoke it: the first key comes from
-// nowhere else. Its input is the body of POST /api_keys, its output the response.
+// KeyMaker returns a function that creates API keys without one: it creates the
+// first key. Its input is the body of POST /api_keys, its output the response.
 func KeyMaker(o Options) func(context.Context, json.RawMessage) (map[string]any, error) {
 	bootstrap := management.Bootstrap(o.Table, o.Now, o.Entropy)
 	return func(ctx context.Context, input json.RawMessage) (map[string]any, error) {
@@ -63,7 +63,7 @@ func KeyMaker(o Options) func(context.Context, json.RawMessage) (map[string]any,
 	}
 }
 
-// codes are what the fields must be, in one text.
+// codes joins the codes of fields.
 func codes(fields []fault.Field) string {
 	all := make([]string, len(fields))
 	for i, f := range fields {

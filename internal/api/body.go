@@ -14,35 +14,35 @@ import (
 	"dsync/internal/fault"
 )
 
-// MaxBody bounds a request's body: what a directory declares fits several
-// times.
+// MaxBody bounds a request's body in bytes. It is eight times the size of the
+// custom schemas that a directory may have.
 const MaxBody = 1 << 20
 
-// Type is what a member of a body holds.
+// Type is the type of a member of a body.
 type Type string
 
 // The types of members.
 const (
 	String  Type = "string"
 	Instant Type = "time"    // RFC 3339
-	Object  Type = "object"  // its members are for the domain to check, if there are no Fields
+	Object  Type = "object"  // without Fields, the domain checks its members
 	Strings Type = "strings" // an object whose values are strings or null
 	Array   Type = "array"   // of objects with these Fields
 )
 
 // Field is a member of a body.
 type Field struct {
-	Name     string
-	Type     Type
-	Required bool
-	Nullable bool
-	Fields   []Field
-	Choices  []string // of a String; nil for any
-	Schema   string   // of what the domain takes, or of the elements; "" for any
-	About    string
+	Name        string
+	Type        Type
+	Required    bool
+	Nullable    bool
+	Fields      []Field
+	Choices     []string // of a String; nil for any
+	Schema      string   // name of the schema of the value, or of the elements of an array; "" for any
+	Description string
 }
 
-// object is a body that has the fields of its route.
+// object is a body that was checked against the fields of its route.
 type object map[string]json.RawMessage
 
 // parseBody reads the body of a request that changes something.
@@ -65,7 +65,7 @@ func (r Route) parseBody(in *http.Request) (object, error) {
 	return parse(body, r.Body)
 }
 
-// parse reads a JSON object that has these fields.
+// parse reads a JSON object and checks it against the fields.
 func parse(body []byte, fields []Field) (object, error) {
 	o := object{}
 	if len(body) > 0 {
@@ -79,7 +79,7 @@ func parse(body []byte, fields []Field) (object, error) {
 	return o, nil
 }
 
-// check tells which members are not what the fields say.
+// check returns the members that do not conform to the fields.
 func (o object) check(prefix string, fields []Field) (wrong []fault.Field) {
 	add := func(name, format string, args ...any) {
 		wrong = append(wrong, fault.Field{Name: prefix + name, Code: prefix + name + " " + fmt.Sprintf(format, args...)})
@@ -141,9 +141,9 @@ func (t Type) about() string {
 	return "a " + string(t)
 }
 
-// The members of a body were checked, so reading them does not fail.
+// Reading a member does not fail: parse has checked it.
 
-// text is a string; nil if it is not given. null is "".
+// text is a string, "" for null, and nil if it is absent.
 func (o object) text(name string) *string {
 	if _, given := o[name]; !given {
 		return nil
@@ -153,44 +153,44 @@ func (o object) text(name string) *string {
 	return &s
 }
 
-// value is a string, or "".
+// value is a string, "" for null or if it is absent.
 func (o object) value(name string) string {
 	s := ""
 	o.read(name, &s)
 	return s
 }
 
-// time is a time in the precision of records; zero for none.
+// time is a time in the precision of records, zero for null or if it is absent.
 func (o object) time(name string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, o.value(name))
 	if err != nil {
-		return time.Time{} // null, or not given
+		return time.Time{} // null or absent
 	}
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// objects are the elements of an array; nil if it is not given.
+// objects are the elements of an array, nil if it is absent.
 func (o object) objects(name string) []object {
 	var list []object
 	o.read(name, &list)
 	return list
 }
 
-// raw are the elements of an array as they came.
+// raw are the elements of an array in JSON.
 func (o object) raw(name string) []json.RawMessage {
 	var list []json.RawMessage
 	o.read(name, &list)
 	return list
 }
 
-// members are those of an object as they came.
+// members are the members of an object in JSON.
 func (o object) members(name string) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
 	o.read(name, &m)
 	return m
 }
 
-// strings are the values of an object of strings; nil for null.
+// strings are the values of an object of strings, nil for null.
 func (o object) strings(name string) map[string]*string {
 	var m map[string]*string
 	o.read(name, &m)

@@ -6,12 +6,12 @@ import (
 	"dsync/internal/management"
 )
 
-// ulidPattern is what follows the prefix of an id.
+// ulidPattern matches the part of an id after its prefix.
 const ulidPattern = "_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
-// describe describes the parameter.
+// describe is the OpenAPI description of the parameter.
 func (p Parameter) describe() tree {
-	d := tree{"name": p.Name, "in": "query", "description": p.About}
+	d := tree{"name": p.Name, "in": "query", "description": p.Description}
 	schema := tree{"type": "string"}
 	switch p.Kind {
 	case Text:
@@ -42,7 +42,7 @@ func (p Parameter) describe() tree {
 	return d
 }
 
-// members is the schema of an object that has these fields and no other.
+// members is the schema of an object with these fields and no other.
 func members(fields []Field) tree {
 	properties, required := tree{}, []string{}
 	for _, f := range fields {
@@ -57,10 +57,10 @@ func members(fields []Field) tree {
 // describe is the schema of the field.
 func (f Field) describe() tree {
 	if f.Schema != "" && f.Type != Array {
-		return tree{"$ref": ref("schemas", f.Schema)["$ref"], "description": f.About}
+		return tree{"$ref": ref("schemas", f.Schema)["$ref"], "description": f.Description}
 	}
 	kind := "object"
-	schema := tree{"description": f.About}
+	schema := tree{"description": f.Description}
 	switch f.Type {
 	case String:
 		kind = "string"

@@ -11,18 +11,18 @@ import (
 )
 
 var directoryFields = []Field{
-	{Name: "name", Type: String, About: "The name, of 1 to 256 characters."},
-	{Name: "settings", Type: Object, Schema: "directory_settings_change", About: "Settings that are to change. null is the default of one."},
-	{Name: "extensions", Type: Array, Schema: "extension", About: "Custom schemas of users, in the JSON form of RFC 7643 section 7, that are to be there, too."},
+	{Name: "name", Type: String, Description: "Name, 1 to 256 characters."},
+	{Name: "settings", Type: Object, Schema: "directory_settings_change", Description: "Settings to change. null resets a setting to its default."},
+	{Name: "extensions", Type: Array, Schema: "extension", Description: "Custom schemas of users to add, in the JSON form of RFC 7643 section 7."},
 }
 
 var directoryRoutes = []Route{
 	{
 		Method: http.MethodGet, Pattern: "/directories", Scope: management.Read,
 		Parameters: pageParameters(id.Directory,
-			Parameter{Name: "organization_id", Kind: ID, Of: id.Organization, About: "Directories of this organization."},
-			Parameter{Name: "search", Kind: Text, About: "Directories whose name holds this text, in any letter case."}),
-		Status: http.StatusOK, Answer: "directory", List: true, About: "List directories.",
+			Parameter{Name: "organization_id", Kind: ID, Of: id.Organization, Description: "Return directories of this organization."},
+			Parameter{Name: "search", Kind: Text, Description: "Return directories whose name contains this text, case-insensitive."}),
+		Status: http.StatusOK, Object: "directory", List: true, Summary: "List directories.",
 		serve: func(r *request) (response, error) {
 			return many(r.directory)(r.session.Directories(r.context(), r.query.text("organization_id"), r.query.text("search"), r.query.page()))
 		},
@@ -30,9 +30,9 @@ var directoryRoutes = []Route{
 	{
 		Method: http.MethodPost, Pattern: "/directories", Scope: management.Manage,
 		Body: append(required(directoryFields, "name"),
-			Field{Name: "organization_id", Type: String, Required: true, About: "The organization that it belongs to."},
-			Field{Name: "type", Type: String, Choices: management.DirectoryTypes, About: "The first is the default."}),
-		Status: http.StatusCreated, Answer: "directory", About: "Create a directory with its first token, whose secret is shown here and never again.",
+			Field{Name: "organization_id", Type: String, Required: true, Description: "Organization that the directory belongs to."},
+			Field{Name: "type", Type: String, Choices: management.DirectoryTypes, Description: "Type of the identity provider. The first value is the default."}),
+		Status: http.StatusCreated, Object: "directory", Summary: "Create a directory and its first token. The response contains the secret; it cannot be read again.",
 		serve: func(r *request) (response, error) {
 			d, first, secret, err := r.session.CreateDirectory(r.context(), management.NewDirectory{
 				OrganizationID: r.body.value("organization_id"), Name: r.body.value("name"), Type: r.body.value("type"),
@@ -48,7 +48,7 @@ var directoryRoutes = []Route{
 	},
 	{
 		Method: http.MethodGet, Pattern: "/directories/{id}", Scope: management.Read,
-		Status: http.StatusOK, Answer: "directory", About: "Read a directory.",
+		Status: http.StatusOK, Object: "directory", Summary: "Read a directory.",
 		serve: func(r *request) (response, error) {
 			d, err := r.session.Directory(r.context(), r.parameters["id"])
 			if err != nil {
@@ -60,14 +60,14 @@ var directoryRoutes = []Route{
 	},
 	{
 		Method: http.MethodGet, Pattern: "/directories/{id}/requests", Scope: management.Read, Parameters: pageParameters(management.RequestKind),
-		Status: http.StatusOK, Answer: "scim_request", List: true, About: "List the SCIM requests of the last week that were refused, or of which something was passed over.",
+		Status: http.StatusOK, Object: "scim_request", List: true, Summary: "List the SCIM requests of the last 7 days that failed or were only partly applied.",
 		serve: func(r *request) (response, error) {
 			return many(scimRequest)(r.session.Requests(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
 		Method: http.MethodPatch, Pattern: "/directories/{id}", Scope: management.Manage, Body: directoryFields,
-		Status: http.StatusOK, Answer: "directory", About: "Change what is given of a directory. What changes how users look starts a job that shows all of them anew.",
+		Status: http.StatusOK, Object: "directory", Summary: "Update the given members of a directory. If the payloads of users change, a job updates all users.",
 		serve: func(r *request) (response, error) {
 			return one(r.whole)(r.session.UpdateDirectory(r.context(), r.parameters["id"], management.DirectoryUpdate{
 				Name: r.body.text("name"), Settings: r.body.members("settings"), Extensions: r.body.raw("extensions"),
@@ -76,35 +76,35 @@ var directoryRoutes = []Route{
 	},
 	{
 		Method: http.MethodDelete, Pattern: "/directories/{id}", Scope: management.Manage,
-		Status: http.StatusAccepted, About: "Delete a directory with all that is in it. Its tokens stop working at once.",
+		Status: http.StatusAccepted, Summary: "Delete a directory with its users, groups and tokens. The tokens stop working at once.",
 		serve: func(r *request) (response, error) {
 			return accepted, r.session.DeleteDirectory(r.context(), r.parameters["id"])
 		},
 	},
 	{
 		Method: http.MethodPost, Pattern: "/directories/{id}/pause", Scope: management.Manage,
-		Status: http.StatusOK, Answer: "directory", About: "Let no SCIM request in until the directory is resumed.",
+		Status: http.StatusOK, Object: "directory", Summary: "Reject SCIM requests to a directory until it is resumed.",
 		serve: func(r *request) (response, error) {
 			return one(r.whole)(r.session.PauseDirectory(r.context(), r.parameters["id"]))
 		},
 	},
 	{
 		Method: http.MethodPost, Pattern: "/directories/{id}/resume", Scope: management.Manage,
-		Status: http.StatusOK, Answer: "directory", About: "Let SCIM requests in again.",
+		Status: http.StatusOK, Object: "directory", Summary: "Accept SCIM requests to a directory again.",
 		serve: func(r *request) (response, error) {
 			return one(r.whole)(r.session.ResumeDirectory(r.context(), r.parameters["id"]))
 		},
 	},
 	{
 		Method: http.MethodGet, Pattern: "/directories/{id}/jobs", Scope: management.Read, Parameters: pageParameters(id.Job),
-		Status: http.StatusOK, Answer: "job", List: true, About: "List the long work of a directory.",
+		Status: http.StatusOK, Object: "job", List: true, Summary: "List the jobs of a directory.",
 		serve: func(r *request) (response, error) {
 			return many(job)(r.session.Jobs(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
 		Method: http.MethodGet, Pattern: "/jobs/{id}", Scope: management.Read,
-		Status: http.StatusOK, Answer: "job", About: "Read how far a piece of long work is.",
+		Status: http.StatusOK, Object: "job", Summary: "Read a job.",
 		serve: func(r *request) (response, error) {
 			return one(job)(r.session.Job(r.context(), r.parameters["id"]))
 		},
@@ -112,11 +112,11 @@ var directoryRoutes = []Route{
 }
 
 // directory is the wire format of a directory (workos.md section 1.2), with
-// what a team needs to connect and manage it.
+// members that WorkOS's lacks: key, Tenant URL and settings.
 func (r *request) directory(d management.Directory) map[string]any {
 	settings, err := settings.Parse(d.Settings)
 	if err != nil {
-		panic(err) // it was accepted once
+		panic(err) // they were valid when they were written
 	}
 	return map[string]any{
 		"object":          "directory",
@@ -133,7 +133,7 @@ func (r *request) directory(d management.Directory) map[string]any {
 	}
 }
 
-// whole is directory with what is too large for a list.
+// whole is directory with the members that are too large for a list.
 func (r *request) whole(d management.Directory) map[string]any {
 	body := r.directory(d)
 	body["extensions"] = json.RawMessage("[]")
@@ -143,8 +143,8 @@ func (r *request) whole(d management.Directory) map[string]any {
 	return body
 }
 
-// active is whole with when the provider last called, and what came on that
-// day; null for nothing.
+// active is whole with the time of the last request and the counts of its day,
+// null without a request.
 func (r *request) active(d management.Directory, day *management.Day) map[string]any {
 	body := r.whole(d)
 	body["last_sync_at"], body["last_day"] = nil, nil
@@ -155,7 +155,7 @@ func (r *request) active(d management.Directory, day *management.Day) map[string
 	return body
 }
 
-// scimRequest is what an IT admin is told when Entra says "failed".
+// scimRequest is the wire format of the record of a SCIM request.
 func scimRequest(q management.Request) map[string]any {
 	tolerated := make([]any, len(q.Tolerated))
 	for i, t := range q.Tolerated {
@@ -181,7 +181,7 @@ func scimRequest(q management.Request) map[string]any {
 	}
 }
 
-// position is a place counted from 1, null for none.
+// position is a number counted from 1, null for 0.
 func position(n int) any {
 	if n == 0 {
 		return nil

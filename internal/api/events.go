@@ -18,22 +18,22 @@ import (
 var eventRoutes = []Route{{
 	Method: http.MethodGet, Pattern: "/events", Scope: management.Read,
 	Parameters: []Parameter{
-		{Name: "events", Kind: Texts, Choices: dsync.Names, About: "Events of these names; all, if none is given."},
-		{Name: "after", Kind: Text, About: "List what follows the event with this id, or the place of this cursor."},
-		{Name: "before", Kind: Text, About: "List what comes right before it."},
-		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), About: "How many events to list. A page may be shorter, even empty, and go on."},
-		{Name: "order", Kind: Choice, Choices: orders, Default: "asc", About: "Oldest first (asc, the default here), or newest first (desc, normal)."},
-		{Name: "range_start", Kind: Time, About: "Events from then on. Not together with after: the pages of a range after the first have after and range_end."},
-		{Name: "range_end", Kind: Time, About: "Events up to then."},
-		{Name: "organization_id", Kind: ID, Of: id.Organization, About: "Events of this organization."},
-		{Name: "directory", Kind: ID, Of: id.Directory, About: "Events of this directory. Not together with organization_id."},
+		{Name: "events", Kind: Texts, Choices: dsync.Names, Description: "Return events with these names. Default: all."},
+		{Name: "after", Kind: Text, Description: "Return what follows the event with this ID, or this cursor."},
+		{Name: "before", Kind: Text, Description: "Return what precedes the event with this ID, or this cursor."},
+		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), Description: "Maximum number of events. A page can be shorter, even empty, and have a next page."},
+		{Name: "order", Kind: Choice, Choices: orders, Default: "asc", Description: "Oldest first (asc) or newest first (desc, normal)."},
+		{Name: "range_start", Kind: Time, Description: "Return events at or after this time. Cannot be combined with after: request the next pages of a range with after and range_end."},
+		{Name: "range_end", Kind: Time, Description: "Return events up to this time."},
+		{Name: "organization_id", Kind: ID, Of: id.Organization, Description: "Return events of this organization."},
+		{Name: "directory", Kind: ID, Of: id.Directory, Description: "Return events of this directory. Cannot be combined with organization_id."},
 	},
-	Status: http.StatusOK, Answer: "event", List: true, About: "List events.",
+	Status: http.StatusOK, Object: "event", List: true, Summary: "List events.",
 	serve: listEvents,
 }}
 
-// listEvents answers WorkOS's errors for what is wrong with a query of the
-// log: 400 (workos.md section 2.7).
+// listEvents serves GET /events. A query that the log cannot answer is a 400 as
+// in WorkOS's API (workos.md section 2.7).
 func listEvents(r *request) (response, error) {
 	q := eventlog.Query{
 		OrganizationID: r.query.text("organization_id"), DirectoryID: r.query.text("directory"), Names: r.query["events"],

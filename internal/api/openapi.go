@@ -12,30 +12,29 @@ import (
 	"dsync/internal/management"
 )
 
-// The OpenAPI 3.1 document is drawn from the routes, and from the schemas of
-// what they answer, which stand in schemas.json by name: an object's is named
-// as the object is.
+// The OpenAPI 3.1 document is made of the routes and of schemas.json, which holds
+// the schemas of objects by the name of the object.
 
 //go:embed schemas.json
 var schemas []byte
 
-// DocumentPath is where the document is served, to whoever asks: it says
-// nothing of anybody.
+// DocumentPath is the path of the document. It is public, because it contains
+// nothing of a deployment.
 const DocumentPath = "/openapi.json"
 
 var documentRoutes = []Route{{
 	Method: http.MethodGet, Pattern: DocumentPath, Scope: Public,
-	Status: http.StatusOK, Answer: "openapi", About: "Read this document.",
+	Status: http.StatusOK, Object: "openapi", Summary: "Read this document.",
 	serve: func(r *request) (response, error) {
 		return response{status: http.StatusOK, header: map[string]string{"Cache-Control": "public, max-age=3600"}, body: r.api.document()}, nil
 	},
 }}
 
-// document is encoded when it is asked for first.
+// document is encoded for the first request.
 var document = sync.OnceValue(func() json.RawMessage {
 	b, err := json.Marshal(describe(routes))
 	if err != nil {
-		panic(err) // maps, lists and strings, and JSON that was embedded
+		panic(err) // maps, lists, strings and embedded JSON always marshal
 	}
 	return b
 })
@@ -43,10 +42,10 @@ var document = sync.OnceValue(func() json.RawMessage {
 // tree is a JSON object.
 type tree = map[string]any
 
-// security is the name of the way in.
+// security is the name of the security scheme.
 const security = "api_key"
 
-// describe is the document of these routes.
+// describe is the OpenAPI document of these routes.
 func describe(routes []Route) tree {
 	paths := tree{}
 	for _, r := range routes {
@@ -62,23 +61,23 @@ func describe(routes []Route) tree {
 		"openapi": "3.1.0",
 		"info": tree{
 			"title": "dsync", "version": "1",
-			"description": "Directory Sync in the wire format of WorkOS, and the management of it. Members may be added to what is answered.",
+			"description": "Directory Sync in the wire format of WorkOS, and its management. Responses can get more members.",
 		},
 		"servers":  []any{tree{"url": "/"}},
 		"paths":    paths,
 		"security": []any{tree{security: []string{}}},
 		"components": tree{
 			"schemas":         components(),
-			"responses":       failures(),
-			"headers":         tree{"X-Request-Id": tree{"schema": tree{"type": "string"}, "description": "What the log knows the request by."}},
-			"securitySchemes": tree{security: tree{"type": "http", "scheme": "bearer", "description": "An API key. Its scope is read, or manage, which includes read."}},
+			"responses":       errorResponses(),
+			"headers":         tree{"X-Request-Id": tree{"schema": tree{"type": "string"}, "description": "ID of the request, as in the log."}},
+			"securitySchemes": tree{security: tree{"type": "http", "scheme": "bearer", "description": "API key with the scope read or manage. manage includes read."}},
 		},
 	}
 }
 
-// operation describes a route.
+// operation is the OpenAPI operation of a route.
 func (r Route) operation() tree {
-	o := tree{"operationId": r.operationID(), "summary": r.About, "responses": r.responses()}
+	o := tree{"operationId": r.operationID(), "summary": r.Summary, "responses": r.responses()}
 	tag, _, _ := strings.Cut(r.Pattern[1:], "/")
 	o["tags"] = []string{tag}
 	switch r.Scope {
@@ -108,7 +107,7 @@ func (r Route) operation() tree {
 	return o
 }
 
-// operationID is the method with the words of the path.
+// operationID is made of the method and the segments of the path.
 func (r Route) operationID() string {
 	words := []string{strings.ToLower(r.Method)}
 	for segment := range strings.SplitSeq(strings.TrimSuffix(r.Pattern[1:], ".json"), "/") {
@@ -122,12 +121,12 @@ func (r Route) operationID() string {
 
 func ref(kind, name string) tree { return tree{"$ref": "#/components/" + kind + "/" + name} }
 
-// responses are all that the route may answer.
+// responses are the responses of the route by status.
 func (r Route) responses() tree {
 	success := tree{"description": http.StatusText(r.Status), "headers": tree{"X-Request-Id": ref("headers", "X-Request-Id")}}
 	switch {
-	case r.Answer != "":
-		schema := ref("schemas", r.Answer)
+	case r.Object != "":
+		schema := ref("schemas", r.Object)
 		if r.List {
 			schema = list(schema)
 		}
@@ -136,7 +135,7 @@ func (r Route) responses() tree {
 		success["content"] = tree{"text/plain": tree{"schema": tree{"const": accepted.text}}}
 	}
 	all := tree{strconv.Itoa(r.Status): success}
-	for _, f := range failing {
+	for _, f := range errorStatuses {
 		if f.of(r) {
 			all[strconv.Itoa(f.status)] = ref("responses", f.name())
 		}
@@ -144,7 +143,7 @@ func (r Route) responses() tree {
 	return all
 }
 
-// list is the schema of a list of these.
+// list is the schema of a list.
 func list(of tree) tree {
 	cursor := func(about string) tree { return tree{"type": []string{"string", "null"}, "description": about} }
 	return tree{
@@ -154,25 +153,25 @@ func list(of tree) tree {
 			"data":   tree{"type": "array", "items": of, "maxItems": management.MaxLimit},
 			"list_metadata": tree{
 				"type": "object", "required": []string{"before", "after"},
-				"properties": tree{"before": cursor("The cursor of the page before."), "after": cursor("The cursor of the page that follows.")},
+				"properties": tree{"before": cursor("Cursor of the previous page."), "after": cursor("Cursor of the next page.")},
 			},
 		},
 	}
 }
 
-// refusing is a status with which routes refuse.
-type refusing struct {
+// errorStatus is a status of failed requests.
+type errorStatus struct {
 	status int
-	schema string // of its body
-	header string // that comes with it; "" for none
-	of     func(Route) bool
+	schema string           // of its body
+	header string           // of the response; "" for none
+	of     func(Route) bool // reports whether a route has it
 }
 
-// name is what the document calls it.
-func (r refusing) name() string { return strings.ReplaceAll(http.StatusText(r.status), " ", "") }
+// name is the name of the component.
+func (s errorStatus) name() string { return strings.ReplaceAll(http.StatusText(s.status), " ", "") }
 
-// failing are all of them.
-var failing = []refusing{
+// errorStatuses are all of them.
+var errorStatuses = []errorStatus{
 	{http.StatusBadRequest, "error", "", everywhere},
 	{http.StatusUnauthorized, "error", "WWW-Authenticate", func(r Route) bool { return r.Scope != Public }},
 	{http.StatusForbidden, "error", "", func(r Route) bool { return r.Scope == management.Manage }},
@@ -191,10 +190,10 @@ func everywhere(Route) bool   { return true }
 func (r Route) writes() bool  { return r.Scope == management.Manage }
 func (r Route) hasBody() bool { return r.Method != http.MethodGet && r.Method != http.MethodDelete }
 
-// failures are the refusals as components.
-func failures() tree {
+// errorResponses are the responses of failed requests, as components.
+func errorResponses() tree {
 	all := tree{}
-	for _, f := range failing {
+	for _, f := range errorStatuses {
 		headers := tree{"X-Request-Id": ref("headers", "X-Request-Id")}
 		if f.header != "" {
 			headers[f.header] = tree{"schema": tree{"type": "string"}}

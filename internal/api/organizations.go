@@ -12,16 +12,16 @@ import (
 )
 
 var organizationFields = []Field{
-	{Name: "name", Type: String, About: "The name, of 1 to 256 characters."},
-	{Name: "external_id", Type: String, Nullable: true, About: "Your own id of the organization. No two have the same. null for none."},
-	{Name: "domain_data", Type: Array, About: "All domains of the organization.", Fields: []Field{
-		{Name: "domain", Type: String, Required: true, About: "Such as example.com."},
-		{Name: "state", Type: String, Choices: management.DomainStates, About: "pending is the default."},
+	{Name: "name", Type: String, Description: "Name, 1 to 256 characters."},
+	{Name: "external_id", Type: String, Nullable: true, Description: "ID of the organization in your system, unique. null for none."},
+	{Name: "domain_data", Type: Array, Description: "All domains of the organization.", Fields: []Field{
+		{Name: "domain", Type: String, Required: true, Description: "Domain name, such as example.com."},
+		{Name: "state", Type: String, Choices: management.DomainStates, Description: "State of the domain. Default: pending."},
 	}},
-	{Name: "metadata", Type: Strings, About: "Up to 50 keys with strings, which are merged into what is there. null takes a key away."},
+	{Name: "metadata", Type: Strings, Description: "Up to 50 keys with string values. They are merged into the metadata; null removes a key."},
 }
 
-// required returns the fields, of which the named ones must be given.
+// required returns the fields with the named ones required.
 func required(fields []Field, names ...string) []Field {
 	all := append([]Field(nil), fields...)
 	for i := range all {
@@ -36,16 +36,16 @@ var organizationRoutes = []Route{
 	{
 		Method: http.MethodGet, Pattern: "/organizations", Scope: management.Read,
 		Parameters: pageParameters(id.Organization,
-			Parameter{Name: "domains", Kind: Texts, About: "Organizations that have one of these domains."},
-			Parameter{Name: "search", Kind: Text, About: "Organizations whose name holds this text, in any letter case."}),
-		Status: http.StatusOK, Answer: "organization", List: true, About: "List organizations.",
+			Parameter{Name: "domains", Kind: Texts, Description: "Return organizations that have one of these domains."},
+			Parameter{Name: "search", Kind: Text, Description: "Return organizations whose name contains this text, case-insensitive."}),
+		Status: http.StatusOK, Object: "organization", List: true, Summary: "List organizations.",
 		serve: func(r *request) (response, error) {
 			return many(organization)(r.session.Organizations(r.context(), r.query["domains"], r.query.text("search"), r.query.page()))
 		},
 	},
 	{
 		Method: http.MethodPost, Pattern: "/organizations", Scope: management.Manage, Body: required(organizationFields, "name"),
-		Status: http.StatusCreated, Answer: "organization", About: "Create an organization.",
+		Status: http.StatusCreated, Object: "organization", Summary: "Create an organization.",
 		serve: func(r *request) (response, error) {
 			o, err := r.session.CreateOrganization(r.context(), r.organizationUpdate())
 			return made(organization(o), err)
@@ -53,35 +53,35 @@ var organizationRoutes = []Route{
 	},
 	{
 		Method: http.MethodGet, Pattern: "/organizations/{id}", Scope: management.Read,
-		Status: http.StatusOK, Answer: "organization", About: "Read an organization.",
+		Status: http.StatusOK, Object: "organization", Summary: "Read an organization.",
 		serve: func(r *request) (response, error) {
 			return one(organization)(r.session.Organization(r.context(), r.parameters["id"]))
 		},
 	},
 	{
 		Method: http.MethodGet, Pattern: "/organizations/external_id/{external_id+}", Scope: management.Read,
-		Status: http.StatusOK, Answer: "organization", About: "Read an organization by your own id of it.",
+		Status: http.StatusOK, Object: "organization", Summary: "Read an organization by its external ID.",
 		serve: func(r *request) (response, error) {
 			return one(organization)(r.session.OrganizationByExternalID(r.context(), r.parameters["external_id"]))
 		},
 	},
 	{
 		Method: http.MethodPut, Pattern: "/organizations/{id}", Scope: management.Manage, Body: organizationFields,
-		Status: http.StatusOK, Answer: "organization", About: "Change what is given of an organization.",
+		Status: http.StatusOK, Object: "organization", Summary: "Update the given members of an organization.",
 		serve: func(r *request) (response, error) {
 			return one(organization)(r.session.UpdateOrganization(r.context(), r.parameters["id"], r.organizationUpdate()))
 		},
 	},
 	{
 		Method: http.MethodDelete, Pattern: "/organizations/{id}", Scope: management.Manage,
-		Status: http.StatusAccepted, About: "Delete an organization that has no directories.",
+		Status: http.StatusAccepted, Summary: "Delete an organization that has no directories.",
 		serve: func(r *request) (response, error) {
 			return accepted, r.session.DeleteOrganization(r.context(), r.parameters["id"])
 		},
 	},
 }
 
-// organizationUpdate is what the body says of an organization.
+// organizationUpdate is the change of an organization in the body.
 func (r *request) organizationUpdate() management.OrganizationUpdate {
 	u := management.OrganizationUpdate{Name: r.body.text("name"), ExternalID: r.body.text("external_id"), Metadata: r.body.strings("metadata")}
 	if _, given := r.body["domain_data"]; given {

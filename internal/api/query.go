@@ -13,7 +13,7 @@ import (
 	"dsync/internal/management"
 )
 
-// Kind is what a parameter of the query holds.
+// Kind is the kind of a parameter of the query.
 type Kind string
 
 // The kinds of parameters.
@@ -22,36 +22,35 @@ const (
 	ID     Kind = "id"     // of the kind Of
 	Number Kind = "number" // from 1 to MaxLimit
 	Choice Kind = "choice" // one of Choices
-	Texts  Kind = "texts"  // a comma list, or repeated, with or without [] behind the name
-	Time   Kind = "time"   // RFC 3339, or a date, which is its first moment in UTC
+	Texts  Kind = "texts"  // separated by commas, or repeated, with or without [] after the name
+	Time   Kind = "time"   // RFC 3339, or a date: its start in UTC
 )
 
-// Parameter is a parameter of the query. A value that is empty counts as not
-// given.
+// Parameter is a parameter of the query. An empty value counts as absent.
 type Parameter struct {
-	Name    string
-	Kind    Kind
-	Of      id.Kind
-	Choices []string
-	Default string
-	About   string
+	Name        string
+	Kind        Kind
+	Of          id.Kind
+	Choices     []string
+	Default     string
+	Description string
 }
 
 const maxText = 1_024 // bytes of a parameter; names and ids are shorter
 
-// pageParameters are the parameters of a list of objects.
+// pageParameters are the parameters of a list of objects, and more.
 func pageParameters(kind id.Kind, more ...Parameter) []Parameter {
 	return append([]Parameter{
-		{Name: "after", Kind: ID, Of: kind, About: "List what follows the object with this id. Not together with before."},
-		{Name: "before", Kind: ID, Of: kind, About: "List what comes right before the object with this id."},
-		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), About: "How many objects to list. A page may be shorter, even empty, and go on."},
-		{Name: "order", Kind: Choice, Choices: orders, Default: "desc", About: "By time of creation: oldest first (asc) or newest first (desc, normal)."},
+		{Name: "after", Kind: ID, Of: kind, Description: "Return what follows the object with this ID. Cannot be combined with before."},
+		{Name: "before", Kind: ID, Of: kind, Description: "Return what precedes the object with this ID."},
+		{Name: "limit", Kind: Number, Default: strconv.Itoa(management.DefaultLimit), Description: "Maximum number of objects. A page can be shorter, even empty, and have a next page."},
+		{Name: "order", Kind: Choice, Choices: orders, Default: "desc", Description: "Order by time of creation: oldest first (asc) or newest first (desc, normal)."},
 	}, more...)
 }
 
 var orders = []string{"asc", "desc", "normal"}
 
-// query is the parameters of a request, checked.
+// query is the parameters of a request that were checked.
 type query map[string][]string
 
 func (q query) text(name string) string {
@@ -62,12 +61,12 @@ func (q query) text(name string) string {
 }
 
 func (q query) number(name string) int {
-	n, _ := strconv.Atoi(q.text(name)) // it was checked
+	n, _ := strconv.Atoi(q.text(name)) // parseQuery has checked it
 	return n
 }
 
 func (q query) time(name string) time.Time {
-	t, _ := parseTime(q.text(name)) // it was checked
+	t, _ := parseTime(q.text(name)) // parseQuery has checked it
 	return t
 }
 
@@ -75,8 +74,8 @@ func (q query) page() management.PageRequest {
 	return management.PageRequest{After: q.text("after"), Before: q.text("before"), Limit: q.number("limit"), Oldest: q.text("order") == "asc"}
 }
 
-// parseQuery reads the query string. A parameter that the route does not have
-// is an error: it would be ignored, and the list be another than was meant.
+// parseQuery reads the query string. A parameter that the route does not have is
+// an error: if it were ignored, the list would not be what the caller wants.
 func (r Route) parseQuery(raw string) (query, error) {
 	given, err := url.ParseQuery(raw)
 	if err != nil {
@@ -114,7 +113,7 @@ func (r Route) parseQuery(raw string) (query, error) {
 	return q, nil
 }
 
-// check tells what the values must be, "" if they are.
+// check returns what the values must be, "" if they are valid.
 func (p Parameter) check(values []string) string {
 	if len(values) > 1 && p.Kind != Texts {
 		return "given once"

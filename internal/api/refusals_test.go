@@ -303,7 +303,7 @@ func TestRoutesAreDistinct(t *testing.T) {
 		} else {
 			seen[at] = true
 		}
-		if r.About == "" || r.Status == 0 || r.Scope == "" || r.List && r.Answer == "" {
+		if r.Summary == "" || r.Status == 0 || r.Scope == "" || r.List && r.Object == "" {
 			t.Errorf("%s %s is not described: %+v", r.Method, r.Pattern, r)
 		}
 	}

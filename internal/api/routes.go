@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// Route is what the API does with one method of one path.
+// Route is one method of one path.
 type Route struct {
 	Method string
-	// Pattern is the path. {name} stands for one segment, and {name+} at the
-	// end for all that is left.
+	// Pattern is the path. {name} matches one segment, and {name+} at the end the
+	// rest of the path.
 	Pattern    string
-	Scope      string // that the key must have; Public needs none
+	Scope      string // that the API key must have, or Public
 	Parameters []Parameter
 	Body       []Field
 	Status     int    // of success
-	Answer     string // the object that is answered; "" for none
-	List       bool   // a list of such objects
-	About      string
+	Object     string // name of the object in the response; "" for none
+	List       bool   // the response is a list of such objects
+	Summary    string
 	serve      func(*request) (response, error)
 }
 
-// Public is the scope of what is answered to whoever asks.
+// Public is the scope of routes that need no API key.
 const Public = "public"
 
 // Routes are all routes.
@@ -67,7 +67,7 @@ func find(requestPath string) (path, map[string]string) {
 	return path{}, nil
 }
 
-// match takes a path apart as the pattern says. A slash may trail.
+// match matches a path with a pattern. A trailing slash is ignored.
 func match(pattern, path string) (map[string]string, bool) {
 	parameters := map[string]string{}
 	pattern, path = strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path, "/")

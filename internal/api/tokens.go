@@ -13,15 +13,15 @@ import (
 var tokenRoutes = []Route{
 	{
 		Method: http.MethodGet, Pattern: "/directories/{id}/tokens", Scope: management.Read, Parameters: pageParameters(id.Token),
-		Status: http.StatusOK, Answer: "directory_token", List: true, About: "List the tokens of a directory; those that were revoked or have expired, for a week.",
+		Status: http.StatusOK, Object: "directory_token", List: true, Summary: "List the tokens of a directory. Revoked and expired tokens are listed for 7 days.",
 		serve: func(r *request) (response, error) {
 			return many(token)(r.session.Tokens(r.context(), r.parameters["id"], r.query.page()))
 		},
 	},
 	{
 		Method: http.MethodPost, Pattern: "/directories/{id}/tokens", Scope: management.Manage,
-		Body:   []Field{{Name: "expires_at", Type: Instant, Nullable: true, About: "When it stops working; null for never."}},
-		Status: http.StatusCreated, Answer: "directory_token", About: "Create a token, whose secret is shown here and never again. Two may be active, so that one can replace the other.",
+		Body:   []Field{{Name: "expires_at", Type: Instant, Nullable: true, Description: "Time at which the token expires; null for never."}},
+		Status: http.StatusCreated, Object: "directory_token", Summary: "Create a token. The response contains the secret; it cannot be read again. A directory can have two active tokens, so that one can replace the other.",
 		serve: func(r *request) (response, error) {
 			t, secret, err := r.session.CreateToken(r.context(), r.parameters["id"], r.body.time("expires_at"))
 			return made(shownOnce(token(t), "token", secret), err)
@@ -29,14 +29,15 @@ var tokenRoutes = []Route{
 	},
 	{
 		Method: http.MethodDelete, Pattern: "/directories/{id}/tokens/{token_id}", Scope: management.Manage,
-		Status: http.StatusNoContent, About: "Revoke a token. It stops working within 10 seconds.",
+		Status: http.StatusNoContent, Summary: "Revoke a token. It stops working within 10 seconds.",
 		serve: func(r *request) (response, error) {
 			return done, r.session.RevokeToken(r.context(), r.parameters["id"], r.parameters["token_id"])
 		},
 	},
 }
 
-// token is the wire format of a token (workos.md section 1.7), with its life.
+// token is the wire format of a token (workos.md section 1.7), with its state and
+// times.
 func token(t management.Token) map[string]any {
 	return map[string]any{
 		"object":          "directory_token",
@@ -51,7 +52,7 @@ func token(t management.Token) map[string]any {
 	}
 }
 
-// shownOnce is an object with its secret.
+// shownOnce is an object with its secret, which only the creation returns.
 func shownOnce(body map[string]any, name, secret string) map[string]any {
 	body = maps.Clone(body)
 	body[name] = secret

@@ -34,20 +34,20 @@ type outcome struct {
 	method    string
 	route     string // "" for a path that is no endpoint
 	status    int
-	refusal   *fault.Error // nil unless it failed
+	failure   *fault.Error // nil unless it failed
 	bulk      int          // the operation of a bulk request, counted from 1; 0 for none
 	took      time.Duration
 	tolerated []usage.Tolerated
 }
 
-// usage is the outcome as it is recorded.
+// usage is the outcome for the record.
 func (o outcome) usage() usage.Outcome {
 	r := usage.Request{
 		Method: o.method, Route: o.route, Status: o.status, Bulk: o.bulk,
 		Milliseconds: o.took.Milliseconds(), Tolerated: o.tolerated,
 	}
-	if o.refusal != nil {
-		r.ScimType, r.Path, r.Operation = string(o.refusal.Code), o.refusal.Path, o.refusal.Operation
+	if o.failure != nil {
+		r.ScimType, r.Path, r.Operation = string(o.failure.Code), o.failure.Path, o.failure.Operation
 	}
 	return usage.Outcome{Request: r, Refused: o.status >= http.StatusBadRequest}
 }
@@ -62,7 +62,7 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	if x.route != "" {
 		entry = append(entry, slog.String("route", x.route))
 	}
-	if e := o.refusal; e != nil {
+	if e := o.failure; e != nil {
 		entry = append(entry, slog.String("scim_type", string(e.Code)))
 		if e.Path != "" {
 			entry = append(entry, slog.String("path", e.Path))
@@ -82,11 +82,11 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	if x.trace == nil {
 		return
 	}
-	if o.route == bulkPath && o.refusal != nil {
-		// It was refused as a whole, for one of its operations.
-		whole := *o.refusal
+	if o.route == bulkPath && o.failure != nil {
+		// The whole request failed, because of one of its operations.
+		whole := *o.failure
 		o.bulk, whole.Operation = whole.Operation, 0
-		o.refusal = &whole
+		o.failure = &whole
 	}
 	var outcomes []usage.Outcome
 	for _, o := range append(x.operations, o) {
@@ -95,8 +95,8 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	p.recorder.Record(ctx, x.trace, outcomes...)
 }
 
-// measure counts the request by route. What no route serves counts as one
-// operation: callers do not add values to the dimension.
+// measure counts the request by route. All requests that no route serves count as
+// one operation, so that clients cannot add values to the dimension.
 func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float64) {
 	operation := ""
 	if x.served {
@@ -114,7 +114,7 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 // failed or something of it was tolerated.
 func (x *exchange) addOperation(o outcome) {
 	o.tolerated = x.trace.TakeTolerated()
-	if o.refusal != nil || len(o.tolerated) > 0 {
+	if o.failure != nil || len(o.tolerated) > 0 {
 		x.operations = append(x.operations, o)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"dsync/internal/gateway"
 	"dsync/internal/provider"
+	"dsync/internal/scim"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -52,13 +53,13 @@ func (v tenant) still(t testing.TB) tenant {
 
 // request is a request to a function, as API Gateway hands it over.
 func (r rig) request(method, path, body string) []byte {
-	o := httptest.NewRequest(method, "https://dsync.example"+provider.Base+r.key+path, nil)
+	o := httptest.NewRequest(method, "https://dsync.example"+scim.BasePath+r.key+path, nil)
 	o.Header.Set("Authorization", "Bearer "+r.secret)
 	o.Header.Set("Accept", "application/scim+json")
 	if body != "" {
 		o.Header.Set("Content-Type", "application/scim+json; charset=utf-8")
 	}
-	payload, err := gateway.Payload(o, []byte(body), "ANY "+provider.Base+"{external_key}", "request-1", nil)
+	payload, err := gateway.Payload(o, []byte(body), "ANY "+scim.BasePath+"{external_key}", "request-1", nil)
 	if err != nil {
 		r.b.Error(err)
 	}
@@ -67,16 +68,16 @@ func (r rig) request(method, path, body string) []byte {
 
 // call calls a function, which must answer with the status.
 func (r rig) call(ctx context.Context, h http.Handler, payload []byte, status int) events.APIGatewayV2HTTPResponse {
-	var answer events.APIGatewayV2HTTPResponse
+	var res events.APIGatewayV2HTTPResponse
 	out, err := gateway.NewHandler(h).Invoke(ctx, payload)
 	if err != nil {
 		r.b.Error(err)
-		return answer
+		return res
 	}
-	if err := json.Unmarshal(out, &answer); err != nil || answer.StatusCode != status {
-		r.b.Errorf("status %d, not %d: %.200s %v", answer.StatusCode, status, answer.Body, err)
+	if err := json.Unmarshal(out, &res); err != nil || res.StatusCode != status {
+		r.b.Errorf("status %d, not %d: %.200s %v", res.StatusCode, status, res.Body, err)
 	}
-	return answer
+	return res
 }
 
 // profile is a user of 2 KB, as Entra's default mapping fills it.
@@ -91,8 +92,8 @@ func (r rig) population(n int) (names, paths []string) {
 	names, paths = make([]string, n), make([]string, n)
 	r.each(n, 4, func(i int) {
 		names[i] = fmt.Sprintf("user-%d@example.com", i)
-		answer := r.call(r.b.Context(), r.users, r.request("POST", "/Users", profile(names[i])), 201)
-		paths[i] = answer.Headers["Location"][strings.Index(answer.Headers["Location"], "/Users/"):]
+		res := r.call(r.b.Context(), r.users, r.request("POST", "/Users", profile(names[i])), 201)
+		paths[i] = res.Headers["Location"][strings.Index(res.Headers["Location"], "/Users/"):]
 	})
 	return names, paths
 }

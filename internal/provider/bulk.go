@@ -19,10 +19,10 @@ import (
 
 const bulkPath = "/Bulk"
 
-// serveBulk does several operations in one request (RFC 7644 section 3.7), one
-// after the other. Each is answered for itself. An operation that refers to
-// one that comes later waits for it; operations that wait for each other fail
-// with 409, as the RFC allows.
+// serveBulk serves several operations in one request (RFC 7644 section 3.7), one
+// after the other. Each has a result of its own. An operation that refers to a
+// later one is served after it; operations that refer to each other fail with
+// 409, as the RFC allows.
 func serveBulk(r *request) (response, error) {
 	body, err := r.body()
 	if err != nil {
@@ -52,7 +52,7 @@ func serveBulk(r *request) (response, error) {
 			}
 		}
 		if len(later) == len(waiting) {
-			// Nothing moved: they wait for each other, or for what failed.
+			// They refer to each other, or to an operation that failed.
 			for _, i := range later {
 				results[i], _ = run.do(i, operations[i])
 			}
@@ -71,7 +71,7 @@ func indices(operations []bulk.Operation) []int {
 	return all
 }
 
-// done answers with the results there are, in the order of the request.
+// done is the response with the results, in the order of the request.
 func done(results []map[string]any) response {
 	var list []map[string]any
 	for _, result := range results {
@@ -88,7 +88,7 @@ type bulkRun struct {
 	ids     map[string]string // bulkId → id of what was created
 }
 
-// mustWait reports whether the operation refers to one that is to come.
+// mustWait reports whether the operation refers to one that was not served yet.
 func (b *bulkRun) mustWait(o bulk.Operation) bool {
 	for _, reference := range o.References() {
 		if _, ok := b.ids[reference]; !ok {
@@ -98,34 +98,34 @@ func (b *bulkRun) mustWait(o bulk.Operation) bool {
 	return false
 }
 
-// do does one operation, and keeps its outcome if that is to be recorded.
+// do serves one operation and keeps its outcome for the record.
 func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed bool) {
 	p, ctx := b.request.provider, b.request.context()
 	start := p.now()
 	o = o.Resolve(b.ids)
-	route, answer, err := b.serve(o)
-	var refusal *fault.Error
+	route, res, err := b.serve(o)
+	var failure *fault.Error
 	if err != nil {
 		var internal bool
-		refusal, internal = faultOf(err, "internal error")
+		failure, internal = faultOf(err, "internal error")
 		if internal {
 			p.log.LogAttrs(ctx, slog.LevelError, "bulk operation",
 				slog.String("request_id", gateway.RequestID(ctx)), slog.String("error", redact.Error(err)))
 		}
-		answer = errorResponse(refusal, nil)
+		res = errorResponse(failure, nil)
 	}
 	b.request.exchange.addOperation(outcome{
-		method: o.Method, route: route, status: answer.status, refusal: refusal, bulk: i + 1, took: p.now().Sub(start),
+		method: o.Method, route: route, status: res.status, failure: failure, bulk: i + 1, took: p.now().Sub(start),
 	})
-	result = b.outline(o, answer.status)
-	if refusal != nil {
-		result["response"] = answer.body
+	result = b.outline(o, res.status)
+	if failure != nil {
+		result["response"] = res.body
 		return result, true
 	}
-	if location := answer.header["Location"]; location != "" {
+	if location := res.header["Location"]; location != "" {
 		result["location"] = location
 	}
-	if tag := answer.header["ETag"]; tag != "" {
+	if tag := res.header["ETag"]; tag != "" {
 		result["version"] = tag
 	}
 	if location, ok := result["location"].(string); ok && o.BulkID != "" {
@@ -135,7 +135,7 @@ func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed boo
 }
 
 // serve serves an operation with the endpoint that would serve it alone.
-func (b *bulkRun) serve(o bulk.Operation) (route string, answer response, err error) {
+func (b *bulkRun) serve(o bulk.Operation) (route string, res response, err error) {
 	route, byMethod, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
 	serve := byMethod[o.Method]
 	if serve == nil {
@@ -156,12 +156,12 @@ func (b *bulkRun) serve(o bulk.Operation) (route string, answer response, err er
 	if o.Data != nil {
 		inner.http.Body = io.NopCloser(bytes.NewReader([]byte(resource.Encode(o.Data))))
 	}
-	answer, err = serve(&inner)
-	return route, answer, err
+	res, err = serve(&inner)
+	return route, res, err
 }
 
-// outline is a result without its details. All but a POST know the location of
-// their resource, also when they fail.
+// outline is a result without its details. All methods but POST have the location
+// of their resource, also when they fail.
 func (b *bulkRun) outline(o bulk.Operation, status int) map[string]any {
 	result := map[string]any{"method": o.Method, "status": strconv.Itoa(status)}
 	if o.Method != http.MethodPost {

@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"dsync/internal/gateway"
-	"dsync/internal/provider"
 	"dsync/internal/scim"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -120,7 +119,7 @@ const (
 func (g *target) throw(t testing.TB, way byte, method, path, query, contentType, condition, body string) (events.APIGatewayV2HTTPResponse, []byte) {
 	t.Helper()
 	request := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: "$default", RawPath: provider.Base + g.key + g.words.Replace(path), RawQueryString: g.words.Replace(query),
+		Version: "2.0", RouteKey: "$default", RawPath: scim.BasePath + g.key + g.words.Replace(path), RawQueryString: g.words.Replace(query),
 		Headers: map[string]string{"host": "dsync.example", "authorization": "Bearer " + g.secret},
 		Body:    g.words.Replace(body),
 	}
@@ -156,11 +155,11 @@ func (g *target) throw(t testing.TB, way byte, method, path, query, contentType,
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer events.APIGatewayV2HTTPResponse
-	if err := json.Unmarshal(out, &answer); err != nil {
+	var res events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(out, &res); err != nil {
 		t.Fatal(err)
 	}
-	return answer, []byte(answer.Body)
+	return res, []byte(res.Body)
 }
 
 // Whatever is thrown at the functions, they answer in SCIM, never with a
@@ -170,15 +169,15 @@ func FuzzHandlers(f *testing.F) {
 	g := fresh(f, nil) // here, because an input has 10 seconds, and the engine has to start
 	f.Fuzz(func(t *testing.T, way byte, method, path, query, contentType, condition, body string) {
 		g.log.Reset()
-		answer, text := g.throw(t, way, method, path, query, contentType, condition, body)
-		lawful(t, answer, text)
+		res, text := g.throw(t, way, method, path, query, contentType, condition, body)
+		lawful(t, res, text)
 		if t.Failed() {
 			t.Logf("log: %s", g.log)
 		}
 		after := g.records(t)
 		same := maps.Equal(g.before, after)
-		if !same && (answer.StatusCode >= 400 || way&unknownToken != 0 || method == http.MethodGet) {
-			t.Errorf("%s %s answers %d %s, but it wrote", method, path, answer.StatusCode, text)
+		if !same && (res.StatusCode >= 400 || way&unknownToken != 0 || method == http.MethodGet) {
+			t.Errorf("%s %s answers %d %s, but it wrote", method, path, res.StatusCode, text)
 			for key, record := range after {
 				if g.before[key] != record {
 					t.Logf("%s: %s became %s", key, g.before[key], record)
@@ -193,9 +192,9 @@ func FuzzHandlers(f *testing.F) {
 }
 
 // lawful holds an answer against what is true of every SCIM answer.
-func lawful(t testing.TB, answer events.APIGatewayV2HTTPResponse, body []byte) {
+func lawful(t testing.TB, res events.APIGatewayV2HTTPResponse, body []byte) {
 	t.Helper()
-	status := answer.StatusCode
+	status := res.StatusCode
 	if status < 200 || status >= 500 && status != http.StatusNotImplemented {
 		t.Errorf("status %d: %s", status, body)
 	}
@@ -205,7 +204,7 @@ func lawful(t testing.TB, answer events.APIGatewayV2HTTPResponse, body []byte) {
 		}
 		return
 	}
-	if got := answer.Headers["Content-Type"]; got != scim.MediaType {
+	if got := res.Headers["Content-Type"]; got != scim.MediaType {
 		t.Errorf("Content-Type %q", got)
 	}
 	var object struct {

@@ -37,10 +37,9 @@ func (o Options) Users() http.Handler { return o.serve(resourceRoutes(session.Us
 // Groups serves the /Groups endpoint.
 func (o Options) Groups() http.Handler { return o.serve(resourceRoutes(session.Groups)) }
 
-// Discovery serves the discovery endpoints, /Bulk, /Me and the search of all
-// types, and answers every path that no route names. Among these may be /Users
-// and /Groups: with a Tenant URL that was pasted with a slash at its end they
-// come as //Users, which API Gateway takes for another path.
+// Discovery serves the discovery endpoints, /Bulk, /Me, the search of all types
+// and every other path. /Users and /Groups are among them: a Tenant URL with a
+// slash at its end makes //Users, which API Gateway does not route to Users.
 func (o Options) Discovery() http.Handler {
 	all := maps.Clone(discoveryRoutes)
 	maps.Copy(all, routes{

@@ -1,9 +1,11 @@
-// Package provider is the SCIM service provider over HTTP (RFC 7644): it lets
-// requests in, routes them, and turns what the domain says into SCIM answers.
+// Package provider is the SCIM service provider over HTTP (RFC 7644): it
+// authenticates requests, routes them, and renders the results of package
+// session as SCIM responses.
 //
-// Every answer on the SCIM base path is SCIM, errors included. A request with
-// no valid token learns nothing, not even whether the directory exists. An
-// internal failure is a 5xx that carries the request's id and no more.
+// Every response below the SCIM base path is a SCIM message, errors included. A
+// request with no valid token is a 401, whether the directory exists or not. An
+// internal failure is a 500 with the id of the request. Every handler is safe
+// for concurrent use.
 package provider
 
 import (
@@ -30,16 +32,12 @@ import (
 	"dsync/internal/usage"
 )
 
-// Base is the path below which everything is SCIM; the next segment is the
-// directory's external key.
-const Base = scim.BasePath
-
 // request is an authenticated request to an endpoint.
 type request struct {
 	http     *http.Request
 	session  *session.Session
 	baseURL  string // of the directory's SCIM endpoints
-	id       string // the path segment after the endpoint, "" for none
+	id       string // path segment after the endpoint, "" for none
 	provider *provider
 	exchange *exchange
 }
@@ -59,8 +57,8 @@ type endpoint func(*request) (response, error)
 // methods are the endpoints of a path by method.
 type methods map[string]endpoint
 
-// routes maps a path below the directory to its methods. "{id}" stands for any
-// one segment.
+// routes maps a path below the directory to its methods. "{id}" matches one
+// segment.
 type routes map[string]methods
 
 type provider struct {
@@ -75,7 +73,7 @@ type provider struct {
 }
 
 // exchange is what is known of a request while it is served. All of it may be
-// logged: ids and names of the schemas, never a value or a secret.
+// logged: ids, routes and names of attributes, never a value or a secret.
 type exchange struct {
 	method     string
 	route      string       // "" for a path that is no endpoint
@@ -87,33 +85,33 @@ type exchange struct {
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.now()
 	x := &exchange{method: loggedMethod(r.Method)}
-	answer, err := p.serve(r, x)
+	res, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
-	var refusal *fault.Error
+	var failure *fault.Error
 	if err != nil {
 		var internal bool
-		refusal, internal = faultOf(err, "internal error; request id %s", gateway.RequestID(r.Context()))
+		failure, internal = faultOf(err, "internal error; request id %s", gateway.RequestID(r.Context()))
 		if internal {
 			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
-		answer = errorResponse(refusal, answer.header)
+		res = errorResponse(failure, res.header)
 	}
 	took := p.now().Sub(start)
-	write(w, answer)
-	p.conclude(r.Context(), x, entry, outcome{method: x.method, route: x.route, status: answer.status, refusal: refusal, took: took})
+	write(w, res)
+	p.conclude(r.Context(), x, entry, outcome{method: x.method, route: x.route, status: res.status, failure: failure, took: took})
 }
 
 // serve finds the endpoint and calls it.
-func (p *provider) serve(r *http.Request, x *exchange) (answer response, err error) {
+func (p *provider) serve(r *http.Request, x *exchange) (res response, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			answer, err = response{}, errors.New("panic")
+			res, err = response{}, errors.New("panic")
 			p.logPanic(r.Context(), v)
 		}
 	}()
 	key, segments, ok := split(r.URL.Path)
 	if !ok {
-		return response{}, fault.New(fault.NotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", Base)
+		return response{}, fault.New(fault.NotFound, "", "there is nothing here: the Tenant URL ends in %s and a key", scim.BasePath)
 	}
 	pattern, byMethod, id := p.routes.find(segments)
 	serve := byMethod[r.Method]
@@ -141,14 +139,14 @@ func (p *provider) serve(r *http.Request, x *exchange) (answer response, err err
 		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", pattern, allow)
 	}
 	return serve(&request{
-		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + Base + key, id: id, provider: p, exchange: x,
+		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x,
 	})
 }
 
-// split takes a path apart: the external key and the segments behind it. Empty
-// segments do not count, so slashes may be doubled or trail (entra.md section 1).
+// split splits a path into the external key and the segments after it. Empty
+// segments are ignored, so slashes may be doubled or trail (entra.md section 1).
 func split(path string) (key string, segments []string, ok bool) {
-	rest, ok := strings.CutPrefix(path, Base)
+	rest, ok := strings.CutPrefix(path, scim.BasePath)
 	if !ok {
 		return "", nil, false
 	}
@@ -163,6 +161,7 @@ func split(path string) (key string, segments []string, ok bool) {
 	return segments[0], segments[1:], true
 }
 
+// bearer is the secret of a bearer token.
 func bearer(authorization string) (secret string, given bool) {
 	scheme, secret, ok := strings.Cut(authorization, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
@@ -179,7 +178,7 @@ func challenge(given bool) string {
 	return `Bearer realm="dsync"`
 }
 
-// find picks the routes of a path. A literal segment wins over {id}.
+// find finds the methods of a path. A literal segment has priority over {id}.
 func (rs routes) find(segments []string) (pattern string, byMethod methods, id string) {
 	pattern = "/" + strings.Join(segments, "/")
 	byMethod = rs[pattern]
@@ -190,7 +189,8 @@ func (rs routes) find(segments []string) (pattern string, byMethod methods, id s
 	return pattern, byMethod, id
 }
 
-// body reads the request's body, whose media type must be SCIM's or JSON's.
+// body reads the request's body. Its media type must be scim.MediaType or
+// application/json.
 func (r *request) body() ([]byte, error) {
 	if ct := r.http.Header.Get("Content-Type"); ct != "" {
 		mediaType, _, err := mime.ParseMediaType(ct)
@@ -217,21 +217,21 @@ func (r *request) object() (map[string]any, error) {
 	return scim.DecodeObject(body)
 }
 
-func write(w http.ResponseWriter, answer response) {
-	for name, value := range answer.header {
+func write(w http.ResponseWriter, res response) {
+	for name, value := range res.header {
 		w.Header().Set(name, value)
 	}
-	if answer.body == nil {
-		w.WriteHeader(answer.status)
+	if res.body == nil {
+		w.WriteHeader(res.status)
 		return
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(answer.body); err != nil { // maps, lists and strings always encode
+	if err := e.Encode(res.body); err != nil { // maps, lists and strings always marshal
 		panic(err)
 	}
 	w.Header().Set("Content-Type", scim.MediaType)
-	w.WriteHeader(answer.status)
+	w.WriteHeader(res.status)
 	_, _ = w.Write(b.Bytes())
 }

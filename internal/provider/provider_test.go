@@ -87,7 +87,7 @@ func (v tenant) with(t testing.TB, n management.NewDirectory) tenant {
 
 // send sends a request to a path below the directory.
 func (v tenant) send(h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "https://dsync.example"+provider.Base+v.key+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "https://dsync.example"+scim.BasePath+v.key+path, strings.NewReader(body))
 	r.URL.Scheme, r.URL.Host = "https", "dsync.example"
 	r.Header.Set("Authorization", "Bearer "+v.secret)
 	if body != "" {
@@ -256,7 +256,7 @@ func TestConditionalGet(t *testing.T) {
 	if meta := object(t, w)["meta"].(map[string]any); tag == "" || meta["version"] != tag || meta["location"] != location {
 		t.Fatalf("%v %s", w.Header(), w.Body)
 	}
-	path := strings.TrimPrefix(location, "https://dsync.example"+provider.Base+v.key)
+	path := strings.TrimPrefix(location, "https://dsync.example"+scim.BasePath+v.key)
 	if w := v.send(v.users, "GET", path, "", "If-None-Match", tag); w.Code != 304 || w.Body.Len() != 0 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

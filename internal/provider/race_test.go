@@ -306,8 +306,8 @@ func TestMembershipAfterDeletion(t *testing.T) {
 				done := v.background(t)
 				user, group := v.newUser(t, "ada"), v.newGroup(t, "g")
 				slow, hold := v.paused()
-				answer := make(chan *httptest.ResponseRecorder)
-				go func() { answer <- request(slow, user, group) }()
+				res := make(chan *httptest.ResponseRecorder)
+				go func() { res <- request(slow, user, group) }()
 				<-hold.reached
 				h, path := v.users, user
 				if deleted == "group" {
@@ -320,7 +320,7 @@ func TestMembershipAfterDeletion(t *testing.T) {
 					subject = <-done
 				}
 				close(hold.resume)
-				if w := <-answer; w.Code >= 500 {
+				if w := <-res; w.Code >= 500 {
 					t.Errorf("%d %s", w.Code, w.Body)
 				}
 				v.settles(t)

@@ -20,6 +20,7 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/provider"
+	"dsync/internal/scim"
 )
 
 // mark is in every value that is sent, so that any of them is known wherever
@@ -62,7 +63,7 @@ func TestNothingPersonalIsLogged(t *testing.T) {
 	m.tenant = m.configured(t, `{"deactivation_policy":"delete","attribute_mapping":{"`+mark+`":"title"}}`)
 	m.tenant = m.serving(provider.Options{Log: log, Metrics: counts, Limits: provider.DefaultLimits})
 	m.rest = api.New(api.Options{
-		Table: m.options.Table, Events: eventlog.New(m.options.Table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: log, SCIMBase: provider.Base,
+		Table: m.options.Table, Events: eventlog.New(m.options.Table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: log, SCIMBase: scim.BasePath,
 	})
 	for _, scope := range []string{management.Manage, management.Read} {
 		_, key, err := m.management().CreateAPIKey(t.Context(), management.NewAPIKey{Name: mark, Scope: scope})

@@ -55,7 +55,7 @@ func (rs resources) list() (response, error) {
 	return rs.page(q)
 }
 
-// search is list with the query in the body (RFC 7644 section 3.4.3).
+// search serves a list whose query is in the body (RFC 7644 section 3.4.3).
 func (rs resources) search() (response, error) {
 	object, err := rs.request.object()
 	if err != nil {
@@ -74,21 +74,21 @@ func (rs resources) page(q query.Query) (response, error) {
 		return response{}, err
 	}
 	room := session.NewRoom()
-	rendered := make([]map[string]any, 0, len(found.Resources))
+	page := make([]map[string]any, 0, len(found.Resources))
 	for _, resource := range found.Resources {
-		one, err := rs.show(resource, q.Projection, room)
+		projected, err := rs.project(resource, q.Projection, room)
 		var tooMany *fault.Error
-		if errors.As(err, &tooMany) && len(rendered) > 0 && q.Cursor == nil {
-			break // what fits is a shorter page
+		if errors.As(err, &tooMany) && len(page) > 0 && q.Cursor == nil {
+			break // the page is shorter
 		} else if err != nil {
 			return response{}, err
 		}
-		rendered = append(rendered, one)
+		page = append(page, projected)
 	}
 	if q.Cursor != nil {
-		return response{status: http.StatusOK, body: query.CursorResponse(rendered, found.Total, found.Next)}, nil
+		return response{status: http.StatusOK, body: query.CursorResponse(page, found.Total, found.Next)}, nil
 	}
-	return response{status: http.StatusOK, body: query.ListResponse(rendered, found.Total, q.StartIndex)}, nil
+	return response{status: http.StatusOK, body: query.ListResponse(page, found.Total, q.StartIndex)}, nil
 }
 
 func (rs resources) get() (response, error) {
@@ -104,7 +104,7 @@ func (rs resources) get() (response, error) {
 	if known.Demanded() && known.Holds(found.Meta.Version) {
 		return response{status: http.StatusNotModified, header: map[string]string{"ETag": found.Meta.ETag()}}, nil
 	}
-	body, err := rs.show(found, q.Projection, session.NewRoom())
+	body, err := rs.project(found, q.Projection, session.NewRoom())
 	if err != nil {
 		return response{}, err
 	}
@@ -135,9 +135,9 @@ func (rs resources) replace() (response, error) {
 	return rs.written(http.StatusOK, replaced, q, true), nil
 }
 
-// patch answers a user as it is now. Of a group it answers nothing, because
-// Entra wants no list of members back (entra.md section 15), unless the client
-// names what it wants to see (RFC 7644 section 3.5.2).
+// patch responds with the updated user. For a group it responds with 204,
+// because Entra wants no list of members (entra.md section 15), unless the
+// client asks for attributes (RFC 7644 section 3.5.2).
 func (rs resources) patch() (response, error) {
 	q, err := query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery)
 	if err != nil {
@@ -190,8 +190,8 @@ func (rs resources) parse() (doc map[string]any, members *resource.Members, q qu
 	return
 }
 
-// written answers a write with the resource. Its memberships are among it only
-// if they can be shown: the write is done, and must not look as if it failed.
+// written is the response to a write. It leaves memberships out if they cannot be
+// read: the write succeeded, so the response must not be an error.
 func (rs resources) written(status int, resource session.Resource, q query.Query, memberships bool) response {
 	full := rs.render(resource)
 	if memberships && q.Projection.Wants(rs.typ.Keyed) {
@@ -202,9 +202,9 @@ func (rs resources) written(status int, resource session.Resource, q query.Query
 	return rs.result(status, resource, q.Projection.Apply(full))
 }
 
-// show is a resource as the client asked to see it, with what fits of its
-// memberships.
-func (rs resources) show(resource session.Resource, p query.Projection, room *session.Room) (map[string]any, error) {
+// project is a resource with the attributes that the client asks for. It takes
+// the room of the memberships.
+func (rs resources) project(resource session.Resource, p query.Projection, room *session.Room) (map[string]any, error) {
 	full := rs.render(resource)
 	if p.Wants(rs.typ.Keyed) {
 		list, err := rs.memberships(resource, room)
@@ -216,8 +216,8 @@ func (rs resources) show(resource session.Resource, p query.Projection, room *se
 	return p.Apply(full), nil
 }
 
-// memberships are the elements of the attribute that is not stored in the
-// resource: the members of a group, the groups of a user.
+// memberships are the members of a group or the groups of a user: the attribute
+// whose elements are not stored in the resource.
 func (rs resources) memberships(resource session.Resource, room *session.Room) ([]any, error) {
 	if rs.typ.Name == scim.Groups.Name {
 		return rs.session.Members(rs.request.context(), resource.Meta.ID, room)

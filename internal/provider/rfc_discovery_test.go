@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"dsync/internal/management"
-	"dsync/internal/provider"
 	"dsync/internal/scim"
 	"dsync/internal/scim/bulk"
 	"dsync/internal/scim/query"
@@ -38,7 +37,7 @@ func (v tenant) extended(t *testing.T) tenant {
 
 func TestRFCDiscovery(t *testing.T) {
 	v := open(t)
-	base := "https://dsync.example" + provider.Base + v.key
+	base := "https://dsync.example" + scim.BasePath + v.key
 	for _, list := range []string{"/ResourceTypes", "/Schemas"} {
 		a := v.ask(t, 200, "GET", list, "")
 		equal(t, list, a.body["schemas"], any([]any{scim.ListResponseURN}))

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"dsync/internal/provider"
 	"dsync/internal/scim"
 
 	"github.com/google/go-cmp/cmp"
@@ -141,7 +140,7 @@ func TestRFCCreate(t *testing.T) {
 	v := open(t)
 	path, created := v.made(t, "/Users", ada)
 	t.Run("3.3: 201, Location, ETag and the resource", func(t *testing.T) {
-		want := "https://dsync.example" + provider.Base + v.key + path
+		want := "https://dsync.example" + scim.BasePath + v.key + path
 		equal(t, "Location", created.header.Get("Location"), want)
 		equal(t, "meta.location", created.meta("location"), any(want))
 		equal(t, "meta.resourceType", created.meta("resourceType"), any("User"))

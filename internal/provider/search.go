@@ -19,35 +19,35 @@ type hit struct {
 }
 
 // searchAll searches all types (RFC 7644 section 3.4.3): users first, then
-// groups, or in one order if the query sorts. A filter over attributes that
-// one type does not have finds none of it. It is paged by index.
+// groups, or in one order if the query sorts. A type that lacks an attribute of
+// the filter has no matches. The result is paged by index.
 func searchAll(r *request) (response, error) {
 	object, err := r.object()
 	if err != nil {
 		return response{}, err
 	}
 	var hits []hit
-	var q query.Query // the last one that was understood: they differ in their type only
+	var q query.Query // the last valid one; they differ in their type only
 	projections := map[string]query.Projection{}
-	var refused error
+	var invalid error
 	total := 0
 	for _, t := range []session.Type{session.Users, session.Groups} {
 		of := resourcesOf(r, t)
 		tq, err := query.ParseSearch(of.typ.ResourceType, object)
 		if err != nil {
-			refused = err
+			invalid = err
 			continue
 		}
 		q, projections[of.typ.Name] = tq, tq.Projection
 		switch {
 		case tq.Cursor != nil:
 			return response{}, fault.New(fault.Invalid, scim.InvalidCursor, "a search of all types is paged by startIndex")
-		case tq.SortBy != nil: // all that may stand before the end of the page
+		case tq.SortBy != nil: // everything that can be before the end of the page
 			tq.StartIndex, tq.Count = 1, min(q.StartIndex-1, session.MaxScan)+q.Count
-		default: // what is left of the page
+		default: // the rest of the page
 			tq.StartIndex, tq.Count = max(q.StartIndex-total, 1), q.Count-len(hits)
 			if len(hits) > 0 && q.StartIndex-1+len(hits) < total {
-				tq.Count = 0 // the page was cut short before
+				tq.Count = 0 // the page is full already
 			}
 		}
 		found, err := r.session.List(r.context(), of.typ, tq)
@@ -63,7 +63,7 @@ func searchAll(r *request) (response, error) {
 		}
 	}
 	if len(projections) == 0 {
-		return response{}, refused
+		return response{}, invalid
 	}
 	if q.SortBy != nil {
 		slices.SortStableFunc(hits, func(a, b hit) int {
@@ -75,7 +75,7 @@ func searchAll(r *request) (response, error) {
 	room := session.NewRoom()
 	page := make([]map[string]any, len(hits))
 	for i, h := range hits {
-		if page[i], err = h.of.show(h.resource, projections[h.of.typ.Name], room); err != nil {
+		if page[i], err = h.of.project(h.resource, projections[h.of.typ.Name], room); err != nil {
 			return response{}, err
 		}
 	}

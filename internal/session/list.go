@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// MaxScan is how many resources one request may look at: at 2 KB each
-	// that is 20 MB in 20 reads, within a function's 10 seconds.
+	// MaxScan is how many resources one request may read: at 2 KB each that is
+	// 20 MB in 20 reads, within a function's 10 seconds.
 	MaxScan = 10_000
-	// maxPageBytes bounds the stored size of a page: a function answers 6 MB
-	// at most. A page that would be larger is shorter than was asked.
+	// maxPageBytes bounds the stored size of a page: a function's response has
+	// 6 MB at most. A page that would be larger is shorter than the client asks.
 	maxPageBytes = 4 << 20
 )
 
@@ -29,10 +29,10 @@ type Page struct {
 	Next      string // cursor of the next page; "" on the last one, and without cursors
 }
 
-// List finds the resources that a query asks for, oldest first unless it
-// sorts. What Entra filters by is answered by key; other filters look at the
-// resources of the directory, up to MaxScan. By cursor a list of any length
-// can be read to its end.
+// List finds the resources that a query asks for, oldest first unless it sorts.
+// The filters that Entra sends are key reads; other filters read the resources
+// of the directory, up to MaxScan. With cursors a list of any length can be read
+// to its end.
 func (s *Session) List(ctx context.Context, t Type, q query.Query) (Page, error) {
 	switch {
 	case q.SortBy != nil:
@@ -51,7 +51,7 @@ func window[T any](all []T, from, count int) []T {
 	return all[from:min(from+count, len(all))]
 }
 
-// fit shortens a page to what an answer can hold.
+// fit shortens a page to the size that a response can have.
 func fit(page []Resource) []Resource {
 	size := 0
 	for i, r := range page {
@@ -62,8 +62,8 @@ func fit(page []Resource) []Resource {
 	return page
 }
 
-// browse lists without a filter: the index counts and pages, the resources of
-// the page are read by key.
+// browse lists without a filter: the index has the count and the ids of the page,
+// whose resources are read by key.
 func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, error) {
 	ids, err := s.table.IDs(ctx, t.kind, s.directoryID, "", 0)
 	if err != nil {
@@ -104,18 +104,18 @@ func (s *Session) all(ctx context.Context, t Type, f filter.Expr) ([]Resource, e
 	return found, nil
 }
 
-// answerTime is what a function keeps of its time for writing its answer.
-const answerTime = 2 * time.Second
+// responseTime is what a function keeps of its time for its response.
+const responseTime = 2 * time.Second
 
-// late reports whether it is time to answer with what was found: a function
-// that is stopped cannot even say that there was too much to look at.
+// late reports whether it is time to respond: a function that times out cannot
+// respond with tooMany.
 func late(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < answerTime
+	return ok && time.Until(deadline) < responseTime
 }
 
-// follow reads the page behind a cursor, whose position is the id of the last
-// resource that was looked at.
+// follow reads the page after a cursor, whose position is the id of the last
+// resource that was read.
 func (s *Session) follow(ctx context.Context, t Type, q query.Query) (Page, error) {
 	last, err := s.open(t, q)
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Session) follow(ctx context.Context, t Type, q query.Query) (Page, erro
 		last = c.resource.Meta.ID
 		seen++
 		if seen == MaxScan || late(ctx) {
-			more = true // perhaps: the next page tells
+			more = true // perhaps: the next page can be empty
 			break
 		}
 	}
@@ -177,7 +177,7 @@ func (s *Session) sorted(ctx context.Context, t Type, q query.Query) (Page, erro
 	return page, nil
 }
 
-// bound is what a cursor is good for: this directory, type and query.
+// bound is what a cursor is valid for: this directory, type and query.
 func (s *Session) bound(t Type, q query.Query) string {
 	return s.directoryID + " " + t.Name + " " + q.Bound()
 }

@@ -17,9 +17,9 @@ import (
 	"dsync/internal/usage"
 )
 
-// MaxInlineMembers is how many members one answer holds, and maxInlineBytes
-// how large they may be: a function answers 6 MB at most, and their names may
-// be escaped.
+// MaxInlineMembers is how many members one response holds, and maxInlineBytes
+// their size: a function's response has 6 MB at most, and JSON may escape their
+// names.
 const (
 	MaxInlineMembers = 10_000
 	maxInlineBytes   = 4 << 20
@@ -27,14 +27,14 @@ const (
 	escapedBytes     = 6  // of a byte in JSON, at most
 )
 
-// Room is how many members still fit an answer.
+// Room is how many members still fit a response.
 type Room struct{ members, bytes int }
 
-// NewRoom is the room of an answer that holds none yet.
+// NewRoom is the room of a response without members.
 func NewRoom() *Room { return &Room{MaxInlineMembers, maxInlineBytes} }
 
-// Members lists the members of a group as clients see them. What does not fit
-// the room fails with tooMany, which tells how to read them.
+// Members lists the members of a group in their SCIM form. If they do not fit the
+// room, it fails with tooMany, whose detail says how to read them.
 func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any, error) {
 	members := []any{}
 	for m, err := range s.table.Members(ctx, s.directoryID, group, "") {
@@ -57,7 +57,7 @@ func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any,
 	return members, nil
 }
 
-// Groups lists the groups of a user as clients see them (RFC 7643 section 4.1.2).
+// Groups lists the groups of a user in their SCIM form (RFC 7643 section 4.1.2).
 func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
 	ids, err := s.table.GroupsOf(ctx, s.directoryID, user)
 	if err != nil {
@@ -77,10 +77,10 @@ func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
 	return groups, nil
 }
 
-// changeMembers applies a change of members to a group: it writes the
-// memberships that really change, and raises the group's version once. What is
-// there already, or gone already, costs a read and changes nothing. With a
-// version other than 0 the group must still have it.
+// changeMembers applies a change of members to a group: it writes the memberships
+// that differ, and raises the group's version once. Adding a present member or
+// removing an absent one costs a read and changes nothing. With a version other
+// than 0 the group must still have it.
 func (s *Session) changeMembers(ctx context.Context, t Type, group string, version int64, m *resource.Members) error {
 	if !t.kind.ValidID(group) {
 		return notFound(t)
@@ -93,8 +93,8 @@ func (s *Session) changeMembers(ctx context.Context, t Type, group string, versi
 		_, err := s.Get(ctx, t, group)
 		return err
 	}
-	// The version first: if we die between the two writes, the client sees a
-	// new version too early, and repeating the request completes it.
+	// The version first: if the process ends between the two writes, the client
+	// sees a new version too early, and a retry completes the change.
 	err = s.table.Touch(ctx, s.directoryID, group, version, change[0].At, s.actor)
 	if errors.Is(err, table.ErrNotFound) {
 		return notFound(t)
@@ -116,15 +116,15 @@ func (s *Session) checkNested(m *resource.Members) error {
 	return nil
 }
 
-// nested reports whether a member is a group: it says so, or its id does.
+// nested reports whether a member is a group, by its type or its id.
 func nested(m resource.Member) bool {
 	return m.Group || strings.HasPrefix(m.ID, id.Group.Of(""))
 }
 
-// planMemberships finds the memberships that a change of members really changes: removals
+// planMemberships finds the memberships that a change of members changes: removals
 // first, then additions, each in the order of the request. It reads by key, so
-// its cost depends on the members that are named, not on those of the group;
-// only forgetting all members reads them all.
+// its cost depends on the members of the request, not on those of the group. Only
+// a replacement of all members reads them all.
 func (s *Session) planMemberships(ctx context.Context, group string, m *resource.Members) ([]table.Membership, error) {
 	change := table.Membership{
 		DirectoryID: s.directoryID, OrganizationID: s.organizationID, GroupID: group, At: s.timestamp(), Actor: s.actor,
@@ -173,8 +173,8 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 		case nested(member):
 			groups++
 		case !known[member.ID].Exists:
-			// No user of this directory: ignored, so that one stray id does not
-			// cost the others their membership (entra.md section 15).
+			// Not a user of this directory. It is ignored, so that the other members
+			// are added (entra.md section 15).
 			unknown++
 		case !in[member.ID]:
 			list = append(list, of(member.ID, member.Display))
@@ -189,9 +189,9 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 	return list, nil
 }
 
-// addStates adds to known what it takes to tell consumers of the removal of
-// users whom the request did not name. Only a policy that hides users asks for
-// it: all others are shown, in their first life.
+// addStates adds the states of users that the request does not name, for the
+// events of their removal. Only a policy that hides users needs them: without it
+// users are visible, in their first generation.
 func (s *Session) addStates(ctx context.Context, group string, users []string, known map[string]table.UserState) error {
 	if s.projection.Deactivation != dsync.Delete {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"dsync/internal/dsynctest"
 	"dsync/internal/management"
 	"dsync/internal/provider"
+	"dsync/internal/scim"
 	"dsync/internal/table"
 )
 
@@ -30,7 +31,7 @@ type process struct {
 }
 
 // processes are one process of each function with routes, with a clock of ours.
-func processes(t *testing.T, tab *table.Table, now func() time.Time, externalKey string) (scim, rest []process) {
+func processes(t *testing.T, tab *table.Table, now func() time.Time, externalKey string) (ofSCIM, ofREST []process) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	for _, f := range topology.Dsync().Functions {
@@ -38,21 +39,21 @@ func processes(t *testing.T, tab *table.Table, now func() time.Time, externalKey
 			continue
 		}
 		options := provider.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log}
-		base := "/scim/v2.0/" + externalKey
+		base := scim.BasePath + externalKey
 		switch f.Name {
 		case "users":
-			scim = append(scim, process{f.Name, options.Users(), base + "/Users"})
+			ofSCIM = append(ofSCIM, process{f.Name, options.Users(), base + "/Users"})
 		case "groups":
-			scim = append(scim, process{f.Name, options.Groups(), base + "/Groups"})
+			ofSCIM = append(ofSCIM, process{f.Name, options.Groups(), base + "/Groups"})
 		case "discovery":
-			scim = append(scim, process{f.Name, options.Discovery(), base + "/Schemas"})
+			ofSCIM = append(ofSCIM, process{f.Name, options.Discovery(), base + "/Schemas"})
 		case "api":
-			rest = append(rest, process{f.Name, api.New(api.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log, SCIMBase: provider.Base}), "/directories"})
+			ofREST = append(ofREST, process{f.Name, api.New(api.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log, SCIMBase: scim.BasePath}), "/directories"})
 		default:
 			t.Errorf("how is the function %s asked?", f.Name)
 		}
 	}
-	return scim, rest
+	return ofSCIM, ofREST
 }
 
 func (p process) ask(secret string) int {
