@@ -96,8 +96,8 @@ var below = []place{
 	{"scim", []string{"fault"}},
 	{"dsync", []string{"fault", "id", "scim"}},
 	// Storage.
-	{"table", []string{"backoff", "id", "redact", "scim"}},
-	{"eventlog", []string{"id", "table"}},
+	{"table", []string{"backoff", "id", "scim"}},
+	{"eventlog", []string{"cache", "id", "table"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
@@ -110,7 +110,7 @@ var below = []place{
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
-	{"lambdaenv", []string{"metric", "table"}},
+	{"lambdaenv", []string{"metric", "redact", "table"}},
 }
 
 // Requests go down: provider or api, session or management, table. Records go
