@@ -189,31 +189,19 @@ func positionAfter(last string, e Entry, now time.Time) (string, error) {
 	return following(previous).String(), nil
 }
 
-// maxKnownBuckets bounds the memory for buckets that are in the table. An
-// invocation appends to a few buckets; a process lives for hours.
-const maxKnownBuckets = 1000
-
 // bucketRetention is how long a bucket is retained: longer than its events.
 const bucketRetention = Retention + 48*time.Hour
 
 // putBucket writes a bucket to the table, unless this Log has done so before.
 // It is written before the first event of the bucket.
 func (l *Log) putBucket(ctx context.Context, b table.Bucket) error {
-	l.mu.Lock()
-	known := l.known[b]
-	l.mu.Unlock()
-	if known {
+	if _, ok := l.written.Get(b); ok {
 		return nil
 	}
 	if err := l.table.PutBucket(ctx, b, b.Hour.Add(bucketRetention).Unix()); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.known) > maxKnownBuckets {
-		clear(l.known)
-	}
-	l.known[b] = true
+	l.written.Put(b, struct{}{})
 	return nil
 }
 

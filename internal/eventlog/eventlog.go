@@ -27,9 +27,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
+	"dsync/internal/cache"
 	"dsync/internal/table"
 
 	"github.com/oklog/ulid/v2"
@@ -56,17 +56,20 @@ const (
 // writes a second to each. All events of an organization are in one shard.
 const shards = 4
 
+// maxWritten is how many buckets a Log remembers to have written. A relay
+// appends to the shards of one hour, or of a few hours when it is late.
+const maxWritten = 1000
+
 // Log is the log. It is safe for concurrent use.
 type Log struct {
-	table *table.Table
-	now   func() time.Time
-	mu    sync.Mutex
-	known map[table.Bucket]bool // buckets that are in the table
+	table   *table.Table
+	now     func() time.Time
+	written *cache.Cache[table.Bucket, struct{}] // buckets that are in the table
 }
 
 // New returns the log in the table.
 func New(t *table.Table, now func() time.Time) *Log {
-	return &Log{table: t, now: now, known: map[table.Bucket]bool{}}
+	return &Log{table: t, now: now, written: cache.New[table.Bucket, struct{}](maxWritten)}
 }
 
 // bucketOf is the bucket of an event.

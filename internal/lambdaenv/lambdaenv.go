@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"dsync/internal/metric"
+	"dsync/internal/redact"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -127,6 +128,6 @@ func (e Environment) Prime(t *table.Table) {
 	ctx, cancel := context.WithTimeout(context.Background(), primeTimeout)
 	defer cancel()
 	if err := t.Prime(ctx); err != nil {
-		e.Log.WarnContext(ctx, "the connection to DynamoDB could not be opened early", "error", table.Redact(err))
+		e.Log.WarnContext(ctx, "the connection to DynamoDB could not be opened early", "error", redact.Error(err))
 	}
 }

@@ -1,45 +1,56 @@
-// Package redact says what of an internal failure may be logged.
+// Package redact reduces an internal error to what may be logged. An error of
+// AWS or of a decoder may quote a value of a record or a request, so its message
+// is not logged.
 package redact
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	"strings"
 	"syscall"
 
 	"github.com/aws/smithy-go"
 )
 
-// Error is what may be logged of an internal failure: which call failed, and
-// how. The message of an engine or a decoder may quote a value of a record or a
-// request, so only the code or the type of such an error is named.
+// The types of errors.New and of fmt.Errorf with %w.
+var (
+	stringError  = reflect.TypeOf(errors.New(""))
+	wrappedError = reflect.TypeOf(fmt.Errorf("%w", io.EOF))
+)
+
+// Error returns what may be logged of an error: the text that the packages of
+// this module put before and around it, the failed AWS operation and its error
+// code. Of any other error it returns the type. Errors that are made with
+// errors.New or fmt.Errorf in this module must not quote values of requests or
+// records.
 func Error(err error) string {
-	var said strings.Builder
-	ours := true // so far
-	for err != nil {
-		inner := errors.Unwrap(err)
+	var text strings.Builder
+	own := true // whether the text of the error is this module's
+	for ; err != nil; err = errors.Unwrap(err) {
 		switch e := err.(type) {
 		case smithy.APIError:
-			return said.String() + e.ErrorCode()
+			return text.String() + e.ErrorCode()
 		case *smithy.OperationError:
-			fmt.Fprintf(&said, "%s %s: ", e.Service(), e.Operation())
-			ours = false
+			fmt.Fprintf(&text, "%s %s: ", e.Service(), e.Operation())
+			own = false
+			continue
 		case syscall.Errno:
-			return said.String() + e.Error()
-		default:
-			switch kind := fmt.Sprintf("%T", err); {
-			case err == context.Canceled, err == context.DeadlineExceeded, ours && kind == "*errors.errorString":
-				return said.String() + err.Error()
-			case inner == nil:
-				return said.String() + kind
-			case ours && kind == "*fmt.wrapError":
-				said.WriteString(strings.TrimSuffix(err.Error(), inner.Error()))
-			default:
-				ours = false
-			}
+			return text.String() + e.Error()
 		}
-		err = inner
+		wrapped := errors.Unwrap(err)
+		switch t := reflect.TypeOf(err); {
+		case err == context.Canceled, err == context.DeadlineExceeded, own && t == stringError:
+			return text.String() + err.Error()
+		case wrapped == nil:
+			return text.String() + t.String()
+		case own && t == wrappedError:
+			text.WriteString(strings.TrimSuffix(err.Error(), wrapped.Error()))
+		default:
+			own = false
+		}
 	}
-	return said.String()
+	return text.String()
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// roundTrip answers in the place of the engine.
+// roundTrip responds in place of DynamoDB.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (r roundTrip) Do(request *http.Request) (*http.Response, error) { return r(request) }
@@ -28,36 +28,36 @@ func respond(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// What may be logged of an error says which call failed and how, and does not
-// repeat what an engine or a decoder quotes.
+// The result names the failed operation and the error code or type, and has no
+// value that DynamoDB or a decoder quotes.
 func TestError(t *testing.T) {
 	const quoted = "ada@example.com"
-	f := func(answer roundTrip) *table.Table {
+	open := func(dynamoDB roundTrip) *table.Table {
 		return table.New(dynamodb.New(dynamodb.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String("http://engine.invalid"), HTTPClient: answer, RetryMaxAttempts: 1,
+			Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.invalid"), HTTPClient: dynamoDB, RetryMaxAttempts: 1,
 			Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 		}), "table")
 	}
-	broken := f(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to " + quoted) })
-	_, refused := broken.ByName(t.Context(), table.User, "directory_1", "x")
-	answers := f(func(*http.Request) (*http.Response, error) {
+	unreachable := open(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to " + quoted) })
+	_, network := unreachable.ByName(t.Context(), table.User, "directory_1", "x")
+	rejecting := open(func(*http.Request) (*http.Response, error) {
 		return respond(400, fmt.Sprintf(`{"__type":"com.amazon.coral.validate#ValidationException","message":"the value %s is too large"}`, quoted)), nil
 	})
-	_, invalid := answers.ByName(t.Context(), table.User, "directory_1", "x")
-	misread := f(func(*http.Request) (*http.Response, error) {
+	_, invalid := rejecting.ByName(t.Context(), table.User, "directory_1", "x")
+	corrupt := open(func(*http.Request) (*http.Response, error) {
 		return respond(200, fmt.Sprintf(`{"Item":{"at":{"S":%q},"v":{"N":%q}}}`, quoted, quoted)), nil
 	})
-	_, decode := misread.Directory(t.Context(), "directory_1")
+	_, decode := corrupt.Directory(t.Context(), "directory_1")
 	_, parse := time.Parse(time.RFC3339, quoted)
 	var n int
 	number := json.Unmarshal([]byte(`"`+quoted+`"`), &n)
 
 	for _, row := range []struct {
 		err  error
-		want string // in it
+		want string // a part of the result
 	}{
 		{invalid, "table: get: DynamoDB GetItem: ValidationException"},
-		{refused, "table: get: DynamoDB GetItem: "},
+		{network, "table: get: DynamoDB GetItem: "},
 		{decode, "table: record: "},
 		{fmt.Errorf("directory: settings: %w", parse), "directory: settings: *time.ParseError"},
 		{fmt.Errorf("directory: %w", number), "directory: *json.UnmarshalTypeError"},
@@ -71,9 +71,9 @@ func TestError(t *testing.T) {
 			t.Errorf("%v became %q, want %q", row.err, got, row.want)
 		}
 	}
-	for _, err := range []error{invalid, refused, decode} {
+	for _, err := range []error{invalid, network, decode} {
 		if !strings.Contains(err.Error(), quoted) {
-			t.Errorf("%v quotes nothing: there is nothing to leave out", err)
+			t.Errorf("%v quotes no value, so the test proves nothing", err)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
+	"dsync/internal/redact"
 	"dsync/internal/scim"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
@@ -64,7 +65,7 @@ func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord
 			return list, records[i].Change.SequenceNumber, nil
 		case reason != nil:
 			if err := park(ctx, records[i], reason); err != nil {
-				r.log.LogAttrs(ctx, slog.LevelError, "parking failed", slog.String("error", table.Redact(err)))
+				r.log.LogAttrs(ctx, slog.LevelError, "parking failed", slog.String("error", redact.Error(err)))
 				return list, records[i].Change.SequenceNumber, nil
 			}
 		case e != nil:

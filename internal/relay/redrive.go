@@ -11,6 +11,7 @@ import (
 
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
+	"dsync/internal/redact"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -144,7 +145,7 @@ func (r *Relay) redriveDeadLetters(ctx context.Context, _ Request) (report Repor
 			report.Published += sent
 			if err != nil {
 				report.Remaining++
-				r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", table.Redact(err)))
+				r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", redact.Error(err)))
 				continue
 			}
 			if _, err := r.deadLetters.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.deadLetters.url, ReceiptHandle: m.ReceiptHandle}); err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
+	"dsync/internal/redact"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -86,7 +87,7 @@ func (r *Relay) append(ctx context.Context, entries []entry) (logged []entry, st
 	}
 	outcomes, err := r.eventLog.Append(ctx, list)
 	if err != nil {
-		r.log.LogAttrs(ctx, slog.LevelError, "appending to the log failed", slog.String("error", table.Redact(err)))
+		r.log.LogAttrs(ctx, slog.LevelError, "appending to the log failed", slog.String("error", redact.Error(err)))
 	}
 	for i, e := range entries {
 		switch outcomes[i] {
@@ -105,20 +106,20 @@ func (r *Relay) append(ctx context.Context, entries []entry) (logged []entry, st
 // permanently. stopped is the sequence number of the first entry to retry.
 func (r *Relay) publish(ctx context.Context, entries []entry) (sent int, stopped string) {
 	sent, rest, err := r.bus.publish(ctx, entries, func(ctx context.Context, e entry, reason error) error {
-		r.log.LogAttrs(ctx, slog.LevelError, "event parked in the dead-letter queue", slog.String("event_id", e.ID), slog.String("error", table.Redact(reason)))
+		r.log.LogAttrs(ctx, slog.LevelError, "event parked in the dead-letter queue", slog.String("event_id", e.ID), slog.String("error", redact.Error(reason)))
 		r.metrics.Write(nil, nil, metric.EventsParked.Of(1))
 		return r.deadLetters.event(ctx, e, reason)
 	})
 	if err == nil {
 		return sent, ""
 	}
-	r.log.LogAttrs(ctx, slog.LevelError, "publishing failed", slog.String("error", table.Redact(err)), slog.String("sequence_number", rest[0].Sequence))
+	r.log.LogAttrs(ctx, slog.LevelError, "publishing failed", slog.String("error", redact.Error(err)), slog.String("sequence_number", rest[0].Sequence))
 	return sent, rest[0].Sequence
 }
 
 // park sends a record to the dead-letter queue.
 func (r *Relay) park(ctx context.Context, record events.DynamoDBEventRecord, reason error) error {
-	r.log.LogAttrs(ctx, slog.LevelError, "record parked in the dead-letter queue", slog.String("error", table.Redact(reason)), slog.String("sequence_number", record.Change.SequenceNumber))
+	r.log.LogAttrs(ctx, slog.LevelError, "record parked in the dead-letter queue", slog.String("error", redact.Error(reason)), slog.String("sequence_number", record.Change.SequenceNumber))
 	r.metrics.Write(nil, nil, metric.EventsParked.Of(1))
 	b, err := json.Marshal(record)
 	if err != nil {

@@ -2,6 +2,11 @@ package table
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"dsync/internal/id"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -9,6 +14,16 @@ import (
 
 func (j Job) item() item {
 	return marshal(jobKey(j.ID), indexKey{jobsIndex(j.DirectoryID), ulidOf(j.ID)}, j)
+}
+
+// NewJob returns a job before its first step. It is not written yet: see
+// Replace, Update, Delete and ReplaceDirectory.
+func NewJob(task Task, directoryID string, at time.Time, actor Actor, entropy io.Reader) (Job, error) {
+	jobID, err := id.New(id.Job, at, entropy)
+	if err != nil {
+		return Job{}, fmt.Errorf("table: job: %w", err)
+	}
+	return Job{ID: jobID, DirectoryID: directoryID, Task: task, State: JobRunning, Created: at, Modified: at, Actor: actor}, nil
 }
 
 // Job reads a job. It fails with ErrNotFound.

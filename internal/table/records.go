@@ -6,6 +6,10 @@ import (
 	"dsync/internal/id"
 )
 
+// Timestamp is a time in the precision of records and events: milliseconds, in
+// UTC.
+func Timestamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
 // Actor identifies what made a change: the id of the request and of the token
 // that authenticated it. The events of the change carry both.
 type Actor struct {

@@ -104,8 +104,8 @@ var below = []place{
 	{"scim/discovery", []string{"scim", "scim/bulk", "scim/query"}},
 	{"dsync", []string{"fault", "id", "scim", "scim/filter"}},
 	// Storage.
-	{"table", []string{"backoff", "id", "redact", "scim"}},
-	{"eventlog", []string{"id", "table"}},
+	{"table", []string{"backoff", "id", "scim"}},
+	{"eventlog", []string{"cache", "id", "table"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
@@ -118,7 +118,7 @@ var below = []place{
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
-	{"lambdaenv", []string{"metric", "table"}},
+	{"lambdaenv", []string{"metric", "redact", "table"}},
 }
 
 // Requests go down: provider or api, session or management, table. Records go

@@ -1,0 +1,86 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dsync/internal/backoff"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Retries of conflicts and of unprocessed items. With these, a write that
+// conflicts with dozens of others succeeds within about three seconds.
+const (
+	maxAttempts  = 40
+	backoffBase  = 2 * time.Millisecond
+	backoffLimit = 100 * time.Millisecond
+)
+
+// maxStale bounds how often RetryStale retries. Each time another change
+// succeeded.
+const maxStale = 60
+
+// RetryStale calls attempt until it does not fail with ErrStale. attempt reads
+// a record, changes it, and writes it. RetryStale fails with ErrBusy when other
+// writers changed the record maxStale times in between.
+func RetryStale(attempt func() error) error {
+	for range maxStale {
+		err := attempt()
+		if !errors.Is(err, ErrStale) {
+			return err
+		}
+	}
+	return ErrBusy
+}
+
+// retryConflicts calls write until it does not conflict with another write. It
+// fails with conditionFailed or, after maxAttempts, with ErrBusy.
+func (t *Table) retryConflicts(ctx context.Context, write func() error) error {
+	for retry := range maxAttempts {
+		if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
+			return err
+		}
+		err := write()
+		if err == nil {
+			return nil
+		}
+		action, conflict := classify(err)
+		switch {
+		case action >= 0:
+			return conditionFailed{action}
+		case !conflict:
+			return fmt.Errorf("table: write: %w", err)
+		}
+		t.onConflict()
+	}
+	return ErrBusy
+}
+
+// classify returns why a write was rejected: the index of the first action
+// whose condition did not hold, or -1, and whether the write conflicted with
+// another one.
+func classify(err error) (action int, conflict bool) {
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return 0, false
+	}
+	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
+		return -1, true
+	}
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return -1, false
+	}
+	for i, reason := range cancelled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "ConditionalCheckFailed":
+			return i, false
+		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+			conflict = true
+		}
+	}
+	return -1, conflict
+}
