@@ -39,7 +39,7 @@ func Main(m *testing.M) {
 func Table(t testing.TB) (*dynamodb.Client, string) {
 	t.Helper()
 	start.Do(func() {
-		server, failed = localdynamodb.Start(context.Background(), localdynamodb.Options{Log: os.Stderr})
+		server, failed = localdynamodb.Start(context.Background(), localdynamodb.Options{Endpoint: os.Getenv(localdynamodb.EndpointVariable), Log: os.Stderr})
 	})
 	if failed != nil {
 		t.Fatal(failed)

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"dsync/infra/local/runfile"
 	"dsync/infra/test/entra"
 )
 
@@ -28,16 +28,6 @@ const (
 
 	dialTimeout = 2 * time.Second
 )
-
-// running is what `make run` writes down about itself.
-type running struct {
-	TenantURL      string `json:"tenant_url"`
-	Token          string `json:"token"`
-	DirectoryID    string `json:"directory_id"`
-	OrganizationID string `json:"organization_id"`
-	APIURL         string `json:"api_url"`
-	PID            int    `json:"pid"`
-}
 
 func main() {
 	users := flag.Int("users", number("DEMO_USERS"), "users to provision; 0: the default (DEMO_USERS)")
@@ -103,23 +93,18 @@ func play(ctx context.Context, c entra.Config) int {
 	return 0
 }
 
-// find reads what `make run` wrote down, and sees whether it still listens.
-func find(ctx context.Context, dir string) (running, error) {
-	var system running
-	path := filepath.Join(dir, "dsync.json")
-	b, err := os.ReadFile(path)
+// find reads the run file and checks that the system listens.
+func find(ctx context.Context, dir string) (runfile.Run, error) {
+	system, err := runfile.Read(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return system, fmt.Errorf("there is no %s", path)
+		return system, fmt.Errorf("there is no %s", runfile.Path(dir))
 	}
 	if err != nil {
 		return system, err
 	}
-	if err := json.Unmarshal(b, &system); err != nil {
-		return system, fmt.Errorf("%s: %w", path, err)
-	}
 	base, err := url.Parse(system.TenantURL)
-	if err != nil || base.Host == "" || system.Token == "" {
-		return system, fmt.Errorf("%s holds no tenant_url and token", path)
+	if err != nil || base.Host == "" {
+		return system, fmt.Errorf("%s has no tenant_url", runfile.Path(dir))
 	}
 	dialer := net.Dialer{Timeout: dialTimeout}
 	address := base.Host

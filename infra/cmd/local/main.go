@@ -22,6 +22,7 @@ import (
 
 	"dsync/infra/cmd/internal/eventfmt"
 	"dsync/infra/local/system"
+	"dsync/internal/awslocal/dynamodb"
 )
 
 const (
@@ -30,7 +31,6 @@ const (
 )
 
 func main() {
-	// While the machine runs, these names belong to the functions.
 	out, user := os.Stdout, os.Stderr
 	var err error
 	switch args := os.Args[1:]; {
@@ -38,7 +38,7 @@ func main() {
 		err = run(out, user)
 	case len(args) == 1 && args[0] == "reset":
 		if err = system.Reset(dataDir); err == nil {
-			fmt.Fprintf(out, "Deleted %s/. The next `make run` starts afresh.\n", dataDir)
+			fmt.Fprintf(out, "Deleted %s/. The next `make run` starts with empty data.\n", dataDir)
 		}
 	default:
 		err = fmt.Errorf("unknown arguments %q; there is only `reset`", args)
@@ -49,8 +49,8 @@ func main() {
 	}
 }
 
-// run runs a machine until the first SIGINT or SIGTERM, which stops it
-// cleanly; the second one ends the process at once.
+// run runs a system until the first SIGINT or SIGTERM, which stops it cleanly. The
+// second one ends the process immediately.
 func run(out, user io.Writer) error {
 	port, err := port(os.Getenv("PORT"))
 	if err != nil {
@@ -69,19 +69,20 @@ func run(out, user io.Writer) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-signals
-		fmt.Fprintln(out, "\nStopping; once more to stop at once.")
+		fmt.Fprintln(out, "\nStopping. Press Ctrl-C again to quit immediately.")
 		cancel()
 		<-signals
 		os.Exit(130)
 	}()
 
-	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, the event bus.")
+	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, EventBridge.")
 	if processes {
-		fmt.Fprintln(out, "Each function's binary is built first, and runs in processes of its own.")
+		fmt.Fprintln(out, "Building the binary of each function first. Each runs in processes of its own.")
 	}
 	events := &printer{out: out}
 	s, err := system.Start(ctx, system.Options{
-		Port: port, DataDir: dataDir, Extensions: extensions, Processes: processes, Log: user, OnEvent: events.event,
+		DynamoDBEndpoint: os.Getenv(dynamodb.EndpointVariable),
+		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Log: user, OnEvent: events.event,
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -116,8 +117,7 @@ func processes(value string) (bool, error) {
 	return false, fmt.Errorf("PROCESSES must be 1 or 0, not %q", value)
 }
 
-// extensions reads a JSON list of custom schemas, which the directory of a
-// first start declares.
+// extensions reads a JSON list of custom schemas for the first directory.
 func extensions(file string) (list []json.RawMessage, err error) {
 	if file == "" {
 		return nil, nil
@@ -133,31 +133,31 @@ func extensions(file string) (list []json.RawMessage, err error) {
 }
 
 func greet(out io.Writer, s *system.System) {
-	fmt.Fprintf(out, `dsync is running. Ctrl-C stops it; the data stays in %[1]s/ (make reset deletes it).
+	fmt.Fprintf(out, `dsync is running. Press Ctrl-C to stop it. The data stays in %[1]s/; make reset deletes it.
 
   Tenant URL     %[2]s
   Secret Token   %[3]s
   API key        %[4]s
 
-Ask it what Entra's Test Connection asks:
+Send the request of Entra's Test Connection:
 
   curl -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
 
-or, as your application does, for the directories:
+List the directories, as your application does:
 
   curl -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
 
-or let a simulated Entra provision users and groups, from another terminal:
+Let a simulated Entra provision users and groups, from another terminal:
 
   make demo
 
-Each event is shown here as it leaves the bus, and kept in %[1]s/events.ndjson; logs are in %[1]s/functions.log.
+Events appear here and in %[1]s/events.ndjson. The logs are in %[1]s/functions.log.
 
 `, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL)
 }
 
-// printer shows events, from open on: what a restart delivers earlier waits
-// for the greeting.
+// printer prints events after open. Events that a restart delivers earlier are
+// printed by open.
 type printer struct {
 	out    io.Writer
 	mu     sync.Mutex

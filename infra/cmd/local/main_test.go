@@ -191,7 +191,7 @@ func TestRunStopReset(t *testing.T) {
 	}
 
 	reset := launch(t, program, dir, "reset")
-	reset.until(t, "starts afresh")
+	reset.until(t, "starts with empty data")
 	if err := reset.Wait(); err != nil {
 		t.Error(err)
 	}

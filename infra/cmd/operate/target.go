@@ -11,10 +11,10 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"dsync/infra/local/client"
+	"dsync/infra/local/runfile"
 	"dsync/infra/topology"
 )
 
@@ -36,13 +36,14 @@ func find(env func(string) string) (*target, error) {
 	if s.APIURL != "" || s.stack != "" {
 		return s, nil
 	}
-	b, err := os.ReadFile(filepath.Join(folder, "dsync.json"))
+	run, err := runfile.Read(folder)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("nothing runs here: start it with `make run` in another terminal, or set DSYNC_URL and DSYNC_API_KEY")
+		return nil, errors.New("no system is running here: start it with `make run` in another terminal, or set DSYNC_URL and DSYNC_API_KEY")
 	} else if err != nil {
 		return nil, err
 	}
-	return s, json.Unmarshal(b, s)
+	s.APIURL, s.APIKey, s.LambdaURL = run.APIURL, run.APIKey, run.LambdaURL
+	return s, nil
 }
 
 // api is the REST API.

@@ -9,22 +9,23 @@ import (
 	"path"
 	"time"
 
+	"dsync/infra/local/runfile"
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
 	"dsync/internal/management"
 	"dsync/internal/table"
 )
 
-// What a first start creates.
+// The names of the objects that the first start creates.
 const (
 	organizationName = "Demo organization"
 	directoryName    = "Entra ID"
 	apiKeyName       = "local"
 )
 
-// connect takes up the connection of the last run, or creates one. A first
-// start that ends before the connection is kept leaves an unused directory and
-// API key behind, and the next start creates others.
+// connect uses the directory of the last run, or creates one. If a first start
+// ends before it writes dsync.json, an unused directory and API key remain, and
+// the next start creates others.
 func (p *parts) connect(ctx context.Context, o Options) error {
 	s := p.system
 	kept, err := s.folder.connection()
@@ -36,17 +37,17 @@ func (p *parts) connect(ctx context.Context, o Options) error {
 		if err != nil {
 			return fmt.Errorf("connecting the first directory: %w", err)
 		}
-		kept = &connection{TenantURL: c.ExternalKey, Token: c.Token, DirectoryID: c.DirectoryID, OrganizationID: c.OrganizationID}
+		kept = &runfile.Run{TenantURL: c.ExternalKey, Token: c.Token, DirectoryID: c.DirectoryID, OrganizationID: c.OrganizationID}
 	}
 	s.Token, s.DirectoryID, s.OrganizationID, s.APIKey = kept.Token, kept.DirectoryID, kept.OrganizationID, kept.APIKey
 	s.TenantURL = s.APIURL + "/scim/v2.0/" + path.Base(kept.TenantURL)
-	if s.APIKey == "" { // also that of a folder from before there were any
+	if s.APIKey == "" { // the data folder of an older version has none
 		s.APIKey, err = p.makeAPIKey(ctx)
 	}
 	return err
 }
 
-// makeAPIKey asks the function that makes API keys, as an operator does.
+// makeAPIKey invokes the function that creates API keys, as an operator does.
 func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 	payload, err := json.Marshal(map[string]string{"name": apiKeyName, "scope": "manage"})
 	if err != nil {
@@ -54,16 +55,16 @@ func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 	}
 	answer, err := p.functions[p.topology.ByRole(topology.CreatesAPIKeys).Name].Invoke(ctx, uuid.New(), payload)
 	if err != nil {
-		return "", fmt.Errorf("making an API key: %w", err)
+		return "", fmt.Errorf("creating an API key: %w", err)
 	}
 	var key struct {
 		Value string `json:"value"`
 	}
 	if err := json.Unmarshal(answer, &key); err != nil {
-		return "", fmt.Errorf("making an API key: %w", err)
+		return "", fmt.Errorf("creating an API key: %w", err)
 	}
 	if key.Value == "" {
-		return "", errors.New("making an API key: the function's answer has no value")
+		return "", errors.New("creating an API key: the function's answer has no value")
 	}
 	return key.Value, nil
 }

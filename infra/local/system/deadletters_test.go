@@ -24,7 +24,7 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 			topology: topology.Dsync(), log: slog.New(slog.DiscardHandler), services: runtimeapi.Services{Region: region},
 			system: &System{folder: folder(dir), values: map[topology.Reference]string{}},
 		}
-		if err := p.startQueues(t.Context(), Options{}); err != nil {
+		if err := p.startSQS(t.Context(), Options{}); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = p.system.takeDown() })
@@ -33,11 +33,11 @@ func TestGivenUpIsInTheQueue(t *testing.T) {
 	p, _ := queues()
 	for shard, size := range map[string]int{"small": 100, "large": localsqs.MaxMessage} {
 		payload, _ := json.Marshal(strings.Repeat("x", size))
-		if err := p.giveUp("relay")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: shard}, Payload: payload}); err != nil {
+		if err := p.onFailure("relay")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: shard}, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.giveUp("jobs")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: "of jobs"}}); err != nil {
+	if err := p.onFailure("jobs")(eventsource.InvocationRecord{Batch: eventsource.StreamBatchInfo{ShardID: "of jobs"}}); err != nil {
 		t.Fatal(err)
 	}
 

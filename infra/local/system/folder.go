@@ -1,21 +1,21 @@
 package system
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"dsync/infra/local/runfile"
 )
 
-// folder is where a machine keeps what survives it. The empty folder keeps
-// nothing.
+// folder is the data folder of a system. The empty folder stores nothing.
 type folder string
 
 func (f folder) kept() bool { return f != "" }
 
-// path is "" when nothing is kept.
+// path returns the path of a file, or "" for the empty folder.
 func (f folder) path(name string) string {
 	if !f.kept() {
 		return ""
@@ -23,11 +23,11 @@ func (f folder) path(name string) string {
 	return filepath.Join(string(f), name)
 }
 
-// ErrRunning says that another process has the folder.
+// ErrRunning reports that another process uses the folder.
 var ErrRunning = errors.New("dsync is already running here")
 
-// lock makes the folder and holds it until unlock. The kernel lets go of it
-// with the process, however that ends.
+// lock creates the folder and locks it until unlock. The kernel releases the lock
+// when the process ends.
 func (f folder) lock() (unlock func() error, err error) {
 	if !f.kept() {
 		return func() error { return nil }, nil
@@ -53,67 +53,30 @@ func (f folder) lock() (unlock func() error, err error) {
 	return file.Close, nil
 }
 
-// connection is dsync.json: what a client of the machine needs to know. PID
-// is 0 when the machine was stopped.
-type connection struct {
-	TenantURL      string `json:"tenant_url"`
-	Token          string `json:"token"`
-	DirectoryID    string `json:"directory_id"`
-	OrganizationID string `json:"organization_id"`
-	APIURL         string `json:"api_url"`
-	APIKey         string `json:"api_key"`
-	LambdaURL      string `json:"lambda_url"`
-	PID            int    `json:"pid"`
-}
-
-const connectionFile = "dsync.json"
-
-// connection is nil on a first start, also after one that did not get far
-// enough to write the file.
-func (f folder) connection() (*connection, error) {
+// connection returns the content of dsync.json, or nil if there is none yet.
+func (f folder) connection() (*runfile.Run, error) {
 	if !f.kept() {
 		return nil, nil
 	}
-	text, err := os.ReadFile(f.path(connectionFile))
+	r, err := runfile.Read(string(f))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; `make reset` deletes the data", err)
 	}
-	var c connection
-	if err := json.Unmarshal(text, &c); err != nil || c.Token == "" || c.TenantURL == "" {
-		return nil, fmt.Errorf("%s cannot be read; `make reset` starts afresh", f.path(connectionFile))
-	}
-	return &c, nil
+	return &r, nil
 }
 
-// keep replaces dsync.json as a whole. It holds a secret, so only its owner
-// may read it.
-func (f folder) keep(c connection) error {
+// keep replaces dsync.json.
+func (f folder) keep(r runfile.Run) error {
 	if !f.kept() {
 		return nil
 	}
-	text, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return err
-	}
-	part, err := os.CreateTemp(string(f), connectionFile+".part-") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = part.Write(append(text, '\n'))
-	err = errors.Join(err, part.Sync(), part.Close())
-	if err == nil {
-		err = os.Rename(part.Name(), f.path(connectionFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(part.Name()))
-	}
-	return nil
+	return runfile.Write(string(f), r)
 }
 
-// Reset deletes a machine's folder unless a machine runs on it.
+// Reset deletes the folder unless a system is using it.
 func Reset(dir string) error {
 	f := folder(dir)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {

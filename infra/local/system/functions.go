@@ -19,8 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// buildFunctions gives each function the environment that the topology gives
-// it, and no more.
+// buildFunctions builds the handlers of all functions.
 func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 	for _, f := range p.topology.Functions {
 		for name, reference := range f.Environment {
@@ -46,12 +45,12 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 // inThisProcess builds the handlers of the functions that have a role.
 func (p *parts) inThisProcess() map[string]lambda.Handler {
 	c := configuration{
-		table:   lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
-		events:  eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),
-		bus:     p.system.values[topology.EventBusName],
-		queues:  sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.SQS }),
-		letters: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
-		log:     slog.New(slog.NewJSONHandler(p.functionLog, nil)),
+		table:           lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
+		events:          eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),
+		bus:             p.system.values[topology.EventBusName],
+		queues:          sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.SQS }),
+		deadLetterQueue: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
+		log:             slog.New(slog.NewJSONHandler(p.functionLog, nil)),
 	}
 	built := map[string]lambda.Handler{}
 	for _, f := range p.topology.Functions {
@@ -100,7 +99,7 @@ func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler
 	return errors.Join(failures...)
 }
 
-// binaries is the folder for the functions' binaries.
+// binaries returns the folder for the functions' binaries.
 func (p *parts) binaries() (string, error) {
 	if p.system.folder.kept() {
 		return filepath.Abs(p.system.folder.path("bin"))
@@ -112,7 +111,7 @@ func (p *parts) binaries() (string, error) {
 	return dir, err
 }
 
-// variables is all that the process of a function sees of its environment.
+// variables returns the whole environment of a function's process.
 func (p *parts) variables(f topology.Function) map[string]string {
 	variables := p.services.Variables()
 	env := p.system.environment(f.Environment)
@@ -122,8 +121,8 @@ func (p *parts) variables(f topology.Function) map[string]string {
 	return variables
 }
 
-// startOperator starts the endpoint at which an operator invokes functions.
-func (p *parts) startOperator(ctx context.Context, _ Options) (err error) {
+// startLambda starts the Invoke endpoint for operators.
+func (p *parts) startLambda(ctx context.Context, _ Options) (err error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.system.LambdaURL, err = p.serveHere(locallambda.NewEndpoint(running, p.functions))
 	p.system.onStop(func() error { stop(); return nil })

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"dsync/infra/local/runfile"
 	"dsync/infra/local/system"
 	"dsync/internal/awslocal/dynamodb"
 )
@@ -37,10 +38,11 @@ func TestKillLosesNoEvent(t *testing.T) {
 		if err := machine.Start(); err != nil {
 			t.Fatal(err)
 		}
-		var c connection
+		var c runfile.Run
 		await(t, "the machine", func() bool {
-			text, err := os.ReadFile(filepath.Join(dir, "dsync.json"))
-			return err == nil && json.Unmarshal(text, &c) == nil && c.PID == machine.Process.Pid
+			var err error
+			c, err = runfile.Read(dir)
+			return err == nil && c.PID == machine.Process.Pid
 		})
 		for n := range 5 + 4*round {
 			name := fmt.Sprintf("user-%d-%d@example.com", round, n)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// listenLocal listens on port, or on any free one for 0, at what localhost
-// means here: 127.0.0.1, and ::1 on a machine that has it.
+// listenLocal listens on the loopback addresses: 127.0.0.1, and ::1 if the machine
+// has it. Port 0 means any free port.
 func listenLocal(port int) (listeners []net.Listener, actual int, err error) {
 	for attempt := 0; ; attempt++ {
 		v4, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -37,7 +37,7 @@ func listenLocal(port int) (listeners []net.Listener, actual int, err error) {
 func portError(port int, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("port %d is in use by another program; choose another one with PORT=%d", port, port+1)
+		return fmt.Errorf("port %d is in use by another program; choose another port with PORT=%d", port, port+1)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("port %d needs privileges; choose one above 1023, as with PORT=8080", port)
 	}

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// ownLogger is for what the machine itself has to say: all of it to the log
-// of the functions, and errors to its user as well.
+// ownLogger returns the logger of the system itself. It writes to the functions'
+// log, and errors to the user as well.
 func ownLogger(functions, user io.Writer) *slog.Logger {
 	return slog.New(slog.NewMultiHandler(
 		slog.NewJSONHandler(functions, nil),
@@ -15,7 +15,7 @@ func ownLogger(functions, user io.Writer) *slog.Logger {
 	))
 }
 
-// oneByOne lets one writer write at a time.
+// oneByOne serializes writes.
 type oneByOne struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -22,8 +22,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
 
-// parts are the steps of Start, in their order. Each leaves with the System
-// how to undo it.
+// parts are the steps of Start, in order. Each step registers with the System how
+// to undo it.
 type parts struct {
 	topology    topology.System
 	system      *System
@@ -36,8 +36,8 @@ type parts struct {
 	functions   map[string]lambda.Function
 }
 
-func (p *parts) startEngine(ctx context.Context, o Options) error {
-	e, err := localdynamodb.Start(ctx, localdynamodb.Options{DataDir: p.system.folder.path("dynamodb"), Log: o.Log})
+func (p *parts) startDynamoDB(ctx context.Context, o Options) error {
+	e, err := localdynamodb.Start(ctx, localdynamodb.Options{Endpoint: o.DynamoDBEndpoint, DataDir: p.system.folder.path("dynamodb"), Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -51,14 +51,14 @@ func (p *parts) createTable(ctx context.Context, _ Options) error {
 	p.system.db = dynamodb.NewFromConfig(p.aws, func(o *dynamodb.Options) { o.BaseEndpoint = &p.services.DynamoDB })
 	name := p.topology.Table.Name + "-local"
 	if !p.system.folder.kept() {
-		// An engine that is somebody else's may have kept the last one.
+		// A DynamoDB that Start did not start may contain an earlier table.
 		name = p.topology.Table.Name + "-" + uuid.New()
 	}
 	p.system.values[topology.TableName] = name
 	return localdynamodb.CreateTable(ctx, p.system.db, p.topology.Table, name)
 }
 
-func (p *parts) startMappings(ctx context.Context, _ Options) error {
+func (p *parts) startEventSourceMappings(ctx context.Context, _ Options) error {
 	table := p.system.values[topology.TableName]
 	out, err := p.system.db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
 	if err != nil {
@@ -76,7 +76,7 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 			Configuration: consumer(*f.Stream),
 			Function:      p.functions[f.Name],
 			Checkpoint:    p.system.folder.path(f.Name + ".checkpoint.json"),
-			OnFailure:     p.giveUp(f.Name),
+			OnFailure:     p.onFailure(f.Name),
 			Log:           p.log,
 		})
 		if err != nil {
@@ -89,7 +89,7 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 	for _, m := range mappings {
 		wg.Go(func() {
 			if err := m.Run(running); err != nil {
-				p.log.Error("a mapping ended badly", "error", err)
+				p.log.Error("an event source mapping failed", "error", err)
 			}
 		})
 	}
@@ -97,7 +97,7 @@ func (p *parts) startMappings(ctx context.Context, _ Options) error {
 	return nil
 }
 
-func (p *parts) startFront(listeners []net.Listener) error {
+func (p *parts) startAPIGateway(listeners []net.Listener) error {
 	var routes []apigateway.Route
 	for _, f := range p.topology.Functions {
 		for _, key := range f.Routes {
@@ -110,7 +110,7 @@ func (p *parts) startFront(listeners []net.Listener) error {
 	}
 	server := serve(f, p.log, listeners...)
 	p.system.onStop(func() error {
-		// From here on dsync.json must not name this process.
+		// From here on, dsync.json must not name this process.
 		err := p.system.folder.keep(p.system.connection(0))
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -24,12 +24,12 @@ import (
 // configuration is what the handlers of the functions are built from: what
 // each main reads from its environment.
 type configuration struct {
-	table   *table.Table
-	events  *eventbridge.Client
-	bus     string // EVENT_BUS_NAME
-	queues  *sqs.Client
-	letters string // DEAD_LETTER_QUEUE_URL
-	log     *slog.Logger
+	table           *table.Table
+	events          *eventbridge.Client
+	bus             string // EVENT_BUS_NAME
+	queues          *sqs.Client
+	deadLetterQueue string // DEAD_LETTER_QUEUE_URL
+	log             *slog.Logger
 }
 
 // handlers build the handlers of functions in this process, by role. Each entry
@@ -63,5 +63,5 @@ func (c configuration) scim(serve func(provider.Options) http.Handler) lambda.Ha
 
 func (c configuration) relay() *relay.Relay {
 	return relay.New(c.table, eventlog.New(c.table, time.Now), relay.NewBus(c.events, c.bus),
-		relay.NewDeadLetters(c.queues, c.letters), time.Now, c.log, nil)
+		relay.NewDeadLetters(c.queues, c.deadLetterQueue), time.Now, c.log, nil)
 }

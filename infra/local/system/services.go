@@ -15,8 +15,7 @@ import (
 	"dsync/internal/awslocal/uuid"
 )
 
-// serveHere serves h at a port that only this machine reaches, until the
-// system stops.
+// serveHere serves h on a loopback port until the system stops.
 func (p *parts) serveHere(h http.Handler) (url string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,8 +30,8 @@ func (p *parts) serveHere(h http.Handler) (url string, err error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// startBus starts the bus with its targets.
-func (p *parts) startBus(_ context.Context, o Options) error {
+// startEventBridge starts EventBridge with the rules of the topology.
+func (p *parts) startEventBridge(_ context.Context, o Options) error {
 	deliver, err := p.eventLog(o.OnEvent)
 	if err != nil {
 		return err
@@ -60,8 +59,8 @@ func (p *parts) startBus(_ context.Context, o Options) error {
 	return err
 }
 
-// eventLog is the target of that name: a file, if there is a folder for it,
-// and whoever wants to see the events.
+// eventLog returns the target of the same name. It appends events to a file, if
+// there is a data folder, and calls observe.
 func (p *parts) eventLog(observe func(json.RawMessage)) (eventbridge.Target, error) {
 	if observe == nil {
 		observe = func(json.RawMessage) {}
@@ -102,11 +101,11 @@ func (p *parts) invokeFor(r topology.Rule) eventbridge.Target {
 	}
 }
 
-// deadLetters is the name of the queue that takes what a consumer gives up.
+// deadLetters returns the name of the dead-letter queue of a consumer or rule.
 func deadLetters(function string) string { return function + "-dead-letters" }
 
-// startQueues starts a dead-letter queue for each stream consumer.
-func (p *parts) startQueues(context.Context, Options) error {
+// startSQS starts SQS with the dead-letter queues of consumers and rules.
+func (p *parts) startSQS(context.Context, Options) error {
 	var names []string
 	for _, f := range p.topology.Functions {
 		if f.Stream != nil {
@@ -135,8 +134,9 @@ func (p *parts) startQueues(context.Context, Options) error {
 	return nil
 }
 
-// giveUp is the on-failure destination of a consumer: its queue.
-func (p *parts) giveUp(function string) func(eventsource.InvocationRecord) error {
+// onFailure returns the on-failure destination of a consumer: its dead-letter
+// queue.
+func (p *parts) onFailure(function string) func(eventsource.InvocationRecord) error {
 	return func(d eventsource.InvocationRecord) error {
 		body, err := json.Marshal(d)
 		if err == nil && len(body) > sqs.MaxMessage {

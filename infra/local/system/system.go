@@ -1,12 +1,11 @@
-// Package system is dsync on one machine: it puts the parts together as the
-// topology says, with no AWS account.
+// Package system runs dsync on one machine, as the topology describes it. It
+// needs no AWS account.
 //
-// The functions are the ones that are deployed, built in this process by the
-// same code, with the same SDK clients; only the endpoints differ. Or they run
-// in processes of their own, from binaries that are built as the deployed ones
-// are: slower to start, and as far apart as in Lambda. An event
-// is delivered at least once, also when the machine is ended by kill -9
-// between the answer to a request and its event, if there is a data folder.
+// The functions have the handlers and SDK clients of the deployed functions;
+// only the endpoints differ. They run in this process or, with
+// Options.Processes, in processes of their own, from binaries that are built
+// like the deployed ones. With a data folder, an event is delivered at least
+// once, even if kill -9 ends the process between a response and its event.
 //
 // A System reads no environment variable of its process and changes neither
 // the environment, the standard streams nor the default logger. One process
@@ -24,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"dsync/infra/local/runfile"
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/awslocal/lambda/runtimeapi"
@@ -34,23 +34,25 @@ import (
 
 const region = "us-east-1"
 
-// Options say how to run a machine.
+// Options configure a system.
 type Options struct {
 	Port    int    // 0 is any free port
 	DataDir string // "" keeps everything in memory
-	// Extensions are custom schemas that the users of the directory of a first
-	// start have, in the JSON form of RFC 7643 section 7.
+	// DynamoDBEndpoint is the endpoint of a running DynamoDB; "" starts one.
+	DynamoDBEndpoint string
+	// Extensions are custom user schemas of the directory that the first start
+	// creates, in the JSON form of RFC 7643 section 7.
 	Extensions []json.RawMessage
-	// Processes runs each function in processes of its own. The working
-	// directory is in the module, then, and there is Go on PATH.
+	// Processes runs each function in processes of its own. It needs Go on PATH
+	// and a working directory in the module.
 	Processes bool
-	Log       io.Writer // what its user has to know, and what functions log when there is no DataDir; may be nil
-	// OnEvent sees each event as it is handed to a target, in the order of
-	// delivery, one at a time; may be nil.
+	Log       io.Writer // messages for the user, and without DataDir the functions' logs; may be nil
+	// OnEvent is called with each event that a target gets, in the order of
+	// delivery, one call at a time; may be nil.
 	OnEvent func(json.RawMessage)
 }
 
-// System is a machine that runs.
+// System is a running system.
 type System struct {
 	APIURL         string // http://localhost:port
 	TenantURL      string // for Entra
@@ -58,7 +60,7 @@ type System struct {
 	DirectoryID    string
 	OrganizationID string
 	APIKey         string // for the REST API
-	LambdaURL      string // where an operator invokes functions
+	LambdaURL      string // where operators invoke functions
 
 	folder folder
 	values map[topology.Reference]string
@@ -67,8 +69,8 @@ type System struct {
 	stop   func() error
 }
 
-// Start brings a machine up: when it returns, requests are answered and events
-// are delivered.
+// Start starts a system. When it returns, requests are served and events are
+// delivered.
 func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if o.Log == nil {
 		o.Log = io.Discard
@@ -86,12 +88,12 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.onStop(unlock)
-	listeners, port, err := listenLocal(o.Port) // early, for a quick "in use"
+	listeners, port, err := listenLocal(o.Port) // first, so that a port in use is reported at once
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range listeners {
-		s.onStop(func() error { _ = l.Close(); return nil }) // in case it is never served
+		s.onStop(func() error { _ = l.Close(); return nil }) // if it is never served
 	}
 	functionLog, err := s.openLog(o.Log)
 	if err != nil {
@@ -104,14 +106,14 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		aws: lambdaenv.Config(region, awsconfig.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
-		p.startEngine, p.startBus, p.startQueues, p.createTable, p.buildFunctions,
-		p.connect, p.startMappings, p.startOperator,
+		p.startDynamoDB, p.startEventBridge, p.startSQS, p.createTable, p.buildFunctions,
+		p.connect, p.startEventSourceMappings, p.startLambda,
 	} {
 		if err := step(ctx, o); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.startFront(listeners); err != nil {
+	if err := p.startAPIGateway(listeners); err != nil {
 		return nil, err
 	}
 	if err := s.folder.keep(s.connection(os.Getpid())); err != nil {
@@ -120,9 +122,8 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	return s, nil
 }
 
-// Stop takes the machine down in order: no more requests, then no more
-// batches, then the bus and the engine. It returns when everything that Start
-// started has ended.
+// Stop stops requests first, then batches, then EventBridge and DynamoDB. It
+// returns when everything that Start started has ended.
 func (s *System) Stop() error { return s.stop() }
 
 func (s *System) takeDown() error {
@@ -142,14 +143,17 @@ func (s *System) environment(variables map[string]topology.Reference) func(strin
 	return func(name string) string { return s.values[variables[name]] }
 }
 
-// DynamoDB is a client of the engine, as the functions' are.
+// DynamoDB returns a client of the system's DynamoDB.
 func (s *System) DynamoDB() *dynamodb.Client { return s.db }
 
-func (s *System) connection(pid int) connection {
-	return connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, s.APIKey, s.LambdaURL, pid}
+func (s *System) connection(pid int) runfile.Run {
+	return runfile.Run{
+		TenantURL: s.TenantURL, Token: s.Token, DirectoryID: s.DirectoryID, OrganizationID: s.OrganizationID,
+		APIURL: s.APIURL, APIKey: s.APIKey, LambdaURL: s.LambdaURL, PID: pid,
+	}
 }
 
-// openLog decides where functions log to, also several of them at once.
+// openLog returns the writer for the functions' logs. It may be used concurrently.
 func (s *System) openLog(user io.Writer) (io.Writer, error) {
 	var w io.Writer = &oneByOne{w: user}
 	if s.folder.kept() {
@@ -163,6 +167,7 @@ func (s *System) openLog(user io.Writer) (io.Writer, error) {
 	return w, nil
 }
 
-// patience bounds each part of a stop: longer than any function may take that
-// a request or the stream invokes. An operator's invocation is ended.
+// patience bounds each step of Stop. It is longer than the timeout of every
+// function that a request or the stream invokes. Invocations of operators are
+// aborted.
 const patience = 70 * time.Second

@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"dsync/infra/local/runfile"
 	"dsync/infra/local/system"
+	"dsync/internal/awslocal/dynamodb"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -26,6 +28,9 @@ type observed struct {
 	mu     sync.Mutex
 	events []json.RawMessage
 }
+
+// tick is how often await looks for what it waits for.
+const tick = 10 * time.Millisecond
 
 func (o *observed) add(e json.RawMessage) {
 	o.mu.Lock()
@@ -52,6 +57,7 @@ func start(t *testing.T, o system.Options) *system.System {
 	if o.Log == nil {
 		o.Log = t.Output()
 	}
+	o.DynamoDBEndpoint = os.Getenv(dynamodb.EndpointVariable)
 	s, err := system.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +101,12 @@ func user(name string) string {
 
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline, ticker := time.After(30*time.Second), time.NewTicker(tick)
+	defer ticker.Stop()
+	for !ok() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
 			t.Fatalf("%s did not happen", what)
 		}
 	}
@@ -150,25 +160,11 @@ func lines(t *testing.T, file string) (events []json.RawMessage) {
 	return events
 }
 
-type connection struct {
-	TenantURL      string `json:"tenant_url"`
-	Token          string `json:"token"`
-	DirectoryID    string `json:"directory_id"`
-	OrganizationID string `json:"organization_id"`
-	APIURL         string `json:"api_url"`
-	APIKey         string `json:"api_key"`
-	LambdaURL      string `json:"lambda_url"`
-	PID            int    `json:"pid"`
-}
-
-func readConnection(t *testing.T, dir string) (c connection) {
+func readConnection(t *testing.T, dir string) (c runfile.Run) {
 	t.Helper()
-	file := filepath.Join(dir, "dsync.json")
-	text, err := os.ReadFile(file)
+	file := runfile.Path(dir)
+	c, err := runfile.Read(dir)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &c); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -181,7 +177,10 @@ func TestRestartKeepsTheData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "local")
 	var first observed
 	s := start(t, system.Options{DataDir: dir, OnEvent: first.add})
-	want := connection{s.TenantURL, s.Token, s.DirectoryID, s.OrganizationID, s.APIURL, s.APIKey, s.LambdaURL, os.Getpid()}
+	want := runfile.Run{
+		TenantURL: s.TenantURL, Token: s.Token, DirectoryID: s.DirectoryID, OrganizationID: s.OrganizationID,
+		APIURL: s.APIURL, APIKey: s.APIKey, LambdaURL: s.LambdaURL, PID: os.Getpid(),
+	}
 	if diff := cmp.Diff(want, readConnection(t, dir)); diff != "" {
 		t.Errorf("dsync.json (-want +got)\n%s", diff)
 	}

@@ -105,7 +105,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 }
 
 func (r *campaign) startEngine(ctx context.Context) error {
-	e, err := localdynamodb.Start(ctx, localdynamodb.Options{Log: r.Log})
+	e, err := localdynamodb.Start(ctx, localdynamodb.Options{Endpoint: os.Getenv(localdynamodb.EndpointVariable), Log: r.Log})
 	if err != nil {
 		return err
 	}

@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// EndpointVariable is the environment variable with the endpoint of a running
-	// DynamoDB.
+	// EndpointVariable is the environment variable from which callers take
+	// Options.Endpoint.
 	EndpointVariable = "DYNAMODB_ENDPOINT"
 
 	// A JVM takes a few seconds on a busy CI machine. Docker may pull the image
@@ -45,8 +45,9 @@ var ErrUnavailable = errors.New("DynamoDB Local is not available: install Java 1
 
 // Options configure DynamoDB Local.
 type Options struct {
-	DataDir string    // "" keeps the data in memory
-	Log     io.Writer // gets a line before a download; may be nil
+	Endpoint string    // of a DynamoDB that is running; "" starts one
+	DataDir  string    // "" keeps the data in memory
+	Log      io.Writer // gets a line before a download; may be nil
 }
 
 // Server is a DynamoDB that responds to requests.
@@ -69,7 +70,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	if endpoint := os.Getenv(EndpointVariable); endpoint != "" {
+	if endpoint := o.Endpoint; endpoint != "" {
 		if err := probe(ctx, endpoint); err != nil {
 			return nil, fmt.Errorf("dynamodb local: no DynamoDB at %s=%s: %w", EndpointVariable, endpoint, err)
 		}

@@ -49,7 +49,7 @@ func count(t *testing.T, db *dynamodb.Client, table string) int32 {
 
 func TestInMemory(t *testing.T) {
 	began := time.Now()
-	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{Log: t.Output()})
+	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{Endpoint: os.Getenv(localdynamodb.EndpointVariable), Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,6 @@ func TestInMemory(t *testing.T) {
 // On macOS a server outlives a kill -9 of its parent. The next start on the same
 // folder stops it and keeps the data.
 func TestStartStopsAStaleServer(t *testing.T) {
-	t.Setenv(localdynamodb.EndpointVariable, "")
 	dir := t.TempDir()
 	first, err := localdynamodb.Start(t.Context(), localdynamodb.Options{DataDir: dir})
 	if err != nil {
@@ -159,8 +158,7 @@ func TestGivenEndpoint(t *testing.T) {
 		w.Header().Set("x-amzn-RequestId", "1")
 		w.WriteHeader(http.StatusBadRequest)
 	}))
-	t.Setenv(localdynamodb.EndpointVariable, server.URL)
-	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{DataDir: filepath.Join(t.TempDir(), "untouched")})
+	e, err := localdynamodb.Start(t.Context(), localdynamodb.Options{Endpoint: server.URL, DataDir: filepath.Join(t.TempDir(), "untouched")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,13 +174,12 @@ func TestGivenEndpoint(t *testing.T) {
 		_ = r.Body.Close()
 	}
 	server.Close()
-	if _, err := localdynamodb.Start(t.Context(), localdynamodb.Options{}); err == nil || !strings.Contains(err.Error(), "DYNAMODB_ENDPOINT") {
+	if _, err := localdynamodb.Start(t.Context(), localdynamodb.Options{Endpoint: server.URL}); err == nil || !strings.Contains(err.Error(), "DYNAMODB_ENDPOINT") {
 		t.Errorf("error %v, want one that names DYNAMODB_ENDPOINT", err)
 	}
 }
 
 func TestNothingInstalled(t *testing.T) {
-	t.Setenv(localdynamodb.EndpointVariable, "")
 	t.Setenv("PATH", t.TempDir())
 	_, err := localdynamodb.Start(t.Context(), localdynamodb.Options{})
 	if err == nil {

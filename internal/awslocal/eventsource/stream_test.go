@@ -30,7 +30,7 @@ import (
 var endpoint string
 
 func TestMain(m *testing.M) {
-	e, err := localdynamodb.Start(context.Background(), localdynamodb.Options{Log: os.Stderr})
+	e, err := localdynamodb.Start(context.Background(), localdynamodb.Options{Endpoint: os.Getenv(localdynamodb.EndpointVariable), Log: os.Stderr})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
