@@ -27,9 +27,9 @@ func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
 // Authenticate finds the API key with that value. It fails with a fault of kind
 // Unauthorized.
 func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, error) {
-	refused := fault.New(fault.Unauthorized, "", "")
+	unauthorized := fault.New(fault.Unauthorized, "", "")
 	if !APIKeyPrefix.wellFormed(value) {
-		return table.APIKey{}, refused
+		return table.APIKey{}, unauthorized
 	}
 	hash, now := Hash(value), k.now()
 	known, ok := k.cache.Get(hash)
@@ -38,14 +38,14 @@ func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, er
 	if !trusted {
 		var err error
 		if key, err = k.table.APIKey(ctx, hash); errors.Is(err, table.ErrNotFound) {
-			return table.APIKey{}, refused
+			return table.APIKey{}, unauthorized
 		} else if err != nil {
 			return table.APIKey{}, err
 		}
 		k.cache.Put(hash, cached[table.APIKey]{key, now.Add(trustedFor)})
 	}
 	if !equal(key.Hash, hash) || StateOf(key.Revoked, key.Expires, now) != Active {
-		return table.APIKey{}, refused
+		return table.APIKey{}, unauthorized
 	}
 	if !trusted {
 		Use{key.ID, hash, key.LastUsed}.Record(ctx, now, k.log, k.table.UseAPIKey)

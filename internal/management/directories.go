@@ -34,7 +34,7 @@ type NewDirectory struct {
 	OrganizationID string
 	Name           string
 	Type           string // "" for Entra
-	// Settings are those that differ from the default.
+	// Settings are the settings that differ from the default.
 	Settings settings.Change
 	// Extensions are custom schemas of the directory's users, in the JSON form
 	// of RFC 7643 section 7.
@@ -104,18 +104,18 @@ func (s *Session) Directory(ctx context.Context, directoryID string) (Directory,
 }
 
 // Directories lists the directories, or those of an organization, whose name
-// holds the search text, if there is one.
+// contains the search text; "" lists all.
 func (s *Session) Directories(ctx context.Context, organizationID, search string, p PageRequest) (Page[Directory], error) {
 	all := table.Directories()
 	if organizationID != "" {
 		all = table.DirectoriesOf(organizationID)
 	}
-	return list(ctx, p, chunksOf(s.table, all), naming(search, func(d Directory) string { return d.Name }))
+	return list(ctx, p, chunksOf(s.table, all), nameContains(search, func(d Directory) string { return d.Name }))
 }
 
-// naming tells the records whose name holds a text, in any letter case; nil
-// for no text.
-func naming[T any](search string, name func(T) string) func(T) bool {
+// nameContains matches the records whose name contains a text, in any letter
+// case; nil for no text.
+func nameContains[T any](search string, name func(T) string) func(T) bool {
 	if search == "" {
 		return nil
 	}
@@ -123,16 +123,16 @@ func naming[T any](search string, name func(T) string) func(T) bool {
 	return func(record T) bool { return strings.Contains(scim.Fold(name(record)), search) }
 }
 
-// DirectoryUpdate is what of a directory is to change.
+// DirectoryUpdate is a change of a directory.
 type DirectoryUpdate struct {
-	Name     *string
+	Name     *string // nil: no change
 	Settings settings.Change
-	// Extensions are custom schemas that are to be there, too.
+	// Extensions are custom schemas to add.
 	Extensions []json.RawMessage
 }
 
-// UpdateDirectory changes a directory. When that changes what its users look
-// like, a job shows all of them anew.
+// UpdateDirectory changes a directory. If that changes the payloads of its users,
+// a job updates all of them.
 func (s *Session) UpdateDirectory(ctx context.Context, directoryID string, u DirectoryUpdate) (Directory, error) {
 	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
 		var invalid fault.Validation
@@ -147,7 +147,7 @@ func (s *Session) UpdateDirectory(ctx context.Context, directoryID string, u Dir
 	})
 }
 
-// PauseDirectory lets no request in until ResumeDirectory.
+// PauseDirectory rejects SCIM requests to a directory until ResumeDirectory.
 func (s *Session) PauseDirectory(ctx context.Context, directoryID string) (Directory, error) {
 	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
 		d.State, d.Paused = table.Unlinked, true
@@ -168,8 +168,8 @@ func (s *Session) ResumeDirectory(ctx context.Context, directoryID string) (Dire
 	})
 }
 
-// DeleteDirectory lets no request in any more and starts a job that removes
-// all of the directory. What is being deleted already stays as it is.
+// DeleteDirectory revokes the tokens of a directory and starts a job that removes
+// its records. It does nothing if the directory is being deleted.
 func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error {
 	return retryStale(func() error {
 		old, err := s.Directory(ctx, directoryID)
@@ -187,8 +187,8 @@ func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error
 	})
 }
 
-// updated is a directory as it is to be written over old. A token that has
-// expired goes in silence.
+// updated is the next version of a directory, without changes. Tokens that have
+// expired are left out, without an event.
 func (s *Session) updated(old Directory) table.Directory {
 	updated := old
 	updated.Version++
@@ -197,9 +197,9 @@ func (s *Session) updated(old Directory) table.Directory {
 	return updated
 }
 
-// changeDirectory writes a directory that edit has changed; it begins anew when another
-// change came in between. Nothing is written if nothing changes. Each change is
-// one event at most (dsync.DirectoryChange).
+// changeDirectory writes a directory that edit has changed. It begins anew when
+// another change came in between, and writes nothing if nothing changes. Each
+// change is one event at most (dsync.DirectoryChange).
 func (s *Session) changeDirectory(ctx context.Context, directoryID string, edit func(*Directory) error) (changed Directory, err error) {
 	err = retryStale(func() error {
 		old, err := s.Directory(ctx, directoryID)

@@ -28,7 +28,7 @@ func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Pag
 	if f.UserID != "" {
 		read = chunksOf(s.table, table.GroupsWith(d.ID, f.UserID))
 	}
-	r, err := readRows(ctx, p, visible(d, table.Group, read), nil)
+	r, err := readRows(ctx, p, projections(d, table.Group, read), nil)
 	if err != nil {
 		return Page[Payload]{}, err
 	}

@@ -23,8 +23,8 @@ const (
 	MaxDomains       = table.MaxDomains
 	// MaxExternalID bounds an external id in characters: it is part of a key.
 	MaxExternalID = 128
-	// MaxDomainFilter is how many domains one request may ask for: each is a
-	// list of its own.
+	// MaxDomainFilter is how many domains the filter of a list may have: each is
+	// a list of its own.
 	MaxDomainFilter = 10
 )
 
@@ -34,15 +34,15 @@ type NewDomain struct {
 	State  string // verified or pending; "" is pending
 }
 
-// DomainStates are those that a team may say of a domain.
+// DomainStates are the states that a team may give a domain.
 var DomainStates = []string{"verified", "pending"}
 
-// OrganizationUpdate is what of an organization is to change.
+// OrganizationUpdate is a change of an organization. nil is no change.
 type OrganizationUpdate struct {
 	Name       *string
-	ExternalID *string            // "" takes it away
+	ExternalID *string            // "" removes it
 	Domains    *[]NewDomain       // all of them
-	Metadata   map[string]*string // by key; nil takes it away
+	Metadata   map[string]*string // by key; nil removes the key
 }
 
 // CreateOrganization creates a customer. The name must be given.
@@ -52,7 +52,7 @@ func (s *Session) CreateOrganization(ctx context.Context, u OrganizationUpdate) 
 	if u.Name == nil {
 		u.Name = new(string)
 	}
-	if err := s.describe(&o, u); err != nil {
+	if err := s.apply(&o, u); err != nil {
 		return o, err
 	}
 	var err error
@@ -69,16 +69,16 @@ func externalIDTaken(err error) error {
 	return busy(err)
 }
 
-// domainName is a host name of at least two labels, in small letters.
+// domainName matches a host name of at least two labels, in lower case.
 var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// maxDomainName is that of DNS.
+// maxDomainName is the limit of DNS.
 const maxDomainName = 253
 
 func validDomain(name string) bool { return len(name) <= maxDomainName && domainName.MatchString(name) }
 
-// describe changes what is known of an organization, if nothing is wrong.
-func (s *Session) describe(o *Organization, u OrganizationUpdate) error {
+// apply applies a change to an organization, if it is valid.
+func (s *Session) apply(o *Organization, u OrganizationUpdate) error {
 	var invalid fault.Validation
 	if u.Name != nil {
 		checkName(&invalid, "name", *u.Name)
@@ -122,7 +122,7 @@ func (s *Session) describe(o *Organization, u OrganizationUpdate) error {
 	return invalid.Err()
 }
 
-// domains are the records of domains. One that was there keeps its id.
+// domains are the records of domains. One that exists keeps its id.
 func (s *Session) domains(old []table.Domain, updated []NewDomain, invalid *fault.Validation) ([]table.Domain, error) {
 	if len(updated) > MaxDomains {
 		invalid.Add("domain_data", "domain_data must have at most %d domains.", MaxDomains)
@@ -169,7 +169,7 @@ func (s *Session) Organization(ctx context.Context, organizationID string) (Orga
 	return found, err
 }
 
-// OrganizationByExternalID reads an organization by the team's own id of it.
+// OrganizationByExternalID reads an organization by the id that the team gave it.
 func (s *Session) OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error) {
 	found, err := s.table.OrganizationByExternalID(ctx, externalID)
 	if errors.Is(err, table.ErrNotFound) {
@@ -178,8 +178,8 @@ func (s *Session) OrganizationByExternalID(ctx context.Context, externalID strin
 	return found, err
 }
 
-// Organizations lists the organizations, or those that have one of the
-// domains, whose name holds the search text, if there is one.
+// Organizations lists the organizations, or those that have one of the domains,
+// whose name contains the search text; "" lists all.
 func (s *Session) Organizations(ctx context.Context, domains []string, search string, p PageRequest) (Page[Organization], error) {
 	read := chunksOf(s.table, table.Organizations())
 	if len(domains) > 0 {
@@ -199,7 +199,7 @@ func (s *Session) Organizations(ctx context.Context, domains []string, search st
 		}
 		read = merge(readers)
 	}
-	return list(ctx, p, read, naming(search, func(o Organization) string { return o.Name }))
+	return list(ctx, p, read, nameContains(search, func(o Organization) string { return o.Name }))
 }
 
 // UpdateOrganization changes an organization.
@@ -210,7 +210,7 @@ func (s *Session) UpdateOrganization(ctx context.Context, organizationID string,
 			return err
 		}
 		updated := old
-		if err := s.describe(&updated, u); err != nil {
+		if err := s.apply(&updated, u); err != nil {
 			return err
 		}
 		changed = old

@@ -83,7 +83,7 @@ func (s *Session) Users(ctx context.Context, f UserFilter, p PageRequest) (Page[
 		}
 		wanted = func(p projection) bool { return p.hasEmail(f.Email) }
 	}
-	r, err := readRows(ctx, p, visible(d, table.User, read), wanted)
+	r, err := readRows(ctx, p, projections(d, table.User, read), wanted)
 	if err != nil {
 		return Page[Payload]{}, err
 	}
@@ -134,7 +134,7 @@ func (s *Session) User(ctx context.Context, userID, hint string) (Payload, error
 }
 
 func (s *Session) payload(ctx context.Context, k table.Kind, resourceID, hint string) (Payload, error) {
-	d, p, err := s.locateVisible(ctx, k, resourceID, hint)
+	d, p, err := s.locateProjection(ctx, k, resourceID, hint)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +145,8 @@ func (s *Session) payload(ctx context.Context, k table.Kind, resourceID, hint st
 	return payloads[0], nil
 }
 
-// locateVisible finds a user or group that consumers see, and its directory.
-func (s *Session) locateVisible(ctx context.Context, k table.Kind, resourceID, hint string) (table.Directory, projection, error) {
+// locateProjection finds a user or group that consumers see, and its directory.
+func (s *Session) locateProjection(ctx context.Context, k table.Kind, resourceID, hint string) (table.Directory, projection, error) {
 	d, r, err := s.locate(ctx, k, resourceID, hint)
 	if err != nil {
 		return d, projection{}, err
@@ -162,7 +162,7 @@ func (s *Session) locateVisible(ctx context.Context, k table.Kind, resourceID, h
 // is given, which must be in the directory that is given.
 func (s *Session) listedDirectory(ctx context.Context, k table.Kind, resourceID, directoryID string) (table.Directory, error) {
 	if resourceID != "" {
-		d, _, err := s.locateVisible(ctx, k, resourceID, directoryID)
+		d, _, err := s.locateProjection(ctx, k, resourceID, directoryID)
 		return d, err
 	}
 	d, err := s.Directory(ctx, directoryID)
@@ -189,8 +189,8 @@ func (s *Session) checkCursor(ctx context.Context, k table.Kind, directoryID str
 	return err
 }
 
-// visible reads the users or groups of a list that consumers see.
-func visible(d table.Directory, k table.Kind, read chunkReader[table.Resource]) chunkReader[projection] {
+// projections reads the users or groups of a list that consumers see.
+func projections(d table.Directory, k table.Kind, read chunkReader[table.Resource]) chunkReader[projection] {
 	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[projection], error) {
 		records, err := read(ctx, from, newest, limit)
 		c := table.Chunk[projection]{Last: records.Last, More: records.More}

@@ -29,7 +29,7 @@ func loggedMethod(s string) string {
 	return "other"
 }
 
-// outcome is what became of a request, or of one operation of a bulk request.
+// outcome is the outcome of a request, or of one operation of a bulk request.
 type outcome struct {
 	method    string
 	route     string // "" for a path that is no endpoint

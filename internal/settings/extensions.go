@@ -10,11 +10,11 @@ import (
 	"dsync/internal/table"
 )
 
-// maxExtensions bounds the custom schemas of a directory in bytes: its record
-// and those of its tokens hold them, and a record has 400 KB.
+// maxExtensions bounds the custom schemas of a directory in bytes: its record and
+// those of its tokens hold them, and DynamoDB limits an item to 400 KB.
 const maxExtensions = 128 << 10
 
-// declared are the custom schemas of a directory, as they were declared.
+// declared are the custom schemas of a directory in JSON.
 func declared(c table.SCIMConfig) ([]json.RawMessage, error) {
 	if c.Extensions == "" {
 		return nil, nil
@@ -42,8 +42,8 @@ func UserType(c table.SCIMConfig) (*scim.ResourceType, error) {
 	return scim.Users.Extend(schemas...), nil
 }
 
-// extend declares more custom schemas. One that is declared already may be
-// given again as it is; there are users with its attributes, so it stays.
+// extend adds custom schemas. A schema that exists can be given again, but not
+// changed, because users can have its attributes.
 func extend(c *table.SCIMConfig, more []json.RawMessage, invalid *fault.Validation) error {
 	list, err := declared(*c)
 	if err != nil {

@@ -23,22 +23,23 @@ import (
 	"dsync/internal/table"
 )
 
-// Settings are what a team chooses for a directory. The defaults suit Entra.
+// Settings are the settings of a directory. The defaults suit Entra.
 type Settings struct {
-	// DeactivationPolicy is what a deactivated user is to consumers: suspend
-	// keeps it as inactive, delete deletes it until it returns.
+	// DeactivationPolicy says how consumers see a deactivated user: with suspend
+	// as inactive, with delete as deleted until it is activated again.
 	DeactivationPolicy string `json:"deactivation_policy"`
 	// AttributeMapping fills custom_attributes: key → SCIM path.
 	AttributeMapping map[string]string `json:"attribute_mapping"`
-	// EmailFallback: the userName is the email if no e-mail address arrives.
+	// EmailFallback: the email of a user without e-mail addresses is its userName.
 	EmailFallback bool `json:"email_fallback"`
 	// RawAttributes: payloads hold the SCIM resource.
 	RawAttributes bool `json:"raw_attributes"`
 	// LenientPatch: a PATCH operation on an unknown path is ignored.
 	LenientPatch bool `json:"lenient_patch"`
-	// UniqueGroupNames: no two groups have one displayName.
+	// UniqueGroupNames: no two groups have the same displayName.
 	UniqueGroupNames bool `json:"unique_group_names"`
-	// NestedGroups is what a group as a member of a group is: ignore or refuse.
+	// NestedGroups says what to do with a group as a member of a group: ignore or
+	// refuse.
 	NestedGroups string `json:"nested_groups"`
 }
 
@@ -50,13 +51,13 @@ const (
 	Refuse  = "refuse"
 )
 
-// Change is settings by name, in JSON. null is the default. The
-// mapping is replaced as a whole.
+// Change is new values of settings by name, in JSON. null resets a setting to its
+// default. The mapping is replaced as a whole.
 type Change = map[string]json.RawMessage
 
 const (
 	// MaxMapping is how many attributes a mapping may have, and maxMappingBytes
-	// their size in all: the record of each user holds a copy.
+	// their total size: the record of each user holds a copy.
 	MaxMapping      = 50
 	maxMappingBytes = 8 << 10
 )
@@ -86,7 +87,7 @@ func Parse(stored string) (Settings, error) {
 		return s, fmt.Errorf("settings: %w", err)
 	}
 	if own.AttributeMapping != nil {
-		s.AttributeMapping = own.AttributeMapping // all of it, and nothing of the default's
+		s.AttributeMapping = own.AttributeMapping // it replaces the default as a whole
 	}
 	return s, nil
 }
@@ -104,7 +105,7 @@ func (s Settings) members() map[string]any {
 	return m
 }
 
-// encode is what differs from the default, as records keep it.
+// encode is the settings that differ from the default, in the form of records.
 func (s Settings) encode() string {
 	own, byDefault := s.members(), Default().members()
 	maps.DeleteFunc(own, func(name string, v any) bool { return reflect.DeepEqual(v, byDefault[name]) })
@@ -126,9 +127,9 @@ func (s Settings) projection() dsync.Projection {
 	return v
 }
 
-// Apply changes the settings of a directory and declares more custom schemas,
-// if nothing is wrong with them: invalid gets what is. An attribute mapping may
-// name attributes of the schemas that come with it.
+// Apply changes the settings of a directory and adds custom schemas. It changes
+// nothing if one of them is invalid, and adds that to invalid. An attribute
+// mapping may name attributes of the added schemas.
 func Apply(c *table.SCIMConfig, change Change, extensions []json.RawMessage, invalid *fault.Validation) error {
 	if err := extend(c, extensions, invalid); err != nil {
 		return err
@@ -193,10 +194,10 @@ func (s Settings) changed(change Change, users *scim.ResourceType, invalid *faul
 	return s
 }
 
-// mappingKey is the form of a custom attribute's name.
+// mappingKey matches the name of a custom attribute.
 var mappingKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// mapping reads an attribute mapping and brings its paths into canonical form.
+// mapping reads an attribute mapping and makes its paths canonical.
 func mapping(v json.RawMessage, users *scim.ResourceType, field string, invalid *fault.Validation) map[string]string {
 	var given map[string]*string
 	if json.Unmarshal(v, &given) != nil {
@@ -228,7 +229,7 @@ func mapping(v json.RawMessage, users *scim.ResourceType, field string, invalid 
 	return canonical
 }
 
-// detail is what an error of the schemas says to a client.
+// detail is the detail of an error of package scim.
 func detail(err error) string {
 	var e *fault.Error
 	if errors.As(err, &e) {

@@ -13,9 +13,9 @@ const (
 	// most. What it has counted since then is lost if it ends before the next
 	// request.
 	countEvery = time.Minute
-	// refusedPerMinute and toleratedPerMinute are how many requests of a
-	// directory a process records, of each sort: enough to see what is wrong,
-	// and a storm of errors is no storm of writes. The rest are counted.
+	// refusedPerMinute and toleratedPerMinute are how many requests of a directory
+	// a process records: enough to see what is wrong, and a bound on the writes
+	// that a burst of errors costs. The rest are counted.
 	refusedPerMinute   = 30
 	toleratedPerMinute = 10
 	// maxCounted bounds the directories that a process keeps count of. For one
@@ -23,8 +23,8 @@ const (
 	maxCounted = 1_000
 )
 
-// counters are what a process has still to write of the requests of each
-// directory. They are safe for concurrent use.
+// counters are the counts of each directory that a process has not written yet.
+// They are safe for concurrent use.
 type counters struct {
 	mu          *sync.Mutex
 	directories *cache.Cache[string, *counter]
@@ -34,7 +34,7 @@ func newCounters() counters {
 	return counters{&sync.Mutex{}, cache.New[string, *counter](maxCounted)}
 }
 
-// counter is what is not written yet of one directory.
+// counter is the counts of one directory that are not written yet.
 type counter struct {
 	day                table.Day // not written yet
 	written            time.Time // when counts were

@@ -1,12 +1,10 @@
-// Package usage records what becomes of the SCIM requests of a directory: it
-// counts them by the day, and records those that were refused or of which
-// something was tolerated. What a record says of the protocol comes from the
-// caller as it is to be shown.
+// Package usage records the SCIM requests of a directory: it counts them by day,
+// and writes a record of each request that failed or tolerated something. The
+// caller gives what a record says of the protocol.
 //
-// A request waits for what is written of it, half a second at most, because a
-// function does nothing between requests. Counts are written once a minute for
-// each directory: those of the last minute are lost when the process ends, and
-// otherwise become visible with the next request.
+// A request waits for its record, half a second at most, because a function does
+// nothing between requests. Counts are written once a minute for each directory:
+// those of the last minute are lost if the process ends before the next request.
 package usage
 
 import (
@@ -33,10 +31,10 @@ const (
 // Request is the record of a request.
 type Request = table.Request
 
-// Outcome is what became of a request, or of one operation of a bulk request.
+// Outcome is the outcome of a request, or of one operation of a bulk request.
 type Outcome struct {
-	// Request is what the record says. Recorder sets the id, the time, the
-	// directory and the actor.
+	// Request is the record. The Recorder sets the id, the time, the directory and
+	// the actor.
 	Request Request
 	Refused bool
 }
@@ -57,9 +55,10 @@ func NewRecorder(t *table.Table, now func() time.Time, entropy io.Reader, log *s
 	return &Recorder{table: t, now: now, entropy: entropy, log: log, counters: newCounters()}
 }
 
-// Record records what became of a request: the last outcome is that of the
-// request, those before it are of the operations of a bulk request. What cannot
-// be written in time is counted at best. The client does not see a failure.
+// Record records the outcome of a request. The last outcome is that of the
+// request; those before it are of the operations of a bulk request. An outcome
+// that cannot be written in time is counted with the next record. Failures are
+// logged only.
 func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
 	limit := recordTime
 	if deadline, ok := ctx.Deadline(); ok {
