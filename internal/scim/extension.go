@@ -48,7 +48,7 @@ func ParseExtension(b []byte) (*Schema, error) {
 	}
 	for _, a := range s.Attributes {
 		if err := checkURN(s.ID + ":" + a.Name); err != nil {
-			return nil, BadRequest(InvalidValue, "%s: its path is the URN of another schema", a.Name)
+			return nil, BadRequest(InvalidValue, "%s: its full name is the URN of another schema", a.Name)
 		}
 	}
 	return &Schema{
@@ -60,11 +60,11 @@ func ParseExtension(b []byte) (*Schema, error) {
 func checkURN(id string) error {
 	parts := strings.Split(id, ":")
 	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !IsNameByte(byte(r)) }) {
-		return BadRequest(InvalidValue, "id is a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
+		return BadRequest(InvalidValue, "id must be a URN such as urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User, of letters, digits and : . - _ $")
 	}
 	for _, urn := range reserved {
 		if len(id) >= len(urn) && strings.EqualFold(id[:len(urn)], urn) && (len(id) == len(urn) || id[len(urn)] == ':') {
-			return BadRequest(InvalidValue, "id: %s is taken", urn)
+			return BadRequest(InvalidValue, "id: %s is reserved", urn)
 		}
 	}
 	return nil
@@ -81,13 +81,13 @@ func declare(attributes []*Attribute, under string, n *int) error {
 	}
 	for i, a := range attributes {
 		if *n++; *n > MaxExtensionAttributes {
-			return BadRequest(InvalidValue, "an extension has %d attributes at most, sub-attributes counted", MaxExtensionAttributes)
+			return BadRequest(InvalidValue, "an extension has at most %d attributes, including sub-attributes", MaxExtensionAttributes)
 		}
 		if a == nil {
 			return BadRequest(InvalidValue, "%sattribute %d is null", under, i+1)
 		}
 		if !attributeName(a.Name) {
-			return BadRequest(InvalidValue, "%sattribute %d: name is a letter, followed by letters, digits, $, - and _", under, i+1)
+			return BadRequest(InvalidValue, "%sattribute %d: name must start with a letter and have only letters, digits, $, - and _", under, i+1)
 		}
 		if FindAttribute(attributes[:i], a.Name) != nil {
 			return BadRequest(InvalidValue, "%s%s is declared twice", under, a.Name)
@@ -115,23 +115,23 @@ func (a *Attribute) declare(under string, n *int) error {
 	a.Description = or(a.Description, a.Name)
 	switch {
 	case !slices.Contains(types, a.Type):
-		return refuse("type is one of %s", strings.Join(types, ", "))
+		return refuse("type must be one of %s", strings.Join(types, ", "))
 	case a.Required:
-		return refuse("required cannot be true: Entra creates users without custom attributes")
+		return refuse("required must be false: Entra creates users without custom attributes")
 	case a.Mutability != "readWrite":
-		return refuse("mutability is readWrite")
+		return refuse("mutability must be readWrite")
 	case !slices.Contains([]string{"always", "default", "request", "never"}, a.Returned):
-		return refuse("returned is always, default, request or never")
+		return refuse("returned must be always, default, request or never")
 	case a.Uniqueness != "none":
-		return refuse("uniqueness is none")
+		return refuse("uniqueness must be none")
 	case len(a.CanonicalValues) > 0 && a.Type != String && a.Type != Reference:
-		return refuse("only text has canonicalValues")
+		return refuse("only strings and references can have canonicalValues")
 	case slices.Contains(a.CanonicalValues, ""):
-		return refuse("a canonical value is empty")
+		return refuse("canonicalValues has an empty value")
 	case len(a.ReferenceTypes) > 0 && a.Type != Reference:
-		return refuse("only a reference has referenceTypes")
+		return refuse("only a reference can have referenceTypes")
 	case len(a.SubAttributes) > 0 && a.Type != Complex:
-		return refuse("only a complex attribute has subAttributes")
+		return refuse("only a complex attribute can have subAttributes")
 	}
 	switch a.Type {
 	case Reference:
@@ -154,17 +154,17 @@ func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any
 	for _, sub := range a.SubAttributes {
 		switch {
 		case sub.MultiValued:
-			return BadRequest(InvalidValue, "%s.%s: a sub-attribute has one value", name, sub.Name)
+			return BadRequest(InvalidValue, "%s.%s: a sub-attribute cannot be multi-valued", name, sub.Name)
 		case sub.Name == "primary" && sub.Type != Boolean:
-			return BadRequest(InvalidValue, "%s.primary is a boolean", name)
+			return BadRequest(InvalidValue, "%s.primary must be a boolean", name)
 		case sub.Name == "type" && sub.Type != String:
-			return BadRequest(InvalidValue, "%s.type is a string", name)
+			return BadRequest(InvalidValue, "%s.type must be a string", name)
 		}
 		said = said || sub.Name != "type" && sub.Name != "primary"
 	}
 	if a.MultiValued && !said {
 		// An element that says nothing but what it is for is dropped.
-		return refuse("subAttributes are more than type and primary")
+		return refuse("subAttributes must have more than type and primary")
 	}
 	return nil
 }

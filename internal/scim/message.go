@@ -52,7 +52,7 @@ func DecodeJSON(b []byte, v any) error {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return errors.New("something follows")
+		return errors.New("data after the JSON value")
 	}
 	return nil
 }
@@ -75,11 +75,11 @@ func Lookup(object map[string]any, name string) (any, bool) {
 func CheckSchemas(v any) error {
 	list, ok := v.([]any)
 	if !ok {
-		return BadRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
+		return BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
 	}
 	for _, urn := range list {
 		if _, ok := urn.(string); !ok {
-			return BadRequest(InvalidSyntax, "schemas is a list of URNs").About("schemas")
+			return BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
 		}
 	}
 	return nil
@@ -100,7 +100,7 @@ func CheckMessage(object map[string]any, urn string) error {
 			return nil
 		}
 	}
-	return BadRequest(InvalidSyntax, "schemas does not name %s", urn)
+	return BadRequest(InvalidSyntax, "schemas must include %s", urn)
 }
 
 // Timestamp formats a time as RFC 3339 in UTC with milliseconds.

@@ -38,26 +38,26 @@ func Parse(body []byte) (operations []Operation, failOnErrors int, err error) {
 	if v, _ := scim.Lookup(object, "failOnErrors"); v != nil {
 		n, ok := v.(json.Number)
 		if failOnErrors, err = strconv.Atoi(n.String()); !ok || err != nil {
-			return nil, 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors is a whole number")
+			return nil, 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors must be a whole number")
 		}
 		if failOnErrors < 1 {
-			return nil, 0, scim.BadRequest(scim.InvalidValue, "failOnErrors is 1 or more")
+			return nil, 0, scim.BadRequest(scim.InvalidValue, "failOnErrors must be at least 1")
 		}
 	}
 	v, _ := scim.Lookup(object, "Operations")
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
-		return nil, 0, scim.BadRequest(scim.InvalidSyntax, "Operations is a list of at least one operation")
+		return nil, 0, scim.BadRequest(scim.InvalidSyntax, "Operations must be a list with at least one operation")
 	}
 	if len(list) > MaxOperations {
-		return nil, 0, scim.TooLarge("a bulk request has %d operations at most", MaxOperations)
+		return nil, 0, scim.TooLarge("a bulk request has at most %d operations", MaxOperations)
 	}
 	operations = make([]Operation, len(list))
 	taken := make(map[string]bool, len(list))
 	for i, v := range list {
 		o, err := parseOperation(v)
 		if err == nil && taken[o.BulkID] {
-			err = scim.BadRequest(scim.InvalidValue, "bulkId %q is that of an operation before", o.BulkID)
+			err = scim.BadRequest(scim.InvalidValue, "bulkId %q belongs to an earlier operation", o.BulkID)
 		}
 		if err != nil {
 			return nil, 0, scim.InOperation(i, err)
@@ -72,7 +72,7 @@ func parseOperation(v any) (Operation, error) {
 	var o Operation
 	object, ok := v.(map[string]any)
 	if !ok {
-		return o, scim.BadRequest(scim.InvalidSyntax, "an operation is an object")
+		return o, scim.BadRequest(scim.InvalidSyntax, "an operation must be an object")
 	}
 	for _, field := range []struct {
 		name string
@@ -80,15 +80,15 @@ func parseOperation(v any) (Operation, error) {
 	}{{"method", &o.Method}, {"path", &o.Path}, {"bulkId", &o.BulkID}, {"version", &o.Version}} {
 		v, _ := scim.Lookup(object, field.name)
 		if *field.to, ok = v.(string); !ok && v != nil {
-			return o, scim.BadRequest(scim.InvalidSyntax, "%s is a string", field.name)
+			return o, scim.BadRequest(scim.InvalidSyntax, "%s must be a string", field.name)
 		}
 	}
 	o.Method = strings.ToUpper(o.Method)
 	if !slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, o.Method) {
-		return o, scim.BadRequest(scim.InvalidValue, "method is POST, PUT, PATCH or DELETE")
+		return o, scim.BadRequest(scim.InvalidValue, "method must be POST, PUT, PATCH or DELETE")
 	}
 	if o.Method == "POST" && o.BulkID == "" {
-		return o, scim.BadRequest(scim.InvalidSyntax, "POST needs a bulkId")
+		return o, scim.BadRequest(scim.InvalidSyntax, "a POST requires a bulkId")
 	}
 	if err := o.checkPath(); err != nil {
 		return o, err
@@ -98,7 +98,7 @@ func parseOperation(v any) (Operation, error) {
 	}
 	data, _ := scim.Lookup(object, "data")
 	if o.Data, ok = data.(map[string]any); !ok {
-		return o, scim.BadRequest(scim.InvalidSyntax, "%s needs data, an object", o.Method)
+		return o, scim.BadRequest(scim.InvalidSyntax, "a %s requires data, an object", o.Method)
 	}
 	return o, nil
 }
@@ -114,13 +114,13 @@ func (o Operation) checkPath() error {
 		case o.Method == "POST" && id == "":
 			return nil
 		case o.Method == "POST":
-			return scim.BadRequest(scim.InvalidValue, "the path of a POST is %s", rt.Endpoint)
+			return scim.BadRequest(scim.InvalidValue, "the path of a POST must be %s", rt.Endpoint)
 		case len(id) > 1 && !strings.ContainsAny(id[1:], "/?#"):
 			return nil
 		}
-		return scim.BadRequest(scim.InvalidValue, "the path of a %s is %s/ and an id", o.Method, rt.Endpoint)
+		return scim.BadRequest(scim.InvalidValue, "the path of a %s must be %s/ and an id", o.Method, rt.Endpoint)
 	}
-	return scim.BadRequest(scim.InvalidValue, "path is that of a user or a group, such as /Users")
+	return scim.BadRequest(scim.InvalidValue, "path must be that of users or groups, such as /Users")
 }
 
 // References lists the bulkIds that the path and the data refer to, each once,

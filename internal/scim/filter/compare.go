@@ -28,7 +28,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	if a.Type == scim.Complex {
 		value := a.Sub("value")
 		if value == nil {
-			return compare{}, errors.New(a.Name + " is complex: name one of its sub-attributes")
+			return compare{}, errors.New(a.Name + " is complex: use one of its sub-attributes")
 		}
 		t.Sub, a = value, value
 	}
@@ -36,11 +36,11 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	c.keyed = p.parent == nil && p.rt.IsKeyed(t.Attribute)
 	c.underKeyed = p.parent != nil && p.rt.IsKeyed(p.parent)
 	if c.keyed && (op != "eq" || literal == nil || t.Filter != nil || a.Name != "value") {
-		return compare{}, errors.New(p.rt.Keyed + " can be compared by value with eq only")
+		return compare{}, errors.New(p.rt.Keyed + " supports only eq on its value")
 	}
 	if literal == nil {
 		if op != "eq" && op != "ne" {
-			return compare{}, errors.New("null compares with eq and ne only")
+			return compare{}, errors.New("null supports only eq and ne")
 		}
 		return c, nil
 	}
@@ -48,7 +48,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	case scim.Boolean:
 		b, ok := value.Bool(literal)
 		if !ok || (op != "eq" && op != "ne") {
-			return compare{}, errors.New(a.Name + " is a boolean: it compares with eq and ne to true or false")
+			return compare{}, errors.New(a.Name + " is a boolean: it supports eq and ne with true or false")
 		}
 		c.value = b
 		return c, nil
@@ -56,7 +56,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		s, _ := literal.(string)
 		n, ok := value.Decimal(s) // a whole number compares with a fraction too
 		if !ok || op == "co" || op == "sw" || op == "ew" {
-			return compare{}, errors.New(a.Name + " is a number: it compares with eq, ne, gt, ge, lt and le to a number")
+			return compare{}, errors.New(a.Name + " is a number: it supports eq, ne, gt, ge, lt and le with a number")
 		}
 		if a.Type == scim.Integer {
 			n = json.Number(strings.TrimSuffix(n.String(), ".0"))
@@ -70,7 +70,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		s, _ := literal.(string)
 		at, err := time.Parse(time.RFC3339, s)
 		if err != nil {
-			return compare{}, errors.New(a.Name + " compares to a date and time such as \"2026-01-15T12:00:00Z\"")
+			return compare{}, errors.New(a.Name + " must be compared with a date and time such as \"2026-01-15T12:00:00Z\"")
 		}
 		c.value, c.text = at, s
 		return c, nil

@@ -48,7 +48,7 @@ func (p *parser) keyword(word string) bool {
 // bare word is a string, because Microsoft's samples leave out the quotes.
 func (p *parser) literal() (any, error) {
 	if p.pos == len(p.in) {
-		return nil, p.errorf("a value is missing")
+		return nil, p.errorf("expected a value")
 	}
 	if p.peek() == '"' {
 		return p.quoted()
@@ -86,11 +86,11 @@ func (p *parser) quoted() (any, error) {
 		case c == '"':
 			var s string
 			if err := json.Unmarshal([]byte(p.in[start:i+1]), &s); err != nil {
-				return nil, p.errorf("the string is not a JSON string")
+				return nil, p.errorf("invalid JSON string")
 			}
 			p.pos = i + 1
 			return s, nil
 		}
 	}
-	return nil, p.errorf("the string does not end")
+	return nil, p.errorf("the string has no closing quote")
 }

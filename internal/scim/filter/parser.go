@@ -111,7 +111,7 @@ func (p *parser) target() (Target, error) {
 	name := p.name()
 	if name == "" {
 		if p.pos == len(p.in) {
-			return Target{}, p.errorf("an attribute is missing")
+			return Target{}, p.errorf("expected an attribute")
 		}
 		return Target{}, p.errorf("expected an attribute, found %q", p.in[p.pos:p.pos+1])
 	}
@@ -126,7 +126,7 @@ func (p *parser) target() (Target, error) {
 		t.Extension, t.Attribute, t.Sub = path.Extension, path.Attribute, path.Sub
 	}
 	if !ok {
-		return Target{}, p.unknown(p.parent, name, "no schema knows the attribute %q", name)
+		return Target{}, p.unknown(p.parent, name, "unknown attribute %q", name)
 	}
 	if p.parent == nil {
 		p.last = t
@@ -135,7 +135,7 @@ func (p *parser) target() (Target, error) {
 		return t, nil
 	}
 	if t.Attribute == nil || t.Attribute.Type != scim.Complex || t.Sub != nil {
-		return Target{}, p.errorf("%q has no elements to filter", name)
+		return Target{}, p.errorf("%q is not complex: it cannot be filtered", name)
 	}
 	p.pos++
 	filter, err := p.inside(t.Attribute)
@@ -156,7 +156,7 @@ func (p *parser) target() (Target, error) {
 // inside reads the filter between brackets, up to and with the closing one.
 func (p *parser) inside(parent *scim.Attribute) (Expr, error) {
 	if p.parent != nil {
-		return nil, p.errorf("brackets do not nest")
+		return nil, p.errorf("brackets cannot be nested")
 	}
 	failure := p.failure
 	p.parent, p.failure = parent, scim.InvalidFilter
@@ -256,7 +256,7 @@ func (p *parser) comparison() (Expr, error) {
 		return nil, p.errorf("unknown operator %q", op)
 	}
 	if t.Attribute == nil {
-		return nil, p.errorf("%s is a schema: it can be tested with pr only", t)
+		return nil, p.errorf("%s is a schema: it supports only pr", t)
 	}
 	p.space()
 	at := p.pos
@@ -277,7 +277,7 @@ func (p *parser) comparison() (Expr, error) {
 // at hand: only one that is named by its value can be tested.
 func (p *parser) present(t Target) (Expr, error) {
 	if _, ok := keyedTerm(t); !ok && t.Attribute != nil && p.rt.IsKeyed(t.Attribute) {
-		return nil, p.errorf("%s can be compared by value with eq only", t.Attribute.Name)
+		return nil, p.errorf("%s supports only eq on its value", t.Attribute.Name)
 	}
 	return present{t}, nil
 }

@@ -70,11 +70,11 @@ func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
 // each key to visit with what the key addresses, or why it addresses nothing.
 func eachKey(rt *scim.ResourceType, o Operation, extension *scim.Schema, visit func(Operation, filter.Target, error) error) error {
 	if o.Op == "remove" {
-		return scim.BadRequest(scim.NoTarget, "remove needs a path")
+		return scim.BadRequest(scim.NoTarget, "remove requires a path")
 	}
 	object, ok := o.Value.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "without a path the value is an object of attributes").About(scim.AttributePath{Extension: extension}.String())
+		return scim.BadRequest(scim.InvalidValue, "without a path, the value must be an object of attributes").About(scim.AttributePath{Extension: extension}.String())
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		path, member := key, Operation{Op: o.Op, Value: object[key], HasValue: true}
@@ -123,7 +123,7 @@ func (p *patch) applyAt(o Operation, t filter.Target) error {
 		return p.applyList(o, t, container)
 	}
 	if t.Filter != nil {
-		return scim.BadRequest(scim.InvalidPath, "%s has one value only: there is nothing to filter", t.Attribute.Name)
+		return scim.BadRequest(scim.InvalidPath, "%s is not multi-valued: it cannot be filtered", t.Attribute.Name)
 	}
 	return applySingle(o, t, container)
 }

@@ -51,7 +51,7 @@ func weight(list []any) int {
 // spend counts comparisons of elements.
 func (p *patch) spend(n int) error {
 	if p.spent += n; p.spent > MaxComparisons {
-		return scim.BadRequest(scim.TooMany, "the operations compare more than %d elements in all", MaxComparisons)
+		return scim.BadRequest(scim.TooMany, "the operations compare more than %d elements in total", MaxComparisons)
 	}
 	return nil
 }

@@ -36,16 +36,16 @@ func MembersOnly(rt *scim.ResourceType, operations []Operation) (*resource.Membe
 // clients cannot write (groups of a user) never get here.
 func (p *patch) applyMembers(o Operation, t filter.Target) error {
 	if t.Sub != nil {
-		return scim.BadRequest(scim.Mutability, "the parts of a member cannot be changed: remove it and add another")
+		return scim.BadRequest(scim.Mutability, "sub-attributes of a member cannot be changed: remove the member and add it again")
 	}
 	v := o.Value
 	if t.Filter != nil {
 		ids, ok := filter.Values(t.Filter)
 		if !ok {
-			return scim.BadRequest(scim.InvalidFilter, "%s can be addressed by value only, as in %[1]s[value eq \"…\"]", t.Attribute.Name)
+			return scim.BadRequest(scim.InvalidFilter, "%s can be filtered by value only, as in %[1]s[value eq \"…\"]", t.Attribute.Name)
 		}
 		if o.Op == "replace" {
-			return scim.BadRequest(scim.Mutability, "a member cannot be changed: remove it and add another")
+			return scim.BadRequest(scim.Mutability, "a member cannot be replaced: remove it and add another")
 		}
 		o.HasValue, v = true, ids
 	}
@@ -61,7 +61,7 @@ func (p *patch) applyMembers(o Operation, t filter.Target) error {
 	}
 	if v == nil {
 		// A remove that lists nobody must never empty the group (entra.md Q4).
-		return scim.BadRequest(scim.InvalidValue, "remove names the members in value, or leaves value out to remove all")
+		return scim.BadRequest(scim.InvalidValue, "remove requires a list of members as value, or no value to remove all members")
 	}
 	return p.members.Remove(v)
 }

@@ -34,10 +34,10 @@ func ParseMessage(object map[string]any) ([]Operation, error) {
 	v, _ := scim.Lookup(object, "Operations")
 	list, ok := v.([]any)
 	if !ok || len(list) == 0 {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "Operations is a list of at least one operation")
+		return nil, scim.BadRequest(scim.InvalidSyntax, "Operations must be a list with at least one operation")
 	}
 	if len(list) > MaxOperations {
-		return nil, scim.TooLarge("a PATCH has %d operations at most", MaxOperations)
+		return nil, scim.TooLarge("a PATCH has at most %d operations", MaxOperations)
 	}
 	operations := make([]Operation, len(list))
 	for i, v := range list {
@@ -53,24 +53,24 @@ func parseOperation(v any) (Operation, error) {
 	var o Operation
 	object, ok := v.(map[string]any)
 	if !ok {
-		return o, scim.BadRequest(scim.InvalidSyntax, "an operation is an object")
+		return o, scim.BadRequest(scim.InvalidSyntax, "an operation must be an object")
 	}
 	op, _ := scim.Lookup(object, "op")
 	name, _ := op.(string)
 	switch o.Op = strings.ToLower(name); o.Op {
 	case "add", "replace", "remove":
 	default:
-		return o, scim.BadRequest(scim.InvalidSyntax, "op is add, replace or remove")
+		return o, scim.BadRequest(scim.InvalidSyntax, "op must be add, replace or remove")
 	}
 	if path, ok := scim.Lookup(object, "path"); ok && path != nil {
 		if o.Path, ok = path.(string); !ok {
-			return o, scim.BadRequest(scim.InvalidPath, "path is a string")
+			return o, scim.BadRequest(scim.InvalidPath, "path must be a string")
 		}
 		o.Path = strings.TrimSpace(o.Path)
 	}
 	o.Value, o.HasValue = scim.Lookup(object, "value")
 	if !o.HasValue && o.Op != "remove" {
-		return o, scim.BadRequest(scim.InvalidValue, "%s needs a value", o.Op).About(scim.UnknownPath(o.Path))
+		return o, scim.BadRequest(scim.InvalidValue, "%s requires a value", o.Op).About(scim.UnknownPath(o.Path))
 	}
 	return o, nil
 }

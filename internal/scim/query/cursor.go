@@ -32,7 +32,7 @@ func SealCursor(key []byte, bound, position string, expires time.Time) string {
 // expiredCursor after its time, and with invalidCursor if it is anything but
 // what SealCursor made with this key for this bound.
 func OpenCursor(key []byte, bound, cursor string, now time.Time) (position string, err error) {
-	invalid := scim.BadRequest(scim.InvalidCursor, "the cursor is none of this list: begin with an empty one, and keep filter and order")
+	invalid := scim.BadRequest(scim.InvalidCursor, "the cursor does not belong to this list: start with an empty cursor, and keep the filter and the order")
 	if len(cursor) > MaxCursor {
 		return "", invalid
 	}
@@ -47,7 +47,7 @@ func OpenCursor(key []byte, bound, cursor string, now time.Time) (position strin
 		return "", invalid
 	}
 	if now.UnixMilli() > int64(binary.BigEndian.Uint64(b[1:])) {
-		return "", scim.BadRequest(scim.ExpiredCursor, "the cursor has expired: ask for the next page within %v", CursorLife)
+		return "", scim.BadRequest(scim.ExpiredCursor, "the cursor has expired: request the next page within %v", CursorLife)
 	}
 	return string(b[cursorHead:]), nil
 }

@@ -77,7 +77,7 @@ func understand(rt *scim.ResourceType, given parameters) (Query, error) {
 	if s := given.startIndex; s != "" && q.Cursor == nil {
 		n, err := strconv.Atoi(s)
 		if err != nil {
-			return q, scim.BadRequest(scim.InvalidValue, "startIndex is a number").About("startIndex")
+			return q, scim.BadRequest(scim.InvalidValue, "startIndex must be a number").About("startIndex")
 		}
 		q.StartIndex = max(n, 1)
 	}
@@ -85,9 +85,9 @@ func understand(rt *scim.ResourceType, given parameters) (Query, error) {
 		n, err := strconv.Atoi(s)
 		switch {
 		case q.Cursor != nil && (err != nil || n < 1): // RFC 9865 section 2.1
-			return q, scim.BadRequest(scim.InvalidCount, "with a cursor, count is a number from 1 to %d", MaxCount).About("count")
+			return q, scim.BadRequest(scim.InvalidCount, "with a cursor, count must be a number from 1 to %d", MaxCount).About("count")
 		case err != nil:
-			return q, scim.BadRequest(scim.InvalidValue, "count is a number").About("count")
+			return q, scim.BadRequest(scim.InvalidValue, "count must be a number").About("count")
 		}
 		q.Count = min(max(n, 0), MaxCount)
 	}

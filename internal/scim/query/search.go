@@ -36,9 +36,9 @@ type search struct {
 	err    error
 }
 
-func (m *search) fail(name, what string) {
+func (m *search) fail(name, want string) {
 	if m.err == nil {
-		m.err = scim.BadRequest(scim.InvalidSyntax, "%s is %s", name, what)
+		m.err = scim.BadRequest(scim.InvalidSyntax, "%s must be %s", name, want)
 	}
 }
 

@@ -16,7 +16,7 @@ func (q *Query) sorted(by, order string) error {
 	case strings.EqualFold(order, "descending"):
 		q.Descending = true
 	default:
-		return scim.BadRequest(scim.InvalidValue, "sortOrder is ascending or descending").About("sortOrder")
+		return scim.BadRequest(scim.InvalidValue, "sortOrder must be ascending or descending").About("sortOrder")
 	}
 	if by = strings.TrimSpace(by); by == "" {
 		q.Descending = false
@@ -25,17 +25,17 @@ func (q *Query) sorted(by, order string) error {
 	t, ok := q.rt.Resolve(by)
 	switch {
 	case !ok:
-		return scim.BadRequest(scim.InvalidValue, "sortBy: no schema knows the attribute %q", by).About(scim.UnknownPath(by))
+		return scim.BadRequest(scim.InvalidValue, "sortBy: unknown attribute %q", by).About(scim.UnknownPath(by))
 	case t.Attribute == nil:
-		return scim.BadRequest(scim.InvalidValue, "sortBy: %s is a schema: name one of its attributes", t).About(t.String())
+		return scim.BadRequest(scim.InvalidValue, "sortBy: %s is a schema, not an attribute", t).About(t.String())
 	case q.rt.IsKeyed(t.Attribute):
-		return scim.BadRequest(scim.InvalidValue, "sortBy: resources have no order by %s", t).About(t.String())
+		return scim.BadRequest(scim.InvalidValue, "sortBy: resources cannot be sorted by %s", t).About(t.String())
 	}
 	if a := t.Effective(); a.Type == scim.Complex {
 		// The RFC wants the path of a sub-attribute. `value` goes without
 		// saying, as in filters.
 		if t.Sub = a.Sub("value"); t.Sub == nil {
-			return scim.BadRequest(scim.InvalidValue, "sortBy: %s is complex: name one of its sub-attributes", t).About(t.String())
+			return scim.BadRequest(scim.InvalidValue, "sortBy: %s is complex: use one of its sub-attributes", t).About(t.String())
 		}
 	}
 	q.SortBy = &t

@@ -93,7 +93,7 @@ func (m *Members) register(id string) error {
 	}
 	if _, added := m.added[id]; !added && !m.removed[id] {
 		if len(m.order) == MaxMembers {
-			return scim.TooLarge("one request may name %d members at most", MaxMembers)
+			return scim.TooLarge("a request can list at most %d members", MaxMembers)
 		}
 		m.order = append(m.order, id)
 	}
@@ -130,7 +130,7 @@ func readMembers(v any) ([]Member, error) {
 			name, _ := kind.(string)
 			m.Group = strings.EqualFold(name, scim.Groups.Name)
 		default:
-			return nil, scim.BadRequest(scim.InvalidValue, "a member is an object with a value")
+			return nil, scim.BadRequest(scim.InvalidValue, "a member must be an object with a value")
 		}
 		if m.ID == "" {
 			return nil, scim.BadRequest(scim.InvalidValue, "a member has no value")

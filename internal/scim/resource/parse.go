@@ -55,7 +55,7 @@ func parseExtension(r map[string]any, extension *scim.Schema, v any) error {
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "%s is an object", extension.ID).About(extension.ID)
+		return scim.BadRequest(scim.InvalidValue, "%s must be an object", extension.ID).About(extension.ID)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		a := scim.FindAttribute(extension.Attributes, name)

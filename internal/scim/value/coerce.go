@@ -79,28 +79,28 @@ func CoerceOne(a *scim.Attribute, v any) (any, error) {
 		if b, ok := Bool(v); ok {
 			return b, nil
 		}
-		return nil, scim.BadRequest(scim.InvalidValue, "%s is a boolean", a.Name)
+		return nil, scim.BadRequest(scim.InvalidValue, "%s must be a boolean", a.Name)
 	case scim.Integer, scim.Decimal:
 		if n, ok := Number(a, v); ok {
 			return n, nil
 		}
 		if a.Type == scim.Integer {
-			return nil, scim.BadRequest(scim.InvalidValue, "%s is a whole number", a.Name)
+			return nil, scim.BadRequest(scim.InvalidValue, "%s must be a whole number", a.Name)
 		}
-		return nil, scim.BadRequest(scim.InvalidValue, "%s is a number", a.Name)
+		return nil, scim.BadRequest(scim.InvalidValue, "%s must be a number", a.Name)
 	case scim.Complex:
 		return coerceComplex(a, v)
 	}
 	s, ok := v.(string)
 	if !ok {
-		return nil, scim.BadRequest(scim.InvalidValue, "%s is a string", a.Name)
+		return nil, scim.BadRequest(scim.InvalidValue, "%s must be a string", a.Name)
 	}
 	if len(s) > MaxText {
 		return nil, scim.BadRequest(scim.InvalidValue, "%s is longer than %d bytes", a.Name, MaxText)
 	}
 	if a.Type == scim.DateTime {
 		if _, err := time.Parse(time.RFC3339, s); err != nil {
-			return nil, scim.BadRequest(scim.InvalidValue, "%s is a date and time", a.Name)
+			return nil, scim.BadRequest(scim.InvalidValue, "%s must be a date and time such as 2026-01-15T12:00:00Z", a.Name)
 		}
 	}
 	return s, nil
@@ -143,7 +143,7 @@ func coerceComplex(a *scim.Attribute, v any) (any, error) {
 		}
 		return object, nil
 	}
-	return nil, scim.BadRequest(scim.InvalidValue, "%s is an object", a.Name)
+	return nil, scim.BadRequest(scim.InvalidValue, "%s must be an object", a.Name)
 }
 
 // Only takes the element out of a list of one, which clients send for a single
