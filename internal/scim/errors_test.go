@@ -16,7 +16,7 @@ import (
 // An error says where the fault is, and nothing of what stands there.
 func TestErrorPath(t *testing.T) {
 	apply := func(s string) error {
-		_, _, err := patch.Apply(scim.Users, scimtest.Object(t, scimtest.Babs), scimtest.Operations(t, s))
+		_, _, err := patch.Resolve(scim.Users, scimtest.Operations(t, s)).Apply(scimtest.Object(t, scimtest.Babs))
 		return err
 	}
 	parse := func(s string) error {
@@ -24,7 +24,7 @@ func TestErrorPath(t *testing.T) {
 		return err
 	}
 	group := func(s string) error {
-		_, _, err := patch.MembersOnly(scim.Groups, scimtest.Operations(t, s))
+		_, _, err := patch.Resolve(scim.Groups, scimtest.Operations(t, s)).MembersOnly()
 		return err
 	}
 	raw := func(s string) error {

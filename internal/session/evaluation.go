@@ -21,6 +21,8 @@ type evaluation struct {
 	filter  filter.Expr // nil: every resource matches
 	group   string      // every resource is a member of this group; "" for none
 	reads   int         // of memberships
+	// key and value are the filter, if it is one equality of a key path; else "".
+	key, value string
 }
 
 func (e *evaluation) candidate(ctx context.Context, record table.Resource) (candidate, error) {
@@ -34,7 +36,18 @@ func (e *evaluation) candidate(ctx context.Context, record table.Resource) (cand
 
 // matches evaluates the filter on a resource. Memberships are read by key, and
 // counted, but for the group that the resource is known to be in.
+//
+// A resource that was found by its id, name or externalId is compared by that
+// alone: another request may have changed it since the look-up.
 func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
+	switch e.key {
+	case idPath:
+		return r.Meta.ID == e.value, nil
+	case e.t.key:
+		return e.t.named(r, e.value), nil
+	case externalIDPath:
+		return r.Document[externalIDPath] == e.value, nil
+	}
 	var failure error
 	matches := filter.Match(e.filter, resource.Render(e.t.ResourceType, r.Document, r.Meta), func(other string) bool {
 		group, user := other, r.Meta.ID

@@ -27,7 +27,7 @@ func (s *Session) candidates(ctx context.Context, t Type, f filter.Expr, last st
 			yield(candidate{}, err)
 			return
 		}
-		e := evaluation{session: s, t: t, filter: f, group: p.group}
+		e := evaluation{session: s, t: t, filter: f, group: p.group, key: p.key, value: p.value}
 		for record, err := range p.after(last) {
 			if err == nil && record.Deleted {
 				continue
@@ -49,6 +49,8 @@ type plan struct {
 	// first. It ends with the first error.
 	after func(last string) iter.Seq2[table.Resource, error]
 	group string // every resource is a member of this group; "" for none
+	// key and value are the filter, if it is one equality of a key path; else "".
+	key, value string
 }
 
 // The paths of the attributes that are found by key, beside the name.
@@ -90,7 +92,11 @@ func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (p
 		}
 	}
 	if best >= 0 {
-		return s.byKey(ctx, t, paths[best], value, chunk)
+		p, err := s.byKey(ctx, t, paths[best], value, chunk)
+		if filter.IsEquality(f) {
+			p.key, p.value = paths[best], value
+		}
+		return p, err
 	}
 	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
 		return s.table.All(ctx, t.kind, s.directoryID, last)

@@ -114,12 +114,13 @@ func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string
 // Patch applies operations to a resource, all or none. Operations on nothing
 // but a group's members do not read the group: then the result is empty.
 func (s *Session) Patch(ctx context.Context, t Type, id string, operations []patch.Operation, c Condition) (Resource, error) {
-	patched, err := s.patch(ctx, t, id, operations, c)
+	resolved := patch.Resolve(t.ResourceType, operations)
+	patched, err := s.applyPatch(ctx, t, id, resolved, c)
 	if err != nil {
 		return patched, err
 	}
 	ignored := map[string]int{}
-	for _, path := range patch.Ignored(t.ResourceType, operations) {
+	for _, path := range resolved.Ignored() {
 		ignored[path]++
 	}
 	for _, path := range slices.Sorted(maps.Keys(ignored)) {
@@ -128,14 +129,14 @@ func (s *Session) Patch(ctx context.Context, t Type, id string, operations []pat
 	return patched, nil
 }
 
-func (s *Session) patch(ctx context.Context, t Type, id string, operations []patch.Operation, c Condition) (Resource, error) {
-	members, only, err := patch.MembersOnly(t.ResourceType, operations)
+func (s *Session) applyPatch(ctx context.Context, t Type, id string, p *patch.Resolved, c Condition) (Resource, error) {
+	members, only, err := p.MembersOnly()
 	if err != nil {
 		return Resource{}, err
 	}
 	if !only || c.Demanded() {
 		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
-			return patch.Apply(t.ResourceType, r.Document, operations)
+			return p.Apply(r.Document)
 		})
 	}
 	if err := s.checkNested(members); err != nil {

@@ -282,6 +282,39 @@ func TestMemberChanges(t *testing.T) {
 	}
 }
 
+// A rename with a change of members writes the group once. The two count as
+// changes of their own, and neither happens if the name is taken.
+func TestRenameWithMembers(t *testing.T) {
+	w := open(t)
+	user, group := w.user(t, "ada").Meta.ID, w.group(t, "g").Meta.ID
+	w.group(t, "taken")
+	rename := func(ctx context.Context, name string) error {
+		_, err := w.session.Patch(ctx, session.Groups, group, operations(t, `{"op":"Replace","path":"displayName","value":"`+name+`"}`, add(user)), session.Condition{})
+		return err
+	}
+	if err := rename(t.Context(), "taken"); fault.KindOf(err) != fault.Conflict || len(w.members(t, group)) != 0 {
+		t.Errorf("%v, and members %v", err, w.members(t, group))
+	}
+	ctx, meter := table.WithMeter(t.Context())
+	if err := rename(ctx, "h"); err != nil || !w.members(t, group)[user] {
+		t.Errorf("%v, and members %v", err, w.members(t, group))
+	}
+	if meter.RoundTrips != 4 { // group, members, group, membership
+		t.Errorf("%d round trips", meter.RoundTrips)
+	}
+	r, err := w.session.Get(t.Context(), session.Groups, group)
+	if err != nil || r.Meta.Version != 3 || r.Document["displayName"] != "h" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	// The member is there: only the name changes.
+	if err := rename(t.Context(), "i"); err != nil {
+		t.Error(err)
+	}
+	if r, err := w.session.Get(t.Context(), session.Groups, group); err != nil || r.Meta.Version != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // A group may come with more members than one transaction takes.
 func TestCreateWithManyMembers(t *testing.T) {
 	w := open(t)

@@ -53,6 +53,17 @@ func Equalities(e Expr) []Equality {
 	return nil
 }
 
+// IsEquality reports whether the filter is one string equality and nothing else,
+// so that Equalities says all of it.
+func IsEquality(e Expr) bool {
+	c, ok := e.(compare)
+	if !ok || c.op != "eq" {
+		return false
+	}
+	_, ok = c.value.(string)
+	return ok
+}
+
 // conjuncts takes a chain of `and` apart.
 func conjuncts(e Expr) []Expr {
 	if l, ok := e.(logical); ok && l.op == "and" {

@@ -89,3 +89,28 @@ func TestEqualitiesOfGroups(t *testing.T) {
 		}
 	}
 }
+
+func TestIsEquality(t *testing.T) {
+	for text, want := range map[string]bool{
+		`userName eq "a"`: true,
+		`urn:ietf:params:scim:schemas:core:2.0:User:userName eq "a"`: true,
+		`emails[type eq "work"].value eq "a"`:                        true,
+		`emails[type eq "work" and value eq "a"]`:                    false,
+		`userName eq "a" and title eq "b"`:                           false,
+		`not (userName eq "a")`:                                      false,
+		`userName ne "a"`:                                            false,
+		`active eq true`:                                             false,
+		`title eq null`:                                              false,
+	} {
+		e, err := filter.Parse(scim.Users, text)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		if got := filter.IsEquality(e); got != want || got && len(filter.Equalities(e)) != 1 {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if filter.IsEquality(nil) {
+		t.Error("no filter is an equality")
+	}
+}

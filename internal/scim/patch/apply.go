@@ -10,16 +10,19 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Apply applies operations to a resource, all or none, and returns the new
-// resource and the change of the keyed attribute's elements. r stays as it is.
-func Apply(rt *scim.ResourceType, r map[string]any, operations []Operation) (map[string]any, *resource.Members, error) {
-	p := &patch{rt: rt, r: value.Clone(r).(map[string]any), members: &resource.Members{}}
-	for i, o := range operations {
+// Apply applies the operations to a resource, all or none, and returns the new
+// resource and the change of the keyed attribute's elements. doc stays as it is.
+func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members, error) {
+	p := &patch{rt: r.rt, r: value.Clone(doc).(map[string]any), members: &resource.Members{}}
+	for i, o := range r.operations {
+		if r.ignores(o.err) {
+			continue
+		}
 		if err := p.apply(o); err != nil {
 			return nil, nil, scim.InOperation(i, err)
 		}
 	}
-	if err := resource.Finish(rt, p.r); err != nil {
+	if err := resource.Finish(r.rt, p.r); err != nil {
 		return nil, nil, err
 	}
 	return p.r, p.members, nil
@@ -32,20 +35,16 @@ type patch struct {
 	spent   int // comparisons of elements
 }
 
-func (p *patch) apply(o Operation) error {
-	if o.Path == "" {
-		return p.applyObject(o, nil)
-	}
-	t, err := filter.ParsePath(p.rt, o.Path)
+func (p *patch) apply(o resolved) error {
 	switch {
-	case passes(p.rt, err):
-		return nil
-	case err != nil:
-		return err
-	case t.Attribute == nil:
-		return p.applyExtension(o, t.Extension)
+	case o.operation.Path == "":
+		return p.applyObject(o.operation, nil)
+	case o.err != nil:
+		return o.err
+	case o.target.Attribute == nil:
+		return p.applyExtension(o.operation, o.target.Extension)
 	}
-	return p.applyTarget(o, t)
+	return p.applyTarget(o.operation, o.target)
 }
 
 // applyObject applies an operation without a path: each key of the value is a

@@ -19,7 +19,7 @@ func BenchmarkPatchUser(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := patch.Apply(scim.Users, r, list); err != nil {
+		if _, _, err := patch.Resolve(scim.Users, list).Apply(r); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -44,7 +44,7 @@ func BenchmarkRemoveMembers(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if m, only, err := patch.MembersOnly(scim.Groups, list); err != nil || !only || len(m.Removed()) != n {
+				if m, only, err := patch.Resolve(scim.Groups, list).MembersOnly(); err != nil || !only || len(m.Removed()) != n {
 					b.Fatal(only, err)
 				}
 			}
@@ -64,7 +64,7 @@ func BenchmarkAddMembers(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, only, err := patch.MembersOnly(scim.Groups, list); err != nil || !only {
+		if _, only, err := patch.Resolve(scim.Groups, list).MembersOnly(); err != nil || !only {
 			b.Fatal(only, err)
 		}
 	}

@@ -53,7 +53,7 @@ func TestExtensions(t *testing.T) {
 			before["userName"] = "u"
 			got, _, err := resource.Parse(rt, before)
 			if err == nil && row.operations != "" {
-				got, _, err = patch.Apply(rt, got, scimtest.Operations(t, row.operations))
+				got, _, err = patch.Resolve(rt, scimtest.Operations(t, row.operations)).Apply(got)
 			}
 			if p := scimtest.Problem(t, err); p != row.problem {
 				t.Fatalf("got %q (%v), want %q", p, err, row.problem)
@@ -96,7 +96,7 @@ func TestExtensionAttributeNamedLikeAKeyedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	rt := scim.Users.Extend(extension)
-	r, members, err := patch.Apply(rt, scimtest.Object(t, `{"userName":"u"}`), scimtest.Operations(t, `[{"op":"add","path":"`+urn+`:groups","value":[{"value":"G"},"H"]},{"op":"remove","path":"`+urn+`:groups[value eq \"G\"]"}]`))
+	r, members, err := patch.Resolve(rt, scimtest.Operations(t, `[{"op":"add","path":"`+urn+`:groups","value":[{"value":"G"},"H"]},{"op":"remove","path":"`+urn+`:groups[value eq \"G\"]"}]`)).Apply(scimtest.Object(t, `{"userName":"u"}`))
 	if err != nil || !members.Empty() {
 		t.Fatal(members, err)
 	}

@@ -54,11 +54,11 @@ func FuzzPatch(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, members, err := patch.Apply(rt, r, operations)
+			got, members, err := patch.Resolve(rt, operations).Apply(r)
 			if resource.Encode(r) != before {
 				t.Fatalf("what went in has become %s", resource.Encode(r))
 			}
-			alone, only, aloneErr := patch.MembersOnly(rt, operations)
+			alone, only, aloneErr := patch.Resolve(rt, operations).MembersOnly()
 			if err != nil {
 				scimtest.Refused(t, err)
 				if only {
@@ -70,10 +70,10 @@ func FuzzPatch(f *testing.F) {
 				_, err := filter.ParsePath(rt, o.Path)
 				return o.Path != "" && rt.Lenient && errors.Is(err, scim.ErrUnknownAttribute)
 			})
-			if less, _, err := patch.Apply(rt, r, known); err != nil || resource.Encode(less) != resource.Encode(got) {
+			if less, _, err := patch.Resolve(rt, known).Apply(r); err != nil || resource.Encode(less) != resource.Encode(got) {
 				t.Fatalf("without what is passed over: %v, %v, not %v", less, err, got)
 			}
-			if n := len(patch.Ignored(rt, operations)); n < len(operations)-len(known) {
+			if n := len(patch.Resolve(rt, operations).Ignored()); n < len(operations)-len(known) {
 				t.Fatalf("%d paths are ignored, and %d named", len(operations)-len(known), n)
 			}
 			if aloneErr != nil {

@@ -36,7 +36,7 @@ func TestPatchLenient(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			patchRow{operations: row.operations, want: row.want, problem: row.problem}.run(t, scimtest.Lenient(scim.Users))
 			if row.problem == "" {
-				if got := patch.Ignored(scimtest.Lenient(scim.Users), scimtest.Operations(t, row.operations)); !slices.Equal(got, row.ignored) {
+				if got := patch.Resolve(scimtest.Lenient(scim.Users), scimtest.Operations(t, row.operations)).Ignored(); !slices.Equal(got, row.ignored) {
 					t.Errorf("ignored %q, want %q", got, row.ignored)
 				}
 			}
@@ -47,7 +47,7 @@ func TestPatchLenient(t *testing.T) {
 // By default a PATCH passes over unknown keys only.
 func TestIgnored(t *testing.T) {
 	list := scimtest.Operations(t, `[{"op":"replace","value":{"active":"False","shoeSize":"44","id":"x","schemas":[],"emails[type eq \"work\"].value":"a@x","nope[":1}},{"op":"add","path":"title","value":"x"}]`)
-	if got := patch.Ignored(scim.Users, list); !slices.Equal(got, []string{"nope", "shoeSize"}) {
+	if got := patch.Resolve(scim.Users, list).Ignored(); !slices.Equal(got, []string{"nope", "shoeSize"}) {
 		t.Errorf("ignored %q", got)
 	}
 }
@@ -55,10 +55,10 @@ func TestIgnored(t *testing.T) {
 // Members of a group that is lenient are changed without reading it.
 func TestMembersOnlyLenient(t *testing.T) {
 	list := scimtest.Operations(t, `[{"op":"add","path":"nope","value":"1"},{"op":"add","path":"members","value":[{"value":"a"}]}]`)
-	if m, only, err := patch.MembersOnly(scimtest.Lenient(scim.Groups), list); err != nil || !only || len(m.Added()) != 1 {
+	if m, only, err := patch.Resolve(scimtest.Lenient(scim.Groups), list).MembersOnly(); err != nil || !only || len(m.Added()) != 1 {
 		t.Errorf("%v %v %v", m, only, err)
 	}
-	if _, _, err := patch.MembersOnly(scim.Groups, list); scimtest.Problem(t, err) != "400 invalidPath" {
+	if _, _, err := patch.Resolve(scim.Groups, list).MembersOnly(); scimtest.Problem(t, err) != "400 invalidPath" {
 		t.Errorf("%v", err)
 	}
 }

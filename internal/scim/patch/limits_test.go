@@ -17,7 +17,7 @@ import (
 
 func TestLimits(t *testing.T) {
 	apply := func(r map[string]any, path string, v any) error {
-		_, _, err := patch.Apply(scim.Users, r, []patch.Operation{{Op: "add", Path: path, Value: v, HasValue: true}})
+		_, _, err := patch.Resolve(scim.Users, []patch.Operation{{Op: "add", Path: path, Value: v, HasValue: true}}).Apply(r)
 		return err
 	}
 	text := func(n int) string { return strings.Repeat("x", n) }
@@ -32,7 +32,7 @@ func TestLimits(t *testing.T) {
 			for i := range operations {
 				operations[i] = patch.Operation{Op: "remove", Path: "entitlements[value eq x]"}
 			}
-			_, _, err := patch.Apply(scim.Users, scimtest.Entitled(500), operations)
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(scimtest.Entitled(500))
 			return err
 		}},
 		{Name: "MaxComparisons of values", Limit: patch.MaxComparisons, Problem: "400 tooMany", Try: func(n int) error {
@@ -44,7 +44,7 @@ func TestLimits(t *testing.T) {
 			for i := range operations {
 				operations[i] = patch.Operation{Op: "remove", Path: "entitlements", Value: given, HasValue: true}
 			}
-			_, _, err := patch.Apply(scim.Users, scimtest.Entitled(500), operations)
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(scimtest.Entitled(500))
 			return err
 		}},
 		{Name: "MaxComparisons of adds", Limit: patch.MaxComparisons, Problem: "400 tooMany", Try: func(n int) error {
@@ -52,7 +52,7 @@ func TestLimits(t *testing.T) {
 			for i := range operations {
 				operations[i] = patch.Operation{Op: "add", Path: "entitlements", Value: "0", HasValue: true}
 			}
-			_, _, err := patch.Apply(scim.Users, scimtest.Entitled(500), operations)
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(scimtest.Entitled(500))
 			return err
 		}},
 		{Name: "MaxComparisons of a long value", Limit: patch.MaxComparisons, Problem: "400 tooMany", Try: func(n int) error {
@@ -62,7 +62,7 @@ func TestLimits(t *testing.T) {
 			for i := range operations {
 				operations[i] = patch.Operation{Op: "remove", Path: "entitlements[value co y]"}
 			}
-			_, _, err := patch.Apply(scim.Users, r, operations)
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(r)
 			return err
 		}},
 		{Name: "MaxValue in a list", Limit: value.MaxText, Problem: "400 invalidValue", Try: func(n int) error {
@@ -85,7 +85,7 @@ func TestLimits(t *testing.T) {
 				list[i] = fmt.Sprint(i)
 			}
 			r := map[string]any{"userName": "u", "urn:example:User": map[string]any{"tags": list}}
-			_, _, err = patch.Apply(scim.Users.Extend(extension), r, []patch.Operation{{Op: "add", Path: "urn:example:User:tags", Value: "x", HasValue: true}})
+			_, _, err = patch.Resolve(scim.Users.Extend(extension), []patch.Operation{{Op: "add", Path: "urn:example:User:tags", Value: "x", HasValue: true}}).Apply(r)
 			return err
 		}},
 		{Name: "MaxKeyValue in a PATCH", Limit: resource.MaxKeyValue, Problem: "400 invalidValue", Try: func(n int) error { return apply(scimtest.Object(t, scimtest.Babs), "userName", text(n)) }},
@@ -126,7 +126,7 @@ func TestHostileWork(t *testing.T) {
 			start := time.Now()
 			list, err := patch.Parse(scimtest.PatchBody(row.operations))
 			if err == nil {
-				_, _, err = patch.Apply(scim.Users, r, list)
+				_, _, err = patch.Resolve(scim.Users, list).Apply(r)
 			}
 			took := time.Since(start)
 			t.Logf("%v, %s", took, scimtest.Problem(t, err))

@@ -218,7 +218,7 @@ func TestPatchEveryAttribute(t *testing.T) {
 		after := before
 		for _, op := range []string{"add", "replace"} {
 			var err error
-			if after, _, err = patch.Apply(scim.Users, after, []patch.Operation{{Op: op, Path: path, Value: v, HasValue: true}}); err != nil {
+			if after, _, err = patch.Resolve(scim.Users, []patch.Operation{{Op: op, Path: path, Value: v, HasValue: true}}).Apply(after); err != nil {
 				t.Errorf("%s %s: %v", op, path, err)
 				return
 			}
@@ -226,7 +226,7 @@ func TestPatchEveryAttribute(t *testing.T) {
 				t.Errorf("%s %s gives %s", op, path, resource.Encode(after))
 			}
 		}
-		after, _, err := patch.Apply(scim.Users, after, []patch.Operation{{Op: "remove", Path: path}})
+		after, _, err := patch.Resolve(scim.Users, []patch.Operation{{Op: "remove", Path: path}}).Apply(after)
 		if a.Required {
 			if p := scimtest.Problem(t, err); p != "400 mutability" {
 				t.Errorf("remove %s: got %q", path, p)

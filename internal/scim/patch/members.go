@@ -9,23 +9,23 @@ import (
 // MembersOnly reports whether the operations touch nothing but the elements of
 // a keyed attribute that clients may write, so that the resource itself need
 // not be read.
-func MembersOnly(rt *scim.ResourceType, operations []Operation) (*resource.Members, bool, error) {
-	p := &patch{rt: rt, members: &resource.Members{}}
-	for i, o := range operations {
-		if o.Path == "" {
+func (r *Resolved) MembersOnly() (*resource.Members, bool, error) {
+	p := &patch{rt: r.rt, members: &resource.Members{}}
+	for i, o := range r.operations {
+		if o.operation.Path == "" {
 			return nil, false, nil
 		}
-		t, err := filter.ParsePath(rt, o.Path)
-		if passes(rt, err) {
+		if r.ignores(o.err) {
 			continue
 		}
-		if err != nil {
-			return nil, false, scim.InOperation(i, err)
+		if o.err != nil {
+			return nil, false, scim.InOperation(i, o.err)
 		}
-		if t.Attribute == nil || !rt.IsKeyed(t.Attribute) || t.ReadOnly() {
+		t := o.target
+		if t.Attribute == nil || !r.rt.IsKeyed(t.Attribute) || t.ReadOnly() {
 			return nil, false, nil
 		}
-		if err := p.applyMembers(o, t); err != nil {
+		if err := p.applyMembers(o.operation, t); err != nil {
 			return nil, false, scim.InOperation(i, scim.Within(t.Place(), err))
 		}
 	}

@@ -29,11 +29,11 @@ func TestGroupsOfUsersAreReadOnly(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			before := scimtest.Object(t, scimtest.Babs)
 			list := scimtest.Operations(t, row.operations)
-			after, members, err := patch.Apply(scim.Users, before, list)
+			after, members, err := patch.Resolve(scim.Users, list).Apply(before)
 			if p := scimtest.Problem(t, err); p != row.problem {
 				t.Fatalf("got %q (%v), want %q", p, err, row.problem)
 			}
-			if _, only, err := patch.MembersOnly(scim.Users, list); only || err != nil {
+			if _, only, err := patch.Resolve(scim.Users, list).MembersOnly(); only || err != nil {
 				t.Errorf("MembersOnly gives %v, %v", only, err)
 			}
 			if err != nil {
@@ -114,12 +114,12 @@ func TestPatchMembers(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := scimtest.Object(t, scimtest.Guides)
-			got, members, err := patch.Apply(scim.Groups, r, list)
+			got, members, err := patch.Resolve(scim.Groups, list).Apply(r)
 			if p := scimtest.Problem(t, err); p != row.problem {
 				t.Fatalf("got %q (%v), want %q", p, err, row.problem)
 			}
 			scimtest.Same(t, r, scimtest.Object(t, scimtest.Guides))
-			alone, only, aloneErr := patch.MembersOnly(scim.Groups, list)
+			alone, only, aloneErr := patch.Resolve(scim.Groups, list).MembersOnly()
 			if err != nil {
 				if !row.also && scimtest.Problem(t, aloneErr) != row.problem {
 					t.Errorf("MembersOnly fails with %v, Patch with %v", aloneErr, err)
@@ -147,10 +147,10 @@ func TestPatchMembers(t *testing.T) {
 
 func TestUsersHaveNoMembers(t *testing.T) {
 	list := scimtest.Operations(t, `[{"op":"replace","path":"emails","value":[]}]`)
-	if _, only, err := patch.MembersOnly(scim.Users, list); only || err != nil {
+	if _, only, err := patch.Resolve(scim.Users, list).MembersOnly(); only || err != nil {
 		t.Errorf("got %v, %v", only, err)
 	}
-	if _, _, err := patch.MembersOnly(scim.Users, scimtest.Operations(t, `[{"op":"replace","path":"nope","value":1}]`)); scimtest.Problem(t, err) != "400 invalidPath" {
+	if _, _, err := patch.Resolve(scim.Users, scimtest.Operations(t, `[{"op":"replace","path":"nope","value":1}]`)).MembersOnly(); scimtest.Problem(t, err) != "400 invalidPath" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestMaxMembers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, members, err := patch.Apply(scim.Groups, scimtest.Object(t, scimtest.Guides), list)
+		_, members, err := patch.Resolve(scim.Groups, list).Apply(scimtest.Object(t, scimtest.Guides))
 		if p := scimtest.Problem(t, err); p != want {
 			t.Fatalf("%d members: got %q, want %q", n, p, want)
 		}

@@ -274,7 +274,7 @@ func TestPatchAgainstModel(t *testing.T) {
 				t.Fatalf("%s: %v", body, err)
 			}
 			before := resource.Encode(r)
-			got, _, err := patch.Apply(scim.Users, r, operations)
+			got, _, err := patch.Resolve(scim.Users, operations).Apply(r)
 			outcomes[failure]++
 			if resource.Encode(r) != before {
 				t.Fatalf("%s changes what went in", body)
@@ -332,11 +332,11 @@ func TestPatchIsIdempotent(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", body, err)
 			}
-			once, _, err := patch.Apply(scim.Users, r, operations)
+			once, _, err := patch.Resolve(scim.Users, operations).Apply(r)
 			if err != nil {
 				continue
 			}
-			twice, _, err := patch.Apply(scim.Users, once, operations)
+			twice, _, err := patch.Resolve(scim.Users, operations).Apply(once)
 			if err != nil || resource.Encode(twice) != resource.Encode(once) {
 				t.Fatalf("%s of %s gives\n%s, then\n%v (%v)", body, resource.Encode(r), resource.Encode(once), twice, err)
 			}

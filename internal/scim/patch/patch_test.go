@@ -29,7 +29,7 @@ func (row patchRow) run(t *testing.T, rt *scim.ResourceType) {
 	list, err := patch.Parse(scimtest.PatchBody(row.operations))
 	var got map[string]any
 	if err == nil {
-		got, _, err = patch.Apply(rt, r, list)
+		got, _, err = patch.Resolve(rt, list).Apply(r)
 	}
 	if p := scimtest.Problem(t, err); p != row.problem {
 		t.Fatalf("got %q (%v), want %q", p, err, row.problem)
@@ -47,7 +47,7 @@ func (row patchRow) run(t *testing.T, rt *scim.ResourceType) {
 	if row.want == "" && resource.Encode(got) != resource.Encode(r) {
 		t.Errorf("a PATCH that changes nothing gives %s", resource.Encode(got))
 	}
-	again, _, err := patch.Apply(rt, got, list)
+	again, _, err := patch.Resolve(rt, list).Apply(got)
 	if err != nil {
 		t.Fatalf("the same again: %v", err)
 	}

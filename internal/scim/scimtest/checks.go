@@ -97,7 +97,7 @@ func Stable(t interface{ Fatalf(string, ...any) }, rt *scim.ResourceType, r map[
 	if err != nil || resource.Encode(put) != stored {
 		t.Fatalf("%s as a PUT gives %v (%v)", stored, put, err)
 	}
-	patched, members, err := patch.Apply(rt, r, []patch.Operation{{Op: "replace", Value: map[string]any(decoded), HasValue: true}})
+	patched, members, err := patch.Resolve(rt, []patch.Operation{{Op: "replace", Value: map[string]any(decoded), HasValue: true}}).Apply(r)
 	if err != nil || resource.Encode(patched) != stored || !members.Empty() {
 		t.Fatalf("%s as a PATCH gives %v (%v)", stored, patched, err)
 	}

@@ -1,0 +1,43 @@
+package patch
+
+import (
+	"errors"
+
+	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
+)
+
+// Resolved is the operations of a PATCH for resources of one type. The path of
+// each operation was parsed once; an invalid path fails when the operation is
+// applied. It is safe for concurrent use.
+type Resolved struct {
+	rt         *scim.ResourceType
+	operations []resolved
+}
+
+// resolved is an operation and what its path addresses, or why it addresses
+// nothing. Without a path both are zero.
+type resolved struct {
+	operation Operation
+	target    filter.Target
+	err       error
+}
+
+// Resolve parses the paths of operations.
+func Resolve(rt *scim.ResourceType, operations []Operation) *Resolved {
+	r := &Resolved{rt, make([]resolved, len(operations))}
+	for i, o := range operations {
+		r.operations[i].operation = o
+		if o.Path != "" {
+			r.operations[i].target, r.operations[i].err = filter.ParsePath(rt, o.Path)
+		}
+	}
+	return r
+}
+
+// ignores reports whether an operation is ignored because of the error of its
+// path: no schema knows the path, and the type is lenient. A malformed path is
+// never ignored.
+func (r *Resolved) ignores(err error) bool {
+	return r.rt.Lenient && errors.Is(err, scim.ErrUnknownAttribute)
+}
