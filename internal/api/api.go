@@ -24,7 +24,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +42,7 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/ratelimit"
 	"dsync/internal/redact"
+	"dsync/internal/scim"
 )
 
 type api struct {
@@ -162,25 +162,21 @@ func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Ses
 	return opened, nil
 }
 
-func write(w http.ResponseWriter, a response) {
-	for name, value := range a.header {
+func write(w http.ResponseWriter, res response) {
+	for name, value := range res.header {
 		w.Header().Set(name, value)
 	}
-	var b bytes.Buffer
+	var body []byte
 	switch {
-	case a.text != "":
+	case res.text != "":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		b.WriteString(a.text)
-	case a.body != nil:
+		body = []byte(res.text)
+	case res.body != nil:
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		if err := e.Encode(a.body); err != nil { // maps, lists and strings always marshal
-			panic(err)
-		}
+		body = append(scim.EncodeJSON(res.body), '\n')
 	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(b.Bytes())
+	w.WriteHeader(res.status)
+	_, _ = w.Write(body)
 }
 
 // accepted is the response to work that a job does (workos.md section 3).

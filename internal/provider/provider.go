@@ -9,9 +9,7 @@
 package provider
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -225,13 +223,8 @@ func write(w http.ResponseWriter, res response) {
 		w.WriteHeader(res.status)
 		return
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(res.body); err != nil { // maps, lists and strings always marshal
-		panic(err)
-	}
+	body := append(scim.EncodeJSON(res.body), '\n')
 	w.Header().Set("Content-Type", scim.MediaType)
 	w.WriteHeader(res.status)
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(body)
 }

@@ -44,6 +44,18 @@ func DecodeObject(body []byte) (map[string]any, error) {
 	return object, nil
 }
 
+// EncodeJSON writes a value of maps, lists, strings, numbers, booleans and nil as
+// JSON, with sorted keys and without HTML escapes.
+func EncodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil { // such a value always marshals
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
 // DecodeJSON reads one JSON value. Numbers stay as they are written.
 func DecodeJSON(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))

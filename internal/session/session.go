@@ -32,17 +32,17 @@ import (
 
 // Authenticator opens sessions.
 type Authenticator struct {
-	table   *table.Table
-	now     func() time.Time
-	entropy io.Reader
-	tokens  *credential.Tokens
-	names   *cache.Cache[nameKey, string]
+	table     *table.Table
+	now       func() time.Time
+	entropy   io.Reader
+	tokens    *credential.Tokens
+	userNames *cache.Cache[userNameKey, string]
 }
 
 // NewAuthenticator returns an authenticator of the directories in a table. now
 // is the clock, entropy the source of ids: crypto/rand.Reader outside tests.
 func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader) *Authenticator {
-	return &Authenticator{t, now, entropy, credential.NewTokens(t, now), cache.New[nameKey, string](maxNames)}
+	return &Authenticator{t, now, entropy, credential.NewTokens(t, now), cache.New[userNameKey, string](maxUserNames)}
 }
 
 // Authenticate opens the session of a request with a secret to the directory
@@ -62,7 +62,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, r
 		return nil, trace, err
 	}
 	return &Session{
-		table: a.table, now: a.now, entropy: a.entropy, names: a.names, trace: trace, actor: actor,
+		table: a.table, now: a.now, entropy: a.entropy, userNames: a.userNames, trace: trace, actor: actor,
 		directoryID: token.Record.DirectoryID, organizationID: token.Record.OrganizationID, cursorKey: token.Record.CursorKey,
 		users: token.Users, groups: token.Groups, settings: token.Settings, projection: token.Projection, encodedProjection: token.Record.View,
 	}, trace, nil
@@ -70,12 +70,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, r
 
 // Session is what one request may do: everything in one directory.
 type Session struct {
-	table   *table.Table
-	now     func() time.Time
-	entropy io.Reader
-	names   *cache.Cache[nameKey, string]
-	trace   *usage.Trace
-	actor   table.Actor // of every change
+	table     *table.Table
+	now       func() time.Time
+	entropy   io.Reader
+	userNames *cache.Cache[userNameKey, string]
+	trace     *usage.Trace
+	actor     table.Actor // of every change
 
 	directoryID, organizationID string
 	cursorKey                   []byte

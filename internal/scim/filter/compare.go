@@ -101,13 +101,7 @@ func (e compare) String() string {
 	return e.target.String() + " " + e.op + " " + value
 }
 
-func quote(s string) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always encodes
-	return strings.TrimSuffix(b.String(), "\n")
-}
+func quote(s string) string { return string(scim.EncodeJSON(s)) }
 
 func (e compare) match(m *Matcher, r map[string]any) bool {
 	if e.keyed {

@@ -1,11 +1,8 @@
 package resource
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"dsync/internal/scim"
@@ -13,15 +10,7 @@ import (
 
 // Encode is the stored form of a resource: JSON with sorted keys, so that
 // equal resources are equal strings.
-func Encode(r map[string]any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil { // strings, booleans, lists and maps always encode
-		panic(err)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
+func Encode(r map[string]any) string { return string(scim.EncodeJSON(r)) }
 
 // Decode is the inverse of Encode.
 func Decode(s string) (map[string]any, error) {

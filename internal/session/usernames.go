@@ -9,14 +9,14 @@ import (
 	"dsync/internal/table"
 )
 
-// maxNames bounds the index of user names that a process keeps.
-const maxNames = 10_000
+// maxUserNames bounds the index of user names that a process keeps.
+const maxUserNames = 10_000
 
-// nameKey is a key of the index from user names to user ids. An entry is a
+// userNameKey is a key of the index from user names to user ids. An entry is a
 // hint: the user that it leads to is read, and is the one if it still has the
 // name, because no other user can have it. So a name that was looked up before
 // costs one read instead of two.
-type nameKey struct {
+type userNameKey struct {
 	directoryID string
 	name        string // folded
 }
@@ -29,8 +29,8 @@ func (s *Session) byName(ctx context.Context, t Type, name string) (plan, error)
 		ids, err := s.table.NameHolders(ctx, t.kind, s.directoryID, name)
 		return s.byID(ctx, t, ids), err
 	}
-	k := nameKey{s.directoryID, scim.Fold(name)}
-	if userID, ok := s.names.Get(k); ok {
+	k := userNameKey{s.directoryID, scim.Fold(name)}
+	if userID, ok := s.userNames.Get(k); ok {
 		record, r, err := s.load(ctx, t, userID)
 		if err == nil && t.named(r, name) {
 			return only(record), nil
@@ -45,7 +45,7 @@ func (s *Session) byName(ctx context.Context, t Type, name string) (plan, error)
 	} else if err != nil {
 		return plan{}, err
 	}
-	s.names.Put(k, userID)
+	s.userNames.Put(k, userID)
 	return s.byID(ctx, t, []string{userID}), nil
 }
 
