@@ -92,7 +92,8 @@ func TestConcurrentRelays(t *testing.T) {
 		for {
 			page, p := f.read(q)
 			for _, id := range page {
-				if q.After = id; !seen[id] {
+				q.After = id
+				if !seen[id] {
 					seen[id] = true
 					got[owner[id]] = append(got[owner[id]], id)
 				}

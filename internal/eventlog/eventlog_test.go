@@ -102,7 +102,8 @@ func (f *fixture) all(q eventlog.Query) (ids []string) {
 	for range 10_000 {
 		more, p := f.read(q)
 		ids = append(ids, more...)
-		if q.After = p.After; q.After == "" {
+		q.After = p.After
+		if q.After == "" {
 			return ids
 		}
 	}
