@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// breaches are what breaks the rules of the house, whatever the topology
+// breaches are what violates the rules of the architecture, whatever the topology
 // says: they look at every resource of a type and know none by name.
 func breaches(t template) []string {
 	var found []string

@@ -27,7 +27,7 @@ type reader struct {
 }
 
 // complaints holds a template against a topology and settings, in both
-// directions, and against the rules of the house.
+// directions, and against the rules of the architecture.
 func complaints(t template, want topology.System, chosen settings) []string {
 	r := &reader{template: t, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
 	got := r.system()
