@@ -39,8 +39,9 @@ func (p AttributePath) Effective() *Attribute {
 // ReadOnly reports whether clients cannot write the values at the path.
 func (p AttributePath) ReadOnly() bool { return p.Attribute.ReadOnly() || p.Effective().ReadOnly() }
 
-// Resolve reads an attribute path without brackets (RFC 7644 figure 1). Known URNs are
-// matched first, because a URN holds dots of its own (2.0).
+// Resolve reads an attribute path without brackets (RFC 7644 figure 1), in any
+// letter case, with or without the URN of its schema. It matches known URNs
+// first, because a URN can contain dots (2.0).
 func (rt *ResourceType) Resolve(name string) (AttributePath, bool) {
 	var p AttributePath
 	if len(name) > 4 && strings.EqualFold(name[:4], "urn:") {
@@ -55,7 +56,8 @@ func (rt *ResourceType) Resolve(name string) (AttributePath, bool) {
 			return p, p.Extension != nil
 		}
 		attribute, sub, dotted := strings.Cut(name[len(s.ID)+1:], ".")
-		if p.Attribute = FindAttribute(s.Attributes, attribute); p.Attribute == nil && s == rt.Schema {
+		p.Attribute = FindAttribute(s.Attributes, attribute)
+		if p.Attribute == nil && s == rt.Schema {
 			p.Attribute = FindAttribute(common, attribute)
 		}
 		if p.Attribute == nil {
@@ -71,6 +73,8 @@ func (rt *ResourceType) Resolve(name string) (AttributePath, bool) {
 	return p.withSub(sub, dotted)
 }
 
+// withSub adds a sub-attribute to the path if the name has a dot. It reports
+// whether the sub-attribute exists.
 func (p AttributePath) withSub(name string, dotted bool) (AttributePath, bool) {
 	if !dotted {
 		return p, true
@@ -79,8 +83,8 @@ func (p AttributePath) withSub(name string, dotted bool) (AttributePath, bool) {
 	return p, p.Sub != nil
 }
 
-// longestSchema is the schema whose URN the name is, or begins with up to a
-// colon.
+// longestSchema is the schema with the longest URN that is the name or its
+// start before a colon, nil for none.
 func (rt *ResourceType) longestSchema(name string) *Schema {
 	var longest *Schema
 	try := func(s *Schema) {
@@ -97,9 +101,9 @@ func (rt *ResourceType) longestSchema(name string) *Schema {
 	return longest
 }
 
-// UnknownPath is a path that no schema knows, if it has the form of one without
-// brackets (RFC 7644 figure 1), and else "": what has another form may be a
-// value that stands in the wrong place.
+// UnknownPath is the path of an error about a path that no schema has. It is ""
+// unless the path has the form of an attribute path without brackets (RFC 7644
+// figure 1), because other text may be a value, and values must not be logged.
 func UnknownPath(path string) string {
 	if len(path) > maxErrorPath {
 		return ""
@@ -120,7 +124,7 @@ func UnknownPath(path string) string {
 	return path
 }
 
-// attributeName tells an ATTRNAME (RFC 7643 section 2.1).
+// attributeName reports whether s is an ATTRNAME (RFC 7643 section 2.1).
 func attributeName(s string) bool {
 	if s == "" || len(s) > MaxName || !('a' <= s[0]|0x20 && s[0]|0x20 <= 'z') {
 		return false

@@ -29,7 +29,7 @@ const (
 	InvalidCount  fault.Code = "invalidCount"
 )
 
-// ErrUnknownAttribute is the cause of an error whose Path no schema knows.
+// ErrUnknownAttribute is the cause of an error about a path that no schema has.
 var ErrUnknownAttribute = errors.New("scim: unknown attribute")
 
 // BadRequest makes an error about the form or a value of a request.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// reserved are the URNs that no extension may have or go on from: the path of
-// an attribute would mean two things.
+// reserved are the URNs that an extension cannot have as its id or as the start
+// of its id: the full name of an attribute would be ambiguous.
 var reserved = []string{
 	"urn:ietf:params:scim:schemas:core",
 	"urn:ietf:params:scim:api",
@@ -16,9 +16,10 @@ var reserved = []string{
 }
 
 // ParseExtension reads a schema extension that a directory declares, in the
-// JSON form of RFC 7643 section 7, and fills in what it leaves out. What it
-// cannot hold to is refused: nothing is published that does not work. Entra
-// creates users without custom attributes, so none can be required.
+// JSON form of RFC 7643 section 7, and sets the defaults. It rejects
+// characteristics that are not supported, so that /Schemas publishes only what
+// works. No attribute can be required: Entra creates users without custom
+// attributes.
 func ParseExtension(b []byte) (*Schema, error) {
 	if len(b) > MaxExtension {
 		return nil, BadRequest(InvalidValue, "the schema is larger than %d bytes", MaxExtension)
@@ -56,7 +57,8 @@ func ParseExtension(b []byte) (*Schema, error) {
 	}, nil
 }
 
-// checkURN checks the id of an extension. It has the letters that a path has.
+// checkURN checks the id of an extension. Its characters are those of attribute
+// paths.
 func checkURN(id string) error {
 	parts := strings.Split(id, ":")
 	if len(parts) < 3 || parts[0] != "urn" || slices.Contains(parts, "") || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !IsNameByte(byte(r)) }) {
@@ -70,8 +72,9 @@ func checkURN(id string) error {
 	return nil
 }
 
-// declare checks attributes and fills in their defaults (RFC 7643 section
-// 2.2). under is the name of the attribute that they are parts of, or "".
+// declare checks attributes and sets their defaults (RFC 7643 section 2.2).
+// under is the name of the complex attribute followed by a dot, "" for
+// attributes of the schema. n counts all attributes.
 func declare(attributes []*Attribute, under string, n *int) error {
 	if len(attributes) == 0 {
 		if under != "" {
@@ -99,6 +102,7 @@ func declare(attributes []*Attribute, under string, n *int) error {
 	return nil
 }
 
+// declare checks one attribute and sets its defaults.
 func (a *Attribute) declare(under string, n *int) error {
 	name := under + a.Name
 	refuse := func(format string, args ...any) error {
@@ -163,7 +167,7 @@ func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any
 		said = said || sub.Name != "type" && sub.Name != "primary"
 	}
 	if a.MultiValued && !said {
-		// An element that says nothing but what it is for is dropped.
+		// Elements that have only type and primary are not stored.
 		return refuse("subAttributes must have more than type and primary")
 	}
 	return nil
@@ -176,9 +180,9 @@ func or(s, other string) string {
 	return s
 }
 
-// Extend returns a copy of the resource type with more extensions. Of two URNs
-// that a path may mean, one being the beginning of the other, the longer is
-// meant.
+// Extend returns a copy of the resource type with more extensions. If the URN
+// of one extension starts with the URN of another, a path belongs to the longer
+// URN that it starts with.
 func (rt *ResourceType) Extend(more ...*Schema) *ResourceType {
 	extended := *rt
 	extended.Extensions = slices.Concat(rt.Extensions, more)

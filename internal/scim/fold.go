@@ -6,21 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// Fold maps s so that Fold(a) == Fold(b) exactly when strings.EqualFold(a, b).
-// Comparing and keying both use it, so a name that is found is a name that is
-// taken. ASCII letters fold to lower case.
+// Fold maps s so that Fold(a) == Fold(b) exactly if strings.EqualFold(a, b).
+// Filters and the keys of records both use it, so a name that a filter finds is
+// a name that is taken. ASCII letters fold to lower case. The result is never
+// longer than a valid s.
 func Fold(s string) string {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
 			return strings.Map(foldRune, s)
 		}
 	}
-	return strings.ToLower(s) // the fast way, for ASCII alone
+	return strings.ToLower(s) // ASCII only: the fast path
 }
 
+// foldRune is the least rune of those that fold with r, in lower case if it is
+// an ASCII letter.
 func foldRune(r rune) rune {
 	if r < unicode.MaxASCII {
-		// The orbits of k and s hold non-ASCII letters, which fold to these.
+		// Non-ASCII letters that fold with k and s fold to these.
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
 		}

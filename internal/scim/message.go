@@ -26,12 +26,11 @@ const (
 	ErrorURN        = "urn:ietf:params:scim:api:messages:2.0:Error"
 )
 
-// DecodeObject reads a request body: one JSON object. It fails with
-// invalidSyntax.
+// DecodeObject reads a request body: one JSON object. Errors are invalidSyntax.
 func DecodeObject(body []byte) (map[string]any, error) {
 	var object map[string]any
 	if err := DecodeJSON(body, &object); err != nil {
-		// Where it is broken helps; what stands there is not for a log.
+		// The position helps the client. The text may be personal data.
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			return nil, BadRequest(InvalidSyntax, "the body is not a JSON object: syntax error at byte %d", syntax.Offset)
@@ -56,7 +55,8 @@ func EncodeJSON(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// DecodeJSON reads one JSON value. Numbers stay as they are written.
+// DecodeJSON reads one JSON value and nothing after it. Numbers keep their
+// digits (json.Number).
 func DecodeJSON(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -69,14 +69,15 @@ func DecodeJSON(b []byte, v any) error {
 	return nil
 }
 
-// member finds a key of a message in any letter case (RFC 7643 section 2.1).
+// Lookup finds a member of a JSON object in any letter case (RFC 7643 section
+// 2.1).
 func Lookup(object map[string]any, name string) (any, bool) {
 	if v, ok := object[name]; ok {
 		return v, true
 	}
 	found, value := "", any(nil)
 	for key, v := range object {
-		// The least of several spellings: which one counts is no matter of chance.
+		// Of several spellings the least in byte order counts: map order is random.
 		if strings.EqualFold(key, name) && (found == "" || key < found) {
 			found, value = key, v
 		}
@@ -84,6 +85,7 @@ func Lookup(object map[string]any, name string) (any, bool) {
 	return value, found != ""
 }
 
+// CheckSchemas checks that the `schemas` of a message is a list of strings.
 func CheckSchemas(v any) error {
 	list, ok := v.([]any)
 	if !ok {
@@ -97,8 +99,8 @@ func CheckSchemas(v any) error {
 	return nil
 }
 
-// checkMessage checks that a message says by its schemas that it is what it is
-// taken for. A message without schemas is taken at the endpoint's word.
+// CheckMessage checks that the `schemas` of a message, if it has any, include
+// the URN of the message type.
 func CheckMessage(object map[string]any, urn string) error {
 	schemas, ok := Lookup(object, "schemas")
 	if !ok {

@@ -1,9 +1,9 @@
 package scim
 
 // Users is the User resource type with the enterprise extension (RFC 7643
-// sections 4.1 and 4.3). What is not stored (password, photos, certificates) is
-// not published. groups are the user's memberships: they are read on request
-// only, because they are records of their own.
+// sections 4.1 and 4.3). Attributes that are not stored (password, photos,
+// certificates) are not published. groups are the memberships of the user: they
+// are returned on request only, because they are records of their own.
 var Users = &ResourceType{
 	Name:        "User",
 	Endpoint:    "/Users",
@@ -93,7 +93,7 @@ var Groups = &ResourceType{
 	},
 }
 
-// ResourceTypes are all resource types, in the order they are published.
+// ResourceTypes are all resource types, in the order of /ResourceTypes.
 var ResourceTypes = []*ResourceType{Users, Groups}
 
 func text(name, description string) *Attribute {

@@ -40,8 +40,8 @@ type Attribute struct {
 // ReadOnly reports whether clients cannot write the attribute.
 func (a *Attribute) ReadOnly() bool { return a.Mutability == "readOnly" }
 
-// Sub returns the sub-attribute of that name in any letter case, or nil. The
-// name displayName stands for display where only that exists, because Entra
+// Sub returns the sub-attribute of that name in any letter case, or nil.
+// displayName is an alias of display where only display exists, because Entra
 // sends it in roles and members.
 func (a *Attribute) Sub(name string) *Attribute {
 	if sub := FindAttribute(a.SubAttributes, name); sub != nil {
@@ -77,8 +77,8 @@ func FindAttribute(attributes []*Attribute, name string) *Attribute {
 	return nil
 }
 
-// exactly is FindAttribute by the name in the spelling of the schema, which
-// stored resources have.
+// exactly is FindAttribute in the letter case of the schema, which stored
+// resources have.
 func exactly(attributes []*Attribute, name string) *Attribute {
 	for _, a := range attributes {
 		if a.Name == name {
@@ -103,12 +103,12 @@ type ResourceType struct {
 	Description string
 	Schema      *Schema
 	Extensions  []*Schema
-	// Keyed names the multi-valued attribute of the core schema whose elements
-	// are records of their own and never part of a stored resource ("members",
+	// Keyed is the multi-valued attribute of the core schema whose elements are
+	// records of their own and never part of a stored resource ("members",
 	// "groups"), or "".
 	Keyed string
-	// Lenient says that a PATCH passes over the operations on paths that no
-	// schema knows, where the RFC wants all of it refused: see Ignored.
+	// Lenient makes a PATCH ignore operations on paths that no schema has. The
+	// RFC requires an error for the whole PATCH. See patch.Ignored.
 	Lenient bool
 }
 
@@ -141,14 +141,15 @@ func (rt *ResourceType) FindSchema(urn string) *Schema {
 }
 
 // IsKeyed reports whether the elements of a are records of their own. An
-// extension may have an attribute of the same name, which is stored.
+// attribute of an extension can have the same name; it is stored in the
+// resource.
 func (rt *ResourceType) IsKeyed(a *Attribute) bool {
 	return rt.Keyed != "" && a.Name == rt.Keyed && a == exactly(rt.Schema.Attributes, a.Name)
 }
 
-// FindAttribute finds an attribute by its bare name: in the core schema first,
-// then in the extensions, because Entra sends `manager` without its URN. It
-// returns the extension that holds it, or nil for the core.
+// FindAttribute finds an attribute by its name without URN: in the core schema
+// first, then in the extensions, because Entra sends `manager` without its URN.
+// It returns the extension that has the attribute, nil for the core schema.
 func (rt *ResourceType) FindAttribute(name string) (*Schema, *Attribute) {
 	if a := FindAttribute(common, name); a != nil {
 		return nil, a

@@ -10,8 +10,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// reference begins a value that stands for the id of a resource that the same
-// request creates (RFC 7644 section 3.7.2).
+// reference is the prefix of a value that stands for the id of a resource that
+// the same request creates (RFC 7644 section 3.7.2).
 const reference = "bulkId:"
 
 // Operation is one operation of a bulk request (RFC 7644 section 3.7).
@@ -23,10 +23,10 @@ type Operation struct {
 	Data    map[string]any
 }
 
-// Parse reads a bulk request. failOnErrors is the number of errors after
-// which to stop, 0 for never. What does not have the form of a bulk request is
-// invalidSyntax, a value that it cannot have invalidValue, and too many
-// operations are 413. No operation is done of a request that fails here.
+// Parse reads a bulk request. failOnErrors is the number of errors after which
+// execution stops, 0 for never. A malformed request is invalidSyntax, a wrong
+// value invalidValue, and too many operations are fault.TooLarge. A request
+// that fails here must not be executed at all.
 func Parse(body []byte) (operations []Operation, failOnErrors int, err error) {
 	object, err := scim.DecodeObject(body)
 	if err != nil {
@@ -94,7 +94,7 @@ func parseOperation(v any) (Operation, error) {
 		return o, err
 	}
 	if o.Method == "DELETE" {
-		return o, nil // there is nothing that data could say
+		return o, nil // data has no meaning
 	}
 	data, _ := scim.Lookup(object, "data")
 	if o.Data, ok = data.(map[string]any); !ok {
@@ -103,8 +103,8 @@ func parseOperation(v any) (Operation, error) {
 	return o, nil
 }
 
-// checkPath checks that the path is an endpoint, followed by one id for all
-// methods but POST. The id is taken as it stands, as ids need no escapes.
+// checkPath checks that the path is an endpoint, with one id for all methods
+// but POST. Ids need no escapes.
 func (o Operation) checkPath() error {
 	for _, rt := range scim.ResourceTypes {
 		id, ok := strings.CutPrefix(o.Path, rt.Endpoint)
@@ -123,8 +123,8 @@ func (o Operation) checkPath() error {
 	return scim.BadRequest(scim.InvalidValue, "path must be that of users or groups, such as /Users")
 }
 
-// References lists the bulkIds that the path and the data refer to, each once,
-// in the order of the path and then of the names in the data.
+// References lists the bulkIds in the path and the data, each once, the path
+// first and then the data in the order of its sorted keys.
 func (o Operation) References() []string {
 	var list []string
 	seen := map[string]bool{}
@@ -138,8 +138,8 @@ func (o Operation) References() []string {
 	return list
 }
 
-// Resolve returns a copy of the operation in which every reference to a bulkId
-// of ids is the id that belongs to it. Other references stay.
+// Resolve returns a copy of the operation in which the references to the
+// bulkIds of ids are replaced by the ids. Other references stay.
 func (o Operation) Resolve(ids map[string]string) Operation {
 	return o.rewrite(func(bulkID string) string {
 		if id, ok := ids[bulkID]; ok {
@@ -149,7 +149,7 @@ func (o Operation) Resolve(ids map[string]string) Operation {
 	})
 }
 
-// rewrite copies the operation with other values for its references.
+// rewrite copies the operation and replaces its references.
 func (o Operation) rewrite(to func(bulkID string) string) Operation {
 	if endpoint, id, ok := strings.Cut(o.Path, "/"+reference); ok && id != "" {
 		o.Path = endpoint + "/" + to(id)
@@ -160,6 +160,7 @@ func (o Operation) rewrite(to func(bulkID string) string) Operation {
 	return o
 }
 
+// rewrite copies a JSON value and replaces its references.
 func rewrite(v any, to func(bulkID string) string) any {
 	switch v := v.(type) {
 	case string:
@@ -182,8 +183,8 @@ func rewrite(v any, to func(bulkID string) string) any {
 	return v
 }
 
-// Response answers a bulk request (RFC 7644 section 3.7): one result for
-// each operation that was tried.
+// Response is the response to a bulk request (RFC 7644 section 3.7), with one
+// result for each operation that was tried.
 func Response(results []map[string]any) map[string]any {
 	if results == nil {
 		results = []map[string]any{}

@@ -1,3 +1,3 @@
 // Package bulk reads bulk requests (RFC 7644 section 3.7) and resolves the
-// references between their operations. It runs none of them.
+// references between their operations. It does not execute them.
 package bulk

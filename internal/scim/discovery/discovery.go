@@ -15,8 +15,8 @@ const (
 	schemaURN                = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 )
 
-// ServiceProviderConfig says what this provider can do (RFC 7643 section 5).
-// base is the URL of the SCIM endpoint, without a slash at the end.
+// ServiceProviderConfig is the resource at /ServiceProviderConfig (RFC 7643
+// section 5). base is the URL of the SCIM endpoint without a trailing slash.
 func ServiceProviderConfig(base string) map[string]any {
 	return map[string]any{
 		"schemas":        []string{serviceProviderConfigURN},
@@ -45,7 +45,7 @@ func ServiceProviderConfig(base string) map[string]any {
 	}
 }
 
-// ResourceType is a resource type as /ResourceTypes shows it.
+// ResourceType is a resource of /ResourceTypes (RFC 7643 section 6).
 func ResourceType(rt *scim.ResourceType, base string) map[string]any {
 	r := map[string]any{
 		"schemas":     []string{resourceTypeURN},
@@ -66,7 +66,7 @@ func ResourceType(rt *scim.ResourceType, base string) map[string]any {
 	return r
 }
 
-// Schema is a schema as /Schemas shows it.
+// Schema is a resource of /Schemas (RFC 7643 section 7).
 func Schema(s *scim.Schema, base string) map[string]any {
 	return map[string]any{
 		"schemas":     []string{schemaURN},
@@ -78,8 +78,8 @@ func Schema(s *scim.Schema, base string) map[string]any {
 	}
 }
 
-// SchemasOf are the schemas of the resource types, each once, with those that
-// a directory has declared.
+// SchemasOf lists the schemas of the resource types, each once, including the
+// extensions that a directory declares.
 func SchemasOf(types ...*scim.ResourceType) []*scim.Schema {
 	var all []*scim.Schema
 	for _, rt := range types {

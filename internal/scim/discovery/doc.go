@@ -1,3 +1,3 @@
-// Package discovery renders the resources by which the provider describes
-// itself (RFC 7644 section 4): its configuration, resource types and schemas.
+// Package discovery renders the discovery resources (RFC 7644 section 4): the
+// service provider configuration, resource types and schemas.
 package discovery

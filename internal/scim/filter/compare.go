@@ -11,7 +11,7 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// compare is a term of a filter that holds a value against a literal.
+// compare is a term that compares an attribute with a literal.
 type compare struct {
 	target     Target
 	op         string
@@ -22,7 +22,8 @@ type compare struct {
 	underKeyed bool // the target is a sub-attribute inside its brackets
 }
 
-// compare checks the operator and the literal against the attribute's type.
+// compare checks the operator and the literal against the type of the
+// attribute.
 func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	a := t.Effective()
 	if a.Type == scim.Complex {
@@ -54,7 +55,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		return c, nil
 	case scim.Integer, scim.Decimal:
 		s, _ := literal.(string)
-		n, ok := value.Decimal(s) // a whole number compares with a fraction too
+		n, ok := value.Decimal(s) // a whole number can be compared with a fraction
 		if !ok || op == "co" || op == "sw" || op == "ew" {
 			return compare{}, errors.New(a.Name + " is a number: it supports eq, ne, gt, ge, lt and le with a number")
 		}
@@ -65,7 +66,7 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		return c, nil
 	case scim.DateTime:
 		if op == "co" || op == "sw" || op == "ew" {
-			break // parts of a date compare as text
+			break // co, sw and ew compare a date as text
 		}
 		s, _ := literal.(string)
 		at, err := time.Parse(time.RFC3339, s)
@@ -101,6 +102,7 @@ func (e compare) String() string {
 	return e.target.String() + " " + e.op + " " + value
 }
 
+// quote prints a JSON string.
 func quote(s string) string { return string(scim.EncodeJSON(s)) }
 
 func (e compare) match(m *Matcher, r map[string]any) bool {
@@ -162,6 +164,7 @@ func (e compare) holds(m *Matcher, v any) bool {
 	return ordered(e.op, strings.Compare(s, e.text))
 }
 
+// ordered reports whether op holds for the sign of a comparison.
 func ordered(op string, sign int) bool {
 	switch op {
 	case "eq":

@@ -7,14 +7,14 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Equality is a term that a match needs: the value at the target equals Value.
+// Equality is a condition of a filter: a value at the target equals Value.
 type Equality struct {
 	Target Target
 	Value  string
 }
 
-// Equalities lists the string equalities that every match of the filter
-// fulfils. They tell which key reads can answer it.
+// Equalities lists the string equalities that hold for every match of the
+// filter. They tell which records can be read by key.
 func Equalities(e Expr) []Equality {
 	switch e := e.(type) {
 	case logical:
@@ -26,7 +26,7 @@ func Equalities(e Expr) []Equality {
 			return []Equality{{e.target, s}}
 		}
 	case present:
-		// emails[type eq "work" and value eq "x"] says the same as
+		// emails[type eq "work" and value eq "x"] is equivalent to
 		// emails[type eq "work"].value eq "x".
 		if e.target.Filter == nil || e.target.Sub != nil {
 			return nil
@@ -53,8 +53,8 @@ func Equalities(e Expr) []Equality {
 	return nil
 }
 
-// IsEquality reports whether the filter is one string equality and nothing else,
-// so that Equalities says all of it.
+// IsEquality reports whether the filter is one string equality, so that
+// Equalities describes all of it.
 func IsEquality(e Expr) bool {
 	c, ok := e.(compare)
 	if !ok || c.op != "eq" {
@@ -64,7 +64,7 @@ func IsEquality(e Expr) bool {
 	return ok
 }
 
-// conjuncts takes a chain of `and` apart.
+// conjuncts lists the operands of a chain of `and`.
 func conjuncts(e Expr) []Expr {
 	if l, ok := e.(logical); ok && l.op == "and" {
 		return append(conjuncts(l.left), conjuncts(l.right)...)
@@ -72,7 +72,7 @@ func conjuncts(e Expr) []Expr {
 	return []Expr{e}
 }
 
-// Comparisons counts the terms of a filter.
+// Comparisons counts the terms of a filter, 0 for nil.
 func Comparisons(e Expr) int {
 	switch e := e.(type) {
 	case nil:
@@ -86,8 +86,8 @@ func Comparisons(e Expr) int {
 }
 
 // Describe builds the element that a filter describes by its eq terms, and
-// tells whether all of these are canonical values. Without a filter it is an
-// empty element.
+// reports whether all of them compare with canonical values. Without a filter
+// it is an empty element.
 func Describe(e Expr) (map[string]any, bool) {
 	object := map[string]any{}
 	if e == nil {
@@ -104,10 +104,10 @@ func Describe(e Expr) (map[string]any, bool) {
 		object[a.Name] = c.value
 		switch v := c.value.(type) {
 		case time.Time:
-			object[a.Name], canonical = c.text, false // a date is stored as it is written
+			object[a.Name], canonical = c.text, false // a date is stored as it was sent
 		case json.Number:
 			canonical = false
-			if object[a.Name], ok = value.Number(a, v); !ok { // a fraction, compared with an integer
+			if object[a.Name], ok = value.Number(a, v); !ok { // a fraction for an integer attribute
 				delete(object, a.Name)
 			}
 		case bool:
@@ -119,8 +119,9 @@ func Describe(e Expr) (map[string]any, bool) {
 	return object, canonical
 }
 
-// Values reads a filter that names elements by value: value eq "a", or
-// several of these joined by `or`.
+// Values lists the values of a filter that selects elements by value: value eq
+// "a", or several of these joined by `or`. It reports whether the filter has
+// that form.
 func Values(e Expr) ([]any, bool) {
 	switch e := e.(type) {
 	case compare:

@@ -7,22 +7,49 @@ import (
 	"dsync/internal/scim/filter"
 )
 
-// Entra finds a user by an equality filter. Strings compare in any letter case
-// where the schema says so.
-func ExampleParse() {
-	f, err := filter.Parse(scim.Users, `userName eq "ADA@example.com" and active eq true`)
+// Names match in any letter case, and so do values unless the schema says
+// otherwise.
+func ExampleMatch() {
+	user, err := scim.DecodeObject([]byte(`{
+		"userName": "ada@example.com",
+		"active":   true,
+		"emails":   [{"type": "work", "value": "Ada@example.com"}]
+	}`))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	ada := map[string]any{"userName": "ada@example.com", "active": true}
-	eve := map[string]any{"userName": "eve@example.com", "active": true}
-	fmt.Println(filter.Match(f, ada, nil), filter.Match(f, eve, nil))
-	// The equalities that every match fulfils decide which key is read.
-	for _, e := range filter.Equalities(f) {
-		fmt.Println(e.Target, e.Value)
+	for _, text := range []string{
+		`userName eq "ADA@example.com"`,
+		`emails[type eq "work"].value eq "ada@example.com" and active eq "True"`,
+		`not (userName co "@example.com")`,
+		`userName like "ada"`,
+	} {
+		f, err := filter.Parse(scim.Users, text)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(f, "→", filter.Match(f, user, nil))
 	}
 	// Output:
-	// true false
-	// userName ADA@example.com
+	// userName eq "ADA@example.com" → true
+	// emails[type eq "work"].value eq "ada@example.com" and active eq true → true
+	// not (userName co "@example.com") → false
+	// invalid: invalidFilter: at position 10: unknown operator "like"
+}
+
+// The equalities of a filter tell which records can be read by key.
+func ExampleEqualities() {
+	f, err := filter.Parse(scim.Groups, `id eq "directory_group_1" and members eq "directory_user_2"`)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range filter.Equalities(f) {
+		fmt.Println(e.Target, "=", e.Value)
+	}
+	// Output:
+	// id = directory_group_1
+	// members.value = directory_user_2
 }

@@ -4,10 +4,9 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Expr is a filter (RFC 7644 section 3.4.2.2) or a part of one.
+// Expr is a filter (RFC 7644 section 3.4.2.2) or a part of one. Its String
+// parses to an equal filter, unless full names make it longer than MaxLength.
 type Expr interface {
-	// String prints the expression as a filter that parses to it again, unless
-	// full names make it longer than MaxLength.
 	String() string
 	match(m *Matcher, r map[string]any) bool
 }
@@ -17,14 +16,14 @@ type logical struct {
 	left, right Expr
 }
 
-// String sets parentheses only where the tree needs them: what it prints nests
-// no deeper than what was parsed, so that it parses again.
+// String writes parentheses only where the tree needs them, so that the result
+// is not nested deeper than the input was.
 func (e logical) String() string {
 	return e.operand(e.left, false) + " " + e.op + " " + e.operand(e.right, true)
 }
 
 func (e logical) operand(x Expr, right bool) string {
-	// `and` binds tighter than `or`, and both group to the left.
+	// `and` has precedence over `or`. Both are left-associative.
 	if l, ok := x.(logical); ok && (right || e.op == "and" && l.op == "or") {
 		return "(" + x.String() + ")"
 	}

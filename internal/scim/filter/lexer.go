@@ -8,13 +8,14 @@ import (
 	"dsync/internal/scim"
 )
 
+// space skips blanks and tabs.
 func (p *parser) space() {
 	for p.pos < len(p.in) && (p.in[p.pos] == ' ' || p.in[p.pos] == '\t') {
 		p.pos++
 	}
 }
 
-// peek is the next byte, or 0 at the end.
+// peek is the next byte, 0 at the end.
 func (p *parser) peek() byte {
 	if p.pos < len(p.in) {
 		return p.in[p.pos]
@@ -22,6 +23,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// name reads the longest run of characters of attribute names, possibly "".
 func (p *parser) name() string {
 	start := p.pos
 	for p.pos < len(p.in) && scim.IsNameByte(p.in[p.pos]) {
@@ -30,7 +32,7 @@ func (p *parser) name() string {
 	return p.in[start:p.pos]
 }
 
-// keyword takes the word if it comes next, in any letter case.
+// keyword reads the word if it is next, in any letter case.
 func (p *parser) keyword(word string) bool {
 	p.space()
 	end := p.pos + len(word)
@@ -45,7 +47,7 @@ func (p *parser) keyword(word string) bool {
 }
 
 // literal reads a comparison value: a JSON string, number, boolean or null. A
-// bare word is a string, because Microsoft's samples leave out the quotes.
+// word without quotes is a string, because Microsoft's samples omit them.
 func (p *parser) literal() (any, error) {
 	if p.pos == len(p.in) {
 		return nil, p.errorf("expected a value")
@@ -71,6 +73,7 @@ func (p *parser) literal() (any, error) {
 	return word, nil
 }
 
+// quoted reads a JSON string.
 func (p *parser) quoted() (any, error) {
 	start, plain := p.pos, true
 	for i := start + 1; i < len(p.in); i++ {

@@ -4,9 +4,9 @@ import (
 	"dsync/internal/scim"
 )
 
-// Match evaluates the filter on a rendered resource. For an attribute whose
-// elements are not part of the resource (ResourceType.Keyed) it asks keyed
-// whether there is an element with that value.
+// Match evaluates a filter on a rendered resource. The elements of a keyed
+// attribute (scim.ResourceType.Keyed) are not part of the resource: keyed
+// reports whether there is an element with that value.
 func Match(e Expr, r map[string]any, keyed func(value string) bool) bool {
 	return e.match(&Matcher{keyed: keyed}, r)
 }
@@ -15,10 +15,11 @@ func Match(e Expr, r map[string]any, keyed func(value string) bool) bool {
 // concurrent use.
 type Matcher struct {
 	keyed func(string) bool
-	// The text folded last: the terms of a hostile filter all look at one.
+	// The last folded text: many terms of a filter may compare the same text.
 	text, folded string
 }
 
+// fold is scim.Fold, cached for the last text.
 func (m *Matcher) fold(s string) string {
 	if s != m.text {
 		m.text, m.folded = s, scim.Fold(s)
@@ -26,11 +27,11 @@ func (m *Matcher) fold(s string) string {
 	return m.folded
 }
 
-// Match evaluates a filter on the elements of a list, or on a resource that has
-// no keyed attribute in the filter. nil matches everything.
+// Match evaluates a filter on an element of a list, or on a resource if the
+// filter has no keyed attribute. nil matches everything.
 func (m *Matcher) Match(e Expr, r map[string]any) bool { return e == nil || e.match(m, r) }
 
-// values are the values at a target: of each element, of each match.
+// values are the values at a target, one for each matching element.
 func values(m *Matcher, t Target, r map[string]any) []any {
 	if t.Extension != nil {
 		extension, _ := r[t.Extension.ID].(map[string]any)

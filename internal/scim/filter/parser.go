@@ -10,8 +10,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// Parse reads a filter over resources of the type. It fails with
-// invalidFilter and names the position of the fault.
+// Parse reads a filter over resources of the type. Errors are invalidFilter and
+// state the position.
 func Parse(rt *scim.ResourceType, s string) (Expr, error) {
 	p, err := newParser(rt, s, scim.InvalidFilter)
 	if err != nil {
@@ -24,21 +24,21 @@ func Parse(rt *scim.ResourceType, s string) (Expr, error) {
 	return e, p.end()
 }
 
-// parser reads filters and paths: one recursive descent over the grammar of
-// RFC 7644 figures 1 and 7. It is bounded in depth and terms, so hostile
-// nesting ends early.
+// parser reads filters and paths: one recursive descent over the grammar of RFC
+// 7644 figures 1 and 7. Its depth and number of terms are bounded, so that
+// hostile nesting ends early.
 type parser struct {
 	rt      *scim.ResourceType
 	in      string
 	pos     int
-	parent  *scim.Attribute // set inside brackets: names are its sub-attributes
+	parent  *scim.Attribute // in brackets: the complex attribute, whose sub-attributes names are
 	depth   int
 	terms   int
-	failure fault.Code // the scimType outside brackets
-	last    Target     // outside brackets: where a fault is, if it is in a comparison
+	failure fault.Code // the scimType of errors outside brackets
+	last    Target     // outside brackets: the target of the comparison that is being read
 }
 
-// newParser makes a parser that fails with the given scimType.
+// newParser makes a parser whose errors have the given scimType.
 func newParser(rt *scim.ResourceType, s string, failure fault.Code) (*parser, error) {
 	if len(s) > MaxLength {
 		return nil, scim.BadRequest(failure, "longer than %d bytes", MaxLength)
@@ -54,7 +54,7 @@ func newParser(rt *scim.ResourceType, s string, failure fault.Code) (*parser, er
 	return p, nil
 }
 
-// end fails if something is left.
+// end fails if there is input left.
 func (p *parser) end() error {
 	p.space()
 	if p.pos < len(p.in) {
@@ -63,6 +63,7 @@ func (p *parser) end() error {
 	return nil
 }
 
+// errorf makes an error with the current position.
 func (p *parser) errorf(format string, args ...any) *fault.Error {
 	e := scim.BadRequest(p.failure, format, args...)
 	e.Detail = "at position " + strconv.Itoa(p.pos+1) + ": " + e.Detail
@@ -72,7 +73,8 @@ func (p *parser) errorf(format string, args ...any) *fault.Error {
 	return e
 }
 
-// unknown is errorf for a name before the position that no schema knows.
+// unknown makes an error about the name before the position, which no schema
+// has.
 func (p *parser) unknown(parent *scim.Attribute, name, format string, args ...any) *fault.Error {
 	path := ""
 	if p.endsName() {
@@ -90,8 +92,9 @@ func (p *parser) unknown(parent *scim.Attribute, name, format string, args ...an
 	return e
 }
 
-// endsName reports whether a name before the position is one: a word that an
-// e-mail address or a text begins with is none.
+// endsName reports whether the word before the position is an attribute name,
+// judged by what follows. The start of an e-mail address or of other text is
+// none.
 func (p *parser) endsName() bool {
 	rest := p.in[p.pos:]
 	if strings.HasPrefix(rest, "[") || p.failure == scim.InvalidPath {
@@ -102,7 +105,8 @@ func (p *parser) endsName() bool {
 	return op == "pr" || slices.Contains(operators, op)
 }
 
-// operators of RFC 7644 table 3, but for pr, that compare with a value.
+// operators are those of RFC 7644 table 3 that compare with a value: all but
+// pr.
 var operators = []string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}
 
 // target reads an attribute path with optional brackets and sub-attribute.
@@ -138,7 +142,7 @@ func (p *parser) target() (Target, error) {
 		return Target{}, p.errorf("%q is not complex: it cannot be filtered", name)
 	}
 	p.pos++
-	filter, err := p.inside(t.Attribute)
+	filter, err := p.bracketed(t.Attribute)
 	if err != nil {
 		return Target{}, err
 	}
@@ -153,8 +157,8 @@ func (p *parser) target() (Target, error) {
 	return t, nil
 }
 
-// inside reads the filter between brackets, up to and with the closing one.
-func (p *parser) inside(parent *scim.Attribute) (Expr, error) {
+// bracketed reads the filter in brackets and the closing bracket.
+func (p *parser) bracketed(parent *scim.Attribute) (Expr, error) {
 	if p.parent != nil {
 		return nil, p.errorf("brackets cannot be nested")
 	}
@@ -213,7 +217,8 @@ func (p *parser) factor() (Expr, error) {
 }
 
 func (p *parser) group() (Expr, error) {
-	if p.depth++; p.depth > MaxDepth {
+	p.depth++
+	if p.depth > MaxDepth {
 		return nil, p.errorf("nested deeper than %d", MaxDepth)
 	}
 	p.pos++
@@ -231,7 +236,8 @@ func (p *parser) group() (Expr, error) {
 }
 
 func (p *parser) comparison() (Expr, error) {
-	if p.terms++; p.terms > MaxTerms {
+	p.terms++
+	if p.terms > MaxTerms {
 		return nil, p.errorf("more than %d comparisons", MaxTerms)
 	}
 	t, err := p.target()
@@ -248,7 +254,7 @@ func (p *parser) comparison() (Expr, error) {
 	default:
 		p.pos = start
 		if t.Filter != nil && t.Sub == nil {
-			return p.present(t) // a value path alone: some element matches
+			return p.present(t) // a value path alone: an element matches
 		}
 		if op == "" {
 			return nil, p.errorf("expected an operator after %s", t)
@@ -273,8 +279,8 @@ func (p *parser) comparison() (Expr, error) {
 	return c, nil
 }
 
-// present makes a test for presence. The elements of a keyed attribute are not
-// at hand: only one that is named by its value can be tested.
+// present makes a presence test. The elements of a keyed attribute are not part
+// of the resource: only one with a given value can be tested.
 func (p *parser) present(t Target) (Expr, error) {
 	if _, ok := keyedTerm(t); !ok && t.Attribute != nil && p.rt.IsKeyed(t.Attribute) {
 		return nil, p.errorf("%s supports only eq on its value", t.Attribute.Name)

@@ -38,20 +38,20 @@ func (t Target) String() string {
 	return s
 }
 
-// Place is String without the values that the filter compares with, but for
-// those that a schema lists: it tells where something is, and nothing of anybody.
-func (t Target) Place() string {
-	t.Filter = bare(t.Filter)
+// Redacted is String without the values in the filter, except values that the
+// schema lists. It contains no personal data, so it may be logged.
+func (t Target) Redacted() string {
+	t.Filter = redact(t.Filter)
 	return t.String()
 }
 
-// bare is a filter without its values.
-func bare(e Expr) Expr {
+// redact replaces the values in a filter.
+func redact(e Expr) Expr {
 	switch e := e.(type) {
 	case logical:
-		return logical{e.op, bare(e.left), bare(e.right)}
+		return logical{e.op, redact(e.left), redact(e.right)}
 	case not:
-		return not{bare(e.e)}
+		return not{redact(e.e)}
 	case compare:
 		if s, ok := e.value.(string); ok && e.target.Effective().Canonical(s) {
 			return e
@@ -65,8 +65,8 @@ func bare(e Expr) Expr {
 }
 
 // ParsePath reads a PATCH path (RFC 7644 section 3.5.2, figure 7). Names match
-// in any letter case, with or without the URN of their schema. It fails with
-// invalidPath, or with invalidFilter for what stands in brackets.
+// in any letter case, with or without the URN of their schema. Errors are
+// invalidPath, or invalidFilter in brackets.
 func ParsePath(rt *scim.ResourceType, s string) (Target, error) {
 	p, err := newParser(rt, s, scim.InvalidPath)
 	if err != nil {

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -10,8 +11,9 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Apply applies the operations to a resource, all or none, and returns the new
-// resource and the change of the keyed attribute's elements. doc stays as it is.
+// Apply applies the operations to a resource, all or none. It returns the new
+// resource and the change of the keyed attribute's elements. It does not change
+// doc.
 func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members, error) {
 	p := &patch{rt: r.rt, r: value.Clone(doc).(map[string]any), members: &resource.Members{}}
 	for i, o := range r.operations {
@@ -28,11 +30,12 @@ func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members,
 	return p.r, p.members, nil
 }
 
+// patch is the state of a PATCH that is being applied.
 type patch struct {
 	rt      *scim.ResourceType
 	r       map[string]any
 	members *resource.Members
-	spent   int // comparisons of elements
+	spent   int // comparisons of elements so far
 }
 
 func (p *patch) apply(o resolved) error {
@@ -48,53 +51,66 @@ func (p *patch) apply(o resolved) error {
 }
 
 // applyObject applies an operation without a path: each key of the value is a
-// path of its own, plain, dotted or with a URN (entra.md section 3). Keys that
-// no schema knows and read-only ones are ignored, as in a POST. With an
-// extension, the keys are its attributes.
+// path, plain, dotted or with a URN (entra.md section 3). It ignores unknown
+// and read-only keys, as in a POST. With an extension, the keys are its
+// attributes.
 func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
-	return eachKey(p.rt, o, extension, func(member Operation, t filter.Target, unknown error) error {
+	for member, err := range keys(p.rt, o, extension) {
 		switch {
-		case unknown != nil:
-			return nil
-		case t.Attribute == nil:
-			return p.applyExtension(member, t.Extension)
-		case t.ReadOnly():
-			return nil
-		}
-		return p.applyTarget(member, t)
-	})
-}
-
-// eachKey takes an operation without a path apart: it hands an operation for
-// each key to visit with what the key addresses, or why it addresses nothing.
-func eachKey(rt *scim.ResourceType, o Operation, extension *scim.Schema, visit func(Operation, filter.Target, error) error) error {
-	if o.Op == "remove" {
-		return scim.BadRequest(scim.NoTarget, "remove requires a path")
-	}
-	object, ok := o.Value.(map[string]any)
-	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "without a path, the value must be an object of attributes").About(scim.AttributePath{Extension: extension}.String())
-	}
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		path, member := key, Operation{Op: o.Op, Value: object[key], HasValue: true}
-		if extension != nil {
-			path = extension.ID + ":" + key
-		} else if s := rt.FindSchema(key); s == rt.Schema {
-			if err := eachKey(rt, member, s, visit); err != nil {
-				return err
-			}
+		case err != nil:
+			return err
+		case member.err != nil:
 			continue
+		case member.target.Attribute == nil:
+			err = p.applyExtension(member.operation, member.target.Extension)
+		case member.target.ReadOnly():
+			continue
+		default:
+			err = p.applyTarget(member.operation, member.target)
 		}
-		t, err := filter.ParsePath(rt, path)
-		if err := visit(member, t, err); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// applyExtension applies an operation to an extension as a whole: it merges,
-// or removes all of it.
+// keys splits an operation without a path into one for each key of its value, in
+// the order of the keys, resolved as paths. After an error there are no more.
+func keys(rt *scim.ResourceType, o Operation, extension *scim.Schema) iter.Seq2[resolved, error] {
+	return func(yield func(resolved, error) bool) {
+		if o.Op == "remove" {
+			yield(resolved{}, scim.BadRequest(scim.NoTarget, "remove requires a path"))
+			return
+		}
+		object, ok := o.Value.(map[string]any)
+		if !ok {
+			err := scim.BadRequest(scim.InvalidValue, "without a path, the value must be an object of attributes")
+			yield(resolved{}, err.About(scim.AttributePath{Extension: extension}.String()))
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(object)) {
+			path, member := key, Operation{Op: o.Op, Value: object[key], HasValue: true}
+			if extension != nil {
+				path = extension.ID + ":" + key
+			} else if s := rt.FindSchema(key); s == rt.Schema {
+				for k, err := range keys(rt, member, s) {
+					if !yield(k, err) || err != nil {
+						return
+					}
+				}
+				continue
+			}
+			t, err := filter.ParsePath(rt, path)
+			if !yield(resolved{member, t, err}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// applyExtension applies an operation to an extension as a whole: it merges the
+// value, or removes the extension.
 func (p *patch) applyExtension(o Operation, extension *scim.Schema) error {
 	if o.Op == "remove" || value.Unassigned(o.Value) {
 		delete(p.r, extension.ID)
@@ -103,13 +119,15 @@ func (p *patch) applyExtension(o Operation, extension *scim.Schema) error {
 	return p.applyObject(o, extension)
 }
 
+// applyTarget applies an operation to a target and adds the path to its errors.
 func (p *patch) applyTarget(o Operation, t filter.Target) error {
 	if err := p.applyAt(o, t); err != nil {
-		return scim.Within(t.Place(), err)
+		return scim.Within(t.Redacted(), err)
 	}
 	return nil
 }
 
+// applyAt applies an operation by the kind of its target.
 func (p *patch) applyAt(o Operation, t filter.Target) error {
 	if t.ReadOnly() {
 		return scim.BadRequest(scim.Mutability, "%s is read-only", t)

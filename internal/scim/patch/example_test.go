@@ -5,29 +5,61 @@ import (
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/patch"
+	"dsync/internal/scim/resource"
 )
 
-// Entra disables a user in one of two dialects (entra.md section 3). Both have
-// the same result.
+// Entra sends a PATCH in one of two dialects: the default one, and the one of
+// the flag aadOptscim062020. Both have the same effect.
 func ExampleResolved_Apply() {
+	user, err := scim.DecodeObject([]byte(`{"userName": "ada@example.com", "active": true, "title": "Analyst"}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	for _, body := range []string{
-		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`,
-		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false,"name.givenName":"Ada"}}]}`,
+		`{"Operations": [
+			{"op": "Replace", "path": "active", "value": "False"},
+			{"op": "Add", "path": "name.familyName", "value": "Lovelace"}]}`,
+		`{"Operations": [
+			{"op": "replace", "value": {"active": false, "name.familyName": "Lovelace"}}]}`,
 	} {
 		operations, err := patch.Parse([]byte(body))
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		user := map[string]any{"userName": "ada@example.com", "active": true}
-		patched, _, err := patch.Resolve(scim.Users, operations).Apply(user)
+		changed, _, err := patch.Resolve(scim.Users, operations).Apply(user)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(patched["active"], patched["name"])
+		fmt.Println(resource.Encode(changed))
 	}
 	// Output:
-	// false <nil>
-	// false map[givenName:Ada]
+	// {"active":false,"name":{"familyName":"Lovelace"},"title":"Analyst","userName":"ada@example.com"}
+	// {"active":false,"name":{"familyName":"Lovelace"},"title":"Analyst","userName":"ada@example.com"}
+}
+
+// The default dialect removes members with a value, the other one with a
+// filter. Neither needs the group.
+func ExampleResolved_MembersOnly() {
+	for _, body := range []string{
+		`{"Operations": [{"op": "Remove", "path": "members", "value": [{"$ref": null, "value": "directory_user_1"}]}]}`,
+		`{"Operations": [{"op": "remove", "path": "members[value eq \"directory_user_1\"]"}]}`,
+	} {
+		operations, err := patch.Parse([]byte(body))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		members, only, err := patch.Resolve(scim.Groups, operations).MembersOnly()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(only, members.Removed())
+	}
+	// Output:
+	// true [directory_user_1]
+	// true [directory_user_1]
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // applyList applies an operation to a multi-valued attribute: to the list, to
-// the elements that a filter picks, or to a sub-attribute of these.
+// the elements that match a filter, or to a sub-attribute of these.
 func (p *patch) applyList(o Operation, t filter.Target, container map[string]any) error {
 	a := t.Attribute
 	list, _ := container[a.Name].([]any)
@@ -29,7 +29,7 @@ func (p *patch) applyList(o Operation, t filter.Target, container map[string]any
 	return nil
 }
 
-// weight is what comparing each element of a list once costs: one for each,
+// weight is the cost of comparing each element of a list once: one per element,
 // and one more for each KiB of it.
 func weight(list []any) int {
 	n := len(list)
@@ -48,16 +48,17 @@ func weight(list []any) int {
 	return n
 }
 
-// spend counts comparisons of elements.
+// spend adds comparisons of elements. It fails above MaxComparisons.
 func (p *patch) spend(n int) error {
-	if p.spent += n; p.spent > MaxComparisons {
+	p.spent += n
+	if p.spent > MaxComparisons {
 		return scim.BadRequest(scim.TooMany, "the operations compare more than %d elements in total", MaxComparisons)
 	}
 	return nil
 }
 
-// applyWhole adds to a list, replaces it, removes it, or removes from it the
-// elements that the value lists, as Entra does.
+// applyWhole adds to a list, replaces it, removes it, or removes the elements
+// that the value lists, as Entra requires.
 func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, error) {
 	if o.Op == "remove" && o.Value == nil || o.Op == "replace" && value.Unassigned(o.Value) {
 		return nil, nil
@@ -75,7 +76,7 @@ func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, e
 			return nil, err
 		}
 		return slices.DeleteFunc(list, func(element any) bool {
-			return slices.ContainsFunc(given, func(g any) bool { return described(a, element, g) })
+			return slices.ContainsFunc(given, func(g any) bool { return hasValues(a, element, g) })
 		}), nil
 	}
 	if err := p.spend(weight(list)); err != nil {
@@ -84,8 +85,8 @@ func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, e
 	return addElements(list, given), nil
 }
 
-// addElements appends elements. One that the list has already is merged into
-// the one that is there (RFC 7644 section 3.5.2.1).
+// addElements appends elements. An element that the list has is merged into
+// that one (RFC 7644 section 3.5.2.1).
 func addElements(list, given []any) []any {
 	if slices.ContainsFunc(given, value.IsPrimary) {
 		clearPrimary(list)
@@ -109,10 +110,10 @@ func addElements(list, given []any) []any {
 	return list
 }
 
-// described reports whether an element has all that a remove says of it: a
-// client that removes by value need not know the rest. `primary` may have
-// moved meanwhile, so it counts only where nothing else is said.
-func described(a *scim.Attribute, element, given any) bool {
+// hasValues reports whether an element has all values that a remove lists: a
+// client need not know the others. primary may have changed since, so it is
+// compared only if it is the only one.
+func hasValues(a *scim.Attribute, element, given any) bool {
 	x, ok := element.(map[string]any)
 	y, also := given.(map[string]any)
 	if !ok || !also {
@@ -136,7 +137,8 @@ func alike(a *scim.Attribute, x, y any) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// clearPrimary makes way for another primary element (RFC 7644 section 3.5.2).
+// clearPrimary clears the primary flag of all elements before another element
+// becomes primary (RFC 7644 section 3.5.2).
 func clearPrimary(list []any) {
 	for _, e := range list {
 		if value.IsPrimary(e) {
@@ -150,7 +152,8 @@ func (p *patch) applyElements(o Operation, t filter.Target, list []any) ([]any, 
 	if err := p.spend(weight(list) * (1 + filter.Comparisons(t.Filter))); err != nil {
 		return nil, err
 	}
-	if o.Value = value.Only(o.Value); t.Sub != nil {
+	o.Value = value.Only(o.Value)
+	if t.Sub != nil {
 		o.Value = value.Unwrap(o.Value)
 	}
 	m := &filter.Matcher{}
@@ -164,8 +167,8 @@ func (p *patch) applyElements(o Operation, t filter.Target, list []any) ([]any, 
 	return setElements(o, t, list, matches)
 }
 
-// removeElements removes the elements that match, or one sub-attribute of
-// each. That nothing matches is success: it is gone already.
+// removeElements removes the elements that match, or one sub-attribute of each.
+// No match is a success: the elements are removed already.
 func removeElements(list []any, sub *scim.Attribute, matches func(any) bool) []any {
 	if sub == nil {
 		return slices.DeleteFunc(list, matches)
@@ -178,10 +181,10 @@ func removeElements(list []any, sub *scim.Attribute, matches func(any) bool) []a
 	return list
 }
 
-// setElements sets the elements that match, or one sub-attribute of each. When
-// none matches it makes one from the filter: always for add; for replace if
-// every compared value is canonical, as Entra relies on, and otherwise it
-// fails with noTarget (entra.md section 15).
+// setElements sets the elements that match, or one sub-attribute of each.
+// Without a match it creates an element from the filter: always for add; for
+// replace only if every compared value is canonical, which Entra relies on.
+// Otherwise it fails with noTarget (entra.md section 15).
 func setElements(o Operation, t filter.Target, list []any, matches func(any) bool) ([]any, error) {
 	given := map[string]any{}
 	if t.Sub != nil {
@@ -195,29 +198,29 @@ func setElements(o Operation, t filter.Target, list []any, matches func(any) boo
 		}
 		given, _ = v.(map[string]any)
 	}
-	picked, canonical := filter.Describe(t.Filter)
-	chosen := slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !matches(e) })
-	if len(chosen) == 0 {
+	template, canonical := filter.Describe(t.Filter)
+	matching := slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !matches(e) })
+	if len(matching) == 0 {
 		if o.Op == "replace" && !canonical {
 			return nil, scim.BadRequest(scim.NoTarget, "no element matches %s", t)
 		}
-		if value.IsPrimary(picked) {
+		if value.IsPrimary(template) {
 			clearPrimary(list)
 		}
-		chosen = []any{picked}
-		list = append(list, picked)
+		matching = []any{template}
+		list = append(list, template)
 	}
 	if value.IsPrimary(given) {
 		clearPrimary(list)
 	}
-	for _, e := range chosen {
+	for _, e := range matching {
 		object := e.(map[string]any)
 		switch {
 		case t.Sub != nil:
 		case o.Op == "replace":
-			// The whole element is replaced (RFC 7644 section 3.5.2.3), but
-			// for what picked it: it stays what it is for.
-			maps.DeleteFunc(object, func(name string, _ any) bool { _, ok := picked[name]; return !ok })
+			// The whole element is replaced (RFC 7644 section 3.5.2.3), except
+			// for the sub-attributes that the filter compares.
+			maps.DeleteFunc(object, func(name string, _ any) bool { _, ok := template[name]; return !ok })
 		default:
 			clearNulls(t.Attribute, object, o.Value)
 		}

@@ -6,9 +6,9 @@ import (
 	"dsync/internal/scim/resource"
 )
 
-// MembersOnly reports whether the operations touch nothing but the elements of
-// a keyed attribute that clients may write, so that the resource itself need
-// not be read.
+// MembersOnly reports whether the operations change only the elements of a
+// keyed attribute that clients can write, so that the resource itself need not
+// be read. It then returns the change.
 func (r *Resolved) MembersOnly() (*resource.Members, bool, error) {
 	p := &patch{rt: r.rt, members: &resource.Members{}}
 	for i, o := range r.operations {
@@ -26,14 +26,14 @@ func (r *Resolved) MembersOnly() (*resource.Members, bool, error) {
 			return nil, false, nil
 		}
 		if err := p.applyMembers(o.operation, t); err != nil {
-			return nil, false, scim.InOperation(i, scim.Within(t.Place(), err))
+			return nil, false, scim.InOperation(i, scim.Within(t.Redacted(), err))
 		}
 	}
 	return p.members, true, nil
 }
 
-// applyMembers notes a change of the keyed attribute's elements. Elements that
-// clients cannot write (groups of a user) never get here.
+// applyMembers applies an operation to the keyed attribute's elements. Callers
+// check that clients can write them.
 func (p *patch) applyMembers(o Operation, t filter.Target) error {
 	if t.Sub != nil {
 		return scim.BadRequest(scim.Mutability, "sub-attributes of a member cannot be changed: remove the member and add it again")
@@ -60,7 +60,7 @@ func (p *patch) applyMembers(o Operation, t filter.Target) error {
 		return nil
 	}
 	if v == nil {
-		// A remove that lists nobody must never empty the group (entra.md Q4).
+		// A remove with an empty value must never empty the group (entra.md Q4).
 		return scim.BadRequest(scim.InvalidValue, "remove requires a list of members as value, or no value to remove all members")
 	}
 	return p.members.Remove(v)

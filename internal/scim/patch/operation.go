@@ -11,12 +11,12 @@ type Operation struct {
 	Op       string // "add", "replace", "remove"
 	Path     string // "" for none
 	Value    any
-	HasValue bool // value was there, even if null: the two differ
+	HasValue bool // the request has a value, which may be null
 }
 
-// Parse reads a PATCH body. Operation names and keys match in any letter
-// case, because Entra sends "Add", "Replace" and "Remove" (entra.md Q1). What
-// the message holds beside its operations is ignored (Q38).
+// Parse reads a PATCH body. Names of operations and keys match in any letter
+// case, because Entra sends "Add", "Replace" and "Remove" (entra.md Q1). It
+// ignores other members of the message (Q38).
 func Parse(body []byte) ([]Operation, error) {
 	object, err := scim.DecodeObject(body)
 	if err != nil {
@@ -25,8 +25,8 @@ func Parse(body []byte) ([]Operation, error) {
 	return ParseMessage(object)
 }
 
-// ParseMessage is Parse for a message that is decoded already, as in a
-// bulk request.
+// ParseMessage is Parse for a decoded message, such as that of a bulk
+// operation.
 func ParseMessage(object map[string]any) ([]Operation, error) {
 	if err := scim.CheckMessage(object, scim.PatchOpURN); err != nil {
 		return nil, err
@@ -49,6 +49,7 @@ func ParseMessage(object map[string]any) ([]Operation, error) {
 	return operations, nil
 }
 
+// parseOperation reads one operation of a PATCH message.
 func parseOperation(v any) (Operation, error) {
 	var o Operation
 	object, ok := v.(map[string]any)
@@ -57,7 +58,8 @@ func parseOperation(v any) (Operation, error) {
 	}
 	op, _ := scim.Lookup(object, "op")
 	name, _ := op.(string)
-	switch o.Op = strings.ToLower(name); o.Op {
+	o.Op = strings.ToLower(name)
+	switch o.Op {
 	case "add", "replace", "remove":
 	default:
 		return o, scim.BadRequest(scim.InvalidSyntax, "op must be add, replace or remove")

@@ -7,16 +7,16 @@ import (
 	"dsync/internal/scim/filter"
 )
 
-// Resolved is the operations of a PATCH for resources of one type. The path of
-// each operation was parsed once; an invalid path fails when the operation is
-// applied. It is safe for concurrent use.
+// Resolved is the operations of a PATCH for resources of one type, with parsed
+// paths. An error in a path is returned when the operation is applied. It is
+// safe for concurrent use.
 type Resolved struct {
 	rt         *scim.ResourceType
 	operations []resolved
 }
 
-// resolved is an operation and what its path addresses, or why it addresses
-// nothing. Without a path both are zero.
+// resolved is an operation and its target, or the error of its path. Without a
+// path it has neither.
 type resolved struct {
 	operation Operation
 	target    filter.Target
@@ -35,9 +35,9 @@ func Resolve(rt *scim.ResourceType, operations []Operation) *Resolved {
 	return r
 }
 
-// ignores reports whether an operation is ignored because of the error of its
-// path: no schema knows the path, and the type is lenient. A malformed path is
-// never ignored.
+// ignores reports whether an operation whose path has that error is ignored: no
+// schema has the path, and the type is lenient. A malformed path is an error in
+// lenient directories, too.
 func (r *Resolved) ignores(err error) bool {
 	return r.rt.Lenient && errors.Is(err, scim.ErrUnknownAttribute)
 }

@@ -8,8 +8,8 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// applySingle applies an operation to a single-valued attribute or to one of
-// its sub-attributes.
+// applySingle applies an operation to an attribute that is not multi-valued, or
+// to one of its sub-attributes.
 func applySingle(o Operation, t filter.Target, container map[string]any) error {
 	a := t.Attribute
 	if t.Sub != nil {
@@ -23,14 +23,15 @@ func applySingle(o Operation, t filter.Target, container map[string]any) error {
 		container[a.Name] = object
 		return nil
 	}
-	if o.Value = value.Only(o.Value); a.Type != scim.Complex || o.Op == "remove" || value.Unassigned(o.Value) {
+	o.Value = value.Only(o.Value)
+	if a.Type != scim.Complex || o.Op == "remove" || value.Unassigned(o.Value) {
 		return assign(o, a, container)
 	}
 	v, err := value.CoerceOne(a, o.Value)
 	if err != nil {
 		return err
 	}
-	// Sub-attributes that the value does not name stay (RFC 7644 section 3.5.2.3).
+	// Sub-attributes that the value does not have stay (RFC 7644 section 3.5.2.3).
 	object, _ := container[a.Name].(map[string]any)
 	if object == nil {
 		object = map[string]any{}
@@ -42,7 +43,7 @@ func applySingle(o Operation, t filter.Target, container map[string]any) error {
 	return nil
 }
 
-// clearNulls unassigns the sub-attributes that the value names as null or "".
+// clearNulls unassigns the sub-attributes that are null or "" in the value.
 func clearNulls(a *scim.Attribute, object map[string]any, v any) {
 	given, _ := v.(map[string]any)
 	for name, member := range given {
@@ -52,7 +53,8 @@ func clearNulls(a *scim.Attribute, object map[string]any, v any) {
 	}
 }
 
-// assign sets a scalar attribute in the object that holds it, or clears any.
+// assign sets or clears a scalar attribute in the object that has it. remove
+// clears any attribute.
 func assign(o Operation, a *scim.Attribute, holder map[string]any) error {
 	v := value.Unwrap(o.Value)
 	if o.Op == "remove" || value.Unassigned(v) {

@@ -15,11 +15,10 @@ const (
 	cursorHead    = 1 + 8 // version, expiry in milliseconds
 )
 
-// SealCursor makes the cursor that leads to a position (RFC 9865 section 2).
-// It can be used with the same key and for what it is bound to (Query.Bound)
-// until it expires, whole milliseconds counted. It is made of unreserved URL
-// characters alone. A position above MaxPosition makes a cursor that does not
-// open.
+// SealCursor makes the cursor of a position (RFC 9865 section 2). It is valid
+// with the same key and bound (Query.Bound) until it expires, in whole
+// milliseconds. It has only unreserved URL characters. A cursor of a position
+// longer than MaxPosition cannot be opened.
 func SealCursor(key []byte, bound, position string, expires time.Time) string {
 	b := make([]byte, 0, cursorHead+len(position)+sha256.Size)
 	b = append(b, cursorVersion)
@@ -28,17 +27,16 @@ func SealCursor(key []byte, bound, position string, expires time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(append(b, seal(key, b, bound)...))
 }
 
-// OpenCursor returns the position that a cursor leads to. It fails with
-// expiredCursor after its time, and with invalidCursor if it is anything but
-// what SealCursor made with this key for this bound.
+// OpenCursor returns the position of a cursor. It fails with expiredCursor
+// after its lifetime, and with invalidCursor unless SealCursor made it with
+// this key for this bound.
 func OpenCursor(key []byte, bound, cursor string, now time.Time) (position string, err error) {
 	invalid := scim.BadRequest(scim.InvalidCursor, "the cursor does not belong to this list: start with an empty cursor, and keep the filter and the order")
 	if len(cursor) > MaxCursor {
 		return "", invalid
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	// The decoder passes over line ends and stray bits: a cursor is what was
-	// handed out, to the letter.
+	// The decoder ignores line ends and trailing bits, so compare the encoding.
 	if err != nil || len(b) < cursorHead+sha256.Size || base64.RawURLEncoding.EncodeToString(b) != cursor {
 		return "", invalid
 	}
@@ -52,8 +50,8 @@ func OpenCursor(key []byte, bound, cursor string, now time.Time) (position strin
 	return string(b[cursorHead:]), nil
 }
 
-// seal authenticates what a cursor holds and what it is bound to. The length
-// in front keeps the two apart.
+// seal authenticates the content of a cursor and its bound. The length prefix
+// separates the two.
 func seal(key, content []byte, bound string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(content))))

@@ -6,17 +6,27 @@ import (
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/query"
+	"dsync/internal/scim/resource"
 )
 
-// A query that finds nothing has an empty list, never null (entra.md Q18).
+// A list response has a Resources list even when it is empty, because Entra's
+// Test Connection fails on null.
 func ExampleListResponse() {
-	q, err := query.Parse(scim.Users, "filter=userName+eq+%22nobody%22&startIndex=1&count=10")
+	q, err := query.Parse(scim.Users, "attributes=userName&startIndex=1")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	text, err := json.Marshal(query.ListResponse(nil, 0, q.StartIndex))
-	fmt.Println(string(text), err)
+	user := resource.Render(scim.Users, map[string]any{"userName": "ada@example.com", "title": "Analyst"}, resource.Meta{ID: "directory_user_1", Version: 1})
+	for _, page := range [][]map[string]any{{q.Projection.Apply(user)}, nil} {
+		b, err := json.Marshal(query.ListResponse(page, len(page), q.StartIndex))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(string(b))
+	}
 	// Output:
-	// {"Resources":[],"itemsPerPage":0,"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"startIndex":1,"totalResults":0} <nil>
+	// {"Resources":[{"id":"directory_user_1","schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com"}],"itemsPerPage":1,"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"startIndex":1,"totalResults":1}
+	// {"Resources":[],"itemsPerPage":0,"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"startIndex":1,"totalResults":0}
 }

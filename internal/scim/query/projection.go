@@ -7,27 +7,27 @@ import (
 	"dsync/internal/scim"
 )
 
-// Projection says which attributes an answer holds (RFC 7644 section 3.9), by
-// what the client names and by what the schemas say of each (`returned`, RFC
-// 7643 section 7).
+// Projection selects the attributes of a response (RFC 7644 section 3.9), by
+// the attributes that the client lists and by the `returned` characteristic of
+// the schemas (RFC 7643 section 7).
 type Projection struct {
-	rt      *scim.ResourceType   // nil: every attribute is returned by default
-	only    []scim.AttributePath // empty: what is returned by default
+	rt      *scim.ResourceType   // nil: all attributes are returned by default
+	only    []scim.AttributePath // empty: the attributes that are returned by default
 	without []scim.AttributePath
 }
 
-// projection reads the names of attributes to return and to leave out. Names
-// that no schema knows are ignored.
+// projection reads the attributes to return and to exclude. Unknown attributes
+// are ignored.
 func projection(rt *scim.ResourceType, attributes, excluded []string) Projection {
-	p := Projection{rt: rt, only: targets(rt, attributes), without: targets(rt, excluded)}
+	p := Projection{rt: rt, only: attributePaths(rt, attributes), without: attributePaths(rt, excluded)}
 	if len(attributes) > 0 && len(p.only) == 0 {
-		p.only = targets(rt, []string{"id"}) // only unknown names: the minimal set
+		p.only = attributePaths(rt, []string{"id"}) // only unknown attributes: the minimal set
 	}
 	return p
 }
 
-// targets are what the names stand for.
-func targets(rt *scim.ResourceType, names []string) []scim.AttributePath {
+// attributePaths resolves names and ignores unknown ones.
+func attributePaths(rt *scim.ResourceType, names []string) []scim.AttributePath {
 	var list []scim.AttributePath
 	for _, name := range names {
 		if t, ok := rt.Resolve(name); ok {
@@ -37,17 +37,17 @@ func targets(rt *scim.ResourceType, names []string) []scim.AttributePath {
 	return list
 }
 
-// Named reports whether the client named attributes to return.
+// Named reports whether the client listed attributes to return.
 func (p Projection) Named() bool { return len(p.only) > 0 }
 
-// Wants reports whether the attribute of the core schema is part of the answer.
+// Wants reports whether the response has the attribute of the core schema.
 func (p Projection) Wants(name string) bool {
 	wanted, _, _, _ := p.choose(p.attribute("", name), "", name)
 	return wanted
 }
 
-// Apply projects a rendered resource, which stays as it is. id and schemas are
-// always there.
+// Apply returns the selected attributes of a rendered resource. It always
+// returns id and schemas, and does not change full.
 func (p Projection) Apply(full map[string]any) map[string]any {
 	r := make(map[string]any, len(full))
 	for name, v := range full {
@@ -67,8 +67,8 @@ func (p Projection) Apply(full map[string]any) map[string]any {
 	return r
 }
 
-// project puts into r what the answer holds of an attribute. extension is the
-// URN of its extension, or "" for the core schema.
+// project copies the selected part of an attribute into r. extension is the URN
+// of its extension, "" for the core schema.
 func (p Projection) project(r map[string]any, extension, name string, v any) {
 	a := p.attribute(extension, name)
 	wanted, whole, parts, without := p.choose(a, extension, name)
@@ -90,8 +90,8 @@ func (p Projection) project(r map[string]any, extension, name string, v any) {
 	}
 }
 
-// choose tells whether an attribute is part of the answer, as a whole or only
-// with the sub-attributes that are named, and without which of them.
+// choose reports whether an attribute is selected, whether as a whole or only
+// the sub-attributes in parts, and which sub-attributes are excluded.
 func (p Projection) choose(a *scim.Attribute, extension, name string) (wanted, whole bool, parts, without []string) {
 	switch a.Returned {
 	case "always":
@@ -105,10 +105,10 @@ func (p Projection) choose(a *scim.Attribute, extension, name string) (wanted, w
 	return !excluded && (whole || len(parts) > 0), whole, parts, without
 }
 
-// undescribed stands for what no schema describes.
+// undescribed stands for an attribute that no schema has.
 var undescribed = &scim.Attribute{Type: scim.String, Returned: "default"}
 
-// attribute finds the attribute of that name in the spelling of its schema.
+// attribute finds the attribute by its name in the letter case of the schema.
 func (p Projection) attribute(extension, name string) *scim.Attribute {
 	if p.rt != nil {
 		if a := p.rt.StoredAttribute(extension, name); a != nil {
@@ -118,10 +118,10 @@ func (p Projection) attribute(extension, name string) *scim.Attribute {
 	return undescribed
 }
 
-// named tells whether the targets name an attribute as a whole, and which of
-// its sub-attributes they name.
-func named(targets []scim.AttributePath, extension, name string) (whole bool, subs []string) {
-	for _, t := range targets {
+// named reports whether the paths list an attribute as a whole, and which of
+// its sub-attributes they list.
+func named(attributePaths []scim.AttributePath, extension, name string) (whole bool, subs []string) {
+	for _, t := range attributePaths {
 		urn := ""
 		if t.Extension != nil {
 			urn = t.Extension.ID
@@ -137,8 +137,8 @@ func named(targets []scim.AttributePath, extension, name string) (whole bool, su
 	return whole, subs
 }
 
-// subAttributes copies an object, or each of a list, with the sub-attributes
-// that are shown. It returns nil when nothing is left.
+// subAttributes copies an object, or each object of a list, with its visible
+// sub-attributes. It returns nil if nothing is left.
 func subAttributes(v any, visible func(name string) bool) any {
 	switch v := v.(type) {
 	case map[string]any:

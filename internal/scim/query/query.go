@@ -10,25 +10,25 @@ import (
 	"dsync/internal/scim/filter"
 )
 
-// Query is what a client asks of a list or of one resource: by the query
-// string, or by the body of a search (RFC 7644 sections 3.4.2 and 3.4.3, RFC
-// 9865). Unknown parameters, such as Entra's bare aadOptscim062020, are ignored.
+// Query is a query of a list or of one resource, from a query string or from
+// the body of a search (RFC 7644 sections 3.4.2 and 3.4.3, RFC 9865). Unknown
+// parameters, such as Entra's aadOptscim062020 without a value, are ignored.
 type Query struct {
-	Filter     filter.Expr // nil: everything
-	StartIndex int         // 1-based; without meaning beside a cursor
-	Count      int         // 0..MaxCount, 1..MaxCount beside a cursor
+	Filter     filter.Expr // nil: all resources
+	StartIndex int         // 1-based; unused with a cursor
+	Count      int         // 0..MaxCount, with a cursor 1..MaxCount
 	Projection Projection
-	SortBy     *scim.AttributePath // nil: by creation
+	SortBy     *scim.AttributePath // nil: order of creation
 	Descending bool
-	// Cursor is nil when the list is paged by index, and "" for the first page
-	// by cursor.
+	// Cursor is nil if the list is paged by index, and "" for the first page by
+	// cursor.
 	Cursor *string
 
 	rt *scim.ResourceType
 }
 
-// parameters are the parameters of a query before they are understood. Blank
-// means absent, but for the cursor.
+// parameters are the parameters of a query as the client sent them. Blank means
+// absent, except for the cursor.
 type parameters struct {
 	filter, sortBy, sortOrder string
 	startIndex, count         string
@@ -36,9 +36,9 @@ type parameters struct {
 	cursor                    *string
 }
 
-// Parse reads a raw query string: `+` is a blank and `%2B` a plus. What
-// is not encoded, such as brackets, is taken as it stands (entra.md Q36). Of a
-// parameter that comes twice, the first counts.
+// Parse reads a raw query string: `+` is a blank and `%2B` a plus. Characters
+// that are not encoded, such as brackets, stand for themselves (entra.md Q36).
+// If a parameter is repeated, the first value counts.
 func Parse(rt *scim.ResourceType, raw string) (Query, error) {
 	text := func(name string) string { s, _ := parameter(raw, name); return s }
 	names := func(name string) []string {
@@ -56,11 +56,11 @@ func Parse(rt *scim.ResourceType, raw string) (Query, error) {
 	if s, ok := parameter(raw, "cursor"); ok {
 		given.cursor = &s
 	}
-	return understand(rt, given)
+	return newQuery(rt, given)
 }
 
-// query understands the parameters of a query.
-func understand(rt *scim.ResourceType, given parameters) (Query, error) {
+// newQuery checks and converts the parameters of a query.
+func newQuery(rt *scim.ResourceType, given parameters) (Query, error) {
 	q := Query{StartIndex: 1, Count: DefaultCount, Cursor: given.cursor, rt: rt}
 	var err error
 	if strings.TrimSpace(given.filter) != "" {
@@ -71,9 +71,8 @@ func understand(rt *scim.ResourceType, given parameters) (Query, error) {
 	if err := q.sorted(given.sortBy, given.sortOrder); err != nil {
 		return q, err
 	}
-	// Values below the range count as its lower end (RFC 7644 section 3.4.2.4).
-	// With a cursor there is no startIndex: a client that sends both pages by
-	// cursor, and has asked for nothing that it does not get.
+	// Values below the range become its lower end (RFC 7644 section 3.4.2.4). A
+	// cursor takes precedence over startIndex.
 	if s := given.startIndex; s != "" && q.Cursor == nil {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -103,9 +102,9 @@ func trimmed(names []string) []string {
 	return names
 }
 
-// Bound is what a cursor of the query is bound to: the resource type, the
-// filter and the order, in one canonical text. The size of the page and the
-// attributes may differ from page to page.
+// Bound is the part of the query that a cursor is bound to: resource type,
+// filter and order, in one canonical text. Page size and attributes may differ
+// from page to page.
 func (q Query) Bound() string {
 	var b strings.Builder
 	if q.rt != nil {
@@ -125,8 +124,8 @@ func (q Query) Bound() string {
 	return b.String()
 }
 
-// parameter is the first value of a query parameter, named in any letter case,
-// and whether it is there.
+// parameter is the first value of a query parameter, by its name in any letter
+// case, and whether the parameter is present.
 func parameter(raw, name string) (string, bool) {
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, value, _ := strings.Cut(pair, "=")
@@ -137,7 +136,7 @@ func parameter(raw, name string) (string, bool) {
 	return "", false
 }
 
-// unescape decodes %XX and `+`. A `%` that begins no escape stands for itself.
+// unescape decodes %XX and `+`. A `%` that starts no escape stands for itself.
 func unescape(s string) string {
 	if decoded, err := url.QueryUnescape(s); err == nil {
 		return decoded

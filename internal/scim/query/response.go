@@ -19,9 +19,9 @@ func ListResponse(resources []map[string]any, total, startIndex int) map[string]
 	}
 }
 
-// CursorResponse is a page of resources that a cursor leads to (RFC 9865
-// section 2). total is left out when it is -1: unknown. next is the cursor of
-// the page that follows, "" on the last one.
+// CursorResponse is a page of resources of a list that is paged by cursor (RFC
+// 9865 section 2). totalResults is omitted if total is -1: unknown. next is the
+// cursor of the next page, "" on the last one.
 func CursorResponse(resources []map[string]any, total int, next string) map[string]any {
 	page := ListResponse(resources, total, 1)
 	delete(page, "startIndex")

@@ -8,8 +8,8 @@ import (
 )
 
 // ParseSearch reads the body of a POST to /.search (RFC 7644 section 3.4.3):
-// the parameters of a query as a message. What has the wrong JSON type is
-// invalidSyntax; null is as good as absent.
+// the parameters of a query as a message. A value of the wrong JSON type is
+// invalidSyntax. null means absent.
 func ParseSearch(rt *scim.ResourceType, object map[string]any) (Query, error) {
 	if err := scim.CheckMessage(object, scim.SearchURN); err != nil {
 		return Query{}, err
@@ -27,10 +27,10 @@ func ParseSearch(rt *scim.ResourceType, object map[string]any) (Query, error) {
 	if m.err != nil {
 		return Query{}, m.err
 	}
-	return understand(rt, given)
+	return newQuery(rt, given)
 }
 
-// search reads the members of a search request, and keeps the first fault.
+// search reads the members of a search request and keeps the first error.
 type search struct {
 	object map[string]any
 	err    error

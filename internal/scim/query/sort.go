@@ -7,9 +7,9 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// sorted reads sortBy and sortOrder (RFC 7644 section 3.4.2.3). What is wrong
-// with them is invalidValue: in the RFC's table 9 invalidPath is for PATCH
-// alone. sortOrder without sortBy has nothing to order and is ignored.
+// sorted reads sortBy and sortOrder (RFC 7644 section 3.4.2.3). Errors are
+// invalidValue: in table 9 of the RFC, invalidPath is for PATCH only. sortOrder
+// without sortBy is ignored.
 func (q *Query) sorted(by, order string) error {
 	switch {
 	case order == "" || strings.EqualFold(order, "ascending"):
@@ -18,7 +18,8 @@ func (q *Query) sorted(by, order string) error {
 	default:
 		return scim.BadRequest(scim.InvalidValue, "sortOrder must be ascending or descending").About("sortOrder")
 	}
-	if by = strings.TrimSpace(by); by == "" {
+	by = strings.TrimSpace(by)
+	if by == "" {
 		q.Descending = false
 		return nil
 	}
@@ -32,9 +33,10 @@ func (q *Query) sorted(by, order string) error {
 		return scim.BadRequest(scim.InvalidValue, "sortBy: resources cannot be sorted by %s", t).About(t.String())
 	}
 	if a := t.Effective(); a.Type == scim.Complex {
-		// The RFC wants the path of a sub-attribute. `value` goes without
-		// saying, as in filters.
-		if t.Sub = a.Sub("value"); t.Sub == nil {
+		// The RFC requires the path of a sub-attribute. The default is `value`,
+		// as in filters.
+		t.Sub = a.Sub("value")
+		if t.Sub == nil {
 			return scim.BadRequest(scim.InvalidValue, "sortBy: %s is complex: use one of its sub-attributes", t).About(t.String())
 		}
 	}
@@ -42,10 +44,10 @@ func (q *Query) sorted(by, order string) error {
 	return nil
 }
 
-// Compare orders two rendered resources as the query asks (RFC 7644 section
-// 3.4.2.3): negative when a comes first. Text compares by the attribute's
-// caseExact. A resource without a value is last when ascending and first when
-// descending. It is 0 without SortBy.
+// Compare orders two rendered resources by SortBy (RFC 7644 section 3.4.2.3):
+// negative if a is before b. Text is compared by the attribute's caseExact. A
+// resource without a value is last in ascending and first in descending order.
+// The result is 0 without SortBy.
 func (q Query) Compare(a, b map[string]any) int {
 	if q.SortBy == nil {
 		return 0
@@ -67,8 +69,8 @@ func (q Query) Compare(a, b map[string]any) int {
 	return sign
 }
 
-// sortValue is the value that a resource is sorted by: of several that of the
-// primary element, or else the first.
+// sortValue is the value that a resource is sorted by. Of several values it is
+// that of the primary element, or else the first.
 func sortValue(t scim.AttributePath, r map[string]any) any {
 	if t.Extension != nil {
 		r, _ = r[t.Extension.ID].(map[string]any)
@@ -91,7 +93,7 @@ func sortValue(t scim.AttributePath, r map[string]any) any {
 	return first
 }
 
-// part is the value, or the sub-attribute of it that the target names.
+// part is the value, or its sub-attribute if the path has one.
 func part(t scim.AttributePath, v any) any {
 	if t.Sub == nil {
 		return v

@@ -2,7 +2,8 @@ package resource
 
 import "dsync/internal/scim"
 
-// WorkEmails are the work e-mail addresses of a user, in their order.
+// WorkEmails are the work e-mail addresses of a user, in the order of the
+// user's emails.
 func WorkEmails(user map[string]any) []string {
 	var work []string
 	emails, _ := user["emails"].([]any)

@@ -9,10 +9,10 @@ const (
 	// MaxKeyValue bounds, in bytes, a value that is part of a record's key: a
 	// sort key in DynamoDB has at most 1,024, prefix and escapes included.
 	MaxKeyValue = 512
-	// MaxMembers bounds the members that one request names: at 25 a write
-	// they take a few seconds, within a function's 10.
+	// MaxMembers bounds the members in one request: at 25 members a write they
+	// take a few seconds, within a function's timeout of 10.
 	MaxMembers = 5000
-	// MaxDisplay bounds the name that comes with a member, in bytes: it is
-	// stored once for each group of a user.
+	// MaxDisplay bounds the display of a member, in bytes: it is stored once
+	// for each membership.
 	MaxDisplay = 512
 )

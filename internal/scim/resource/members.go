@@ -8,23 +8,23 @@ import (
 )
 
 // Member is an element of a group's members: an id, the name that the client
-// gave with it, and whether it says that this is the id of a group.
+// sent with it, and whether its type is Group.
 type Member struct {
 	ID      string
 	Display string
 	Group   bool
 }
 
-// Members is a change of a group's members: first forget all of them if Reset,
-// then remove, then add. An id is never both added and removed.
+// Members is a change of a group's members: first remove all if Reset, then
+// remove, then add. An id is never both added and removed.
 type Members struct {
 	Reset   bool
 	added   map[string]Member // by id
 	removed map[string]bool
-	order   []string // ids in the order they were first named
+	order   []string // ids in the order of the request
 }
 
-// Added lists the members to add, in the order the request named them.
+// Added lists the members to add, in the order of the request.
 func (m *Members) Added() []Member {
 	var list []Member
 	for _, id := range m.order {
@@ -35,7 +35,7 @@ func (m *Members) Added() []Member {
 	return list
 }
 
-// Removed lists the ids to remove, in the order the request named them.
+// Removed lists the ids to remove, in the order of the request.
 func (m *Members) Removed() []string {
 	var list []string
 	for _, id := range m.order {
@@ -46,9 +46,10 @@ func (m *Members) Removed() []string {
 	return list
 }
 
-// Empty reports whether there is nothing to do.
+// Empty reports whether the change has no effect.
 func (m *Members) Empty() bool { return !m.Reset && len(m.added) == 0 && len(m.removed) == 0 }
 
+// Add adds the members of a value: a list of members or one member.
 func (m *Members) Add(v any) error {
 	members, err := readMembers(v)
 	if err != nil {
@@ -64,6 +65,7 @@ func (m *Members) Add(v any) error {
 	return nil
 }
 
+// Remove removes the members of a value, as in Add.
 func (m *Members) Remove(v any) error {
 	members, err := readMembers(v)
 	if err != nil {
@@ -79,14 +81,16 @@ func (m *Members) Remove(v any) error {
 	return nil
 }
 
+// RemoveAll removes all members, those added before included.
 func (m *Members) RemoveAll() { *m = Members{Reset: true} }
 
+// ReplaceAll removes all members and adds those of a value, as in Add.
 func (m *Members) ReplaceAll(v any) error {
 	m.RemoveAll()
 	return m.Add(v)
 }
 
-// register registers an id that the request names.
+// register records an id of the request. It fails above MaxMembers.
 func (m *Members) register(id string) error {
 	if m.added == nil {
 		m.added, m.removed = map[string]Member{}, map[string]bool{}
@@ -100,8 +104,8 @@ func (m *Members) register(id string) error {
 	return nil
 }
 
-// readMembers reads a list of {"value": id}, one such object, or a bare id
-// (entra.md Q32, Q39). `$ref` is ignored.
+// readMembers reads a list of {"value": id}, one such object, or an id as a
+// string (entra.md Q32, Q39). It ignores `$ref`.
 func readMembers(v any) ([]Member, error) {
 	if value.Unassigned(v) {
 		return nil, nil

@@ -8,10 +8,11 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Parse reads the resource of a POST or PUT: what clients may write, coerced,
-// under canonical names. Read-only and unknown attributes, nulls and unknown
-// URNs are ignored (RFC 7644 section 3.3, entra.md section 2.2). The elements
-// of a keyed attribute come back apart, and nil when the attribute is absent.
+// Parse reads the resource of a POST or PUT: the attributes that clients can
+// write, converted to their types, under the names of the schema. It ignores
+// read-only and unknown attributes, nulls and unknown URNs (RFC 7644 section
+// 3.3, entra.md section 2.2). The elements of a keyed attribute are returned as
+// Members, nil if the attribute is absent.
 func Parse(rt *scim.ResourceType, object map[string]any) (map[string]any, *Members, error) {
 	if schemas, ok := scim.Lookup(object, "schemas"); ok {
 		if err := scim.CheckSchemas(schemas); err != nil {
@@ -49,6 +50,7 @@ func Parse(rt *scim.ResourceType, object map[string]any) (map[string]any, *Membe
 	return r, members, Finish(rt, r)
 }
 
+// parseExtension reads the attributes of an extension into r.
 func parseExtension(r map[string]any, extension *scim.Schema, v any) error {
 	if value.Unassigned(v) {
 		return nil
@@ -73,8 +75,8 @@ func parseExtension(r map[string]any, extension *scim.Schema, v any) error {
 	return nil
 }
 
-// Attributes is the object that holds the attributes of an extension, or the
-// resource itself for the core schema (nil).
+// Attributes is the object in r that has the attributes of an extension; it is
+// created if absent. For the core schema (nil) it is r.
 func Attributes(r map[string]any, extension *scim.Schema) map[string]any {
 	if extension == nil {
 		return r

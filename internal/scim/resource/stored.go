@@ -21,7 +21,7 @@ func Decode(s string) (map[string]any, error) {
 	return r, nil
 }
 
-// Meta is what the provider knows of a resource beside its attributes.
+// Meta is the metadata of a resource.
 type Meta struct {
 	ID           string
 	Created      time.Time

@@ -7,7 +7,8 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Finish tidies a resource and checks what must hold of every stored one.
+// Finish brings a resource into its stored form, and checks the required
+// attributes and the limits of every stored resource.
 func Finish(rt *scim.ResourceType, r map[string]any) error {
 	if err := tidy(rt, r); err != nil {
 		return err
@@ -33,9 +34,9 @@ func Finish(rt *scim.ResourceType, r map[string]any) error {
 	return nil
 }
 
-// tidy brings a resource into its stored form: in each list no element twice,
-// at most one primary, no element of which only type and primary are left, and
-// nothing that became empty. It fails when a list is too long.
+// tidy removes duplicate elements, all primary flags but the first, elements
+// that have only type and primary, and empty attributes. It fails if a list is
+// too long.
 func tidy(rt *scim.ResourceType, r map[string]any) error {
 	if err := tidyAttributes(nil, rt.Schema.Attributes, r); err != nil {
 		return err
@@ -56,7 +57,8 @@ func tidy(rt *scim.ResourceType, r map[string]any) error {
 func tidyAttributes(extension *scim.Schema, attributes []*scim.Attribute, r map[string]any) error {
 	for _, a := range attributes {
 		if list, ok := r[a.Name].([]any); ok && a.MultiValued {
-			if list = tidyList(list); len(list) > 0 {
+			list = tidyList(list)
+			if len(list) > 0 {
 				r[a.Name] = list
 				if err := value.CheckLength(a, list); err != nil {
 					return scim.Within(scim.AttributePath{Extension: extension, Attribute: a}.String(), err)
@@ -77,7 +79,7 @@ func tidyList(list []any) []any {
 	primary := false
 	for _, element := range list {
 		object, ok := element.(map[string]any)
-		if ok && hollow(object) {
+		if ok && onlyTypeAndPrimary(object) {
 			continue
 		}
 		key := value.Identity(element)
@@ -96,8 +98,8 @@ func tidyList(list []any) []any {
 	return kept
 }
 
-// hollow tells an element that says what it is for, and nothing else.
-func hollow(object map[string]any) bool {
+// onlyTypeAndPrimary reports whether an element has only type and primary.
+func onlyTypeAndPrimary(object map[string]any) bool {
 	for name, v := range object {
 		if name != "type" && name != "primary" && !value.Empty(v) {
 			return false

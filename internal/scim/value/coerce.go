@@ -9,8 +9,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// Bool reads a boolean: a JSON one, or the strings "True" and "False" in any
-// letter case, which Entra sends (entra.md section 4).
+// Bool reads a boolean: a JSON boolean, or the strings "True" and "False" in
+// any letter case, which Entra sends (entra.md section 4).
 func Bool(v any) (value, ok bool) {
 	switch v := v.(type) {
 	case bool:
@@ -26,11 +26,12 @@ func Bool(v any) (value, ok bool) {
 	return false, false
 }
 
-// Unassigned tells null and "": both clear an attribute (entra.md section 15).
+// Unassigned reports whether v clears an attribute: null or "" (entra.md
+// section 15).
 func Unassigned(v any) bool { return v == nil || v == "" }
 
-// Coerce brings a value from a client into the form of its attribute, or fails
-// with invalidValue. It returns nil for a value that assigns nothing.
+// Coerce converts a value from a client to the type of its attribute. Errors
+// are invalidValue. It returns nil for a value that assigns nothing.
 func Coerce(a *scim.Attribute, v any) (any, error) {
 	if Unassigned(v) {
 		return nil, nil
@@ -40,7 +41,7 @@ func Coerce(a *scim.Attribute, v any) (any, error) {
 	}
 	elements, ok := v.([]any)
 	if !ok {
-		elements = []any{v} // a single value for a list (entra.md Q39)
+		elements = []any{v} // one value for a multi-valued attribute (entra.md Q39)
 	}
 	if err := CheckLength(a, elements); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func Coerce(a *scim.Attribute, v any) (any, error) {
 	return list, nil
 }
 
-// CheckLength fails if a list has more elements than an attribute can have.
+// CheckLength fails if a list has more than MaxElements elements.
 func CheckLength(a *scim.Attribute, list []any) error {
 	if len(list) > MaxElements {
 		return scim.BadRequest(scim.InvalidValue, "%s has more than %d elements", a.Name, MaxElements)
@@ -69,7 +70,7 @@ func CheckLength(a *scim.Attribute, list []any) error {
 	return nil
 }
 
-// CoerceOne is Coerce for a single value, or an element of a list.
+// CoerceOne is Coerce for a single value or an element of a list.
 func CoerceOne(a *scim.Attribute, v any) (any, error) {
 	if Unassigned(v) {
 		return nil, nil
@@ -107,7 +108,7 @@ func CoerceOne(a *scim.Attribute, v any) (any, error) {
 }
 
 // coerceComplex reads an object. A string stands for {"value": …}, and a list
-// of one for its element: Entra sends a manager in all three forms
+// with one element for that element: Entra sends a manager in all three forms
 // (entra.md section 0, point 5).
 func coerceComplex(a *scim.Attribute, v any) (any, error) {
 	switch value := v.(type) {
@@ -122,13 +123,13 @@ func coerceComplex(a *scim.Attribute, v any) (any, error) {
 		}
 	case map[string]any:
 		object := make(map[string]any, len(value))
-		for _, name := range slices.Sorted(maps.Keys(value)) { // sorted: a name may come twice, in two letter cases
+		for _, name := range slices.Sorted(maps.Keys(value)) { // sorted: an object can have a name in two letter cases
 			sub := a.Sub(name)
 			if sub == nil || sub.ReadOnly() {
 				continue
 			}
 			if _, taken := object[sub.Name]; taken && !strings.EqualFold(name, sub.Name) {
-				continue // the real name wins over its alias
+				continue // the name takes precedence over its alias
 			}
 			c, err := Coerce(sub, value[name])
 			if err != nil {
@@ -146,8 +147,8 @@ func coerceComplex(a *scim.Attribute, v any) (any, error) {
 	return nil, scim.BadRequest(scim.InvalidValue, "%s must be an object", a.Name)
 }
 
-// Only takes the element out of a list of one, which clients send for a single
-// value. An empty list assigns nothing (RFC 7643 section 2.5).
+// Only returns the element of a list with one element, which clients send for a
+// single value. An empty list assigns nothing (RFC 7643 section 2.5).
 func Only(v any) any {
 	if list, ok := v.([]any); ok {
 		switch len(list) {
@@ -160,7 +161,7 @@ func Only(v any) any {
 	return v
 }
 
-// Unwrap takes the scalar out of [{"value": x}], [x] and {"value": x}, which
+// Unwrap returns the scalar in [{"value": x}], [x] and {"value": x}, which
 // clients send to a path that ends in a sub-attribute (entra.md Q14).
 func Unwrap(v any) any {
 	v = Only(v)
@@ -174,7 +175,8 @@ func Unwrap(v any) any {
 	return v
 }
 
-// Empty tells unassigned values (RFC 7643 section 2.5).
+// Empty reports whether a value of a resource is unassigned (RFC 7643 section
+// 2.5).
 func Empty(v any) bool {
 	switch v := v.(type) {
 	case nil:

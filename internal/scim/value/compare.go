@@ -8,7 +8,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// Compare orders two values of the attribute, neither of them empty.
+// Compare orders two values of the attribute: negative if x is before y.
+// Neither may be empty. Text is compared by the attribute's caseExact.
 func Compare(a *scim.Attribute, x, y any) int {
 	switch a.Type {
 	case scim.Boolean:
@@ -34,6 +35,7 @@ func Compare(a *scim.Attribute, x, y any) int {
 	return strings.Compare(s, t)
 }
 
+// sign is 1 for true, 0 for false.
 func sign(b bool) int {
 	if b {
 		return 1
@@ -41,7 +43,7 @@ func sign(b bool) int {
 	return 0
 }
 
-// compareNumbers orders two numbers in their plain form.
+// CompareNumbers orders two numbers in their plain form.
 func CompareNumbers(x, y json.Number) int {
 	a, below := strings.CutPrefix(x.String(), "-")
 	b, belowToo := strings.CutPrefix(y.String(), "-")

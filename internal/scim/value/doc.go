@@ -2,6 +2,6 @@
 // section 2.3).
 //
 // A value of a resource is a string, bool, json.Number in its plain form,
-// map[string]any or []any. Unassigned values are absent. Nothing here keeps or
-// changes a value that it was given, but for what its comment says.
+// map[string]any or []any. Unassigned attributes are absent. No function
+// changes its arguments.
 package value

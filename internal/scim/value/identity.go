@@ -8,8 +8,8 @@ import (
 	"dsync/internal/scim"
 )
 
-// identity is what makes an element the same as another: its type and value,
-// or, where it has no value, all of it but `primary`.
+// Identity is equal for elements that are the same: those with the same type
+// and value, or, without a value, those that are equal except for `primary`.
 func Identity(element any) string {
 	if object, ok := element.(map[string]any); ok {
 		if value, _ := object["value"].(string); value != "" {
@@ -24,11 +24,13 @@ func Identity(element any) string {
 	return string(b)
 }
 
+// IsPrimary reports whether an element is the primary one of its list.
 func IsPrimary(element any) bool {
 	object, ok := element.(map[string]any)
 	return ok && object["primary"] == true
 }
 
+// Clone returns a deep copy of a value.
 func Clone(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -9,9 +9,9 @@ import (
 )
 
 // Number reads the value of a numeric attribute: a JSON number, or a string
-// that holds one, because Entra's custom attributes are strings. It returns
-// the one plain form that equal numbers share, so that equal resources stay
-// equal strings, and no digit is lost.
+// that contains one, because Entra's custom attributes are strings. Equal
+// numbers have the same plain form, so equal resources encode to equal strings.
+// No digit is lost.
 func Number(a *scim.Attribute, v any) (json.Number, bool) {
 	var s string
 	switch v := v.(type) {
@@ -25,8 +25,8 @@ func Number(a *scim.Attribute, v any) (json.Number, bool) {
 	if a.Type == scim.Decimal {
 		return Decimal(s)
 	}
-	// An integer has neither fraction nor exponent (RFC 7643 section 2.3.4),
-	// and 64 bits, which is what clients can hold.
+	// An integer has no fraction and no exponent (RFC 7643 section 2.3.4), and at
+	// most 64 bits, because clients store it so.
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || !jsonNumber(s) {
 		return "", false
@@ -34,8 +34,8 @@ func Number(a *scim.Attribute, v any) (json.Number, bool) {
 	return json.Number(strconv.FormatInt(n, 10)), true
 }
 
-// jsonNumber tells what JSON takes for a number: no sign in front but minus,
-// no needless zero, no white space around.
+// jsonNumber reports whether s is a JSON number: no sign but minus, no leading
+// zeros, no white space.
 func jsonNumber(s string) bool {
 	digit := func(c byte) bool { return '0' <= c && c <= '9' }
 	return s != "" && len(s) <= MaxNumber && (s[0] == '-' || digit(s[0])) && digit(s[len(s)-1]) && json.Valid([]byte(s))
@@ -71,6 +71,7 @@ func Decimal(s string) (json.Number, bool) {
 	return json.Number(plain), len(plain) <= MaxNumber
 }
 
+// orZero is s, or "0" for no digits.
 func orZero(s string) string {
 	if s == "" {
 		return "0"
