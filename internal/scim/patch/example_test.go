@@ -9,7 +9,7 @@ import (
 
 // Entra disables a user in one of two dialects (entra.md section 3). Both have
 // the same result.
-func ExampleApply() {
+func ExampleResolve() {
 	for _, body := range []string{
 		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`,
 		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"active":false,"name.givenName":"Ada"}}]}`,
@@ -20,7 +20,7 @@ func ExampleApply() {
 			return
 		}
 		user := map[string]any{"userName": "ada@example.com", "active": true}
-		patched, _, err := patch.Apply(scim.Users, user, operations)
+		patched, _, err := patch.Resolve(scim.Users, operations).Apply(user)
 		if err != nil {
 			fmt.Println(err)
 			return
