@@ -13,7 +13,7 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// An error says where the fault is, and nothing of what stands there.
+// An error states the path of the fault, without values.
 func TestErrorPath(t *testing.T) {
 	apply := func(s string) error {
 		_, _, err := patch.Resolve(scim.Users, scimtest.Operations(t, s)).Apply(scimtest.Object(t, scimtest.Babs))

@@ -154,7 +154,7 @@ func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any
 	if err := declare(a.SubAttributes, name+".", n); err != nil {
 		return err
 	}
-	said := false
+	hasValue := false
 	for _, sub := range a.SubAttributes {
 		switch {
 		case sub.MultiValued:
@@ -164,9 +164,9 @@ func (a *Attribute) declareParts(name string, n *int, refuse func(string, ...any
 		case sub.Name == "type" && sub.Type != String:
 			return BadRequest(InvalidValue, "%s.type must be a string", name)
 		}
-		said = said || sub.Name != "type" && sub.Name != "primary"
+		hasValue = hasValue || sub.Name != "type" && sub.Name != "primary"
 	}
-	if a.MultiValued && !said {
+	if a.MultiValued && !hasValue {
 		// Elements that have only type and primary are not stored.
 		return refuse("subAttributes must have more than type and primary")
 	}

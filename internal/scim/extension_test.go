@@ -86,8 +86,8 @@ func TestParseExtension(t *testing.T) {
 	}
 }
 
-// works holds a schema against what /Schemas publishes, and declares it anew
-// from there.
+// works checks a schema against the form that /Schemas publishes, and declares
+// it again from there.
 func works(t *testing.T, s *scim.Schema) {
 	t.Helper()
 	for _, a := range s.Attributes {

@@ -25,10 +25,10 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// Letters whose case is not a matter of two.
+// letters have more than two cases, or fold across scripts.
 var letters = []rune("aAkKsSiIzZ09 \u212a\u017fßẞİıµμΜΣσςǅǆǄθϑϴΩΩåÅÅÿŸ\x00\x7f\ufffd😀")
 
-// variant writes a string in other letter cases.
+// variant changes the letter case of a string at random.
 func variant(t *rapid.T, s string) string {
 	return strings.Map(func(r rune) rune {
 		for range rapid.IntRange(0, 3).Draw(t, "turns") {

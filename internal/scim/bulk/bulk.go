@@ -53,16 +53,16 @@ func Parse(body []byte) (operations []Operation, failOnErrors int, err error) {
 		return nil, 0, scim.TooLarge("a bulk request has at most %d operations", MaxOperations)
 	}
 	operations = make([]Operation, len(list))
-	taken := make(map[string]bool, len(list))
+	seen := make(map[string]bool, len(list))
 	for i, v := range list {
 		o, err := parseOperation(v)
-		if err == nil && taken[o.BulkID] {
+		if err == nil && seen[o.BulkID] {
 			err = scim.BadRequest(scim.InvalidValue, "bulkId %q belongs to an earlier operation", o.BulkID)
 		}
 		if err != nil {
 			return nil, 0, scim.InOperation(i, err)
 		}
-		taken[o.BulkID] = o.BulkID != ""
+		seen[o.BulkID] = o.BulkID != ""
 		operations[i] = o
 	}
 	return operations, failOnErrors, nil

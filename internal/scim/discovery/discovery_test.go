@@ -85,7 +85,8 @@ func TestResourceTypes(t *testing.T) {
 	}
 }
 
-// A directory's own extensions stay its own, and are published after ours.
+// Extensions belong to one directory, and are published after the built-in
+// schemas.
 func TestExtend(t *testing.T) {
 	custom := scimtest.Extension(t, `{"id":"`+scimtest.CustomURN+`","attributes":[{"name":"tag"}]}`)
 	first, second := scim.Users.Extend(custom), scim.Users.Extend(scimtest.Sizes(t))
@@ -97,12 +98,12 @@ func TestExtend(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if len(scim.Users.Extensions) != 1 || len(scim.Users.Extend().Extensions) != 1 || second.Extensions[1].ID != scimtest.SizesURN || first.Extensions[1].ID != scimtest.CustomURN {
-		t.Error("extensions run into each other")
+		t.Error("extensions of one type are seen by another")
 	}
 	if discovery.FindSchema(discovery.SchemasOf(first), strings.ToUpper(scimtest.CustomURN)) != custom || discovery.FindSchema(discovery.SchemasOf(scim.Users), scimtest.CustomURN) != nil {
 		t.Error("FindSchema")
 	}
 	if _, err := filter.ParsePath(scim.Users, scimtest.CustomURN+":tag"); scimtest.Problem(t, err) != "400 invalidPath" {
-		t.Error("the built-in type has learned of an extension")
+		t.Error("Extend changes the built-in type")
 	}
 }

@@ -41,8 +41,8 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// The dearest filter over the longest text: what one resource costs a list at
-// most for a single-valued attribute.
+// The most expensive filter on the longest text: the highest cost of one
+// resource with a single-valued attribute.
 func BenchmarkMatchHostile(b *testing.B) {
 	r := map[string]any{"title": strings.Repeat("A", value.MaxText)}
 	e, err := filter.Parse(scim.Users, strings.Repeat(`title co "`+strings.Repeat("a", 50)+`b" or `, filter.MaxTerms-1)+`title co "b"`)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// equalitiesHold checks that what a filter is said to need is so in a resource
+// equalitiesHold checks that the equalities of a filter hold for a resource
 // that it matches.
 func equalitiesHold(t interface{ Fatalf(string, ...any) }, rt *scim.ResourceType, e filter.Expr, r map[string]any) {
 	for _, q := range filter.Equalities(e) {

@@ -182,7 +182,7 @@ func TestFilterNamesThePosition(t *testing.T) {
 	}
 }
 
-// The elements of members are records: the filter asks for one by its value.
+// Members are records: the filter looks one up by its value.
 func TestFilterGroups(t *testing.T) {
 	r := resource.Render(scim.Groups, scimtest.Object(t, scimtest.Guides), resource.Meta{ID: "G"})
 	for _, row := range []struct {
@@ -219,9 +219,9 @@ func TestFilterGroups(t *testing.T) {
 	}
 }
 
-// matchKeyed matches a filter on a resource whose keyed attribute has the one
-// element `has`, and tells which element it must ask for; want "" is a filter
-// that is refused. Printed and read again it matches the same.
+// matchKeyed matches a filter on a resource whose keyed attribute has one
+// element, `has`. It checks which element the filter looks up; want "" means
+// invalidFilter. The printed filter must match the same.
 func matchKeyed(t *testing.T, rt *scim.ResourceType, r map[string]any, text, has, want, wantAsked string) {
 	t.Helper()
 	e, err := filter.Parse(rt, text)
@@ -245,7 +245,7 @@ func matchKeyed(t *testing.T, rt *scim.ResourceType, r map[string]any, text, has
 	}
 }
 
-// The groups of a user are records: a filter asks for one by its value.
+// The groups of a user are records: the filter looks one up by its value.
 func TestFilterGroupsOfUsers(t *testing.T) {
 	r := scimtest.Rendered(t)
 	for _, row := range []struct {

@@ -12,8 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An independent reading of filters: a plain user, and terms that know how to
-// write themselves and whether they hold of it.
+// person is an independent model of filters: a plain user.
 type person struct {
 	ID, UserName, ExternalID, Title, GivenName, Department, Manager string
 	Active                                                          string // "", "true", "false"
@@ -25,7 +24,7 @@ type email struct {
 	Primary     string // "", "true", "false"
 }
 
-// term is a filter of the model: its text, and what it says of a person.
+// term is a filter of the model: its text, and whether it holds for a person.
 type term struct {
 	text  string
 	holds func(person) bool
@@ -87,7 +86,7 @@ func anyOf(list []string, holds func(string) bool) bool {
 	return false
 }
 
-// compares says by the RFC's words what an operator means.
+// compares implements the operators as the RFC defines them.
 func compares(op, have, literal string, exact bool) bool {
 	if !exact {
 		have, literal = scim.Fold(have), scim.Fold(literal)
@@ -111,7 +110,7 @@ func compares(op, have, literal string, exact bool) bool {
 	return have <= literal
 }
 
-// cased writes a word in a random letter case.
+// cased prints a word in random letter case.
 func cased(t *rapid.T, s string) string {
 	switch rapid.IntRange(0, 3).Draw(t, "case") {
 	case 0:
@@ -168,7 +167,7 @@ func drawFlagTerm(t *rapid.T, name string, of func(person) string) term {
 	return term{text, func(p person) bool { return (of(p) == literal) == (op == "eq") }}
 }
 
-// drawTerm draws a filter. In brackets it speaks of the only e-mail of a person.
+// drawTerm draws a filter. In brackets it is about the only e-mail of a person.
 func drawTerm(t *rapid.T, depth int, brackets bool) term {
 	kind := rapid.IntRange(0, 9).Draw(t, "kind")
 	if depth == 0 {

@@ -49,7 +49,7 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
-// Every attribute that /Schemas publishes takes a filter and a path (entra.md
+// Every attribute of /Schemas is a filter attribute and a path (entra.md
 // section 15).
 func TestEveryAttributeIsKnown(t *testing.T) {
 	for _, rt := range scim.ResourceTypes {

@@ -12,8 +12,8 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// Every operator on every type (RFC 7644 table 3), each against the value
-// itself: t and f are answers, x is invalidFilter.
+// Every operator on every type (RFC 7644 table 3), with the value of the
+// attribute as the literal: t and f are results, x is invalidFilter.
 func TestFilterOperatorsByType(t *testing.T) {
 	operators := []string{"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}
 	rt, r := scim.Users.Extend(scimtest.Sizes(t)), scimtest.Sized(t)
@@ -98,8 +98,8 @@ func TestFilterPresence(t *testing.T) {
 	}
 }
 
-// Precedence, worked out for every assignment of four terms: not binds
-// tightest, then and, then or; groups go before all.
+// Precedence, computed for every assignment of four terms: groups first, then
+// not, and, or.
 func TestFilterPrecedence(t *testing.T) {
 	for text, want := range map[string]func(a, b, c, d bool) bool{
 		`A or B and C or D`:              func(a, b, c, d bool) bool { return a || b && c || d },

@@ -25,7 +25,7 @@ func BenchmarkPatchUser(b *testing.B) {
 	}
 }
 
-// removals is a PATCH that removes n members, one operation each.
+// removals is a PATCH with n operations that remove one member each.
 func removals(n int) []byte {
 	list := make([]string, n)
 	for i := range list {

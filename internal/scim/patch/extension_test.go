@@ -13,8 +13,8 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// An extension of Entra's form works in every message, and URNs that begin
-// with each other are told apart.
+// An extension works in every message, and an extension whose URN is the start
+// of another is distinct from it.
 func TestExtensions(t *testing.T) {
 	const short, long = "urn:ietf:params:scim:schemas:extension:enterprise:2.0", scimtest.CustomURN + ":more"
 	rt := scim.Users.Extend(scimtest.Sizes(t), scimtest.Extension(t, `{"id":"`+scimtest.CustomURN+`","attributes":[{"name":"tag"}]}`),
@@ -87,8 +87,8 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-// An extension's attribute that has the name of a keyed one is stored like any
-// other.
+// An attribute of an extension with the name of a keyed attribute is stored as
+// usual.
 func TestExtensionAttributeNamedLikeAKeyedOne(t *testing.T) {
 	const urn = "urn:example:groups:2.0:User"
 	extension, err := scim.ParseExtension([]byte(`{"id":"` + urn + `","attributes":[{"name":"groups","type":"complex","multiValued":true,"subAttributes":[{"name":"value"}]}]}`))

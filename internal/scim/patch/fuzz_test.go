@@ -56,7 +56,7 @@ func FuzzPatch(f *testing.F) {
 			}
 			got, members, err := patch.Resolve(rt, operations).Apply(r)
 			if resource.Encode(r) != before {
-				t.Fatalf("what went in has become %s", resource.Encode(r))
+				t.Fatalf("the argument changed to %s", resource.Encode(r))
 			}
 			alone, only, aloneErr := patch.Resolve(rt, operations).MembersOnly()
 			if err != nil {
@@ -71,7 +71,7 @@ func FuzzPatch(f *testing.F) {
 				return o.Path != "" && rt.Lenient && errors.Is(err, scim.ErrUnknownAttribute)
 			})
 			if less, _, err := patch.Resolve(rt, known).Apply(r); err != nil || resource.Encode(less) != resource.Encode(got) {
-				t.Fatalf("without what is passed over: %v, %v, not %v", less, err, got)
+				t.Fatalf("without the ignored operations: %v, %v, not %v", less, err, got)
 			}
 			if n := len(patch.Resolve(rt, operations).Ignored()); n < len(operations)-len(known) {
 				t.Fatalf("%d paths are ignored, and %d named", len(operations)-len(known), n)

@@ -9,7 +9,7 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// One path that no schema knows loses a PATCH, the disable in it too, unless
+// One unknown path fails a whole PATCH, including a deactivation in it, unless
 // the directory is lenient.
 func TestPatchLenient(t *testing.T) {
 	for _, row := range []struct {
@@ -44,7 +44,7 @@ func TestPatchLenient(t *testing.T) {
 	}
 }
 
-// By default a PATCH passes over unknown keys only.
+// By default a PATCH ignores only unknown keys.
 func TestIgnored(t *testing.T) {
 	list := scimtest.Operations(t, `[{"op":"replace","value":{"active":"False","shoeSize":"44","id":"x","schemas":[],"emails[type eq \"work\"].value":"a@x","nope[":1}},{"op":"add","path":"title","value":"x"}]`)
 	if got := patch.Resolve(scim.Users, list).Ignored(); !slices.Equal(got, []string{"nope", "shoeSize"}) {
@@ -52,7 +52,8 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// Members of a group that is lenient are changed without reading it.
+// Members of a group in a lenient directory are changed without reading the
+// group.
 func TestMembersOnlyLenient(t *testing.T) {
 	list := scimtest.Operations(t, `[{"op":"add","path":"nope","value":"1"},{"op":"add","path":"members","value":[{"value":"a"}]}]`)
 	if m, only, err := patch.Resolve(scimtest.Lenient(scim.Groups), list).MembersOnly(); err != nil || !only || len(m.Added()) != 1 {

@@ -27,7 +27,7 @@ func TestLimits(t *testing.T) {
 			return err
 		}},
 		{Name: "MaxComparisons of filters", Limit: patch.MaxComparisons, Problem: "400 tooMany", Try: func(n int) error {
-			// Two for each of 500 elements: the filter and the element itself.
+			// Two comparisons for each of 500 elements: the filter and the element itself.
 			operations := make([]patch.Operation, (n+999)/1000)
 			for i := range operations {
 				operations[i] = patch.Operation{Op: "remove", Path: "entitlements[value eq x]"}
@@ -56,7 +56,7 @@ func TestLimits(t *testing.T) {
 			return err
 		}},
 		{Name: "MaxComparisons of a long value", Limit: patch.MaxComparisons, Problem: "400 tooMany", Try: func(n int) error {
-			// One element, and one for each whole KiB of it: 10 with the filter.
+			// One for the element and one for each whole KiB of it; with the filter 10.
 			r := map[string]any{"userName": "u", "entitlements": []any{map[string]any{"value": text(4 << 10)}}}
 			operations := make([]patch.Operation, (n+9)/10)
 			for i := range operations {
@@ -98,8 +98,8 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// A small body must not buy much CPU. The bounds are generous: without the
-// limits each of these takes from many seconds to minutes.
+// A small body must not use much CPU. The bounds are generous: without the
+// limits each of these takes many seconds to minutes.
 func TestHostileWork(t *testing.T) {
 	repeat := func(s string, n int) string { return strings.TrimSuffix(strings.Repeat(s+",", n), ",") }
 	numbers := make([]string, 50_000)

@@ -121,8 +121,8 @@ func TestPatchList(t *testing.T) {
 	})
 }
 
-// Clearing is null or "" (entra.md section 4); the required attributes are in
-// TestPatchErrors.
+// null and "" clear an attribute (entra.md section 4). For required attributes
+// see TestPatchErrors.
 func TestPatchClears(t *testing.T) {
 	for _, v := range []string{`null`, `""`} {
 		for _, row := range []patchRow{
@@ -204,8 +204,8 @@ func TestPatchRoles(t *testing.T) {
 	})
 }
 
-// Every attribute that /Schemas publishes takes add, replace and remove
-// (entra.md section 15), under its full name too.
+// Every attribute of /Schemas supports add, replace and remove (entra.md
+// section 15), by its name and by its full name.
 func TestPatchEveryAttribute(t *testing.T) {
 	try := func(a *scim.Attribute, path string) {
 		v := map[string]any{scim.String: "x", scim.Reference: "https://x", scim.Boolean: "True", scim.Complex: map[string]any{}}[a.Type]

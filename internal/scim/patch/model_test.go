@@ -14,8 +14,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An independent reading of PATCH: a plain user with one single attribute, one
-// complex one, one list and one attribute of an extension. "" is unassigned.
+// account is an independent model of PATCH: a user with one single-valued
+// attribute, one complex one, one list and attributes of an extension. "" is
+// unassigned.
 type account struct {
 	Title, Given, Family, Department, Manager string
 	Phones                                    []phone
@@ -28,7 +29,7 @@ func (a account) clone() account {
 	return a
 }
 
-// demote makes way for a new primary phone.
+// demote clears the primary flags before another phone becomes primary.
 func (a *account) demote() {
 	for i := range a.Phones {
 		if a.Phones[i].Primary == "true" {
@@ -37,14 +38,14 @@ func (a *account) demote() {
 	}
 }
 
-// step is one operation: as JSON, and what it does. It reports the scimType
-// with which it fails, or "".
+// step is one operation: as JSON, and its effect on the model. do returns the
+// scimType of the error, "" for none.
 type step struct {
 	json map[string]any
 	do   func(*account) fault.Code
 }
 
-// scalars are the attributes of one text, with the names that clients use.
+// scalars are the string attributes, with the paths that clients use.
 var scalars = []struct {
 	paths []string
 	of    func(*account) *string
@@ -107,7 +108,7 @@ func nameStep(t *rapid.T) step {
 	}}
 }
 
-// partStep sets or clears a part of the phones of one type.
+// partStep sets or clears a sub-attribute of the phones of one type.
 func partStep(t *rapid.T) step {
 	kind, op := phoneTypes.Draw(t, "type"), verbs.Draw(t, "op")
 	part := rapid.SampledFrom([]string{"value", "display"}).Draw(t, "part")
@@ -233,8 +234,8 @@ func listStep(t *rapid.T) step {
 			a.demote()
 		}
 		for _, p := range given {
-			// The last of several that are the same: an earlier operation may
-			// have made them so.
+			// An earlier operation may have made elements equal: the last of them
+			// counts.
 			there := -1
 			for i, q := range a.Phones {
 				if strings.EqualFold(p.Type, q.Type) && p.Value == q.Value {
@@ -277,7 +278,7 @@ func TestPatchAgainstModel(t *testing.T) {
 			got, _, err := patch.Resolve(scim.Users, operations).Apply(r)
 			outcomes[failure]++
 			if resource.Encode(r) != before {
-				t.Fatalf("%s changes what went in", body)
+				t.Fatalf("%s changes its argument", body)
 			}
 			if failure != "" {
 				if e, ok := err.(*fault.Error); !ok || e.Code != failure {
@@ -299,7 +300,7 @@ func TestPatchAgainstModel(t *testing.T) {
 	}
 }
 
-// read is the account that a stored resource describes.
+// read is the account of a stored resource.
 func read(r map[string]any) account {
 	text := func(v any, name string) string {
 		object, _ := v.(map[string]any)
@@ -321,7 +322,8 @@ func read(r map[string]any) account {
 	return a
 }
 
-// Entra repeats a request that timed out: twice must be once.
+// Entra repeats requests that time out, so a repeated PATCH must change
+// nothing.
 func TestPatchIsIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := account{}.resource()
@@ -345,7 +347,8 @@ func TestPatchIsIdempotent(t *testing.T) {
 	})
 }
 
-// resource is the stored form: no empty element, none twice, one primary.
+// resource is the stored form: no empty elements, no duplicates, one primary
+// element.
 func (a account) resource() map[string]any {
 	r := map[string]any{"userName": "u"}
 	put := func(holder map[string]any, name, v string) {

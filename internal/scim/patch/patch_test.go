@@ -10,8 +10,8 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// patchRow is one PATCH of a resource. want holds the attributes that differ
-// afterwards; null stands for one that is gone, and "" for no change at all.
+// patchRow is one PATCH of a resource. want has the attributes that change;
+// null stands for a removed one, and "" for no change at all.
 type patchRow struct {
 	name       string
 	before     string // "" for babs
@@ -34,7 +34,7 @@ func (row patchRow) run(t *testing.T, rt *scim.ResourceType) {
 	if p := scimtest.Problem(t, err); p != row.problem {
 		t.Fatalf("got %q (%v), want %q", p, err, row.problem)
 	}
-	scimtest.Same(t, r, scimtest.Object(t, before)) // what went in stays as it is
+	scimtest.Same(t, r, scimtest.Object(t, before)) // the argument does not change
 	if err != nil {
 		return
 	}

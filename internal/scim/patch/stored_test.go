@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is stored reads back as it is: from its JSON, as a PUT of itself, and
-// after a PATCH that says what is so already.
+// A stored resource reads back unchanged: from its JSON, as a PUT of itself,
+// and after a PATCH with its own values.
 func TestStoredFormIsStable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := account{}

@@ -59,8 +59,7 @@ func TestOpenCursor(t *testing.T) {
 	}
 }
 
-// No bit of a cursor can change, and what a boundary shift would make of
-// position and bound does not open.
+// No bit of a cursor can change, and position and bound cannot exchange bytes.
 func TestCursorIsTamperProof(t *testing.T) {
 	c := query.SealCursor(cursorKey, "filter", "position", sealed.Add(time.Hour))
 	for i := range c {
@@ -73,7 +72,7 @@ func TestCursorIsTamperProof(t *testing.T) {
 		}
 	}
 	if query.SealCursor(cursorKey, "bc", "a", sealed)[12:] == query.SealCursor(cursorKey, "c", "ab", sealed)[12:] {
-		t.Error("position and bound run into each other")
+		t.Error("position and bound are not separated")
 	}
 }
 
@@ -91,7 +90,7 @@ func TestMaxPosition(t *testing.T) {
 	}
 }
 
-// What is sealed opens to itself, with nothing else than its own key and bound.
+// A sealed position can be opened with its own key and bound only.
 func TestCursorRoundTrip(t *testing.T) {
 	unreserved := regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -105,7 +104,7 @@ func TestCursorRoundTrip(t *testing.T) {
 		if got, err := query.OpenCursor(key, bound, c, sealed); err != nil || got != position {
 			t.Fatalf("got %q, %v", got, err)
 		}
-		// HMAC fills a short key up with zeros.
+		// HMAC pads a short key with zeros.
 		if !bytes.Equal(bytes.TrimRight(key, "\x00"), bytes.TrimRight(other, "\x00")) {
 			if _, err := query.OpenCursor(other, bound, c, sealed); err == nil {
 				t.Fatal("opens with another key")

@@ -50,7 +50,7 @@ func TestProjection(t *testing.T) {
 	}
 }
 
-// What is returned on request only, never or always (RFC 7643 section 7).
+// The characteristic `returned`: request, never, always (RFC 7643 section 7).
 func TestProjectionReturned(t *testing.T) {
 	const urn = "urn:example:returned:2.0:User"
 	extension, err := scim.ParseExtension([]byte(`{"id":"` + urn + `","attributes":[
@@ -109,7 +109,7 @@ func TestProjectionWants(t *testing.T) {
 	}
 }
 
-// The groups of a user are read when they are asked for, and not otherwise.
+// The groups of a user are read only on request.
 func TestProjectionWantsGroups(t *testing.T) {
 	for raw, want := range map[string]bool{
 		``:                             false,

@@ -66,8 +66,8 @@ func TestParseQuery(t *testing.T) {
 	}
 }
 
-// what writes what a query asks, but for its filter and projection.
-func what(q query.Query) string {
+// describe prints a query except its filter and projection.
+func describe(q query.Query) string {
 	s := fmt.Sprintf("%d %d", q.StartIndex, q.Count)
 	if q.SortBy != nil {
 		s += " by " + q.SortBy.String()
@@ -123,8 +123,8 @@ func TestParseQueryOrderAndCursor(t *testing.T) {
 			if p := scimtest.Problem(t, err); p != row.problem {
 				t.Fatalf("got %q (%v), want %q", p, err, row.problem)
 			}
-			if err == nil && what(q) != row.want {
-				t.Errorf("got %s", what(q))
+			if err == nil && describe(q) != row.want {
+				t.Errorf("got %s", describe(q))
 			}
 		})
 	}
@@ -167,14 +167,14 @@ func TestParseSearch(t *testing.T) {
 			if q.Filter != nil {
 				text = q.Filter.String()
 			}
-			if text != row.filter || what(q) != row.want {
-				t.Errorf("got %q, %s", text, what(q))
+			if text != row.filter || describe(q) != row.want {
+				t.Errorf("got %q, %s", text, describe(q))
 			}
 		})
 	}
 }
 
-// A search asks for attributes as a query string does.
+// A search lists attributes in the same way as a query string.
 func TestSearchProjection(t *testing.T) {
 	full := scimtest.Rendered(t)
 	for body, raw := range map[string]string{
@@ -195,8 +195,8 @@ func TestSearchProjection(t *testing.T) {
 	}
 }
 
-// A cursor goes on for the same type, filter and order, however these are
-// written, and for no others.
+// A cursor is valid for the same type, filter and order, in any notation, and
+// for no others.
 func TestQueryBound(t *testing.T) {
 	bound := func(rt *scim.ResourceType, raw string) string {
 		q, err := query.Parse(rt, raw)
@@ -221,11 +221,11 @@ func TestQueryBound(t *testing.T) {
 	} {
 		got := bound(scim.Users, raw)
 		if other, ok := seen[got]; ok {
-			t.Errorf("%s is bound as %s is", raw, other)
+			t.Errorf("%s has the same bound as %s", raw, other)
 		}
 		seen[got] = raw
 	}
 	if bound(scim.Users, `sortBy=displayName`) == bound(scim.Groups, `sortBy=displayName`) {
-		t.Error("users and groups are bound alike")
+		t.Error("users and groups have the same bound")
 	}
 }

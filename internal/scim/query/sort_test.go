@@ -69,8 +69,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Sorting gives the order of an independent reading, and what compares as
-// equal keeps its place.
+// Sorting is equal to an independent model, and stable.
 func TestSortAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		titles := rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "A", "b", "B", "ab", "K", "\u212a", "ü"}), 0, 12).Draw(t, "titles")
@@ -97,7 +96,7 @@ func TestSortAgainstModel(t *testing.T) {
 			}
 			resources = append(resources, r)
 		}
-		// The model sorts by a text that begins with what comes first.
+		// The model sorts by a text that starts with 0 for resources with a value.
 		key := func(e entry) string {
 			if e.title == "" {
 				return "1"

@@ -10,8 +10,7 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// The way of a user of 2 KB in and out: body → document → record, and record →
-// document → answer.
+// A user of 2 KB, from request to record and from record to response.
 func BenchmarkJSON(b *testing.B) {
 	body := strings.Replace(scimtest.Babs, "{", `{"nickName":"`+strings.Repeat("x", 1000)+`",`, 1)
 	b.Run("in", func(b *testing.B) {

@@ -11,7 +11,7 @@ import (
 	"dsync/internal/scim/scimtest"
 )
 
-// The body, the stored form and the answer have the same digits.
+// The request, the stored form and the response have the same digits.
 func TestNumbersAreExact(t *testing.T) {
 	rt := scim.Users.Extend(scimtest.Sizes(t))
 	body := `{"userName":"u","` + scimtest.SizesURN + `":{"rank":9007199254740993,"size":"0.10000000000000000000000000001"}}`
@@ -28,7 +28,7 @@ func TestNumbersAreExact(t *testing.T) {
 	if err != nil || string(b) != `{"rank":9007199254740993,"size":0.10000000000000000000000000001}` {
 		t.Errorf("%s (%v)", b, err)
 	}
-	// The same number in other words changes nothing.
+	// The same number in another notation changes nothing.
 	for _, v := range []any{json.Number("9007199254740993"), "9007199254740993"} {
 		after, _, err := patch.Resolve(rt, []patch.Operation{{Op: "replace", Path: scimtest.SizesURN + ":rank", Value: v, HasValue: true}}).Apply(decoded)
 		if err != nil || resource.Encode(after) != want {
@@ -49,12 +49,12 @@ func TestRender(t *testing.T) {
 	scimtest.Same(t, r, scimtest.Object(t, scimtest.Guides))
 }
 
-// A tenant's text goes into JSON as it came, for the stream and for clients.
+// Text is encoded without HTML escapes, in records and in responses.
 func TestEncodeIsPlain(t *testing.T) {
 	if got, want := resource.Encode(map[string]any{"b": "<&>", "a": true}), `{"a":true,"b":"<&>"}`; got != want {
 		t.Errorf("got %s", got)
 	}
 	if _, err := resource.Decode(`{`); err == nil {
-		t.Error("half an object decodes")
+		t.Error("an incomplete object decodes")
 	}
 }

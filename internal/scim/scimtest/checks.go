@@ -71,7 +71,7 @@ func Refused(t *testing.T, err error) {
 	t.Helper()
 	var e *fault.Error
 	if !errors.As(err, &e) || statuses[e.Kind] == 0 || e.Detail == "" || !slices.Contains(types, e.Code) {
-		t.Fatalf("%#v is nothing to tell a client", err)
+		t.Fatalf("%#v must not be returned to a client", err)
 	}
 	if b, err := json.Marshal(scim.ErrorResponse(statuses[e.Kind], e)); err != nil || len(b) == 0 {
 		t.Fatal(err)

@@ -67,22 +67,22 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// numeral draws a JSON number in one of its many spellings.
+// numeral draws a JSON number in one of many notations.
 func numeral(t *rapid.T, label string) string {
 	s := rapid.SampledFrom([]string{"", "-"}).Draw(t, label+" sign") + rapid.SampledFrom([]string{"0", "1", "10", "12", "120", "9"}).Draw(t, label)
 	s += rapid.SampledFrom([]string{"", ".0", ".5", ".50", ".05", ".123"}).Draw(t, label+" fraction")
 	return s + rapid.SampledFrom([]string{"", "e0", "E+1", "e2", "e-1", "E-03"}).Draw(t, label+" exponent")
 }
 
-// The plain form has the value of what was written, equal numbers have one
-// plain form, and the order is that of exact arithmetic.
+// The plain form keeps the value of a number, equal numbers have the same plain
+// form, and the order is that of exact arithmetic.
 func TestNumbersAgainstExactArithmetic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := numeral(t, "x"), numeral(t, "y")
 		exact := func(s string) *big.Rat {
 			r, ok := new(big.Rat).SetString(s)
 			if !ok {
-				t.Fatalf("%s is no number", s)
+				t.Fatalf("%s is not a number", s)
 			}
 			return r
 		}
