@@ -284,7 +284,7 @@ func TestDiscovery(t *testing.T) {
 
 // The log tells what happened and to which directory, and nothing about people
 // or secrets.
-func TestLogIsDiscreet(t *testing.T) {
+func TestLogHasNoValues(t *testing.T) {
 	v := open(t)
 	v.send(v.users, "POST", "/Users", `{"userName":"ada@example.com","name":{"familyName":"Lovelace"}}`)
 	v.send(v.users, "POST", "/Users", `{"userName":"ada@example.com"}`)
