@@ -1,6 +1,7 @@
-// Command chaos proves what the README promises of events: it changes many
-// directories at random while everything fails that can, and counts what was
-// lost, late or out of order. It exits 1 if anything was.
+// Command chaos tests the guarantees for events in the README. It makes random
+// changes in many directories under injected faults. It counts events that are
+// missing, unexpected or out of order. It exits with status 1 if a count is not
+// 0, or if a fault did not occur.
 //
 //	go run ./infra/cmd/chaos -changes 10000 -directories 20
 package main
@@ -25,10 +26,10 @@ func main() {
 		exit(err)
 	}
 	c := chaos.Config{Log: os.Stderr, Child: childCommand}
-	flag.IntVar(&c.Changes, "changes", 10_000, "changes to make, of all directories together")
-	flag.IntVar(&c.Directories, "directories", 20, "directories to make them in")
-	flag.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "seed of all choices")
-	flag.DurationVar(&c.Patience, "patience", 5*time.Minute, "how long to wait for what is outstanding at the end")
+	flag.IntVar(&c.Changes, "changes", 10_000, "number of changes in all directories")
+	flag.IntVar(&c.Directories, "directories", 20, "number of directories")
+	flag.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
+	flag.DurationVar(&c.Patience, "patience", 5*time.Minute, "maximum wait for outstanding events after the last change")
 	flag.Parse()
 	exit(run(ctx, c))
 }
@@ -38,7 +39,7 @@ func run(ctx context.Context, c chaos.Config) (err error) {
 		return err
 	}
 	defer os.RemoveAll(c.Folder)
-	fmt.Printf("A campaign with the seed %d.\n", c.Seed)
+	fmt.Printf("Running a campaign with seed %d.\n", c.Seed)
 	report, err := chaos.Run(ctx, c)
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func run(ctx context.Context, c chaos.Config) (err error) {
 	if !report.Passed() {
 		return fmt.Errorf("the campaign failed")
 	}
-	fmt.Println("\nAll promises were kept.")
+	fmt.Println("\nThe campaign passed.")
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The campaign starts this program again, to kill it.
+	// The campaign starts this program as a child process and kills it.
 	if child, err := chaos.Child(context.Background(), os.Getenv); child {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A short campaign with all faults on; `make chaos` runs the long one.
+// TestCampaign runs a short campaign with all faults. `make chaos` runs a long
+// campaign.
 func TestCampaign(t *testing.T) {
 	report, err := chaos.Run(t.Context(), chaos.Config{
 		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute,

@@ -1,6 +1,6 @@
-// Command cost computes docs/cost.md: what a month of dsync costs on AWS, from
-// what its operations are measured to use, what AWS publishes as its prices,
-// and what a directory of a stated size does.
+// Command cost writes docs/cost.md, the monthly costs of dsync on AWS. It
+// computes them from the measured units of the operations, the prices that AWS
+// publishes, and the assumed load of a directory of a given size.
 //
 //	go run ./infra/cmd/cost
 package main

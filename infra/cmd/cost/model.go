@@ -6,7 +6,7 @@ import (
 	"dsync/infra/topology"
 )
 
-// size is a directory of a stated size.
+// size describes the size of a directory.
 type size struct {
 	name                       string
 	users, groups, memberships float64
@@ -17,24 +17,24 @@ var sizes = []size{
 	{"1,000 users", 1_000, 50, 3_000},
 }
 
-// What changes in a day, as a share of the users.
+// Assumed load per day. Shares relate to the number of users.
 const (
-	changedADay  = 0.01   // an attribute
-	joinedADay   = 0.0005 // a user comes; another leaves
-	movedADay    = 0.005  // a membership, added or removed
+	changedADay  = 0.01   // share of users with a changed attribute
+	joinedADay   = 0.0005 // share of users created, and share of users deleted
+	movedADay    = 0.005  // memberships added or removed per user
 	daysAMonth   = 30
 	cyclesADay   = 36 // every 40 minutes
-	probesACycle = 2  // a user and a group that do not exist
-	readsAnEvent = 1  // of the REST API, by the team's application
+	probesACycle = 2  // one for a missing user and one for a missing group
+	readsAnEvent = 1  // REST API requests of the application
 )
 
-// request is one kind of request and how many there are.
+// request is a kind of request with its number.
 type request struct {
 	units
 	count float64
 }
 
-// load is what a deployment does in a month.
+// load is the load of a period.
 type load struct {
 	requests, writes, reads, events float64
 	stored                          float64 // bytes
@@ -43,7 +43,7 @@ type load struct {
 func (l *load) add(r request) {
 	l.requests += r.count
 	l.writes += r.count * r.write
-	l.reads += r.count * (r.read + authenticate.read) // nothing is taken for cached
+	l.reads += r.count * (r.read + authenticate.read) // assumes that no token is cached
 }
 
 func (l *load) happen(events float64) {
@@ -52,16 +52,16 @@ func (l *load) happen(events float64) {
 	l.reads += events * readForEvent
 }
 
-// month is what one directory asks for in a month.
+// month returns the load of one directory in a month.
 func month(s size) load {
 	var l load
 	l.add(request{findNothing, cyclesADay * probesACycle * daysAMonth})
 	changed, joined, moved := changedADay*s.users*daysAMonth, joinedADay*s.users*daysAMonth, movedADay*s.users*daysAMonth
 	for _, r := range []request{
 		{getUser, changed}, {patchUser, changed},
-		// Entra looks, creates, and sets what refers to others.
+		// Entra searches for the user, creates it, and sets its references.
 		{findNothing, joined}, {createUser, joined}, {patchUser, joined},
-		// It disables, and deletes 30 days later.
+		// Entra disables a user and deletes it 30 days later.
 		{getUser, joined}, {patchUser, joined}, {deleteUser, joined},
 		{getGroup, moved}, {changeMember, moved},
 	} {
@@ -78,7 +78,7 @@ func stored(s size) float64 {
 	return s.users*userBytes + s.groups*groupBytes + s.memberships*membershipBytes
 }
 
-// initial is what the first cycle of a directory asks for, once.
+// initial returns the load of the initial cycle of a directory.
 func initial(s size) load {
 	var l load
 	for _, r := range []request{
@@ -96,14 +96,14 @@ func (l load) times(n float64) load {
 	return load{l.requests * n, l.writes * n, l.reads * n, l.events * n, l.stored * n}
 }
 
-// item is a line of the bill.
+// item is a line of a bill.
 type item struct {
 	name string
 	cost float64
-	of   string // how many of what, of what is fixed
+	of   string // quantity, for fixed costs
 }
 
-// bill prices a month.
+// bill returns the costs of a load.
 func bill(l load) []item {
 	seconds := l.requests*requestTime*memory(topology.ServesUsers) + l.events*relayTime*memory(topology.RelaysEvents)
 	logs := (l.requests*requestLogBytes + l.events*eventLogBytes) / gb
@@ -119,7 +119,7 @@ func bill(l load) []item {
 	}
 }
 
-// fixed is what does not depend on how much there is to do.
+// fixed returns the costs that do not depend on the load.
 func fixed() []item {
 	return []item{
 		{"CloudWatch alarms", float64(alarmMetrics()) * alarmMonth, fmt.Sprintf("%d metrics that they watch", alarmMetrics())},
@@ -128,8 +128,8 @@ func fixed() []item {
 	}
 }
 
-// alarmMetrics counts the metrics that the alarms of the stack watch. The stack's
-// TestAlarmsOnTheBill holds it against the template.
+// alarmMetrics counts the metrics of the stack's alarms. TestAlarmsOnTheBill in
+// the stack's tests compares this number with the template.
 func alarmMetrics() int {
 	system := topology.Dsync()
 	streams := 0
@@ -154,7 +154,7 @@ func total(items []item) (sum float64) {
 	return sum
 }
 
-// memory is a function's, in GB.
+// memory returns the memory of a function in GB.
 func memory(role topology.Role) float64 {
 	return float64(topology.Dsync().ByRole(role).MemoryMiB) / 1024
 }

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// directories are the numbers of directories in the columns.
+// directories contains the number of directories of each column.
 var directories = []float64{10, 1_000, 10_000}
 
-// hypothetical is a price of a hosted product in US dollars per connection and
-// month. No vendor charges it: it is an example for the formula.
+// hypothetical is the price of a hosted product in US dollars per connection and
+// month. It is an example for the formula, not the price of a vendor.
 const hypothetical = 50
 
-// page writes docs/cost.md.
+// page returns the content of docs/cost.md.
 func page() string {
 	var b strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&b, format+"\n", arguments...) }
@@ -145,8 +145,8 @@ func dollars(v float64) string {
 	return fmt.Sprintf("%.4f", v)
 }
 
-// number formats a number with commas between thousands, and a fraction below
-// 100 with two digits.
+// number formats a number with commas between thousands. It formats a fraction
+// below 100 with two significant digits.
 func number(v float64) string {
 	if v < 100 && v != math.Trunc(v) {
 		return fmt.Sprintf("%.2g", v)

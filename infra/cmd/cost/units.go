@@ -1,8 +1,8 @@
 package main
 
-// units are what a request costs in DynamoDB, as billed. row is the beginning
-// of the name of the row of internal/session TestBudget that holds them:
-// the limit there, or what its name says is billed.
+// units contains the billed DynamoDB units of a request. row is a prefix of the
+// name of the row in internal/session TestBudget that has these units. The units
+// are the limit of the row, or the billed units that the row's name states.
 type units struct {
 	row         string
 	write, read float64
@@ -22,51 +22,54 @@ var (
 	changeMember = units{"add a member", 5, 2}
 )
 
-// What is measured elsewhere.
+// Values that other tests measure.
 const (
-	// appendEvent is the write units of one event in the log, alone in its
-	// batch: what the row eventRow of internal/relay TestBudgetOfEvents bills,
-	// and 2 for the place of an event that is logged late, taken for all.
+	// appendEvent is the number of write units of one logged event in a batch
+	// of one. It is the billed units of the row eventRow in internal/relay
+	// TestBudgetOfEvents, plus 2 units for the place of an event that is logged
+	// late. The model adds the 2 units to every event.
 	appendEvent = 7 + 2
 	eventRow    = "group.user_added (2 KB user)"
-	// readForEvent is the head of the log, and the user and the group of a
-	// membership.
+	// readForEvent is the number of read units of one event: the head of the log,
+	// and the user and the group of a membership.
 	readForEvent = 3
 
-	// eventBytes is the size of an event as a rule sees it: the mean of
-	// events/samples, TestSizes.
+	// eventBytes is the size of an event that a rule receives. TestSizes
+	// compares it with the mean size of events/samples.
 	eventBytes = 2_000
 
-	// A request's lines: its access log, the function's own, its metrics with
-	// the 26 bytes that CloudWatch adds to each. An event's: the relay's, and
-	// the copy that the example's rule writes. TestSizes.
+	// requestLogBytes is the size of a request's log lines: the access log, the
+	// function log and the metrics, with the 26 bytes that CloudWatch adds to
+	// each line. eventLogBytes is the size of an event's log lines: the line of
+	// the relay and the copy from the example rule. TestSizes measures them.
 	requestLogBytes = 1_500
 	eventLogBytes   = eventBytes + 1_000
 )
 
-// What nobody could measure without AWS: assumptions, said so in the page.
+// Assumptions, which cannot be measured without AWS. The page states them.
 const (
-	// requestTime and relayTime are billed. Published figures of Go functions
-	// with one table are 5 ms for the median and 18 ms for one in a hundred;
-	// starts cost 80 ms, once in thousands.
+	// requestTime and relayTime are billed seconds. Published figures of Go
+	// functions with one table are 5 ms for the median and 18 ms for the 99th
+	// percentile. A cold start takes 80 ms and occurs once in thousands of
+	// requests.
 	requestTime = 0.020
-	relayTime   = 0.100 // one event a batch: the worst
+	relayTime   = 0.100 // one event per batch, the worst case
 
-	// answerBytes is an answer with its headers.
+	// answerBytes is the size of a response with its headers.
 	answerBytes = 2_500
 
-	// series is how many metrics the functions write, each operation and class
-	// of status counted: the most that there can be is bounded in
-	// internal/metric.
+	// series is the maximum number of metrics that the functions write, with one
+	// metric for each operation and status class. internal/metric limits this
+	// number.
 	series = 75
 )
 
-// What a directory stores, in bytes with index and the 100 bytes that DynamoDB
-// adds to a record.
+// Stored bytes of a directory's records, including the index and the 100 bytes
+// that DynamoDB adds to each record.
 const (
-	userBytes       = 3_500 // 2 KB, its claim and its look-ups
+	userBytes       = 3_500 // 2 KB, the claim and the lookup records
 	groupBytes      = 1_000
 	membershipBytes = 700
-	loggedBytes     = 2_300 // the 2 KB that it is billed for, its place and its index
+	loggedBytes     = 2_300 // the billed 2 KB, the place and the index
 	loggedMonths    = 3     // the log keeps 90 days
 )

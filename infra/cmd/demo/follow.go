@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// poll is how long to wait at the end of the file; it bounds the error of
-	// the measured latency.
+	// poll is the polling interval at the end of the file. It limits the error
+	// of the measured latency.
 	poll = 5 * time.Millisecond
-	// ahead is how many events may wait for their reader.
+	// ahead is the buffer size of the event channel.
 	ahead = 1024
 )
 
-// follow delivers each event that is appended to the file from now on, until
-// ctx ends. A file that does not exist yet is read from its beginning when it
-// appears. A line that is no event is reported and passed over.
+// follow delivers each event that is appended to the file after the call, until
+// ctx ends. If the file does not exist, follow waits for it and reads it from the
+// beginning. It reports and skips a line that is not an event.
 func follow(ctx context.Context, path string) (<-chan entra.Event, error) {
 	file, err := os.Open(path)
 	switch {
@@ -46,16 +46,16 @@ func follow(ctx context.Context, path string) (<-chan entra.Event, error) {
 		}
 		defer file.Close()
 		if err := read(ctx, file, events); err != nil && ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "Events can no longer be followed:", err)
+			fmt.Fprintln(os.Stderr, "Reading events failed:", err)
 		}
 	}()
 	return events, nil
 }
 
-// read delivers one event a line and waits at the end for more.
+// read delivers one event per line. At the end it waits for more lines.
 func read(ctx context.Context, r io.Reader, events chan<- entra.Event) error {
 	lines := bufio.NewReader(r)
-	var line []byte // what has come of a line that is not complete yet
+	var line []byte // the available part of an incomplete line
 	for {
 		part, err := lines.ReadBytes('\n')
 		line = append(line, part...)
@@ -70,7 +70,7 @@ func read(ctx context.Context, r io.Reader, events chan<- entra.Event) error {
 		}
 		var e entra.Event
 		if err := json.Unmarshal(line, &e); err != nil {
-			fmt.Fprintln(os.Stderr, "A line of the event log is no event:", err)
+			fmt.Fprintln(os.Stderr, "Skipping a line of events.ndjson that is not an event:", err)
 		} else {
 			select {
 			case events <- e:
@@ -82,7 +82,7 @@ func read(ctx context.Context, r io.Reader, events chan<- entra.Event) error {
 	}
 }
 
-// pause waits a moment; false when ctx ended.
+// pause waits for one polling interval. It returns false if ctx ended.
 func pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

@@ -9,14 +9,15 @@ import (
 	"dsync/infra/test/entra"
 )
 
-// Entra provisions a whole machine: every function, the real engine, stream,
-// relay and bus. This is `make run` and `make demo` in one process.
+// TestMachine runs `make run` and `make demo` in one process. The simulated Entra
+// provisions a local system with every function and the real engine, stream,
+// relay and bus.
 func TestMachine(t *testing.T) {
 	provision(t, 60, system.Options{})
 }
 
-// The same with each function's real binary in processes of its own, as
-// `PROCESSES=1 make run` does.
+// TestMachineOfProcesses runs the binary of each function in separate processes,
+// as `PROCESSES=1 make run` does.
 func TestMachineOfProcesses(t *testing.T) {
 	provision(t, 20, system.Options{Processes: true})
 }

@@ -1,7 +1,7 @@
-// Demo plays Microsoft Entra against the system that `make run` started on
-// this machine, or with -remote against a deployed one, and checks that every
-// change has its event. It exits 0 when
-// all checks passed, 1 when one failed, and 2 when the system is not running.
+// Command demo simulates Microsoft Entra against the local system that `make
+// run` started, or with -remote against a deployed stack. It checks that every
+// change has an event. It exits with status 0 if all checks passed, 1 if a check
+// failed, and 2 if the system is not running.
 package main
 
 import (
@@ -30,12 +30,12 @@ const (
 )
 
 func main() {
-	users := flag.Int("users", number("DEMO_USERS"), "users to provision; 0: the default (DEMO_USERS)")
-	groups := flag.Int("groups", number("DEMO_GROUPS"), "groups to provision; 0: the default (DEMO_GROUPS)")
-	seed := flag.Uint64("seed", 0, "seed of names and choices; 0: random")
-	timeout := flag.Duration("timeout", 0, "longest wait for outstanding events; 0: the default")
-	dir := flag.String("dir", ".local", "folder in which `make run` keeps its files")
-	remote := flag.Bool("remote", false, "against the stack that DSYNC_URL and DSYNC_API_KEY name")
+	users := flag.Int("users", number("DEMO_USERS"), "number of users; 0 selects the default (environment variable DEMO_USERS)")
+	groups := flag.Int("groups", number("DEMO_GROUPS"), "number of groups; 0 selects the default (environment variable DEMO_GROUPS)")
+	seed := flag.Uint64("seed", 0, "seed of names and random choices; 0 selects a random seed")
+	timeout := flag.Duration("timeout", 0, "maximum wait for outstanding events; 0 selects the default")
+	dir := flag.String("dir", ".local", "folder with the files of 'make run'")
+	remote := flag.Bool("remote", false, "test the stack that DSYNC_URL and DSYNC_API_KEY name")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -47,7 +47,7 @@ func main() {
 	os.Exit(demo(ctx, *dir, c))
 }
 
-// number is a variable of the environment, 0 when it is not set.
+// number returns the value of an environment variable, or 0 if it is not set.
 func number(name string) int {
 	text := os.Getenv(name)
 	if text == "" {
@@ -61,11 +61,12 @@ func number(name string) int {
 	return n
 }
 
-// demo runs the scenario against the system of dir and returns the exit code.
+// demo runs the scenario against the local system whose files are in dir. It
+// returns the exit status.
 func demo(ctx context.Context, dir string, c entra.Config) int {
 	system, err := find(ctx, dir)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "The system is not running (%v): start it with `make run` in another terminal.\n", err)
+		fmt.Fprintf(os.Stderr, "The system is not running: %v. Run `make run` in another terminal.\n", err)
 		return exitNotRunning
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,18 +74,18 @@ func demo(ctx context.Context, dir string, c entra.Config) int {
 	c.TenantURL, c.Token, c.DirectoryID = system.TenantURL, system.Token, system.DirectoryID
 	c.Events, err = follow(ctx, filepath.Join(dir, "events.ndjson"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "Events cannot be followed:", err)
+		fmt.Fprintln(os.Stderr, "Cannot read events:", err)
 		return exitFailed
 	}
 	return play(ctx, c)
 }
 
-// play runs the scenario and returns the exit code.
+// play runs the scenario and returns the exit status.
 func play(ctx context.Context, c entra.Config) int {
-	fmt.Fprintf(c.Out, "Entra provisions %s\n\n", c.TenantURL)
+	fmt.Fprintf(c.Out, "Provisioning %s\n\n", c.TenantURL)
 	report, err := entra.Run(ctx, c)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "The run did not come to its end:", err)
+		fmt.Fprintln(os.Stderr, "The run stopped early:", err)
 		return exitFailed
 	}
 	if !report.Passed() {

@@ -14,25 +14,25 @@ import (
 	"dsync/infra/test/entra"
 )
 
-// smoke runs the scenario against a deployed stack, in a directory of its own
-// that it deletes afterwards, and returns the exit code. Events come from the
-// directory's log.
+// smoke runs the scenario against a deployed stack and returns the exit status.
+// It creates a directory for the test and deletes it afterwards. It reads events
+// from the log of the directory.
 func smoke(ctx context.Context, c entra.Config, env func(string) string) int {
 	api := client.Client{URL: strings.TrimSuffix(env("DSYNC_URL"), "/"), Key: env("DSYNC_API_KEY")}
 	if api.URL == "" || api.Key == "" {
-		fmt.Fprintln(os.Stderr, "Set DSYNC_URL, which is the stack's output ApiEndpoint, and DSYNC_API_KEY: make api-key makes one.")
+		fmt.Fprintln(os.Stderr, "Set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY. `make api-key` creates a key.")
 		return exitNotRunning
 	}
 	connection, err := api.Connect(ctx, "Smoke test")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "A directory for the test cannot be created:", err)
+		fmt.Fprintln(os.Stderr, "Cannot create the test directory:", err)
 		return exitNotRunning
 	}
 	code := smokeIn(ctx, c, api, connection)
 	{
 		path := "/directories/" + connection.DirectoryID
 		if err := api.Call(context.WithoutCancel(ctx), http.MethodDelete, path, nil, nil); err != nil {
-			fmt.Fprintf(os.Stderr, "%s of the test is left: %v\n", path, err)
+			fmt.Fprintf(os.Stderr, "Cannot delete the test directory %s: %v\n", path, err)
 			code = exitFailed
 		}
 	}
@@ -47,8 +47,8 @@ func smokeIn(ctx context.Context, c entra.Config, api client.Client, connection 
 	return play(ctx, c)
 }
 
-// followLog delivers the events of a directory's log, in the form in which
-// EventBridge hands them to a target.
+// followLog delivers the events of a directory's log, in the format that
+// EventBridge sends to a target.
 func followLog(ctx context.Context, api client.Client, directory string) <-chan entra.Event {
 	events := make(chan entra.Event, ahead)
 	go func() {
@@ -70,7 +70,7 @@ func followLog(ctx context.Context, api client.Client, directory string) <-chan 
 				}
 			})
 			if err != nil && !errors.Is(err, context.Canceled) && !told {
-				fmt.Fprintln(os.Stderr, "The log of events cannot be read; trying again:", err)
+				fmt.Fprintln(os.Stderr, "Cannot read the event log. Retrying:", err)
 				told = true
 			}
 			if !pause(ctx) {

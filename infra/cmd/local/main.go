@@ -1,10 +1,11 @@
-// Command local runs the whole of dsync on one machine, with no AWS account:
+// Command local runs all of dsync on one machine, without an AWS account:
 //
-//	go run ./infra/cmd/local         until Ctrl-C; PORT is 8080 unless set,
-//	                             EXTENSIONS names a file of custom schemas,
-//	                             PROCESSES=1 builds each function's binary and
-//	                             runs it in processes of its own, as Lambda does
-//	go run ./infra/cmd/local reset   delete the data, which is in .local/
+//	go run ./infra/cmd/local         run until Ctrl-C
+//	go run ./infra/cmd/local reset   delete the data in .local/
+//
+// PORT sets the port; the default is 8080. EXTENSIONS names a file with custom
+// schemas. PROCESSES=1 builds the binary of each function and runs it in separate
+// processes, as Lambda does.
 package main
 
 import (
@@ -41,7 +42,7 @@ func main() {
 			fmt.Fprintf(out, "Deleted %s/. The next `make run` starts with empty data.\n", dataDir)
 		}
 	default:
-		err = fmt.Errorf("unknown arguments %q; there is only `reset`", args)
+		err = fmt.Errorf("unknown arguments %q; the only argument is `reset`", args)
 	}
 	if err != nil {
 		fmt.Fprintln(user, "dsync:", err)
@@ -49,8 +50,8 @@ func main() {
 	}
 }
 
-// run runs a system until the first SIGINT or SIGTERM, which stops it cleanly. The
-// second one ends the process immediately.
+// run runs a system until the first SIGINT or SIGTERM, which stops the system
+// cleanly. The second signal ends the process immediately.
 func run(out, user io.Writer) error {
 	port, err := port(os.Getenv("PORT"))
 	if err != nil {
@@ -77,7 +78,7 @@ func run(out, user io.Writer) error {
 
 	fmt.Fprintln(out, "Starting dsync on this machine: DynamoDB Local, the functions, EventBridge.")
 	if processes {
-		fmt.Fprintln(out, "Building the binary of each function first. Each runs in processes of its own.")
+		fmt.Fprintln(out, "Building the binary of each function. Each function runs in separate processes.")
 	}
 	events := &printer{out: out}
 	s, err := system.Start(ctx, system.Options{
@@ -147,7 +148,7 @@ List the directories, as your application does:
 
   curl -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
 
-Let a simulated Entra provision users and groups, from another terminal:
+Simulate Entra, which provisions users and groups, in another terminal:
 
   make demo
 
@@ -156,8 +157,8 @@ Events appear here and in %[1]s/events.ndjson. The logs are in %[1]s/functions.l
 `, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL)
 }
 
-// printer prints events after open. Events that a restart delivers earlier are
-// printed by open.
+// printer prints events after open. A restart can deliver events before open;
+// open prints these events.
 type printer struct {
 	out    io.Writer
 	mu     sync.Mutex

@@ -61,7 +61,7 @@ func TestEarlyEventsWaitForTheGreeting(t *testing.T) {
 	p := &printer{out: &out}
 	p.event(json.RawMessage(`{"detail":{"event":"first"}}`))
 	if out.Len() > 0 {
-		t.Errorf("shown early: %s", out.String())
+		t.Errorf("printed before open: %s", out.String())
 	}
 	p.open()
 	p.event(json.RawMessage(`{"detail":{"event":"second"}}`))
@@ -70,7 +70,7 @@ func TestEarlyEventsWaitForTheGreeting(t *testing.T) {
 	}
 }
 
-// `make run` needs neither to download nor to compile the CDK.
+// TestNoCDK checks that `make run` neither downloads nor compiles the CDK.
 func TestNoCDK(t *testing.T) {
 	deps, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
@@ -85,7 +85,7 @@ func TestNoCDK(t *testing.T) {
 	}
 }
 
-// machine is the program, running in a folder of its own.
+// machine is the running program. Each machine has its own folder.
 type machine struct {
 	*exec.Cmd
 	lines chan string
@@ -115,7 +115,7 @@ func launch(t *testing.T, program, dir string, args ...string) *machine {
 	return m
 }
 
-// until reads what the machine says up to a line that matches.
+// until reads the output up to a line that matches.
 func (m *machine) until(t *testing.T, expression string) string {
 	t.Helper()
 	re := regexp.MustCompile(expression)
@@ -124,14 +124,14 @@ func (m *machine) until(t *testing.T, expression string) string {
 		select {
 		case line, ok := <-m.lines:
 			if !ok {
-				t.Fatalf("it ended without %s; it said\n%s", expression, m.said.String())
+				t.Fatalf("the program ended without a line that matches %s; output:\n%s", expression, m.said.String())
 			}
 			m.said.WriteString(line + "\n")
 			if found := re.FindStringSubmatch(line); found != nil {
 				return found[len(found)-1]
 			}
 		case <-late:
-			t.Fatalf("no %s; it said\n%s", expression, m.said.String())
+			t.Fatalf("no line matches %s; output:\n%s", expression, m.said.String())
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestRunStopReset(t *testing.T) {
 		other := launch(t, program, dir, args...)
 		other.until(t, `dsync is already running here, as process \d+ at http`)
 		if err := other.Wait(); err == nil {
-			t.Errorf("%v beside a running machine succeeds", args)
+			t.Errorf("%v succeeds while another system is running", args)
 		}
 	}
 
@@ -181,13 +181,13 @@ func TestRunStopReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.until(t, "Stopping")
-	for range m.lines { // to the end of what it says
+	for range m.lines { // read the rest of the output
 	}
 	if err := m.Wait(); err != nil {
-		t.Errorf("after SIGTERM: %v; it said\n%s", err, m.said.String())
+		t.Errorf("after SIGTERM: %v; output:\n%s", err, m.said.String())
 	}
 	if out, err := exec.Command("pgrep", "-f", dir).Output(); err == nil {
-		t.Errorf("left running: %s", out)
+		t.Errorf("processes still running: %s", out)
 	}
 
 	reset := launch(t, program, dir, "reset")
@@ -196,6 +196,6 @@ func TestRunStopReset(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, dataDir)); !errors.Is(err, os.ErrNotExist) {
-		t.Error("reset leaves the data")
+		t.Error("reset did not delete the data")
 	}
 }

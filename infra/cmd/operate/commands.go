@@ -12,8 +12,8 @@ import (
 	"dsync/infra/topology"
 )
 
-// createDirectory makes an organization with a directory and prints what its
-// IT admin pastes into Entra.
+// createDirectory creates an organization with a directory. It prints the Tenant
+// URL and the Secret Token, which the customer's IT admin pastes into Entra.
 func (s *target) createDirectory(ctx context.Context, name string, out io.Writer) error {
 	api, err := s.api()
 	if err != nil {
@@ -23,10 +23,10 @@ func (s *target) createDirectory(ctx context.Context, name string, out io.Writer
 	if err != nil {
 		return unreachable(err)
 	}
-	_, err = fmt.Fprintf(out, `%s has a directory. Paste into Entra, under Provisioning:
+	_, err = fmt.Fprintf(out, `%s has a directory. Paste these values into Entra, under Provisioning:
 
   Tenant URL     %s
-  Secret Token   %s   (it cannot be shown again)
+  Secret Token   %s   (shown only once)
 
   organization   %s
   directory      %s
@@ -34,7 +34,7 @@ func (s *target) createDirectory(ctx context.Context, name string, out io.Writer
 	return err
 }
 
-// makeKey has the function make a key.
+// makeKey invokes the function that creates an API key, and prints the key.
 func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer) error {
 	var key struct {
 		ID    string `json:"id"`
@@ -43,11 +43,12 @@ func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer)
 	if err := s.invoke(ctx, topology.CreatesAPIKeys, map[string]any{"name": name, "scope": scope}, &key); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "API key %s, scope %s (it cannot be shown again):\n\n  %s\n", key.ID, scope, key.Value)
+	_, err := fmt.Fprintf(out, "API key %s, scope %s (shown only once):\n\n  %s\n", key.ID, scope, key.Value)
 	return err
 }
 
-// redrive carries out an order to its end, however many invocations it takes.
+// redrive invokes the redrive function until it has published all events of the
+// order.
 func (s *target) redrive(ctx context.Context, order map[string]any, out io.Writer) error {
 	published := 0
 	for {
@@ -60,10 +61,10 @@ func (s *target) redrive(ctx context.Context, order map[string]any, out io.Write
 		}
 		published += report.Published
 		if report.Left > 0 {
-			fmt.Fprintf(out, "%d letters stay in the queue: the function's log says why.\n", report.Left)
+			fmt.Fprintf(out, "%d messages remain in the dead-letter queue. The log of the function contains the reasons.\n", report.Left)
 		}
 		if report.After == "" {
-			_, err := fmt.Fprintf(out, "Published %d events once more.\n", published)
+			_, err := fmt.Fprintf(out, "Published %d events again.\n", published)
 			return err
 		}
 		delete(order, "range_start")
@@ -71,10 +72,11 @@ func (s *target) redrive(ctx context.Context, order map[string]any, out io.Write
 	}
 }
 
-// pause is how long tail waits when there is nothing new.
+// pause is the interval between two requests of tail when there are no new
+// events.
 const pause = time.Second
 
-// tail follows the log of events from now on.
+// tail prints new events of the log until ctx ends.
 func (s *target) tail(ctx context.Context, out io.Writer) error {
 	api, err := s.api()
 	if err != nil {
@@ -85,7 +87,7 @@ func (s *target) tail(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return unreachable(err)
 	}
-	// From the newest event on, or from now, if there is none.
+	// Start after the newest event, or at the current time if the log is empty.
 	query = url.Values{"limit": {"100"}, "range_start": {time.Now().UTC().Format(time.RFC3339)}}
 	last := ""
 	for _, event := range newest.Data {
@@ -95,7 +97,7 @@ func (s *target) tail(ctx context.Context, out io.Writer) error {
 		}
 		last = e.ID
 	}
-	fmt.Fprintln(out, "Events as they come, some ten seconds behind; Ctrl-C ends it.")
+	fmt.Fprintln(out, "Showing new events with a delay of about ten seconds. Press Ctrl-C to stop.")
 	for {
 		last, err = api.Follow(ctx, query, last, func(event json.RawMessage) error {
 			var e struct {

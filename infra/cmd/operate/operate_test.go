@@ -16,7 +16,7 @@ import (
 	"dsync/infra/local/system"
 )
 
-// output is a terminal that a test reads while a command writes.
+// output is a buffer that a test reads while a command writes.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -36,7 +36,7 @@ func (o *output) String() string {
 
 func nothing(string) string { return "" }
 
-// An operator's commands against a machine that runs here.
+// TestCommands runs the commands against a local system.
 func TestCommands(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := operate(t.Context(), []string{"tail"}, nothing, &output{}); err == nil || !strings.Contains(err.Error(), "make run") {
@@ -88,10 +88,10 @@ func TestCommands(t *testing.T) {
 	remote := map[string]string{"DSYNC_URL": machine.APIURL + "/", "DSYNC_API_KEY": value}
 	refused := operate(t.Context(), []string{"directory", "x"}, func(name string) string { return remote[name] }, &output{})
 	if refused == nil || !strings.Contains(refused.Error(), "403") {
-		t.Errorf("a key that may only read: %v", refused)
+		t.Errorf("a key with the scope read: %v", refused)
 	}
 
-	// Another terminal follows, while Entra creates a user.
+	// tail runs while Entra creates a user.
 	ctx, cancel := context.WithCancel(t.Context())
 	var tail output
 	ended := make(chan error)
@@ -108,7 +108,7 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
-	wait("tail does not begin", func() bool { return strings.Contains(tail.String(), "Ctrl-C") })
+	wait("tail did not start", func() bool { return strings.Contains(tail.String(), "Ctrl-C") })
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, tenantURL+"/Users", strings.NewReader(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestCommands(t *testing.T) {
 	if response.StatusCode != http.StatusCreated {
 		t.Fatal(response.Status)
 	}
-	wait("tail shows no user", func() bool {
+	wait("tail did not show the user", func() bool {
 		return strings.Contains(tail.String(), "dsync.user.created") && strings.Contains(tail.String(), "<ada@example.com>")
 	})
 	cancel()
@@ -132,11 +132,11 @@ func TestCommands(t *testing.T) {
 	before := delivered
 	mu.Unlock()
 	if out := run(nil, "redrive", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), ""); !strings.Contains(out, fmt.Sprintf("Published %d events", before)) {
-		t.Errorf("%d events were delivered; %s", before, out)
+		t.Errorf("%d events delivered before the redrive; output: %s", before, out)
 	}
 	mu.Lock()
 	if delivered != 2*before {
-		t.Errorf("%d deliveries after %d were redriven", delivered, before)
+		t.Errorf("%d deliveries after a redrive of %d events", delivered, before)
 	}
 	mu.Unlock()
 	if out := run(nil, "redrive", "parked"); !strings.Contains(out, "Published 0 events") {
@@ -144,7 +144,7 @@ func TestCommands(t *testing.T) {
 	}
 	for _, args := range [][]string{{}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
 		if err := operate(t.Context(), args, nothing, &output{}); err == nil {
-			t.Errorf("%q is carried out", args)
+			t.Errorf("%q: no error", args)
 		}
 	}
 	if err := operate(t.Context(), []string{"api-key", "x"}, func(name string) string { return map[string]string{"SCOPE": "all"}[name] }, &output{}); err == nil || !strings.Contains(err.Error(), "scope") {

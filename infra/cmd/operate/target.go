@@ -18,19 +18,19 @@ import (
 	"dsync/infra/topology"
 )
 
-// target is a dsync that runs somewhere.
+// target is a local or deployed dsync system.
 type target struct {
 	APIURL    string `json:"api_url"`
 	APIKey    string `json:"api_key"`
-	LambdaURL string `json:"lambda_url"` // of one machine
-	stack     string // a deployed one
+	LambdaURL string `json:"lambda_url"` // of a local system
+	stack     string // name of a deployed stack
 }
 
-// folder is where `make run` keeps its files.
+// folder is the folder with the files of `make run`.
 const folder = ".local"
 
-// find finds the system that the environment names, or else the one on this
-// machine.
+// find returns the system that the environment names. If the environment names
+// none, it returns the local system.
 func find(env func(string) string) (*target, error) {
 	s := &target{APIURL: strings.TrimSuffix(env("DSYNC_URL"), "/"), APIKey: env("DSYNC_API_KEY"), stack: env("STACK")}
 	if s.APIURL != "" || s.stack != "" {
@@ -38,7 +38,7 @@ func find(env func(string) string) (*target, error) {
 	}
 	run, err := runfile.Read(folder)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("no system is running here: start it with `make run` in another terminal, or set DSYNC_URL and DSYNC_API_KEY")
+		return nil, errors.New("no local system is running: run `make run` in another terminal, or set DSYNC_URL and DSYNC_API_KEY")
 	} else if err != nil {
 		return nil, err
 	}
@@ -46,25 +46,26 @@ func find(env func(string) string) (*target, error) {
 	return s, nil
 }
 
-// api is the REST API.
+// api returns a client of the REST API.
 func (s *target) api() (client.Client, error) {
 	if s.APIURL == "" || s.APIKey == "" {
-		return client.Client{}, errors.New("set DSYNC_URL, which is the stack's output ApiEndpoint, and DSYNC_API_KEY")
+		return client.Client{}, errors.New("set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY")
 	}
 	return client.Client{URL: s.APIURL, Key: s.APIKey}, nil
 }
 
-// unreachable says what to do about a system that does not answer.
+// unreachable adds a hint to the error of a request without a response.
 func unreachable(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: does it run? (`make run`)", err)
+		return fmt.Errorf("%w: check that the system is running (`make run`)", err)
 	}
 	return err
 }
 
-// invoke calls a function that only an operator may call: on one machine over
-// its emulation of Lambda, in the cloud with the AWS CLI and its credentials.
+// invoke invokes a function that only an operator may invoke. For a local system
+// it uses the Lambda emulation. For a deployed stack it uses the AWS CLI and the
+// credentials of the CLI.
 func (s *target) invoke(ctx context.Context, role topology.Role, payload, answer any) error {
 	f := topology.Dsync().ByRole(role)
 	b, err := json.Marshal(payload)
@@ -75,7 +76,7 @@ func (s *target) invoke(ctx context.Context, role topology.Role, payload, answer
 		return s.invokeInCloud(ctx, f, b, answer)
 	}
 	if s.LambdaURL == "" {
-		return errors.New("set STACK, the name of the deployed stack, such as dsync-dev")
+		return errors.New("set STACK to the name of the deployed stack, for example dsync-dev")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.LambdaURL+"/2015-03-31/functions/"+f.Name+"/invocations", bytes.NewReader(b))
 	if err != nil {
@@ -93,7 +94,7 @@ func (s *target) invoke(ctx context.Context, role topology.Role, payload, answer
 	return outcome(f.Name, response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "", text, answer)
 }
 
-// outcome reads what a function answered, or why it failed.
+// outcome decodes the response of a function, or returns its error.
 func outcome(function string, failed bool, text []byte, answer any) error {
 	if failed {
 		var e struct {
@@ -107,7 +108,8 @@ func outcome(function string, failed bool, text []byte, answer any) error {
 	return json.Unmarshal(text, answer)
 }
 
-// invokeInCloud finds the function by the stack's outputs.
+// invokeInCloud reads the function name from the stack outputs and invokes the
+// function.
 func (s *target) invokeInCloud(ctx context.Context, function *topology.Function, payload []byte, answer any) error {
 	name, err := s.aws(ctx, "cloudformation", "describe-stacks", "--stack-name", s.stack, "--output", "text",
 		"--query", "Stacks[0].Outputs[?OutputKey=='"+function.Output+"'].OutputValue")
@@ -115,7 +117,7 @@ func (s *target) invokeInCloud(ctx context.Context, function *topology.Function,
 		return err
 	}
 	if name == "" {
-		return fmt.Errorf("the stack %s has no output %s", s.stack, function.Output)
+		return fmt.Errorf("stack %s has no output %s", s.stack, function.Output)
 	}
 	f, err := os.CreateTemp("", "dsync-answer-")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package client calls the REST API of a dsync that runs somewhere, for the
-// commands of a terminal.
+// Package client is a REST API client for the command-line programs. It works
+// with a local system and with a deployed stack.
 package client
 
 import (
@@ -14,13 +14,13 @@ import (
 
 // Client calls the API at URL with Key.
 type Client struct {
-	URL string // https://…, without a slash at its end
+	URL string // https://…, without a trailing slash
 	Key string
 }
 
-// Call makes a request. body is sent as JSON unless it is nil, and the answer
-// is read into answer unless that is nil. An answer that is no success is an
-// error with its text.
+// Call sends a request. It sends body as JSON unless body is nil. It decodes the
+// response into answer unless answer is nil. If the status is 300 or above, Call
+// returns an error with the text of the response.
 func (c Client) Call(ctx context.Context, method, path string, body, answer any) error {
 	var text io.Reader
 	if body != nil {
@@ -54,7 +54,7 @@ func (c Client) Call(ctx context.Context, method, path string, body, answer any)
 	return json.Unmarshal(b, answer)
 }
 
-// Connection is a new customer's directory.
+// Connection describes the new directory of a customer.
 type Connection struct {
 	OrganizationID string
 	DirectoryID    string
@@ -97,8 +97,9 @@ func (c Client) Events(ctx context.Context, query url.Values) (Page, error) {
 	return p, err
 }
 
-// Follow reads on from the event after ("" from the first) until there are no
-// more for now, hands each to visit, and returns the id of the last one.
+// Follow reads the events that follow the event with the ID after, and calls
+// visit for each. If after is "", it starts with the first event. It stops at the
+// end of the log and returns the ID of the last event.
 func (c Client) Follow(ctx context.Context, query url.Values, after string, visit func(json.RawMessage) error) (string, error) {
 	for {
 		if after != "" {

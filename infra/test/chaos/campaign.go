@@ -1,13 +1,12 @@
-// Package campaign proves the promises of the event pipeline: it makes random
-// changes in many directories while everything that can fail does, and then
-// holds what consumers saw against a plain model of what each directory's
-// events should be.
+// Package chaos tests the guarantees of the event pipeline under faults. A
+// campaign makes random changes in many directories while it injects faults.
+// Then it compares the events that consumers received with a model of the
+// events that each directory must publish.
 //
-// Nothing is mocked: the engine, its stream, the relay, the jobs and the SDK's
-// clients are the real ones. The relay and the jobs run in a process of their
-// own, which is killed again and again. Faults are made at the edges: in the
-// calls that leave the process, in the bus's answers, in the batches of the
-// stream, and in the clocks.
+// The campaign uses no mocks: it runs the real engine, stream, relay, jobs and
+// SDK clients. The relay and the jobs run in a separate process. The campaign
+// kills that process repeatedly. It injects faults in four places: outgoing
+// calls, responses of the bus, batches of the stream, and clocks.
 package chaos
 
 import (
@@ -48,16 +47,16 @@ type Config struct {
 	Changes     int
 	Directories int
 	Seed        uint64
-	Folder      string // for what survives a killed process; empty
+	Folder      string // an empty folder for files that outlive a killed process
 	Log         io.Writer
-	// Child starts this program once more, so that Child runs in it.
+	// Child returns the command that starts this program as a child process.
+	// The child process calls the function Child.
 	Child func(variable string) *exec.Cmd
-	// Patience is how long to wait, after the last change, for what is
-	// outstanding.
+	// Patience limits the wait for outstanding events after the last change.
 	Patience time.Duration
 }
 
-// campaign is one that runs.
+// campaign is a running campaign.
 type campaign struct {
 	Config
 	dice    *dice
@@ -71,8 +70,8 @@ type campaign struct {
 	undo    []func()
 }
 
-// Run runs a campaign to its end and reports. An error means that it could not
-// be run; what it found is in the report.
+// Run runs a campaign and returns its report. An error means that the campaign
+// could not run. The report contains the violations.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	r := &campaign{Config: c, dice: newDice(c.Seed), bus: &subscriber{}}
 	defer func() {
@@ -99,7 +98,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	report, err := r.check(ctx, reader)
 	if report != nil {
-		report.Worked, report.Took, report.faults["the process is killed"] = worked, time.Since(began), kills
+		report.Worked, report.Took, report.faults["process killed"] = worked, time.Since(began), kills
 	}
 	return report, err
 }
@@ -125,7 +124,7 @@ func (r *campaign) startEngine(ctx context.Context) error {
 	return nil
 }
 
-// deadLetters is the dead-letter queue of the relay.
+// deadLetters is the name of the relay's dead-letter queue.
 const deadLetters = "dead-letters"
 
 func (r *campaign) startBus(context.Context) error {
@@ -146,8 +145,8 @@ func (r *campaign) startBus(context.Context) error {
 	return nil
 }
 
-// createTenants makes directories, of which every fourth has the policy to
-// delete who is deactivated.
+// createTenants creates the directories. Every fourth directory has the policy
+// that deletes deactivated users.
 func (r *campaign) createTenants(ctx context.Context) error {
 	all := functions(r.table, r.dice)
 	operator := management.Bootstrap(r.table, time.Now, rand.Reader)
@@ -184,8 +183,9 @@ func (r *campaign) createTenants(ctx context.Context) error {
 	return nil
 }
 
-// work makes the changes: the directories side by side, each one's in order.
-// Every fifth directory is deleted at its end.
+// work makes the changes. It changes the directories concurrently, and makes
+// the changes of one directory in order. It deletes every fifth directory after
+// the directory's last change.
 func (r *campaign) work(ctx context.Context) error {
 	errs := make([]error, len(r.tenants))
 	var wg sync.WaitGroup
@@ -207,9 +207,9 @@ func (r *campaign) work(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// startChildren runs the relay and the jobs in a process, kills it at any
-// moment and starts the next, under another clock. stop tells how many were
-// killed.
+// startChildren runs the relay and the jobs in a child process. It kills the
+// process after a random time and starts the next one, which has another clock
+// error. stop returns the number of killed processes.
 func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan int)
@@ -225,7 +225,7 @@ func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) 
 			cmd := r.Child(variable)
 			cmd.Stderr = os.Stderr
 			if err := cmd.Start(); err != nil {
-				fmt.Fprintln(r.Log, "a child did not start:", err)
+				fmt.Fprintln(r.Log, "start a child process:", err)
 				break
 			}
 			select {
@@ -240,7 +240,7 @@ func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) 
 	return func() int { cancel(); return <-done }
 }
 
-// subscriber is a consumer of the bus that keeps everything.
+// subscriber is a target of the bus. It stores every event.
 type subscriber struct {
 	mu  sync.Mutex
 	all []dsync.Event // in the order of delivery
@@ -268,8 +268,8 @@ func (s *subscriber) distinct() int {
 	return len(s.ids)
 }
 
-// settle waits until what is outstanding has come, or patience ends: then the
-// report tells what is missing.
+// settle waits until all outstanding events have arrived and all purges have
+// finished, or until Patience has passed. The report lists missing events.
 func (r *campaign) settle(ctx context.Context, f *reader) error {
 	want := 0
 	for _, t := range r.tenants {
@@ -289,7 +289,7 @@ func (r *campaign) settle(ctx context.Context, f *reader) error {
 	return nil
 }
 
-// purged reports whether nothing is left of the directories that were deleted.
+// purged reports whether the deleted directories have no records left.
 func (r *campaign) purged(ctx context.Context) bool {
 	for _, t := range r.tenants {
 		if t.deleted() && r.left(ctx, t.id) > 0 {
@@ -299,7 +299,8 @@ func (r *campaign) purged(ctx context.Context) bool {
 	return true
 }
 
-// left counts the records in a directory's partition, its own among them.
+// left counts the records in a directory's partition, including the record of
+// the directory. It returns -1 if the query fails.
 func (r *campaign) left(ctx context.Context, dir string) int {
 	_, ulid, _ := strings.Cut(dir, "_")
 	out, err := r.db.Query(ctx, &dynamodb.QueryInput{
@@ -315,7 +316,7 @@ func (r *campaign) left(ctx context.Context, dir string) int {
 	return int(out.Count)
 }
 
-// parked counts the letters in the relay's dead-letter queue.
+// parked counts the messages in the relay's dead-letter queue.
 func (r *campaign) parked(ctx context.Context) (int, error) {
 	api := sqs.New(sqs.Options{Region: region, BaseEndpoint: &r.setup.Queue, Credentials: credentials})
 	name := sqstypes.QueueAttributeNameApproximateNumberOfMessages

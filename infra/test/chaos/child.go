@@ -30,29 +30,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// Environment of a child.
+// Settings of a child process.
 const (
-	childVariable = "DSYNC_CHAOS_CHILD" // a setup, as JSON
+	childVariable = "DSYNC_CHAOS_CHILD" // environment variable; its value is a setup as JSON
 
 	region  = "us-east-1"
 	busName = "dsync"
-	// shards is over how many shards the campaign's directories are spread.
-	// The engine has one; each of these is a reader of its own, as late as it
-	// likes.
+	// shards is the number of simulated shards. The stream of the engine has
+	// one shard. Each simulated shard has its own reader with its own delays.
+	// A hash of the partition key assigns each directory to a shard.
 	shards = 4
 )
 
-// setup is what a child has to know.
+// setup is the configuration of a child process.
 type setup struct {
-	Engine, Bus, Queue string // endpoints; the queue's is its URL
+	Engine, Bus, Queue string // endpoints; Queue is the URL of the queue
 	Table, Stream      string
-	Folder             string // of its checkpoints
+	Folder             string // of the checkpoint and diary files
 	Seed               uint64
-	Skew               time.Duration // of its clock
+	Skew               time.Duration // error of the clock
 }
 
-// Child runs the relay and the jobs in a process of their own, until it is
-// killed, if the environment asks for it; it reports whether it did.
+// Child runs the relay and the jobs if the environment contains a setup.
+// Otherwise it returns false. The campaign kills the child process; Child does
+// not end by itself.
 func Child(ctx context.Context, env func(string) string) (bool, error) {
 	text := env(childVariable)
 	if text == "" {
@@ -100,9 +101,9 @@ func (s setup) run(ctx context.Context) error {
 	return nil
 }
 
-// mapping is the event source mapping of the function with that role, which
-// never gives up. Several mappings of one function differ by the suffix of
-// their checkpoint files.
+// mapping returns the event source mapping of the function with that role. It
+// has no limit of retry attempts. Several mappings of one function use different
+// suffixes for their checkpoint files.
 func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, suffix string, h lambda.Handler) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
@@ -118,11 +119,12 @@ func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, suff
 	})
 }
 
-// longestDelay is how late a shard is at times.
+// longestDelay is the maximum delay of a delayed shard.
 const longestDelay = 3000 // milliseconds
 
-// faultyRelay is the relay of one shard: it is late, gets batches twice, also
-// at once, and dies between two steps.
+// faultyRelay is the relay of one shard. It injects four faults: it delays the
+// shard, it handles a batch twice in sequence, it handles a batch twice
+// concurrently, and it stops the relay between two calls.
 type faultyRelay struct {
 	relay *relay.Relay
 	shard int
@@ -146,20 +148,20 @@ func (f faultyRelay) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		return nil, nil
 	}
 	if f.dice.percent(4) {
-		f.diary.write("a shard is late")
+		f.diary.write("shard delayed")
 		time.Sleep(time.Duration(f.dice.below(longestDelay)) * time.Millisecond)
 	}
 	mortal := ctx
 	if f.dice.percent(20) {
-		f.diary.write("the relay dies between two steps")
+		f.diary.write("relay stopped between two calls")
 		mortal = dying(ctx, 1+f.dice.below(10))
 	}
 	switch {
 	case f.dice.percent(8):
-		f.diary.write("a batch is delivered twice")
+		f.diary.write("batch delivered twice in sequence")
 		_, _ = f.relay.Handle(ctx, own)
 	case f.dice.percent(4):
-		f.diary.write("a batch is delivered twice at once")
+		f.diary.write("batch delivered twice concurrently")
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() { _, _ = f.relay.Handle(ctx, own) })
@@ -177,7 +179,7 @@ func shardOf(partition string) int {
 	return int(h.Sum32() % shards)
 }
 
-// faultyJobs dies between two steps.
+// faultyJobs runs the jobs and stops some of them between two calls.
 type faultyJobs struct {
 	worker *jobs.Worker
 	dice   *dice
@@ -191,7 +193,7 @@ func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 		return nil, err
 	}
 	if f.dice.percent(10) {
-		f.diary.write("a job dies between two steps")
+		f.diary.write("job stopped between two calls")
 		ctx = dying(ctx, 1+f.dice.below(4))
 	}
 	return nil, f.worker.Handle(ctx, batch)
@@ -199,11 +201,11 @@ func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 
 var credentials = awsconfig.Config(region, "").Credentials
 
-// variable is the setup as a child's environment has it.
+// variable encodes the setup as an environment variable of a child process.
 func (s setup) variable() (string, error) {
 	b, err := json.Marshal(s)
 	return childVariable + "=" + string(b), err
 }
 
-// skew is a clock's error, up to two seconds either way.
+// skew returns a random clock error from -2 to +2 seconds.
 func skew(d *dice) time.Duration { return time.Duration(d.below(4001)-2000) * time.Millisecond }

@@ -2,14 +2,14 @@ package chaos
 
 import "dsync/internal/dsync"
 
-// consumer is the state that an application has of a directory. Of each
-// resource it applies what is newer than what it knows, and nothing else:
-// deliveries may come twice, and in any order.
+// consumer is an application's copy of a directory. For each resource it
+// applies an event only if the event is newer than the last one that it
+// applied. Deliveries may be duplicated and reordered.
 type consumer struct {
 	users, groups map[string]bool
-	edges         map[edge]string // → the id of the event that made it
+	edges         map[edge]string // → ID of the event that added the membership
 	newest        map[fact]string
-	userSince     map[string]string // → the id of the event that made the user
+	userSince     map[string]string // → ID of the event that created the user
 }
 
 func consume(all []dsync.Event) *consumer {
@@ -42,8 +42,8 @@ func consume(all []dsync.Event) *consumer {
 	return c
 }
 
-// members are the users of a group: of users that are there, and told of since
-// they are.
+// members returns the members of a group. It includes existing users only. It
+// ignores a membership that is older than the creation of its user.
 func (c *consumer) members(group string) map[string]bool {
 	members := map[string]bool{}
 	for e, since := range c.edges {

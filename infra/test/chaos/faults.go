@@ -13,7 +13,7 @@ import (
 	"sync"
 )
 
-// dice are random choices that several goroutines share.
+// dice makes random choices. Several goroutines can use it concurrently.
 type dice struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -29,7 +29,7 @@ func (d *dice) below(n int) int {
 
 func (d *dice) percent(p int) bool { return d.below(100) < p }
 
-// tally counts the faults of each kind, to show that they happened.
+// tally counts the injected faults of each kind.
 type tally struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -44,7 +44,8 @@ func (t *tally) add(fault string) {
 	t.n[fault]++
 }
 
-// diary is a file of faults, a line each, that outlives the process.
+// diary is a file with one line for each injected fault. It outlives the
+// process.
 type diary struct{ f *os.File }
 
 func openDiary(path string) (*diary, error) {
@@ -54,8 +55,9 @@ func openDiary(path string) (*diary, error) {
 
 func (d *diary) write(fault string) { _, _ = d.f.WriteString(fault + "\n") }
 
-// faultyBus fails calls and single entries, throttles, and accepts some calls
-// but does not say so.
+// faultyBus injects four faults: it fails calls, it throttles calls, it fails
+// single entries, and it accepts the entries of a call but responds with an
+// error.
 func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -66,23 +68,23 @@ func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
 		}
 		switch d.below(12) {
 		case 0:
-			faults.add("PutEvents fails")
+			faults.add("PutEvents failed")
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		case 1:
-			faults.add("PutEvents is throttled")
+			faults.add("PutEvents throttled")
 			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		case 2:
-			faults.add("PutEvents times out after accepting")
+			faults.add("PutEvents timed out after accepting the entries")
 			accept(h, r, in.Entries)
 			w.WriteHeader(http.StatusGatewayTimeout)
 			return
 		}
 		failed := -1
 		if d.below(4) == 0 {
-			faults.add("an entry of PutEvents fails")
+			faults.add("PutEvents failed for one entry")
 			failed = d.below(len(in.Entries))
 		}
 		var kept []json.RawMessage
@@ -101,7 +103,7 @@ func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
 	})
 }
 
-// accept hands entries to the bus and returns its results.
+// accept sends entries to the bus and returns their results.
 func accept(h http.Handler, r *http.Request, entries []json.RawMessage) []json.RawMessage {
 	if len(entries) == 0 {
 		return nil
@@ -116,25 +118,26 @@ func accept(h http.Handler, r *http.Request, entries []json.RawMessage) []json.R
 	return out.Entries
 }
 
-// errDead is what a function's calls end with after its death.
-var errDead = errors.New("the function died")
+// errDead is the error of each call after the function has stopped.
+var errDead = errors.New("function stopped by the campaign")
 
-// life is how many calls an invocation makes before it dies.
+// life limits the number of calls of an invocation.
 type life struct {
 	mu    sync.Mutex
-	calls int // left; negative for all
+	calls int // remaining; negative after the limit
 }
 
 type lifeKey struct{}
 
-// dying gives an invocation a number of calls to live.
+// dying limits the invocation of the returned context to a number of calls.
 func dying(ctx context.Context, calls int) context.Context {
 	return context.WithValue(ctx, lifeKey{}, &life{calls: calls})
 }
 
-// mortal is a transport whose caller dies between two calls: before one is
-// made, or after it was made and before its answer came. What a relay does
-// between two calls nobody can see, so these are all its moments.
+// mortal is a transport that stops its caller. The stop is before a request is
+// sent, or after it is sent and before the caller receives the response. Work
+// between two calls has no external effect, so these two points cover all
+// cases.
 type mortal struct {
 	http.RoundTripper
 	dice *dice

@@ -7,8 +7,8 @@ import (
 	"dsync/internal/dsync"
 )
 
-// model is what a directory is, and which events it must have given: plain
-// maps and lists, which know nothing of how dsync works.
+// model contains the expected state of a directory and its expected events. It
+// consists of maps and lists and shares no code with the dsync implementation.
 type model struct {
 	id      string
 	deletes bool // the deactivation policy
@@ -25,9 +25,9 @@ type person struct {
 
 type edge struct{ group, user string }
 
-// fact is what an event says: its name and whom it is about. Consumers are
-// told of the memberships of a user who returned in any order: these have the
-// same step.
+// fact is the part of an event that the campaign compares: the name, the user
+// and the group. When a user returns, dsync publishes the memberships of the
+// user in any order. The facts of these memberships have the same step.
 type fact struct {
 	name        string
 	user, group string
@@ -42,7 +42,7 @@ func (m *model) tell(name, user, group string) {
 	m.want = append(m.want, fact{name, user, group, len(m.want)})
 }
 
-// hidden reports whether consumers are not shown the user.
+// hidden reports whether the user is hidden from consumers.
 func (m *model) hidden(user string) bool { return m.deletes && !m.users[user].active }
 
 func (m *model) createUser(id string) {
@@ -59,7 +59,8 @@ func (m *model) retitle(id, title string) {
 	}
 }
 
-// activate reports whether consumers are told of memberships that follow.
+// activate sets the active state of a user. It returns the number of membership
+// events that follow.
 func (m *model) activate(id string, active bool) (follow int) {
 	u := m.users[id]
 	if u.active == active {

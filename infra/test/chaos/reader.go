@@ -11,16 +11,16 @@ import (
 	"dsync/internal/eventlog"
 )
 
-// reader follows the log of all directories by its cursors while the campaign
+// reader reads the log of all directories with cursors while the campaign
 // runs.
 type reader struct {
 	log     *eventlog.Log
 	cancel  context.CancelFunc
 	done    chan error
 	mu      sync.Mutex
-	seen    []dsync.Event // each once, in the order in which it was seen first
+	seen    []dsync.Event // without duplicates, in the order of first occurrence
 	known   map[string]bool
-	repeats int // events that were shown once more
+	repeats int // events that the log returned again
 	pages   int
 }
 
@@ -35,8 +35,9 @@ func (r *campaign) startReader(ctx context.Context) *reader {
 	return f
 }
 
-// follow reads page after page until there is none, and later reads on from
-// the last event that it saw, as a consumer with a database of its own does.
+// follow reads pages until there is no next page. After a pause it continues
+// after the last event that it received. A consumer with its own database reads
+// the log the same way.
 func (f *reader) follow(ctx context.Context) error {
 	q := eventlog.Query{Limit: 50}
 	for {
@@ -44,7 +45,7 @@ func (f *reader) follow(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("the reader: %w", err)
+			return fmt.Errorf("read the log: %w", err)
 		}
 		if q.After, err = f.take(page, q.After); err != nil {
 			return err

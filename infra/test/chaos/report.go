@@ -19,7 +19,7 @@ import (
 	"dsync/internal/table"
 )
 
-// Report is what a campaign found.
+// Report is the result of a campaign.
 type Report struct {
 	Directories, Changes, Deleted int
 	Expected                      int // events
@@ -39,20 +39,21 @@ type Report struct {
 	problems                      []string
 }
 
-// Passed reports whether all promises were kept, under all faults.
+// Passed reports whether the campaign found no violation and injected every
+// fault.
 func (r *Report) Passed() bool {
 	return r.Lost+r.Unexpected+r.MissingInLog+r.ForeignInLog+r.MissingForReader+r.OrderPerResource+r.OrderInLog+r.OrderForReader+
 		r.DifferentUnderOneID+r.StateDifferences+r.RecordsLeft+r.Parked+r.GivenUp == 0 && len(r.Unfaulted()) == 0
 }
 
-// everyFault is what a campaign makes happen.
+// everyFault lists the faults that a campaign injects.
 var everyFault = []string{
-	"PutEvents fails", "PutEvents is throttled", "PutEvents times out after accepting", "an entry of PutEvents fails",
-	"the relay dies between two steps", "a job dies between two steps", "a batch is delivered twice", "a batch is delivered twice at once",
-	"a shard is late", "the process is killed",
+	"PutEvents failed", "PutEvents throttled", "PutEvents timed out after accepting the entries", "PutEvents failed for one entry",
+	"relay stopped between two calls", "job stopped between two calls", "batch delivered twice in sequence", "batch delivered twice concurrently",
+	"shard delayed", "process killed",
 }
 
-// Unfaulted lists the faults that did not happen.
+// Unfaulted returns the faults that the campaign did not inject.
 func (r *Report) Unfaulted() (list []string) {
 	for _, fault := range everyFault {
 		if r.faults[fault] == 0 {
@@ -62,14 +63,16 @@ func (r *Report) Unfaulted() (list []string) {
 	return list
 }
 
-// problem notes what was found, the first of many in words.
+// problem counts a violation. It stores the descriptions of the first 40
+// violations.
 func (r *Report) problem(count *int, format string, arguments ...any) {
 	if *count++; len(r.problems) < 40 {
 		r.problems = append(r.problems, fmt.Sprintf(format, arguments...))
 	}
 }
 
-// check holds what the bus, the log and the reader saw against the models.
+// check compares the events from the bus, the log and the reader with the
+// models.
 func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	report := &Report{Directories: len(r.tenants), faults: maps.Clone(r.faults.n)}
 	if report.faults == nil {
@@ -87,12 +90,12 @@ func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	}
 
 	first := map[string]dsync.Event{}
-	delivered := map[string][]dsync.Event{} // directory → each event once, in the order of the bus
+	delivered := map[string][]dsync.Event{} // directory → events without duplicates, in the order of delivery
 	for _, e := range r.bus.all {
 		report.Delivered++
 		if earlier, repeated := first[e.ID]; repeated {
 			if earlier.Name != e.Name || earlier.References() != e.References() {
-				report.problem(&report.DifferentUnderOneID, "%s is %s and %s", e.ID, earlier.Name, e.Name)
+				report.problem(&report.DifferentUnderOneID, "event %s has two contents: %s and %s", e.ID, earlier.Name, e.Name)
 			}
 			continue
 		}
@@ -128,23 +131,23 @@ func (r *campaign) check(ctx context.Context, f *reader) (*Report, error) {
 	return report, nil
 }
 
-// log holds the log of a directory against its model: the same events, in the
-// same order; those of one step in any.
+// log compares the log of a directory with its model. The events and their order
+// must be the same. Events of one step may have any order.
 func (r *Report) log(m *model, logged []dsync.Event) {
 	got := facts(logged)
 	for n, want := range sorted(m.want) {
 		switch {
 		case n >= len(got):
-			r.problem(&r.MissingInLog, "%s: the log lacks %+v", m.id, want)
+			r.problem(&r.MissingInLog, "%s: the log does not contain %+v", m.id, want)
 			continue
 		case got[n].name != want.name:
-			r.problem(&r.OrderInLog, "%s: entry %d is %+v, want %+v", m.id, n, got[n], want)
+			r.problem(&r.OrderInLog, "%s: log entry %d is %+v, want %+v", m.id, n, got[n], want)
 		}
 	}
 	if len(got) > len(m.want) {
 		r.problem(&r.ForeignInLog, "%s: the log has %d entries, want %d", m.id, len(got), len(m.want))
 	}
-	// The whole, without the order within a step.
+	// Compare all facts, without the order within a step.
 	steps := slices.Clone(m.want)
 	for n := range min(len(got), len(steps)) {
 		got[n].step = steps[n].step
@@ -152,7 +155,7 @@ func (r *Report) log(m *model, logged []dsync.Event) {
 	a, b := sorted(steps), sorted(got)
 	for n := range min(len(a), len(b)) {
 		if a[n] != b[n] {
-			r.problem(&r.OrderInLog, "%s: %+v, want %+v", m.id, b[n], a[n])
+			r.problem(&r.OrderInLog, "%s: the log contains %+v, want %+v", m.id, b[n], a[n])
 			return
 		}
 	}
@@ -169,7 +172,7 @@ func sorted(list []fact) []fact {
 	return list
 }
 
-// facts are what events say.
+// facts returns the facts of events.
 func facts(all []dsync.Event) (list []fact) {
 	for _, e := range all {
 		about := e.References()
@@ -178,8 +181,8 @@ func facts(all []dsync.Event) (list []fact) {
 	return list
 }
 
-// delivered holds what the bus delivered against the log: the same events; and
-// those of one resource in its order.
+// delivered compares the events from the bus with the log. The set of events must
+// be the same. The events of one resource must have the order of the log.
 func (r *Report) delivered(m *model, logged, delivered []dsync.Event) {
 	r.same(m, "bus", logged, delivered, &r.Lost, &r.Unexpected)
 	position := map[string]int{}
@@ -194,17 +197,17 @@ func (r *Report) delivered(m *model, logged, delivered []dsync.Event) {
 			if about == (fact{}) {
 				continue
 			}
-			// A membership does not come before its user or group; two
-			// memberships may come in any order.
+			// A membership must not precede the events of its user and its
+			// group. Two memberships may have any order.
 			key := about
 			if f.user != "" && f.group != "" {
 				key = fact{user: f.user, group: f.group}
 				if position[e.ID] < newest[about] {
-					r.problem(&r.OrderPerResource, "%s: %s %s comes late", m.id, e.Name, e.ID)
+					r.problem(&r.OrderPerResource, "%s: %s %s is out of order", m.id, e.Name, e.ID)
 				}
 			}
 			if position[e.ID] < newest[key] {
-				r.problem(&r.OrderPerResource, "%s: %s %s comes late", m.id, e.Name, e.ID)
+				r.problem(&r.OrderPerResource, "%s: %s %s is out of order", m.id, e.Name, e.ID)
 			}
 			newest[key] = max(newest[key], position[e.ID])
 		}
@@ -216,13 +219,13 @@ func (r *Report) read(m *model, logged, read []dsync.Event) {
 	r.same(m, "reader", logged, read, &r.MissingForReader, &foreign)
 	for n := range min(len(read), len(logged)) {
 		if read[n].ID != logged[n].ID {
-			r.problem(&r.OrderForReader, "%s: the reader saw %s at place %d, want %s", m.id, read[n].ID, n, logged[n].ID)
+			r.problem(&r.OrderForReader, "%s: the reader received %s at position %d, want %s", m.id, read[n].ID, n, logged[n].ID)
 			return
 		}
 	}
 }
 
-// same compares two sets of events.
+// same reports events that are in only one of two sets.
 func (r *Report) same(m *model, who string, want, got []dsync.Event, missing, foreign *int) {
 	there := map[string]bool{}
 	for _, e := range got {
@@ -230,16 +233,16 @@ func (r *Report) same(m *model, who string, want, got []dsync.Event, missing, fo
 	}
 	for _, e := range want {
 		if !there[e.ID] {
-			r.problem(missing, "%s: the %s lacks %s %s", m.id, who, e.Name, e.ID)
+			r.problem(missing, "%s: the %s did not deliver %s %s", m.id, who, e.Name, e.ID)
 		}
 		delete(there, e.ID)
 	}
 	for id := range there {
-		r.problem(foreign, "%s: the %s has %s, which is not in the log", m.id, who, id)
+		r.problem(foreign, "%s: the %s delivered %s, which is not in the log", m.id, who, id)
 	}
 }
 
-// logged is the log of a directory.
+// logged reads the log of a directory.
 func (r *campaign) logged(ctx context.Context, dir string) (all []dsync.Event, err error) {
 	log := eventlog.New(r.table, time.Now)
 	q := eventlog.Query{DirectoryID: dir, Limit: 100}
@@ -261,8 +264,8 @@ func (r *campaign) logged(ctx context.Context, dir string) (all []dsync.Event, e
 	}
 }
 
-// state applies what the bus delivered, as a consumer does that drops what is
-// older than what it knows, and compares the end with the table.
+// state applies the delivered events to a consumer, which ignores outdated
+// events. Then it compares the state of the consumer with the table.
 func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered []dsync.Event) error {
 	c := consume(delivered)
 	users, groups := map[string]bool{}, map[string]bool{}
@@ -282,12 +285,12 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 	compare := func(what string, got, want map[string]bool) {
 		for id := range want {
 			if !got[id] {
-				r.problem(&r.StateDifferences, "%s: the consumer lacks %s %s", m.id, what, id)
+				r.problem(&r.StateDifferences, "%s: missing in the consumer: %s %s", m.id, what, id)
 			}
 		}
 		for id := range got {
 			if !want[id] {
-				r.problem(&r.StateDifferences, "%s: the consumer still has %s %s", m.id, what, id)
+				r.problem(&r.StateDifferences, "%s: unexpected in the consumer: %s %s", m.id, what, id)
 			}
 		}
 	}
@@ -305,7 +308,7 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 		}
 		compare("member of "+group, c.members(group), members)
 	}
-	// The table itself is what the model says.
+	// Compare the model with the table.
 	modelled := map[string]bool{}
 	for id := range m.users {
 		if !m.hidden(id) {
@@ -331,10 +334,10 @@ func readDiary(path string, counts map[string]int) error {
 	return lines.Err()
 }
 
-// Print writes the counts.
+// Print writes the counts and the violations.
 func (r *Report) Print(w io.Writer) {
 	row := func(what string, n int) { fmt.Fprintf(w, "  %-58s %8d\n", what, n) }
-	fmt.Fprintf(w, "%d changes in %d directories, %d of them deleted; %s of changes, %s in all\n\n",
+	fmt.Fprintf(w, "%d changes in %d directories, %d of them deleted; %s for the changes, %s in total\n\n",
 		r.Changes, r.Directories, r.Deleted, r.Worked.Round(time.Second), r.Took.Round(time.Second))
 	fmt.Fprintln(w, "Faults")
 	for _, fault := range everyFault {
@@ -344,25 +347,25 @@ func (r *Report) Print(w io.Writer) {
 	row("expected by the model", r.Expected)
 	row("in the log", r.Logged)
 	row("delivered by the bus", r.Delivered)
-	row("  of which different", r.Distinct)
-	row("seen by the reader who follows the cursor", r.Read)
-	row("  shown to it once more", r.ReadAgain)
-	fmt.Fprintln(w, "\nPromises (all must be 0)")
-	row("lost on the bus", r.Lost)
-	row("on the bus, but not in the log", r.Unexpected)
-	row("different events under one id", r.DifferentUnderOneID)
+	row("  without duplicates", r.Distinct)
+	row("read from the log with cursors", r.Read)
+	row("  returned again", r.ReadAgain)
+	fmt.Fprintln(w, "\nViolations (each count must be 0)")
+	row("not delivered by the bus", r.Lost)
+	row("delivered by the bus, but not in the log", r.Unexpected)
+	row("different events with one ID", r.DifferentUnderOneID)
 	row("missing in the log", r.MissingInLog)
 	row("in the log, but not expected", r.ForeignInLog)
-	row("missed by the reader", r.MissingForReader)
+	row("missing for the reader", r.MissingForReader)
 	row("out of order on the bus, per resource", r.OrderPerResource)
 	row("out of order in the log, per directory", r.OrderInLog)
 	row("out of order for the reader, per directory", r.OrderForReader)
 	row("differences between the consumer and the table", r.StateDifferences)
-	row("records left of deleted directories", r.RecordsLeft)
-	row("parked", r.Parked)
-	row("given up by the event source mapping", r.GivenUp)
+	row("remaining records of deleted directories", r.RecordsLeft)
+	row("messages in the dead-letter queue of the relay", r.Parked)
+	row("batches discarded by the event source mapping", r.GivenUp)
 	for _, fault := range r.Unfaulted() {
-		fmt.Fprintf(w, "\nThis fault did not happen: %s. A longer campaign would have it.\n", fault)
+		fmt.Fprintf(w, "\nThe campaign did not inject this fault: %s. Run a longer campaign.\n", fault)
 	}
 	for _, p := range r.problems {
 		fmt.Fprintln(w, " ", p)

@@ -16,19 +16,19 @@ import (
 	"dsync/internal/table"
 )
 
-// tenant is a directory under load: its model, and sessions of functions whose
-// clocks disagree.
+// tenant is a directory that the campaign changes. It has a model and one
+// session for each function instance. The clocks of the instances differ.
 type tenant struct {
 	*model
 	table     *table.Table
 	sessions  []*session.Session
 	functions []*session.Authenticator
 	random    *mathrand.Rand
-	changes   int // made
+	changes   int // number of changes made
 	names     int
 }
 
-// functions are instances of the functions, under clocks of their own.
+// functions returns three function instances. Each has its own clock error.
 func functions(t *table.Table, d *dice) (all []*session.Authenticator) {
 	for range 3 {
 		wrong := skew(d)
@@ -48,7 +48,7 @@ func pick[K comparable, V any](t *tenant, all map[K]V, less func(a, b K) int) (k
 	return keys[t.random.IntN(len(keys))], true
 }
 
-// step makes one change, or one that changes nothing.
+// step makes one random request. The request may have no effect.
 func (t *tenant) step(ctx context.Context) error {
 	user, someUser := pick(t, t.users, strings.Compare)
 	group, someGroup := pick(t, t.groups, strings.Compare)
@@ -133,12 +133,13 @@ func (t *tenant) setActive(ctx context.Context, user string, active bool) error 
 	if t.activate(user, active) == 0 {
 		return nil
 	}
-	// A change of a membership that consumers are about to be told of anew
-	// would come before or after: the model knows no race, so wait.
+	// dsync publishes the memberships of the user again. A concurrent change of
+	// such a membership could precede or follow that event. The model does not
+	// support this race, so wait.
 	return t.announced(ctx, user)
 }
 
-// announced waits until the job of a user who returned is done.
+// announced waits until the job of a returned user has finished.
 func (t *tenant) announced(ctx context.Context, user string) error {
 	for {
 		u, err := t.table.Resource(ctx, table.User, t.id, user)
@@ -160,7 +161,7 @@ func (t *tenant) announced(ctx context.Context, user string) error {
 	}
 }
 
-// remove deletes the directory, which starts its purge.
+// remove deletes the directory. The deletion starts the purge job.
 func (t *tenant) remove(ctx context.Context) error {
 	old, err := t.table.Directory(ctx, t.id)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package eventline tells a dsync event in one line, for people who watch.
+// Package eventfmt formats a dsync event as one line of terminal output.
 package eventfmt
 
 import (
@@ -8,7 +8,8 @@ import (
 	"unicode"
 )
 
-// resource is what a line tells of a user, a group, a directory or a token.
+// resource contains the printed fields of a user, a group, a directory or a
+// token.
 type resource struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
@@ -17,7 +18,8 @@ type resource struct {
 	Suffix string `json:"token_suffix"`
 }
 
-// Of tells an event: its name, whom it is about, and how people call them.
+// Of formats an event: the event name, the ID of the resource, and the display
+// names.
 func Of(event json.RawMessage) string {
 	var e struct {
 		Name string `json:"event"`
@@ -57,7 +59,8 @@ func (r resource) called() string {
 	return strings.Join(parts, " ")
 }
 
-// printable keeps a name from a provider from driving the terminal.
+// printable replaces non-printable characters, so that a name from a provider
+// cannot control the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
