@@ -46,7 +46,7 @@ var kinds = []kind{
 		"Lambda refused to start the function: its reserved concurrency or the account's is exhausted."},
 	{"iterator-age", streamConsumers, ofFunction("AWS/Lambda", "IteratorAge"), "Maximum", 60_000, minute, 5, 5,
 		"The function is more than a minute behind the stream. The stream deletes records after 24 hours."},
-	{"dead-letters", deadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
+	{"dead-letters", topology.System.DeadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
 		"A message could not be processed. It stays in the queue for 14 days."},
 	{"failed-deliveries", rules, ofRule, "Sum", 0, 5 * minute, 1, 1,
 		"EventBridge could not deliver events of the rule, and could not put them into the rule's dead-letter queue."},

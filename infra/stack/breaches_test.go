@@ -44,7 +44,8 @@ func breaches(t template) []string {
 				breach("%s adds up %d metrics: CloudWatch takes ten", name, n-1)
 			}
 		case "AWS::Lambda::EventSourceMapping":
-			if idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
+			source := t.at(idIn(resource.text("EventSourceArn"), "Arn"))
+			if source.get("RedrivePolicy") == nil && idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
 				breach("%s has no failure destination", name)
 			}
 		case "AWS::Events::Rule":

@@ -81,7 +81,7 @@ func (b *builder) widgets() []widget {
 			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(b, b.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
 		{"From the change to the bus, p90 (ms)", "p90", relayed(metric.RelayLag)},
 		{"Stream lag (ms)", "Maximum", perOwner(streamConsumers(b.system), ofFunction("AWS/Lambda", "IteratorAge"))},
-		{"Messages in dead-letter queues", "Maximum", perOwner(deadLetterOwners(b.system), ofQueue)},
+		{"Messages in dead-letter queues", "Maximum", perOwner(b.system.DeadLetterOwners(), ofQueue)},
 		{"Functions: errors", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Errors"))},
 		{"Functions: throttles", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Throttles"))},
 		{"Functions: duration, p99 (ms)", "p99", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Duration"))},

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"dsync/infra/topology"
 	"dsync/internal/metric"
 )
 
@@ -60,7 +59,7 @@ func shown(line []any) (measured, error) {
 // Everything on the dashboard has data, and no two graphs lie on each other.
 func TestDashboard(t *testing.T) {
 	template := read(t, synthesized.full)
-	r := &reader{template: template, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(template)
 	r.system()
 	taken := map[[2]int]string{}
 	for _, w := range shownWidgets(t, template) {

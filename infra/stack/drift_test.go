@@ -149,9 +149,14 @@ func TestDriftIsNoticed(t *testing.T) {
 
 func noticed(t *testing.T, document []byte, context map[string]any, drift func(d draft), want string) {
 	t.Helper()
+	noticedIn(t, topology.Dsync(), document, context, drift, want)
+}
+
+func noticedIn(t *testing.T, system topology.System, document []byte, context map[string]any, drift func(d draft), want string) {
+	t.Helper()
 	drifted := read(t, document)
 	drift(draft{t, drifted})
-	found := strings.Join(complaints(drifted, topology.Dsync(), chosen(t, context)), "\n")
+	found := strings.Join(complaints(drifted, system, chosen(t, context)), "\n")
 	if !strings.Contains(found, want) {
 		t.Errorf("complaints do not say %q:\n%s", want, found)
 	}

@@ -23,6 +23,7 @@ var synthesized struct {
 	prod       []byte
 	full       []byte // every setting that adds something
 	restored   []byte // on a table that was restored from a backup
+	consumer   []byte // withConsumer
 	folder     string // of dev
 	binary     func(key string) string
 }
@@ -80,6 +81,7 @@ func run(m *testing.M) int {
 	for _, f := range topology.Dsync().Functions {
 		build(dist, f.Name)
 	}
+	build(dist, consumer)
 
 	synthesized.folder = filepath.Join(folder, "dev")
 	synthesized.dev = synthesize(synthesized.folder, nil)
@@ -87,8 +89,9 @@ func run(m *testing.M) int {
 	synthesized.prod = synthesize(filepath.Join(folder, "prod"), map[string]any{"stage": "prod"})
 	synthesized.full = synthesize(filepath.Join(folder, "full"), everything)
 	synthesized.restored = synthesize(filepath.Join(folder, "restored"), map[string]any{"stage": "prod", "tableStreamArn": restoredStream})
+	synthesized.consumer = synthesizeSystem(filepath.Join(folder, "consumer"), withConsumer(), nil)
 	synthesized.binary = func(key string) string {
-		name, err := os.ReadFile(filepath.Join(synthesized.folder, "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
+		name, err := os.ReadFile(filepath.Join(folder, "consumer", "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
 		if err != nil {
 			return err.Error()
 		}
@@ -133,12 +136,16 @@ func cdkContext() map[string]any {
 }
 
 func synthesize(outdir string, values map[string]any) []byte {
+	return synthesizeSystem(outdir, topology.Dsync(), values)
+}
+
+func synthesizeSystem(outdir string, system topology.System, values map[string]any) []byte {
 	app := app(outdir, values)
 	schemas, err := events.Schemas()
 	if err != nil {
 		panic(err)
 	}
-	if _, err := New(app, Name, Props{System: topology.Dsync(), Dist: dist, Schemas: schemas}); err != nil {
+	if _, err := New(app, Name, Props{System: system, Dist: dist, Schemas: schemas}); err != nil {
 		panic(err)
 	}
 	app.Synth(nil)

@@ -128,7 +128,7 @@ func TestCommandsOfThePages(t *testing.T) {
 		writes := f.Role != topology.RelaysEvents && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
 			return g.Resource == topology.TheTable && slices.Contains(g.Actions, "dynamodb:PutItem")
 		})
-		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), title(f.Name)); stopped != writes {
+		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), topology.LogicalID(f.Name)); stopped != writes {
 			t.Errorf("%s writes: %v; it is stopped for a restore: %v", f.Name, writes, stopped)
 		}
 	}

@@ -88,6 +88,9 @@ func (r *reader) inWords() map[string]string {
 			words["${"+id+kind.ref+"}"] = kind.words + r.claimed[id]
 		}
 	}
+	for id, function := range r.queues {
+		words["${"+id+".Arn}"] = "the queue of " + function
+	}
 	for id, f := range r.functions {
 		words["${"+id+".Arn}"] = f.Name
 	}
@@ -96,7 +99,7 @@ func (r *reader) inWords() map[string]string {
 
 func readFull(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{template: read(t, synthesized.full), binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(read(t, synthesized.full))
 	r.system()
 	return r
 }
@@ -128,9 +131,8 @@ func TestPermissionsOfFunctions(t *testing.T) {
 			for _, s := range all {
 				for _, action := range s.Actions {
 					on := words[s.Resources[0]]
-					if on == "the log group of "+f.Name || on == "the dead-letter queue of "+f.Name {
-						on = strings.Replace(on, "the", "its", 1)
-						on = strings.TrimSuffix(on, " of "+f.Name)
+					if own, ok := strings.CutSuffix(on, " of "+f.Name); ok {
+						on = strings.Replace(own, "the", "its", 1)
 					}
 					inTemplate = append(inTemplate, permission{f.Name, action, on})
 				}
@@ -165,8 +167,7 @@ func TestPermissionsOfOthers(t *testing.T) {
 	var inTemplate []permission
 	for _, id := range r.of("AWS::Lambda::Permission") {
 		permitted := r.Resources[id]
-		who := map[string]string{"apigateway.amazonaws.com": "API Gateway", eventsPrincipal: "EventBridge"}[permitted.text("Principal")]
-		inTemplate = append(inTemplate, permission{who, permitted.text("Action"), words[permitted.text("FunctionName")]})
+		inTemplate = append(inTemplate, permission{"API Gateway", permitted.text("Action"), words[permitted.text("FunctionName")]})
 	}
 	for _, resource := range r.Resources {
 		if resource.Type == "AWS::IAM::Role" {

@@ -80,9 +80,6 @@ func (r *reader) readRoutes() {
 
 	callable := map[string]bool{}
 	for _, permission := range r.of("AWS::Lambda::Permission") {
-		if r.Resources[permission].text("Principal") == eventsPrincipal {
-			continue // see readRule
-		}
 		resource := r.claim(permission, "AWS::Lambda::Permission", "the API")
 		function := idIn(resource.text("FunctionName"), "Arn")
 		if callable[function] {
@@ -116,10 +113,9 @@ func (r *reader) readRule(rule string) topology.Rule {
 	queue := idIn(resolve(walk(targets[0], "DeadLetterConfig", "Arn")), "Arn")
 	r.claim(queue, "AWS::SQS::Queue", out.Name)
 	arn := resolve(walk(targets[0], "Arn"))
-	if f := r.functions[idIn(arn, "Arn")]; f != nil {
-		out.Target = topology.Target{Function: f.Name}
-		r.expectInvocation(out.Name, rule, idIn(arn, "Arn"))
-		r.expectDeadLetters(out.Name, rule, queue)
+	r.expectSenders(out.Name, queue, rule)
+	if function := r.queues[idIn(arn, "Arn")]; function != "" {
+		out.Target = topology.Target{Function: function}
 		return out
 	}
 	group, ok := strings.CutPrefix(arn, "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:")
@@ -133,27 +129,13 @@ func (r *reader) readRule(rule string) topology.Rule {
 		r.complain("%s: EventBridge does not deliver to log group %s", out.Name, logs.text("LogGroupName"))
 	}
 	r.expectDelivery(out.Name, rule, idIn(group, ""))
-	r.expectDeadLetters(out.Name, rule, queue)
 	return out
-}
-
-// expectInvocation checks that the rule, and only the rule, may invoke the
-// function.
-func (r *reader) expectInvocation(rule, ruleID, function string) {
-	for _, id := range r.of("AWS::Lambda::Permission") {
-		p := r.Resources[id]
-		if p.text("Principal") == eventsPrincipal && p.text("SourceArn") == "${"+ruleID+".Arn}" && idIn(p.text("FunctionName"), "Arn") == function {
-			r.claim(id, "AWS::Lambda::Permission", rule)
-			return
-		}
-	}
-	r.complain("%s may not invoke its function", rule)
 }
 
 const eventsPrincipal = "events.amazonaws.com"
 
-// expectDelivery complains unless EventBridge may write to the rule's log
-// group and queue, for that rule only. EventBridge never says that it may not.
+// expectDelivery complains unless EventBridge may write to the rule's log group,
+// for that rule only. EventBridge does not report a missing permission.
 func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	fromRule := map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"}
 	writers := []string{eventsPrincipal, "delivery.logs.amazonaws.com"}
@@ -172,18 +154,6 @@ func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	}
 	if !found {
 		r.complain("%s may not write to its log group", rule)
-	}
-}
-
-// expectDeadLetters checks that the rule, and nobody else, may send to its
-// dead-letter queue.
-func (r *reader) expectDeadLetters(rule, ruleID, queue string) {
-	want := []statement{{
-		Effect: "Allow", Principals: []string{eventsPrincipal}, Actions: []string{"sqs:SendMessage"},
-		Resources: []string{"${" + queue + ".Arn}"}, Conditions: map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"},
-	}}
-	if diff := cmp.Diff(want, r.allowedOn(queue), inAnyOrder); diff != "" {
-		r.complain("%s: who may send to its dead-letter queue (-want +template):\n%s", rule, diff)
 	}
 }
 

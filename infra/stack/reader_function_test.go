@@ -116,12 +116,12 @@ func (r *reader) readOperated() {
 	r.readReserved()
 }
 
-// readConsumer reads an event source mapping. The settings that every
-// mapping has are those that topology.StreamConsumer promises.
-func (r *reader) readConsumer(name string) {
+// readStreamConsumer reads an event source mapping on the stream. The settings
+// that all of them share are those that topology.StreamConsumer promises.
+func (r *reader) readStreamConsumer(name string) {
 	mapping := r.claim(name, "AWS::Lambda::EventSourceMapping", "the system")
 	f := r.functions[idIn(mapping.text("FunctionName"), "Arn")]
-	if f == nil || f.Stream != nil {
+	if f == nil || f.Stream != nil || f.Queue != nil {
 		r.complain("%s leads to no function, or is its second", name)
 		return
 	}
@@ -162,13 +162,9 @@ func (r *reader) readConsumer(name string) {
 	}
 }
 
-func (r *reader) deadLettersOf(mapping *resource) string {
-	return idIn(mapping.text("DestinationConfig", "OnFailure", "Destination"), "Arn")
-}
-
 // readRole reads a function's grants off its role. What is left over must be
 // exactly what every function needs: its log group, and for a consumer the
-// stream and its dead-letter queue.
+// stream and its dead-letter queue, or its queue.
 func (r *reader) readRole(function string) {
 	f, resource := r.functions[function], r.Resources[function]
 	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
@@ -212,7 +208,13 @@ func (r *reader) readRole(function string) {
 		fmt.Sprintf("${%s.Arn}", idIn(resource.text("LoggingConfig", "LogGroup"), "")): {"logs:CreateLogStream", "logs:PutLogEvents"},
 	}
 	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
-		if mapping := r.Resources[mapping]; idIn(mapping.text("FunctionName"), "Arn") == function {
+		mapping := r.Resources[mapping]
+		if idIn(mapping.text("FunctionName"), "Arn") != function {
+			continue
+		}
+		if queue := r.sourceQueue(mapping); queue != "" {
+			needs["${"+queue+".Arn}"] = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+		} else {
 			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 			needs["${"+r.deadLettersOf(mapping)+".Arn}"] = []string{"sqs:SendMessage"}
 		}

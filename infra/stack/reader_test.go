@@ -23,13 +23,15 @@ type reader struct {
 	table, bus, api string            // logical ids
 	claimed         map[string]string // logical id → what it belongs to
 	functions       map[string]*topology.Function
+	queues          map[string]string // logical id of a queue that a function reads → name of the function
+	ruleIDs         map[string]string // name of a rule → logical id
 	complaints      []string
 }
 
 // complaints holds a template against a topology and settings, in both
 // directions, and against the rules of the architecture.
 func complaints(t template, want topology.System, chosen settings) []string {
-	r := &reader{template: t, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(t)
 	got := r.system()
 	if diff := cmp.Diff(chosen, r.settings, exactly); diff != "" {
 		r.complain("the template has other settings (-chosen +template):\n%s", diff)
@@ -45,6 +47,13 @@ func complaints(t template, want topology.System, chosen settings) []string {
 		}
 	}
 	return append(r.complaints, breaches(t)...)
+}
+
+func newReader(t template) *reader {
+	return &reader{
+		template: t, binary: synthesized.binary, claimed: map[string]string{},
+		functions: map[string]*topology.Function{}, queues: map[string]string{}, ruleIDs: map[string]string{},
+	}
 }
 
 var inAnyOrder = cmp.Options{
@@ -114,7 +123,7 @@ func (r *reader) system() topology.System {
 	}
 	r.readTracing()
 	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
-		r.readConsumer(id)
+		r.readMapping(id)
 	}
 	r.readRoutes()
 	for _, id := range r.of("AWS::Lambda::Function") {
@@ -122,8 +131,11 @@ func (r *reader) system() topology.System {
 		s.Functions = append(s.Functions, *r.functions[id])
 	}
 	for _, id := range r.of("AWS::Events::Rule") {
-		s.Rules = append(s.Rules, r.readRule(id))
+		rule := r.readRule(id)
+		r.ruleIDs[rule.Name] = id
+		s.Rules = append(s.Rules, rule)
 	}
+	r.readSenders(s.Rules)
 	r.readPolicies()
 	r.readOperated()
 	r.readSharing()

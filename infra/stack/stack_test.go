@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,12 +136,12 @@ func TestOutputs(t *testing.T) {
 				"TableName":    "{table}",
 				"FirstApiKey":  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
 			}
-			for _, owner := range deadLetterOwners(topology.Dsync()) {
-				want[title(owner)+"DeadLetterQueueUrl"] = "{" + title(owner) + "DeadLetters}"
+			for _, owner := range topology.Dsync().DeadLetterOwners() {
+				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"
 			}
 			for _, f := range topology.Dsync().Functions {
 				if f.Output != "" {
-					want[f.Output] = "{" + title(f.Name) + "Function}"
+					want[f.Output] = "{" + topology.LogicalID(f.Name) + "Function}"
 				}
 			}
 			maps.Copy(want, row.more)
@@ -155,11 +154,13 @@ func TestOutputs(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	// The systems below ask for what no stack can draw.
-	third, unknown, untold, aimless, closed, unmeasured := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
+	third, unknown, untold, aimless, closed, unmeasured, twice, wide := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
 	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
 	unknown.Functions[0].Grants = []topology.Grant{{Resource: topology.Resource{Kind: "bucket"}, Actions: []string{"s3:GetObject"}}}
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
 	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
+	twice.Functions[3].Queue = &topology.QueueConsumer{BatchSize: 10, MaxConcurrency: 2, MaxReceives: 1}
+	wide.Functions[6].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
 	}
@@ -186,6 +187,8 @@ func TestRefusals(t *testing.T) {
 		{"grant on an unknown resource", "dev", unknown, dist, []string{"users", `"bucket"`}},
 		{"variable with an unknown value", "dev", untold, dist, []string{"users", `"bucket name"`}},
 		{"rule without a target", "dev", aimless, dist, []string{"every-event", `"nowhere"`}},
+		{"stream and queue", "dev", twice, dist, []string{"relay", "stream and a queue"}},
+		{"batch too large", "dev", wide, dist, []string{"apikey", "BatchSize:11"}},
 		{"no redrive", "dev", unmeasured, dist, []string{"no function redrive"}},
 		{"no SCIM route", "dev", closed, dist, []string{"Tenant URL"}},
 	} {
@@ -200,16 +203,5 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestTitle(t *testing.T) {
-	names := []string{"users", "every-event", "a--b", ""}
-	var got []string
-	for _, name := range names {
-		got = append(got, title(name))
-	}
-	if want := []string{"Users", "EveryEvent", "AB", ""}; !slices.Equal(got, want) {
-		t.Errorf("%q became %q, want %q", names, got, want)
 	}
 }

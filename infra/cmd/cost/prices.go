@@ -26,6 +26,9 @@ const (
 	// Rules and schemas cost nothing, an archive is not counted here.
 	customEvent = 1.00 / million
 
+	// aws.amazon.com/sqs/pricing: standard queues.
+	sqsRequest = 0.40 / million
+
 	// aws.amazon.com/cloudwatch/pricing: standard logs, the first 10,000
 	// metrics, alarms of standard resolution by the metrics they watch.
 	logsGB         = 0.50
