@@ -116,8 +116,10 @@ func consumesEvents(t *testing.T, _ *machine, f lambda.Function) {
 		t.Fatal(err)
 	}
 	var response events.SQSEventResponse
-	if err := json.Unmarshal([]byte(call(t, f, string(payload))), &response); err != nil {
-		t.Fatal(err)
+	if answer := call(t, f, string(payload)); answer != "" { // a handler may return an error alone
+		if err := json.Unmarshal([]byte(answer), &response); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, failed := range response.BatchItemFailures {
 		t.Errorf("it reports message %s as failed", failed.ItemIdentifier)
