@@ -68,10 +68,10 @@ func TestRunbook(t *testing.T) {
 }
 
 // alarmNames replaces the placeholders of the page: <function>, <consumer> of
-// the stream, and <rule>.
+// the stream, <rule>, and <owner> of a dead-letter queue.
 func alarmNames(written []string) (names []string) {
 	system := topology.Dsync()
-	owners := map[string][]string{"<function>": functions(system), "<consumer>": streamConsumers(system), "<rule>": rules(system)}
+	owners := map[string][]string{"<function>": functions(system), "<consumer>": streamConsumers(system), "<rule>": rules(system), "<owner>": system.DeadLetterOwners()}
 	for _, name := range written {
 		placeholder, rest, found := strings.Cut(name, ">")
 		if !found {

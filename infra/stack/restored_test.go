@@ -41,7 +41,7 @@ func TestRestoredTable(t *testing.T) {
 	}
 	consumers := 0
 	for _, f := range topology.Dsync().Functions {
-		if f.Stream != nil {
+		if f.Stream != nil || f.Queue != nil {
 			consumers++
 		}
 	}
