@@ -43,7 +43,7 @@ func TestSamFindsTheBinaries(t *testing.T) {
 		t.Error("the template has no function")
 	}
 
-	// What the page tells to type.
+	// The commands on the page.
 	page := document(t, "deploy.md")
 	commands := regexp.MustCompile(`sam local invoke (\w+) -e (\S+)`).FindAllStringSubmatch(page, -1)
 	for _, command := range commands {

@@ -44,7 +44,7 @@ func (b *builder) addStream(f topology.Function, function awslambda.Function) er
 
 // streamConsumers returns the functions that read the table's stream.
 func streamConsumers(s topology.System) []string {
-	return functionsThat(s, func(f topology.Function) bool { return f.Stream != nil })
+	return functionNames(s, func(f topology.Function) bool { return f.Stream != nil })
 }
 
 // addDeadLetters adds the dead-letter queue of a consumer or rule, and an output

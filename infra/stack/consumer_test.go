@@ -29,7 +29,7 @@ func withConsumer() topology.System {
 
 func TestConsumerOfTheBus(t *testing.T) {
 	template := read(t, synthesized.consumer)
-	for _, complaint := range complaints(template, withConsumer(), chosen(t, nil)) {
+	for _, complaint := range complaints(template, withConsumer(), settingsOf(t, nil)) {
 		t.Error(complaint)
 	}
 	for _, output := range []string{"ConsumerDeadLetterQueueUrl", "ConsumedEventsDeadLetterQueueUrl"} {
@@ -70,6 +70,8 @@ func TestDriftOfAConsumerIsNoticed(t *testing.T) {
 			delete(list(d.get("ConsumedEventsRule").get("Targets"))[0].(map[string]any), "DeadLetterConfig")
 		}, "no failure destination"},
 	} {
-		t.Run(row.name, func(t *testing.T) { noticedIn(t, withConsumer(), synthesized.consumer, nil, row.drift, row.want) })
+		t.Run(row.name, func(t *testing.T) {
+			expectComplaintIn(t, withConsumer(), synthesized.consumer, nil, row.drift, row.want)
+		})
 	}
 }

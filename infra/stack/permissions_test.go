@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// document is a page of docs/.
+// document returns a page of docs/.
 func document(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/" + name)
@@ -23,7 +23,7 @@ func document(t *testing.T, name string) string {
 	return string(text)
 }
 
-// section is what stands below a heading, up to the next of its level.
+// section returns the text below a heading, up to the next heading of its level.
 func section(t *testing.T, text, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "\n"+heading+"\n")
@@ -35,7 +35,7 @@ func section(t *testing.T, text, heading string) string {
 	return rest
 }
 
-// rows is the cells of the tables in a text, without their headings.
+// rows returns the cells of the tables in a text, without header rows.
 func rows(text string) [][]string {
 	var all [][]string
 	body := false
@@ -59,7 +59,7 @@ func rows(text string) [][]string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// code is what stands in code spans.
+// code returns the code spans in a text.
 func code(text string) []string {
 	var all []string
 	for _, match := range quoted.FindAllStringSubmatch(text, -1) {
@@ -68,8 +68,7 @@ func code(text string) []string {
 	return all
 }
 
-// inWords is what docs/permissions.md calls the resources of the template, by
-// how a policy names them.
+// inWords maps resources in a policy to their names in docs/permissions.md.
 func (r *reader) inWords() map[string]string {
 	words := map[string]string{
 		"${" + r.table + ".Arn}":            "the table",
@@ -104,7 +103,7 @@ func readFull(t *testing.T) *reader {
 	return r
 }
 
-// permission is one action that somebody may do on something.
+// permission is one allowed action on one resource.
 type permission struct{ Who, Action, On string }
 
 func compare(t *testing.T, documented, template []permission) {
@@ -161,7 +160,7 @@ func TestPermissionsOfOthers(t *testing.T) {
 		"events.amazonaws.com": "EventBridge", "delivery.logs.amazonaws.com": "log delivery",
 		"cloudwatch.amazonaws.com": "CloudWatch", "*": "the accounts of `busPolicyOrganization`",
 	}
-	for _, account := range chosen(t, everything).busAccounts {
+	for _, account := range settingsOf(t, everything).busAccounts {
 		names["arn:${AWS::Partition}:iam::"+account+":root"] = "`busPolicyAccounts`"
 	}
 	var inTemplate []permission

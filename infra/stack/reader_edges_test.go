@@ -17,14 +17,14 @@ func (r *reader) readAPI() {
 		"ApiId":      "${" + r.api + "}",
 		"StageName":  "$default",
 		"AutoDeploy": "true",
-		// Far below the 10,000 a second of the account.
+		// Below the account quota of 10,000 requests per second.
 		"DefaultRouteSettings": `{"ThrottlingBurstLimit":1000,"ThrottlingRateLimit":2000}`,
 	}, "AccessLogSettings")
 	r.claim(idIn(stage.text("AccessLogSettings", "DestinationArn"), "Arn"), "AWS::Logs::LogGroup", "the stage")
 	r.readDomain(r.of("AWS::ApiGatewayV2::Stage"))
 }
 
-// readDomain reads the domain of the team's own, if there is one.
+// readDomain reads the custom domain, if there is one.
 func (r *reader) readDomain(stages []string) {
 	domains := r.of("AWS::ApiGatewayV2::DomainName")
 	if len(domains) == 0 || len(stages) != 1 {
@@ -46,8 +46,8 @@ func (r *reader) readDomain(stages []string) {
 	})
 }
 
-// readRoutes reads routes through their integrations to functions. A
-// function with routes may be called by this API, any other by nobody.
+// readRoutes reads the routes and integrations of functions. API Gateway may invoke
+// the functions with routes and no others.
 func (r *reader) readRoutes() {
 	served := map[string]*topology.Function{} // by integration
 	for _, integration := range r.of("AWS::ApiGatewayV2::Integration") {
@@ -134,7 +134,7 @@ func (r *reader) readRule(rule string) topology.Rule {
 
 const eventsPrincipal = "events.amazonaws.com"
 
-// expectDelivery complains unless EventBridge may write to the rule's log group,
+// expectDelivery checks that EventBridge may write to the rule's log group,
 // for that rule only. EventBridge does not report a missing permission.
 func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	fromRule := map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"}
@@ -157,7 +157,7 @@ func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	}
 }
 
-// allowedOn lists what the policies of a queue allow.
+// allowedOn returns the Allow statements of the policies of a queue.
 func (r *reader) allowedOn(queue string) []statement {
 	var allowed []statement
 	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
@@ -177,8 +177,8 @@ func (r *reader) allowedOn(queue string) []statement {
 	return allowed
 }
 
-// readPolicies claims the policies of queues that are claimed themselves. A
-// consumer's queue needs no policy: its function's role may send to it.
+// readPolicies claims the policies of claimed queues. The dead-letter queue of a
+// consumer allows no other senders.
 func (r *reader) readPolicies() {
 	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
 		for _, queue := range list(r.Resources[policy].get("Queues")) {

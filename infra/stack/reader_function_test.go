@@ -19,7 +19,7 @@ func (r *reader) readFunction(function string) *topology.Function {
 		Timeout:     time.Duration(resource.number("Timeout")) * time.Second,
 		Environment: map[string]topology.Reference{},
 	}
-	// A template has no roles. They are held against functions/ by other tests.
+	// A template does not contain the roles of the topology.
 	if known := topology.Dsync().Function(f.Name); known != nil {
 		f.Role = known.Role
 	}
@@ -65,7 +65,7 @@ func (r *reader) consumerDeadLetters() map[string]string {
 	return queues
 }
 
-// readTracing reads the setting that all functions have alike.
+// readTracing reads the tracing setting, which all functions share.
 func (r *reader) readTracing() {
 	traced := map[string]bool{}
 	for id := range r.functions {
@@ -79,8 +79,8 @@ func (r *reader) readTracing() {
 	}
 }
 
-// readReserved reads the concurrency that the functions with routes have
-// alike, and no other.
+// readReserved reads the reserved concurrency, which all functions with routes
+// share and other functions lack.
 func (r *reader) readReserved() {
 	reserved := map[int]bool{}
 	for id, f := range r.functions {
@@ -97,8 +97,8 @@ func (r *reader) readReserved() {
 	}
 }
 
-// readOperated reads how functions that an operator invokes take being
-// invoked without waiting: once.
+// readOperated checks that asynchronous invocations by an operator are not
+// retried.
 func (r *reader) readOperated() {
 	once := map[string]bool{}
 	for _, id := range r.of("AWS::Lambda::EventInvokeConfig") {
@@ -162,8 +162,8 @@ func (r *reader) readStreamConsumer(name string) {
 	}
 }
 
-// readRole reads a function's grants off its role. What is left over must be
-// exactly what every function needs: its log group, and for a consumer the
+// readRole reads a function's grants from its role. The other permissions must be
+// exactly those that every function needs: its log group, and for a consumer the
 // stream and its dead-letter queue, or its queue.
 func (r *reader) readRole(function string) {
 	f, resource := r.functions[function], r.Resources[function]
@@ -194,7 +194,7 @@ func (r *reader) readRole(function string) {
 		}
 		for _, s := range all {
 			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
-				r.complain("%s: a statement that no grant is drawn as: %+v", f.Name, s)
+				r.complain("%s: this is not the statement of a grant: %+v", f.Name, s)
 				continue
 			}
 			if granted, ok := resources[s.Resources[0]]; ok {

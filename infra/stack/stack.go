@@ -70,7 +70,7 @@ type builder struct {
 // context. It fails with a message for the operator: an unknown setting, a
 // missing binary, or a topology that AWS cannot run.
 func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, error) {
-	context, _ := plain(scope.Node().GetAllContext(nil)).(map[string]any)
+	context, _ := unwrap(scope.Node().GetAllContext(nil)).(map[string]any)
 	region := ""
 	if props.Env != nil && props.Env.Region != nil {
 		region = *props.Env.Region
@@ -166,7 +166,7 @@ func (b *builder) scope(name string) constructs.Construct {
 func check(s topology.System) error {
 	readers := streamConsumers(s)
 	if len(readers) > streamReaders {
-		return fmt.Errorf("%s read the table's stream, but a DynamoDB stream serves %d readers: let one of them do the work of two",
+		return fmt.Errorf("%s read the table's stream, but a DynamoDB stream serves %d readers: let one function do the work of two",
 			strings.Join(readers, ", "), streamReaders)
 	}
 	for _, f := range s.Functions {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is read back is the topology and the settings, and nothing besides.
+// The template contains the topology and the settings, and nothing else.
 func TestTemplateIsTheTopology(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -25,7 +25,7 @@ func TestTemplateIsTheTopology(t *testing.T) {
 		{"everything", synthesized.full, everything},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			for _, complaint := range complaints(read(t, row.document), topology.Dsync(), chosen(t, row.context)) {
+			for _, complaint := range complaints(read(t, row.document), topology.Dsync(), settingsOf(t, row.context)) {
 				t.Error(complaint)
 			}
 		})
@@ -58,7 +58,7 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 		switch resource.Type {
 		case "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Events::Archive":
 			if resource.get("LogGroupName") != nil {
-				continue // a copy, under a name that the next stack needs
+				continue // a copy with a fixed name, which the next stack needs
 			}
 			if resource.DeletionPolicy != "Retain" || resource.UpdateReplacePolicy != "Retain" {
 				t.Errorf("%s: DeletionPolicy %q, UpdateReplacePolicy %q", name, resource.DeletionPolicy, resource.UpdateReplacePolicy)
@@ -71,7 +71,8 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 	}
 }
 
-// A resource under a chosen name exists once per account and region.
+// Resources with fixed names have different names in each stage: a name exists once
+// per account and Region.
 func TestStagesShareAnAccount(t *testing.T) {
 	dev, prod := read(t, synthesized.dev), read(t, synthesized.prod)
 	for name, resource := range dev.Resources {
@@ -91,7 +92,7 @@ func TestOutputs(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		document []byte
-		more     map[string]string // beside those that there always are
+		more     map[string]string // in addition to the outputs of every stack
 	}{
 		{"defaults", synthesized.dev, map[string]string{
 			"TenantUrlTemplate": "{api.ApiEndpoint}/scim/v2.0/{external_key}",
@@ -107,7 +108,7 @@ func TestOutputs(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			template := read(t, row.document)
-			// By what they begin with, the rest of a logical id being a hash.
+			// By the prefix of the logical id, which ends in a hash.
 			names := map[string]string{}
 			for short, kind := range map[string]string{
 				"api": "AWS::ApiGatewayV2::Api", "table": "AWS::DynamoDB::Table", "bus": "AWS::Events::EventBus",
@@ -153,7 +154,7 @@ func TestOutputs(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	// The systems below ask for what no stack can draw.
+	// Systems that New rejects.
 	third, unknown, untold, aimless, closed, unmeasured, twice, wide := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
 	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
 	unknown.Functions[0].Grants = []topology.Grant{{Resource: topology.Resource{Kind: "bucket"}, Actions: []string{"s3:GetObject"}}}
@@ -179,7 +180,7 @@ func TestRefusals(t *testing.T) {
 		dist   string
 		want   []string
 	}{
-		// The rest of the settings is in TestWrongSettings.
+		// TestWrongSettings has the other settings.
 		{"wrong setting", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
 		{"nothing built", "dev", topology.Dsync(), filepath.Join(half, "none"), []string{"bootstrap is missing", "run make build first"}},
 		{"one of eight built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
