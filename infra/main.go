@@ -43,9 +43,9 @@ func synthesize() int {
 	return 0
 }
 
-// environment is the account and region that the CDK CLI found credentials
-// for. Without credentials the template is drawn for any account: an Env with
-// an empty account in it would be refused.
+// environment returns the account and Region of the CDK CLI's credentials. Without
+// credentials it returns nil, which builds the template for any account: the CDK
+// rejects an Env with an empty account.
 func environment() *awscdk.Environment {
 	account, region := os.Getenv("CDK_DEFAULT_ACCOUNT"), os.Getenv("CDK_DEFAULT_REGION")
 	if account == "" {

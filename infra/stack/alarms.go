@@ -11,25 +11,25 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// kind is a kind of alarm: one alarm for each of its owners. docs/operations.md
-// has an entry for each kind.
-type kind struct {
+// alarmType describes alarms of one type, one for each owner. docs/operations.md
+// has an entry for each type.
+type alarmType struct {
 	name string
-	// owners are the functions, queues or rules that have one. A kind that
-	// there is once in the system has the owner "".
+	// owners returns the functions or rules that have such an alarm. An alarm of
+	// the whole system has the owner "".
 	owners func(s topology.System) []string
-	// measure is what the alarm adds up.
-	measure   func(b *builder, owner string) []series
+	// metrics returns the metrics that the alarm adds up.
+	metrics   func(b *builder, owner string) []series
 	statistic string
-	// The alarm goes off when the value is above threshold in late of periods.
-	threshold     float64
-	period        time.Duration
-	late, periods int
-	means         string
+	// The alarm goes off when the value is above the threshold in datapoints of
+	// periods.
+	threshold           float64
+	period              time.Duration
+	datapoints, periods int
+	description         string
 }
 
-// series is a metric of CloudWatch with its dimensions, as names and values
-// in turn.
+// series is a CloudWatch metric with its dimensions: name, value, name, value …
 type series struct {
 	namespace, name string
 	dimensions      []*string
@@ -37,50 +37,50 @@ type series struct {
 
 const minute = time.Minute
 
-// kinds is the inventory. Thresholds of zero are for what never happens while
-// all is well; the others leave room for what does, and say how much.
-var kinds = []kind{
+// alarmTypes lists the alarms. The threshold is zero where a healthy system never
+// exceeds it.
+var alarmTypes = []alarmType{
 	{"errors", functions, ofFunction("AWS/Lambda", "Errors"), "Sum", 0, 5 * minute, 1, 1,
 		"The function crashed, timed out or ran out of memory."},
 	{"throttles", functions, ofFunction("AWS/Lambda", "Throttles"), "Sum", 0, 5 * minute, 2, 3,
 		"Lambda refused to start the function: its reserved concurrency or the account's is exhausted."},
 	{"iterator-age", streamConsumers, ofFunction("AWS/Lambda", "IteratorAge"), "Maximum", 60_000, minute, 5, 5,
 		"The function is more than a minute behind the stream. The stream deletes records after 24 hours."},
-	{"dead-letters", deadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
+	{"dead-letters", topology.System.DeadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
 		"A message could not be processed. It stays in the queue for 14 days."},
 	{"failed-deliveries", rules, ofRule, "Sum", 0, 5 * minute, 1, 1,
 		"EventBridge could not deliver events of the rule, and could not put them into the rule's dead-letter queue."},
 	{"events-parked", once, ofRelay(metric.EventsParked), "Sum", 0, 5 * minute, 1, 1,
 		"The relay sent events that no retry can fix to its dead-letter queue."},
-	// A change is on the bus within a second or two. A minute is an outage.
+	// Events normally reach the bus within two seconds of their change.
 	{"relay-lag", once, ofRelay(metric.RelayLag), "p90", 60_000, 5 * minute, 3, 3,
 		"Events reach the bus more than a minute after their change."},
 	{"table-throttles", once, ofTableThrottles, "Sum", 0, 5 * minute, 2, 3,
 		"DynamoDB throttled reads or writes: the limit of a partition key or of the account is exceeded."},
 	{"table-errors", once, ofTableErrors, "Sum", 0, 5 * minute, 2, 3,
 		"DynamoDB has internal errors."},
-	// A few may be of one short hiccup, which Entra repeats by itself.
+	// Entra retries, so a few errors during a short outage need no action.
 	{"http-errors", once, ofAPI("5xx"), "Sum", 5, 5 * minute, 1, 1,
 		"More than five requests got a 5xx response."},
-	// Half of what a function has before it is stopped.
+	// Half of the timeout of the functions.
 	{"http-latency", once, ofAPI("Latency"), "p99", 5_000, 5 * minute, 3, 3,
 		"One request in a hundred takes more than five seconds."},
 }
 
-// alarmName is the name of an alarm within the stack.
-func alarmName(k kind, owner string) string { return strings.TrimPrefix(owner+"-"+k.name, "-") }
+// alarmName returns the name of an alarm without the prefix of the stack.
+func alarmName(k alarmType, owner string) string { return strings.TrimPrefix(owner+"-"+k.name, "-") }
 
 func once(topology.System) []string { return []string{""} }
 
 func functions(s topology.System) []string {
-	return functionsThat(s, func(topology.Function) bool { return true })
+	return functionNames(s, func(topology.Function) bool { return true })
 }
 
-// functionsThat names the functions that fulfil a condition.
-func functionsThat(s topology.System, do func(topology.Function) bool) []string {
+// functionNames returns the names of the functions that fulfil a condition.
+func functionNames(s topology.System, include func(topology.Function) bool) []string {
 	var names []string
 	for _, f := range s.Functions {
-		if do(f) {
+		if include(f) {
 			names = append(names, f.Name)
 		}
 	}
@@ -111,8 +111,8 @@ func ofQueue(b *builder, owner string) []series {
 	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), b.deadLetters[owner].QueueName()}}}
 }
 
-// ofRule leaves out what went to the dead-letter queue, which has its own
-// alarm.
+// ofRule returns the metrics of events that were lost. Events in the dead-letter
+// queue have an alarm of their own.
 func ofRule(b *builder, owner string) []series {
 	rule := []*string{jsii.String("EventBusName"), b.bus.EventBusName(), jsii.String("RuleName"), b.rules[owner].Name()}
 	return []series{{"AWS/Events", "FailedInvocations", rule}, {"AWS/Events", "InvocationsFailedToBeSentToDlq", rule}}
@@ -133,8 +133,8 @@ func ofTableThrottles(b *builder, _ string) []series {
 	}
 }
 
-// ofTableErrors adds up the operations that the functions call: DynamoDB
-// counts its errors by operation only.
+// ofTableErrors returns the metrics of all operations that the functions call:
+// DynamoDB has SystemErrors by operation only.
 func ofTableErrors(b *builder, _ string) []series {
 	var all []series
 	for _, operation := range tableOperations(b.system) {
@@ -145,8 +145,8 @@ func ofTableErrors(b *builder, _ string) []series {
 	return all
 }
 
-// tableOperations is every operation on the table that a function may call.
-// Transactions are authorized by the actions of their parts.
+// tableOperations returns the operations on the table that a function may call.
+// TransactWriteItems is authorized by the actions of its items.
 func tableOperations(s topology.System) []string {
 	operations := []string{"TransactWriteItems"}
 	for _, f := range s.Functions {

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// accessLog is one line of the access log. It has neither the query, whose
-// filters name people, nor anything of the body.
+// accessLog is the format of the access log. It has neither the query string,
+// whose filters contain personal data, nor the body.
 var accessLog = map[string]string{
 	"requestId":          "$context.requestId",
 	"time":               "$context.requestTime",
@@ -29,18 +29,18 @@ var accessLog = map[string]string{
 	"error":              "$context.error.responseType",
 }
 
-// What the API lets through before it answers 429 by itself, without SCIM
-// JSON. It is a guard for the account, whose other APIs share a quota of
-// 10,000 requests a second with this one: Entra sends tens a second for a
-// directory, and what one directory may ask for the functions decide.
+// The throttle of the stage. Above it, API Gateway responds with 429 and no SCIM
+// JSON. It protects the other APIs of the account, which share a quota of 10,000
+// requests per second with this one. Entra sends tens of requests per second for
+// a directory. The functions limit each directory by themselves.
 const (
 	requestsPerSecond = 2000
 	requestsAtOnce    = 1000
 )
 
-// addAPI draws the HTTP API and returns its endpoint. It has no authorizer:
-// an authorizer can answer neither 401 nor SCIM JSON, so each function
-// authenticates for itself.
+// addAPI adds the HTTP API and returns its endpoint. The API has no authorizer:
+// an authorizer can respond neither with 401 nor with SCIM JSON, so each function
+// authenticates its requests.
 func (b *builder) addAPI() *string {
 	b.api = awsapigatewayv2.NewCfnApi(b.stack, jsii.String("HttpApi"), &awsapigatewayv2.CfnApiProps{
 		Name:         b.stack.StackName(),
@@ -48,19 +48,19 @@ func (b *builder) addAPI() *string {
 		ProtocolType: jsii.String("HTTP"),
 	})
 	logs := awslogs.NewLogGroup(b.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
-		// API Gateway writes a policy for each log group that is not below
-		// this prefix, into a document that an account can fill up.
+		// For log groups without this prefix, API Gateway adds a statement to a
+		// resource policy of limited size that the whole account shares.
 		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *b.stack.StackName()),
 		Retention:    b.settings.logRetention,
-		// Under a fixed name: kept, it would stand in the way of the next
-		// stack of this name.
+		// The log group has a fixed name. If retained, it would block the next
+		// stack with this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	format, err := json.Marshal(accessLog)
 	if err != nil {
 		panic(err) // a map of strings marshals
 	}
-	// The stage named $default is the only one without its name in the path.
+	// Only the path of the $default stage does not contain the name of the stage.
 	stage := awsapigatewayv2.NewCfnStage(b.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
 		ApiId:      b.api.Ref(),
 		StageName:  jsii.String("$default"),
@@ -80,9 +80,9 @@ func (b *builder) addAPI() *string {
 	return b.addDomain(stage)
 }
 
-// addDomain leads a domain of the team's own to the API, and returns the
-// endpoint below it. The API's first endpoint goes on answering: Tenant URLs
-// that were pasted before the domain stay good.
+// addDomain maps a custom domain to the API and returns the endpoint on the
+// domain. The default endpoint stays enabled, so Tenant URLs from before the
+// domain remain valid.
 func (b *builder) addDomain(stage awsapigatewayv2.CfnStage) *string {
 	domain := awsapigatewayv2.NewCfnDomainName(b.stack, jsii.String("Domain"), &awsapigatewayv2.CfnDomainNameProps{
 		DomainName: &b.settings.domainName,
@@ -102,14 +102,13 @@ func (b *builder) addDomain(stage awsapigatewayv2.CfnStage) *string {
 	return jsii.String("https://" + b.settings.domainName)
 }
 
-// addRoutes leads the routes to the function and lets this API, and nobody
-// else, call it.
+// addRoutes adds the routes to the function. Only this API may invoke it.
 func (b *builder) addRoutes(scope constructs.Construct, routes []string, function awslambda.Function) {
 	integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
 		ApiId:           b.api.Ref(),
 		IntegrationType: jsii.String("AWS_PROXY"),
-		// The function's ARN alone would do for AWS; this longer form is the
-		// one that every version of sam local understands.
+		// AWS also accepts the function's ARN. Every version of sam local
+		// understands this longer form.
 		IntegrationUri: b.stack.FormatArn(&awscdk.ArnComponents{
 			Service:      jsii.String("apigateway"),
 			Account:      jsii.String("lambda"),
@@ -130,7 +129,7 @@ func (b *builder) addRoutes(scope constructs.Construct, routes []string, functio
 		Action:       jsii.String("lambda:InvokeFunction"),
 		FunctionName: function.FunctionArn(),
 		Principal:    jsii.String("apigateway.amazonaws.com"),
-		// Any stage and route: which ones there are is decided above.
+		// Any stage and route of this API.
 		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
 			Service:      jsii.String("execute-api"),
 			Resource:     b.api.Ref(),

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"dsync/infra/topology"
 )
 
 // sam local finds a function's binary through the metadata of the template,
@@ -30,7 +32,7 @@ func TestSamFindsTheBinaries(t *testing.T) {
 		functions++
 		path, _ := resource.Metadata["aws:asset:path"].(string)
 		name, err := os.ReadFile(filepath.Join(synthesized.folder, path, "bootstrap"))
-		if path == "" || err != nil || !strings.HasPrefix(id, title(string(name))) {
+		if path == "" || err != nil || !strings.HasPrefix(id, topology.LogicalID(string(name))) {
 			t.Errorf("%s: aws:asset:path %q leads to %q, %v", id, path, name, err)
 		}
 		if property := resource.Metadata["aws:asset:property"]; property != "Code" {
@@ -41,7 +43,7 @@ func TestSamFindsTheBinaries(t *testing.T) {
 		t.Error("the template has no function")
 	}
 
-	// What the page tells to type.
+	// The commands on the page.
 	page := document(t, "deploy.md")
 	commands := regexp.MustCompile(`sam local invoke (\w+) -e (\S+)`).FindAllStringSubmatch(page, -1)
 	for _, command := range commands {

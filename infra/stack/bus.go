@@ -23,10 +23,10 @@ func (b *builder) addBus() {
 				Service: jsii.String("iam"), Region: jsii.String(""), Account: jsii.String(account), Resource: jsii.String("root"),
 			})
 		}
-		b.letOthersSubscribe("Accounts", map[string]any{"AWS": principals}, nil)
+		b.allowRules("Accounts", map[string]any{"AWS": principals}, nil)
 	}
 	if b.settings.busOrganization != "" {
-		b.letOthersSubscribe("Organization", "*", map[string]any{"aws:PrincipalOrgID": b.settings.busOrganization})
+		b.allowRules("Organization", "*", map[string]any{"aws:PrincipalOrgID": b.settings.busOrganization})
 	}
 	if b.settings.archiveDays > 0 {
 		archive := awsevents.NewCfnArchive(b.stack, jsii.String("Archive"), &awsevents.CfnArchiveProps{
@@ -49,7 +49,7 @@ var ruleActions = []any{
 
 // letOthersSubscribe lets principals manage the rules on the bus that they
 // created. The rules do not exist yet, so the resource is every rule of the bus.
-func (b *builder) letOthersSubscribe(id string, principals any, only map[string]any) {
+func (b *builder) allowRules(id string, principals any, only map[string]any) {
 	condition := map[string]any{
 		// Absent while a rule is created.
 		"StringEqualsIfExists": map[string]any{"events:creatorAccount": "${aws:PrincipalAccount}"},

@@ -11,10 +11,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addConsumer adds the event source mapping from the table's stream to the
+// addStream adds the event source mapping from the table's stream to the
 // function. It uses the L1 construct because the L2 construct also grants
 // dynamodb:ListStreams on every stream of the account.
-func (b *builder) addConsumer(f topology.Function, function awslambda.Function) error {
+func (b *builder) addStream(f topology.Function, function awslambda.Function) error {
 	c := f.Stream
 	pattern, err := json.Marshal(c.Filter.Pattern())
 	if err != nil {
@@ -42,27 +42,46 @@ func (b *builder) addConsumer(f topology.Function, function awslambda.Function) 
 	return nil
 }
 
-// deadLetterOwners returns every stream consumer and rule, in the order of the
-// topology.
-func deadLetterOwners(s topology.System) []string {
-	return append(streamConsumers(s), rules(s)...)
-}
-
 // streamConsumers returns the functions that read the table's stream.
 func streamConsumers(s topology.System) []string {
-	return functionsThat(s, func(f topology.Function) bool { return f.Stream != nil })
+	return functionNames(s, func(f topology.Function) bool { return f.Stream != nil })
 }
 
 // addDeadLetters adds the dead-letter queue of a consumer or rule, and an output
 // with its URL.
 func (b *builder) addDeadLetters(owner string) {
-	queue := awssqs.NewQueue(b.scope(owner), jsii.String("DeadLetters"), &awssqs.QueueProps{
-		Encryption: awssqs.QueueEncryption_SQS_MANAGED,
-		EnforceSSL: jsii.Bool(true),
-		// The maximum of SQS.
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		RemovalPolicy:   b.settings.removal(),
-	})
+	queue := b.newQueue(owner, "DeadLetters", awssqs.QueueProps{})
 	b.deadLetters[owner] = queue
-	b.output(title(owner)+"DeadLetterQueueUrl", "What "+owner+" gave up on", queue.QueueUrl())
+	b.output(topology.LogicalID(owner)+"DeadLetterQueueUrl", "What "+owner+" gave up on", queue.QueueUrl())
+}
+
+// addQueue adds the queue of a function that rules target.
+func (b *builder) addQueue(f topology.Function) {
+	b.queues[f.Name] = b.newQueue(f.Name, "Queue", awssqs.QueueProps{
+		VisibilityTimeout: awscdk.Duration_Seconds(jsii.Number(f.VisibilityTimeout().Seconds())),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: b.deadLetters[f.Name], MaxReceiveCount: jsii.Number(f.Queue.MaxReceives)},
+	})
+}
+
+// newQueue adds a queue that is encrypted, refuses requests without TLS and
+// retains messages as long as SQS can.
+func (b *builder) newQueue(owner, id string, props awssqs.QueueProps) awssqs.Queue {
+	props.Encryption = awssqs.QueueEncryption_SQS_MANAGED
+	props.EnforceSSL = jsii.Bool(true)
+	props.RetentionPeriod = awscdk.Duration_Days(jsii.Number(14)) // the maximum
+	props.RemovalPolicy = b.settings.removal()
+	return awssqs.NewQueue(b.scope(owner), &id, &props)
+}
+
+// addQueueMapping adds the event source mapping from the queue of the function.
+func (b *builder) addQueueMapping(f topology.Function, function awslambda.Function) {
+	awslambda.NewCfnEventSourceMapping(b.scope(f.Name), jsii.String("Messages"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:          function.FunctionArn(),
+		EventSourceArn:        b.queues[f.Name].QueueArn(),
+		BatchSize:             jsii.Number(f.Queue.BatchSize),
+		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+		ScalingConfig: &awslambda.CfnEventSourceMapping_ScalingConfigProperty{
+			MaximumConcurrency: jsii.Number(f.Queue.MaxConcurrency),
+		},
+	})
 }

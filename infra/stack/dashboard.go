@@ -12,7 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// The grid of a dashboard is 24 wide.
+// A dashboard is 24 units wide.
 const (
 	widgetWidth   = 12
 	widgetHeight  = 6
@@ -23,11 +23,11 @@ const (
 type widget struct {
 	title     string
 	statistic string
-	lines     []any // as a dashboard takes them
+	lines     []any // entries of "metrics" in the dashboard body
 }
 
-// addDashboard draws one page: what came in, what it cost, what went out,
-// what was given up.
+// addDashboard adds the dashboard: requests, latency, events, dead letters, errors
+// and capacity.
 func (b *builder) addDashboard() {
 	var placed []any
 	for i, w := range b.widgets() {
@@ -54,46 +54,46 @@ func (b *builder) widgets() []widget {
 	perOwner := func(owners []string, measure func(*builder, string) []series) []any {
 		var lines []any
 		for _, owner := range owners {
-			lines = append(lines, lined(measure(b, owner), owner)...)
+			lines = append(lines, graphLines(measure(b, owner), owner)...)
 		}
 		return lines
 	}
 	relayed := func(metrics ...metric.Metric) []any {
 		var lines []any
 		for _, m := range metrics {
-			lines = append(lines, lined(ofRelay(m)(b, ""), m.Name)...)
+			lines = append(lines, graphLines(ofRelay(m)(b, ""), m.Name)...)
 		}
 		return lines
 	}
 	table := func(names ...string) []any {
 		var lines []any
 		for _, name := range names {
-			lines = append(lines, lined([]series{{"AWS/DynamoDB", name, []*string{jsii.String("TableName"), b.table.TableName()}}}, name)...)
+			lines = append(lines, graphLines([]series{{"AWS/DynamoDB", name, []*string{jsii.String("TableName"), b.table.TableName()}}}, name)...)
 		}
 		return lines
 	}
 	return []widget{
 		{"Requests by operation and status", "Sum", b.search(metric.Requests, "Sum")},
 		{"Time in the function by operation, p99 (ms)", "p99", b.search(metric.Latency, "p99")},
-		{"API: 4xx and 5xx responses", "Sum", append(lined(ofAPI("4xx")(b, ""), "4xx"), lined(ofAPI("5xx")(b, ""), "5xx")...)},
-		{"API: latency, p99 (ms)", "p99", lined(ofAPI("Latency")(b, ""), "p99")},
+		{"API: 4xx and 5xx responses", "Sum", append(graphLines(ofAPI("4xx")(b, ""), "4xx"), graphLines(ofAPI("5xx")(b, ""), "5xx")...)},
+		{"API: latency, p99 (ms)", "p99", graphLines(ofAPI("Latency")(b, ""), "p99")},
 		{"Events", "Sum", append(relayed(metric.EventsLogged, metric.EventsPublished, metric.EventsParked),
-			lined(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(b, b.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
+			graphLines(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(b, b.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},
 		{"From the change to the bus, p90 (ms)", "p90", relayed(metric.RelayLag)},
 		{"Stream lag (ms)", "Maximum", perOwner(streamConsumers(b.system), ofFunction("AWS/Lambda", "IteratorAge"))},
-		{"Messages in dead-letter queues", "Maximum", perOwner(deadLetterOwners(b.system), ofQueue)},
+		{"Messages in dead-letter queues", "Maximum", perOwner(b.system.DeadLetterOwners(), ofQueue)},
 		{"Functions: errors", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Errors"))},
 		{"Functions: throttles", "Sum", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Throttles"))},
 		{"Functions: duration, p99 (ms)", "p99", perOwner(functions(b.system), ofFunction("AWS/Lambda", "Duration"))},
 		{"Transaction conflicts", "Sum", perOwner(functions(b.system), ofFunction(metric.Namespace, metric.TransactionConflicts.Name))},
 		{"Table: units consumed", "Sum", table("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")},
-		{"Table: throttled", "Sum", lined(ofTableThrottles(b, ""), "")},
+		{"Table: throttled", "Sum", graphLines(ofTableThrottles(b, ""), "")},
 	}
 }
 
-// lined writes series as a dashboard takes them; an empty label is CloudWatch's
-// own.
-func lined(all []series, label string) []any {
+// graphLines returns series as entries of "metrics" in the dashboard body. An
+// empty label selects CloudWatch's default.
+func graphLines(all []series, label string) []any {
 	var lines []any
 	for _, s := range all {
 		line := []any{s.namespace, s.name}
@@ -108,8 +108,8 @@ func lined(all []series, label string) []any {
 	return lines
 }
 
-// search finds the metric for every operation and status that the functions
-// have seen, which a template cannot list.
+// search returns search expressions for a metric with all its values of operation
+// and status, which a template cannot list.
 func (b *builder) search(m metric.Metric, statistic string) []any {
 	dimensions := []string{metric.Namespace, string(metric.Function)}
 	for _, name := range m.Dimensions {

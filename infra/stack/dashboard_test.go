@@ -8,11 +8,10 @@ import (
 	"slices"
 	"testing"
 
-	"dsync/infra/topology"
 	"dsync/internal/metric"
 )
 
-// shownWidget is a widget as the dashboard's body has it.
+// shownWidget is a widget in the body of the dashboard.
 type shownWidget struct {
 	X, Y, Width, Height int
 	Properties          struct {
@@ -34,7 +33,8 @@ func shownWidgets(t *testing.T, template template) []shownWidget {
 
 var searched = regexp.MustCompile(`^SEARCH\('\{(\w+),([\w,]+)\} MetricName="(\w+)" FunctionName="(\$\{\w+\})"', '\w+', 300\)$`)
 
-// shown is the metrics of a line; a search has "*" for what it finds.
+// shown parses a line of a graph. In a search expression, dimensions have the value
+// "*".
 func shown(line []any) (measured, error) {
 	m := measured{Dimensions: map[string]string{}}
 	if search, ok := line[0].(map[string]any); ok {
@@ -57,10 +57,11 @@ func shown(line []any) (measured, error) {
 	return m, nil
 }
 
-// Everything on the dashboard has data, and no two graphs lie on each other.
+// Every line on the dashboard refers to an existing metric, and graphs do not
+// overlap.
 func TestDashboard(t *testing.T) {
 	template := read(t, synthesized.full)
-	r := &reader{template: template, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(template)
 	r.system()
 	taken := map[[2]int]string{}
 	for _, w := range shownWidgets(t, template) {
@@ -84,7 +85,7 @@ func TestDashboard(t *testing.T) {
 				t.Errorf("%s: %v", title, err)
 				continue
 			}
-			// Whose a graph is, its title says: any owner that exists will do.
+			// A graph may show any owner that exists.
 			owner := ""
 			if f := r.functions[idIn(m.Dimensions["FunctionName"], "")]; f != nil {
 				owner = f.Name
@@ -100,8 +101,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// A metric that is written and never looked at is paid for in vain; one that
-// is looked at and never written is a line at zero.
+// Each metric that functions write is on the dashboard or in an alarm, and the
+// other way round. An unused metric costs money; a missing one is a line at zero.
 func TestEveryMetricIsLookedAt(t *testing.T) {
 	declared := map[string]bool{}
 	for _, m := range metric.All() {

@@ -18,15 +18,14 @@ func TestSettingsOfThePage(t *testing.T) {
 		documented = append(documented, strings.Join(row, " | "))
 	}
 	for _, s := range allSettings {
-		there = append(there, fmt.Sprintf("`%s` | %s | %s", s.key, s.otherwise, s.means))
+		there = append(there, fmt.Sprintf("`%s` | %s | %s", s.key, s.defaultText, s.description))
 	}
 	if diff := cmp.Diff(documented, there); diff != "" {
 		t.Errorf("-docs/deploy.md +allSettings:\n%s", diff)
 	}
 }
 
-// The example on the page is one that would be taken, and so is every setting
-// that it shows on a command line.
+// The settings in the example and in the commands on the page are valid.
 func TestExamplesOfThePage(t *testing.T) {
 	text := document(t, "deploy.md")
 	_, example, _ := strings.Cut(text, "```json\n")
@@ -36,15 +35,15 @@ func TestExamplesOfThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.Context["stage"] = "prod"
-	if s := chosen(t, config.Context); s.domainName == "" || s.alarmEmail == "" {
+	if s := settingsOf(t, config.Context); s.domainName == "" || s.alarmEmail == "" {
 		t.Errorf("the example sets %+v", s)
 	}
 	for _, match := range regexp.MustCompile(`-c (\w+)=(\w+)`).FindAllStringSubmatch(text, -1) {
-		chosen(t, map[string]any{match[1]: match[2]})
+		settingsOf(t, map[string]any{match[1]: match[2]})
 	}
 }
 
-// The line that makes the first API key gives the function what it asks for.
+// The command that creates the first API key has all required parameters.
 func TestFirstAPIKey(t *testing.T) {
 	line := resolve(read(t, synthesized.dev).Outputs["FirstApiKey"].Value)
 	_, payload, _ := strings.Cut(line, "--payload '")
@@ -75,7 +74,7 @@ func TestFirstAPIKey(t *testing.T) {
 	}
 }
 
-// The alarms on docs/cost.md are those of the stack.
+// docs/cost.md counts the metrics that the alarms of the stack watch.
 func TestAlarmsOnTheBill(t *testing.T) {
 	template := read(t, synthesized.dev)
 	watched := 0

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// draft is a template to be changed. Resources are found by the beginning of
-// their logical id, the rest of which is a hash.
+// draft is a template that a test changes. Its methods find a resource by the
+// prefix of its logical id, because logical ids end in a hash.
 type draft struct {
 	t *testing.T
 	template
@@ -17,7 +17,7 @@ func (d draft) find(prefix string) string {
 	d.t.Helper()
 	found := ""
 	for id := range d.Resources {
-		// The shortest is the resource itself, not one that belongs to it.
+		// The shortest match is the resource itself and not one of its children.
 		if strings.HasPrefix(id, prefix) && (found == "" || len(id) < len(found)) {
 			found = id
 		}
@@ -39,7 +39,7 @@ func (d draft) copy(prefix, id string) {
 	d.Resources[id] = &twin
 }
 
-// set changes a property, or removes it when the value is nil.
+// set changes a property, or removes it if the value is nil.
 func (d draft) set(prefix string, value any, path ...string) {
 	d.t.Helper()
 	last := len(path) - 1
@@ -51,7 +51,7 @@ func (d draft) set(prefix string, value any, path ...string) {
 		delete(object, path[last])
 		return
 	}
-	// As JSON has it, so that a number is what a parsed template holds.
+	// Through JSON, so that numbers have the type that a parsed template has.
 	written, err := json.Marshal(value)
 	if err != nil {
 		d.t.Fatal(err)
@@ -85,7 +85,7 @@ func (d draft) index() map[string]any {
 	return list(d.get("Table").get("GlobalSecondaryIndexes"))[0].(map[string]any)
 }
 
-// allowAll turns the first statement of a queue's policy around.
+// allowAll changes the first statement of a queue's policy from Deny to Allow.
 func (d draft) allowAll(policy string) {
 	walk(list(d.get(policy).get("PolicyDocument", "Statement"))[0]).(map[string]any)["Effect"] = "Allow"
 }

@@ -2,8 +2,8 @@ package stack
 
 import "testing"
 
-// What only some settings draw is held as well: the rows start from the
-// template with everything.
+// The same for resources that depend on settings. The rows change the template
+// with all settings.
 func TestDriftOfSettingsIsNoticed(t *testing.T) {
 	allow := func(d draft, policy string) map[string]any {
 		return d.get(policy).get("Statement").(map[string]any)
@@ -95,6 +95,6 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 		{"operator's call repeated", func(d draft) { d.set("ApikeyAsynchronous", 2, "MaximumRetryAttempts") }, "MaximumRetryAttempts"},
 		{"operator's call unsettled", func(d draft) { d.remove("ApikeyAsynchronous") }, "apikey: an operator invokes it: true"},
 	} {
-		t.Run(row.name, func(t *testing.T) { noticed(t, synthesized.full, everything, row.drift, row.want) })
+		t.Run(row.name, func(t *testing.T) { expectComplaint(t, synthesized.full, everything, row.drift, row.want) })
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"dsync/infra/topology"
 )
 
-// A check that cannot fail holds nothing. Each row changes the template in
-// one way that would be wrong on AWS, and says what must be complained about.
+// The checks can fail: each row changes the template in one way that is wrong on
+// AWS, and expects a complaint.
 func TestDriftIsNoticed(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -47,7 +47,7 @@ func TestDriftIsNoticed(t *testing.T) {
 		}, "NotAction"},
 		{"conditional grant", func(d draft) {
 			d.statement("UsersRole", 1)["Condition"] = map[string]any{"Bool": map[string]any{"aws:SecureTransport": "true"}}
-		}, "no grant is drawn as"},
+		}, "is not the statement of a grant"},
 		{"every log group", func(d draft) { d.statement("UsersRole", 0)["Resource"] = "arn:aws:logs:::*" }, "beyond its grants"},
 		{"every stream", func(d draft) {
 			d.statement("RelayRole", 4)["Action"] = append(list(d.statement("RelayRole", 4)["Action"]), "dynamodb:ListStreams")
@@ -143,26 +143,31 @@ func TestDriftIsNoticed(t *testing.T) {
 		{"queue more", func(d draft) { d.copy("RelayDeadLetters", "Other") }, "not in the topology"},
 		{"logs for ever", func(d draft) { d.set("UsersLogs", nil, "RetentionInDays") }, "kept for ever"},
 	} {
-		t.Run(row.name, func(t *testing.T) { noticed(t, synthesized.dev, nil, row.drift, row.want) })
+		t.Run(row.name, func(t *testing.T) { expectComplaint(t, synthesized.dev, nil, row.drift, row.want) })
 	}
 }
 
-func noticed(t *testing.T, document []byte, context map[string]any, drift func(d draft), want string) {
+func expectComplaint(t *testing.T, document []byte, context map[string]any, drift func(d draft), want string) {
+	t.Helper()
+	expectComplaintIn(t, topology.Dsync(), document, context, drift, want)
+}
+
+func expectComplaintIn(t *testing.T, system topology.System, document []byte, context map[string]any, drift func(d draft), want string) {
 	t.Helper()
 	drifted := read(t, document)
 	drift(draft{t, drifted})
-	found := strings.Join(complaints(drifted, topology.Dsync(), chosen(t, context)), "\n")
+	found := strings.Join(complaints(drifted, system, settingsOf(t, context)), "\n")
 	if !strings.Contains(found, want) {
 		t.Errorf("complaints do not say %q:\n%s", want, found)
 	}
 }
 
-// The other direction: what only the topology has is noticed as well.
+// The other direction: the template lacks something of the topology.
 func TestTopologyAheadIsNoticed(t *testing.T) {
 	ahead := topology.Dsync()
 	ahead.Functions = append(ahead.Functions, topology.Function{Name: "another"})
 	ahead.Rules = append(ahead.Rules, topology.Rule{Name: "unheard"})
-	found := strings.Join(complaints(read(t, synthesized.dev), ahead, chosen(t, nil)), "\n")
+	found := strings.Join(complaints(read(t, synthesized.dev), ahead, settingsOf(t, nil)), "\n")
 	for _, want := range []string{"another", "unheard"} {
 		if !strings.Contains(found, want) {
 			t.Errorf("complaints do not say %q:\n%s", want, found)

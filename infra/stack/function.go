@@ -63,7 +63,8 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 		// Lambda's own START and REPORT lines cost more than the function's lines.
 		SystemLogLevelV2: awslambda.SystemLogLevel_WARN,
 	}
-	// The number of shards limits the concurrency of a stream consumer.
+	// The number of shards limits the concurrency of a stream consumer, and
+	// MaxConcurrency that of a queue consumer.
 	if len(f.Routes) > 0 && b.settings.reservedConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(b.settings.reservedConcurrency)
 	}
@@ -74,12 +75,15 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 		function.Node().DefaultChild().(awslambda.CfnFunction).SetTracingConfig(&awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")})
 	}
 
-	switch {
-	case f.Stream != nil:
-		if err := b.addConsumer(f, function); err != nil {
+	if f.Stream != nil {
+		if err := b.addStream(f, function); err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
 		}
-	case f.Output != "":
+	}
+	if f.Queue != nil {
+		b.addQueueMapping(f, function)
+	}
+	if f.Output != "" {
 		b.addOperated(f, function)
 	}
 	if len(f.Routes) > 0 {
@@ -102,7 +106,7 @@ func (b *builder) addOperated(f topology.Function, function awslambda.Function) 
 }
 
 // role returns the role of a function: its grants, writing to its own log group,
-// and reading the stream if it is a consumer. The policy is inline, so no
+// and reading the stream or queue if it is a consumer. The policy is inline, so no
 // resource that needs the role is created before the permissions.
 func (b *builder) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup) (awsiam.Role, error) {
 	// A log group's ARN ends in ":*", which is its streams.
@@ -120,6 +124,10 @@ func (b *builder) role(scope constructs.Construct, f topology.Function, logs aws
 		statements = append(statements,
 			allow(b.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 			allow(b.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
+	}
+	if f.Queue != nil {
+		statements = append(statements,
+			allow(b.queues[f.Name].QueueArn(), "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"))
 	}
 	if b.settings.tracing {
 		// X-Ray actions have no resource to limit them to.

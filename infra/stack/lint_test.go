@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// cfn-lint knows each resource type of CloudFormation. `make lint` shows it
-// the template of the defaults; here it sees what other settings add.
+// `make lint` runs cfn-lint on the template with default settings. This test runs
+// it on templates with other settings.
 func TestLint(t *testing.T) {
 	lint, err := exec.LookPath("cfn-lint")
 	if err != nil {

@@ -17,18 +17,19 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Synthesis costs a second or two each, so it is done once for the package.
+// A synthesis takes one to two seconds, so the package does each one once.
 var synthesized struct {
 	dev, again []byte // the defaults, twice
 	prod       []byte
 	full       []byte // every setting that adds something
 	restored   []byte // on a table that was restored from a backup
+	consumer   []byte // withConsumer
 	folder     string // of dev
 	binary     func(key string) string
 }
 
-// everything is the context of synthesized.full, as the command line and
-// cdk.json give it.
+// everything is the context of synthesized.full, with values as the command line
+// and cdk.json have them.
 var everything = map[string]any{
 	"stage":                   "dev",
 	"removal":                 "retain",
@@ -50,7 +51,8 @@ const (
 	restoredStream = restoredTable + "/stream/2026-05-04T12:00:00.123"
 )
 
-// dist is a stand-in for what `make build` leaves: each binary holds its name.
+// dist replaces the output of `make build`. The content of each binary is the name
+// of its function.
 var dist string
 
 func TestMain(m *testing.M) {
@@ -66,20 +68,21 @@ func run(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	// The runtime of the CDK leaves its files in the temporary folder unless
-	// jsii.Close is called; but Close, once the runtime is started, waits for
-	// its process while a goroutine does so too, which is a data race. So the
-	// runtime that was prepared on import is closed unstarted, and the next
-	// one prepares itself in a folder that is removed here.
+	// The CDK runtime leaves files in the temporary folder unless jsii.Close is
+	// called. After the runtime has started, Close has a data race: it and a
+	// goroutine both wait for the process. So this closes the runtime that was
+	// prepared on import before it starts. The next runtime uses a folder that is
+	// removed here.
 	jsii.Close()
 	defer os.RemoveAll(folder)
 	os.Setenv("TMPDIR", folder)
-	// The runtime's notice about its own Node.js version would drown a failure.
+	// Silence the notice of the CDK runtime about its Node.js version.
 	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 	dist = filepath.Join(folder, "dist")
 	for _, f := range topology.Dsync().Functions {
 		build(dist, f.Name)
 	}
+	build(dist, consumer)
 
 	synthesized.folder = filepath.Join(folder, "dev")
 	synthesized.dev = synthesize(synthesized.folder, nil)
@@ -87,8 +90,9 @@ func run(m *testing.M) int {
 	synthesized.prod = synthesize(filepath.Join(folder, "prod"), map[string]any{"stage": "prod"})
 	synthesized.full = synthesize(filepath.Join(folder, "full"), everything)
 	synthesized.restored = synthesize(filepath.Join(folder, "restored"), map[string]any{"stage": "prod", "tableStreamArn": restoredStream})
+	synthesized.consumer = synthesizeSystem(filepath.Join(folder, "consumer"), withConsumer(), nil)
 	synthesized.binary = func(key string) string {
-		name, err := os.ReadFile(filepath.Join(synthesized.folder, "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
+		name, err := os.ReadFile(filepath.Join(folder, "consumer", "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
 		if err != nil {
 			return err.Error()
 		}
@@ -107,8 +111,8 @@ func build(dist, function string) {
 	}
 }
 
-// app is a CDK app with the context of cdk.json and of the CDK CLI, as
-// `npx cdk` would start it, and with the values given.
+// app returns a CDK app with the context of cdk.json and of the CDK CLI, and with
+// the given values.
 func app(outdir string, values map[string]any) awscdk.App {
 	context := cdkContext()
 	maps.Copy(context, values)
@@ -124,7 +128,7 @@ func cdkContext() map[string]any {
 	if err := json.Unmarshal(file, &config); err != nil {
 		panic(err)
 	}
-	// What the CLI sets unless told otherwise.
+	// The defaults of the CLI.
 	maps.Copy(config.Context, map[string]any{
 		"aws:cdk:enable-path-metadata":  true,
 		"aws:cdk:enable-asset-metadata": true,
@@ -133,12 +137,16 @@ func cdkContext() map[string]any {
 }
 
 func synthesize(outdir string, values map[string]any) []byte {
+	return synthesizeSystem(outdir, topology.Dsync(), values)
+}
+
+func synthesizeSystem(outdir string, system topology.System, values map[string]any) []byte {
 	app := app(outdir, values)
 	schemas, err := events.Schemas()
 	if err != nil {
 		panic(err)
 	}
-	if _, err := New(app, Name, Props{System: topology.Dsync(), Dist: dist, Schemas: schemas}); err != nil {
+	if _, err := New(app, Name, Props{System: system, Dist: dist, Schemas: schemas}); err != nil {
 		panic(err)
 	}
 	app.Synth(nil)
@@ -158,8 +166,8 @@ func read(t *testing.T, document []byte) template {
 	return parsed
 }
 
-// chosen is the settings of a context.
-func chosen(t *testing.T, values map[string]any) settings {
+// settingsOf returns the settings of a context.
+func settingsOf(t *testing.T, values map[string]any) settings {
 	t.Helper()
 	s, err := readSettings(values, "")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addAlarms draws the inventory, and the topic if it has to be made. Without
-// a topic the alarms still change their colour on the dashboard.
+// addAlarms adds the alarms, and their topic if alarmEmail is set. Without a topic,
+// the alarms change their state and send nothing.
 func (b *builder) addAlarms() {
 	var actions *[]any
 	switch {
@@ -20,38 +20,38 @@ func (b *builder) addAlarms() {
 	case b.settings.alarmEmail != "":
 		actions = &[]any{b.addTopic()}
 	}
-	for _, k := range kinds {
+	for _, k := range alarmTypes {
 		for _, owner := range k.owners(b.system) {
 			b.addAlarm(k, owner, actions)
 		}
 	}
 }
 
-func (b *builder) addAlarm(k kind, owner string, actions *[]any) {
+func (b *builder) addAlarm(k alarmType, owner string, actions *[]any) {
 	scope := constructs.Construct(b.stack)
 	if owner != "" {
 		scope = b.scope(owner)
 	}
 	props := &awscloudwatch.CfnAlarmProps{
 		AlarmName:          jsii.String(*b.stack.StackName() + "-" + alarmName(k, owner)),
-		AlarmDescription:   jsii.String(k.means + " See docs/operations.md, " + k.name + "."),
+		AlarmDescription:   jsii.String(k.description + " See docs/operations.md, " + k.name + "."),
 		ComparisonOperator: jsii.String("GreaterThanThreshold"),
 		Threshold:          jsii.Number(k.threshold),
 		EvaluationPeriods:  jsii.Number(k.periods),
-		DatapointsToAlarm:  jsii.Number(k.late),
-		// Nothing runs when nothing happens, and then nothing is wrong.
+		DatapointsToAlarm:  jsii.Number(k.datapoints),
+		// Without requests there are no metrics.
 		TreatMissingData: jsii.String("notBreaching"),
 		AlarmActions:     actions,
 		OkActions:        actions,
 	}
-	all := k.measure(b, owner)
+	all := k.metrics(b, owner)
 	if len(all) == 1 {
 		one := all[0]
 		props.Namespace, props.MetricName, props.Dimensions = &one.namespace, &one.name, one.properties()
 		props.Period = jsii.Number(k.period.Seconds())
 		if k.statistic[0] == 'p' {
 			props.ExtendedStatistic = &k.statistic
-			// A percentile of three requests says nothing.
+			// A percentile of a few requests is not meaningful.
 			props.EvaluateLowSampleCountPercentile = jsii.String("ignore")
 		} else {
 			props.Statistic = &k.statistic
@@ -62,7 +62,8 @@ func (b *builder) addAlarm(k kind, owner string, actions *[]any) {
 	awscloudwatch.NewCfnAlarm(scope, jsii.String("Alarm "+k.name), props)
 }
 
-// sum adds up the series, of which any may have no data.
+// sum returns metric queries that add up the series. Series without data count
+// as zero.
 func sum(all []series, statistic string, period time.Duration) []any {
 	queries := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 		Id: jsii.String("sum"), Expression: jsii.String("SUM(METRICS())"), ReturnData: true,
@@ -89,9 +90,9 @@ func (s series) properties() []any {
 	return all
 }
 
-// addTopic draws a topic whose messages go to an address, and returns its
-// ARN. It is not encrypted at rest: CloudWatch cannot publish under the key
-// that AWS manages for SNS, and the name of an alarm is no secret.
+// addTopic adds a topic with a subscription of the address alarmEmail and returns
+// its ARN. The topic is not encrypted at rest: CloudWatch cannot publish to a topic
+// with the AWS managed key of SNS, and alarm names are not secret.
 func (b *builder) addTopic() *string {
 	topic := awssns.NewCfnTopic(b.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{
 		DisplayName: jsii.String("Alarms of " + *b.stack.StackName()),

@@ -13,9 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The runbook has an entry for each kind of alarm. Each says which alarms
-// there are, when they go off, and what to do: the first two as the template
-// has them, in both directions.
+// The runbook has an entry for each type of alarm. The alarms and thresholds in
+// the entries are those of the template, in both directions.
 func TestRunbook(t *testing.T) {
 	r := readFull(t)
 	template := map[string]string{} // alarm → what it measures and when it goes off
@@ -35,7 +34,7 @@ func TestRunbook(t *testing.T) {
 
 	text := section(t, document(t, "operations.md"), "## Alarms")
 	runbook := map[string]string{}
-	for _, k := range kinds {
+	for _, k := range alarmTypes {
 		entry := section(t, text, "### "+k.name)
 		table := rows(entry)
 		if len(table) == 0 || len(table[0]) != 3 {
@@ -61,17 +60,17 @@ func TestRunbook(t *testing.T) {
 		t.Errorf("-docs/operations.md +template:\n%s", diff)
 	}
 	for _, heading := range regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(text, -1) {
-		if !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == heading[1] }) {
+		if !slices.ContainsFunc(alarmTypes, func(k alarmType) bool { return k.name == heading[1] }) {
 			t.Errorf("there is no alarm %s", heading[1])
 		}
 	}
 }
 
 // alarmNames replaces the placeholders of the page: <function>, <consumer> of
-// the stream, and <rule>.
+// the stream, <rule>, and <owner> of a dead-letter queue.
 func alarmNames(written []string) (names []string) {
 	system := topology.Dsync()
-	owners := map[string][]string{"<function>": functions(system), "<consumer>": streamConsumers(system), "<rule>": rules(system)}
+	owners := map[string][]string{"<function>": functions(system), "<consumer>": streamConsumers(system), "<rule>": rules(system), "<owner>": system.DeadLetterOwners()}
 	for _, name := range written {
 		placeholder, rest, found := strings.Cut(name, ">")
 		if !found {
@@ -85,7 +84,7 @@ func alarmNames(written []string) (names []string) {
 	return names
 }
 
-// What the pages tell an operator to type names what there is.
+// The commands on the pages refer to existing outputs and resources.
 func TestCommandsOfThePages(t *testing.T) {
 	r := readFull(t)
 	system := topology.Dsync()
@@ -122,13 +121,13 @@ func TestCommandsOfThePages(t *testing.T) {
 	if relay.RetryAttempts != topology.Unlimited {
 		t.Error("the pages do not say how often the relay tries")
 	}
-	// Everything that writes is stopped for a restore.
+	// The restore procedure stops all functions that write.
 	writers := regexp.MustCompile(`for f in ([\w ]+);`).FindStringSubmatch(text)
 	for _, f := range system.Functions {
 		writes := f.Role != topology.RelaysEvents && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {
 			return g.Resource == topology.TheTable && slices.Contains(g.Actions, "dynamodb:PutItem")
 		})
-		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), title(f.Name)); stopped != writes {
+		if stopped := writers != nil && slices.Contains(strings.Fields(writers[1]), topology.LogicalID(f.Name)); stopped != writes {
 			t.Errorf("%s writes: %v; it is stopped for a restore: %v", f.Name, writes, stopped)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// document is a page of docs/.
+// document returns a page of docs/.
 func document(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/" + name)
@@ -23,7 +23,7 @@ func document(t *testing.T, name string) string {
 	return string(text)
 }
 
-// section is what stands below a heading, up to the next of its level.
+// section returns the text below a heading, up to the next heading of its level.
 func section(t *testing.T, text, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "\n"+heading+"\n")
@@ -35,7 +35,7 @@ func section(t *testing.T, text, heading string) string {
 	return rest
 }
 
-// rows is the cells of the tables in a text, without their headings.
+// rows returns the cells of the tables in a text, without header rows.
 func rows(text string) [][]string {
 	var all [][]string
 	body := false
@@ -59,7 +59,7 @@ func rows(text string) [][]string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// code is what stands in code spans.
+// code returns the code spans in a text.
 func code(text string) []string {
 	var all []string
 	for _, match := range quoted.FindAllStringSubmatch(text, -1) {
@@ -68,8 +68,7 @@ func code(text string) []string {
 	return all
 }
 
-// inWords is what docs/permissions.md calls the resources of the template, by
-// how a policy names them.
+// inWords maps resources in a policy to their names in docs/permissions.md.
 func (r *reader) inWords() map[string]string {
 	words := map[string]string{
 		"${" + r.table + ".Arn}":            "the table",
@@ -88,6 +87,9 @@ func (r *reader) inWords() map[string]string {
 			words["${"+id+kind.ref+"}"] = kind.words + r.claimed[id]
 		}
 	}
+	for id, function := range r.queues {
+		words["${"+id+".Arn}"] = "the queue of " + function
+	}
 	for id, f := range r.functions {
 		words["${"+id+".Arn}"] = f.Name
 	}
@@ -96,12 +98,12 @@ func (r *reader) inWords() map[string]string {
 
 func readFull(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{template: read(t, synthesized.full), binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(read(t, synthesized.full))
 	r.system()
 	return r
 }
 
-// permission is one action that somebody may do on something.
+// permission is one allowed action on one resource.
 type permission struct{ Who, Action, On string }
 
 func compare(t *testing.T, documented, template []permission) {
@@ -128,9 +130,8 @@ func TestPermissionsOfFunctions(t *testing.T) {
 			for _, s := range all {
 				for _, action := range s.Actions {
 					on := words[s.Resources[0]]
-					if on == "the log group of "+f.Name || on == "the dead-letter queue of "+f.Name {
-						on = strings.Replace(on, "the", "its", 1)
-						on = strings.TrimSuffix(on, " of "+f.Name)
+					if own, ok := strings.CutSuffix(on, " of "+f.Name); ok {
+						on = strings.Replace(own, "the", "its", 1)
 					}
 					inTemplate = append(inTemplate, permission{f.Name, action, on})
 				}
@@ -159,14 +160,13 @@ func TestPermissionsOfOthers(t *testing.T) {
 		"events.amazonaws.com": "EventBridge", "delivery.logs.amazonaws.com": "log delivery",
 		"cloudwatch.amazonaws.com": "CloudWatch", "*": "the accounts of `busPolicyOrganization`",
 	}
-	for _, account := range chosen(t, everything).busAccounts {
+	for _, account := range settingsOf(t, everything).busAccounts {
 		names["arn:${AWS::Partition}:iam::"+account+":root"] = "`busPolicyAccounts`"
 	}
 	var inTemplate []permission
 	for _, id := range r.of("AWS::Lambda::Permission") {
 		permitted := r.Resources[id]
-		who := map[string]string{"apigateway.amazonaws.com": "API Gateway", eventsPrincipal: "EventBridge"}[permitted.text("Principal")]
-		inTemplate = append(inTemplate, permission{who, permitted.text("Action"), words[permitted.text("FunctionName")]})
+		inTemplate = append(inTemplate, permission{"API Gateway", permitted.text("Action"), words[permitted.text("FunctionName")]})
 	}
 	for _, resource := range r.Resources {
 		if resource.Type == "AWS::IAM::Role" {

@@ -17,14 +17,14 @@ func (r *reader) readAPI() {
 		"ApiId":      "${" + r.api + "}",
 		"StageName":  "$default",
 		"AutoDeploy": "true",
-		// Far below the 10,000 a second of the account.
+		// Below the account quota of 10,000 requests per second.
 		"DefaultRouteSettings": `{"ThrottlingBurstLimit":1000,"ThrottlingRateLimit":2000}`,
 	}, "AccessLogSettings")
 	r.claim(idIn(stage.text("AccessLogSettings", "DestinationArn"), "Arn"), "AWS::Logs::LogGroup", "the stage")
 	r.readDomain(r.of("AWS::ApiGatewayV2::Stage"))
 }
 
-// readDomain reads the domain of the team's own, if there is one.
+// readDomain reads the custom domain, if there is one.
 func (r *reader) readDomain(stages []string) {
 	domains := r.of("AWS::ApiGatewayV2::DomainName")
 	if len(domains) == 0 || len(stages) != 1 {
@@ -46,8 +46,8 @@ func (r *reader) readDomain(stages []string) {
 	})
 }
 
-// readRoutes reads routes through their integrations to functions. A
-// function with routes may be called by this API, any other by nobody.
+// readRoutes reads the routes and integrations of functions. API Gateway may invoke
+// the functions with routes and no others.
 func (r *reader) readRoutes() {
 	served := map[string]*topology.Function{} // by integration
 	for _, integration := range r.of("AWS::ApiGatewayV2::Integration") {
@@ -80,9 +80,6 @@ func (r *reader) readRoutes() {
 
 	callable := map[string]bool{}
 	for _, permission := range r.of("AWS::Lambda::Permission") {
-		if r.Resources[permission].text("Principal") == eventsPrincipal {
-			continue // see readRule
-		}
 		resource := r.claim(permission, "AWS::Lambda::Permission", "the API")
 		function := idIn(resource.text("FunctionName"), "Arn")
 		if callable[function] {
@@ -116,10 +113,9 @@ func (r *reader) readRule(rule string) topology.Rule {
 	queue := idIn(resolve(walk(targets[0], "DeadLetterConfig", "Arn")), "Arn")
 	r.claim(queue, "AWS::SQS::Queue", out.Name)
 	arn := resolve(walk(targets[0], "Arn"))
-	if f := r.functions[idIn(arn, "Arn")]; f != nil {
-		out.Target = topology.Target{Function: f.Name}
-		r.expectInvocation(out.Name, rule, idIn(arn, "Arn"))
-		r.expectDeadLetters(out.Name, rule, queue)
+	r.expectSenders(out.Name, queue, rule)
+	if function := r.queues[idIn(arn, "Arn")]; function != "" {
+		out.Target = topology.Target{Function: function}
 		return out
 	}
 	group, ok := strings.CutPrefix(arn, "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:")
@@ -133,27 +129,13 @@ func (r *reader) readRule(rule string) topology.Rule {
 		r.complain("%s: EventBridge does not deliver to log group %s", out.Name, logs.text("LogGroupName"))
 	}
 	r.expectDelivery(out.Name, rule, idIn(group, ""))
-	r.expectDeadLetters(out.Name, rule, queue)
 	return out
-}
-
-// expectInvocation checks that the rule, and only the rule, may invoke the
-// function.
-func (r *reader) expectInvocation(rule, ruleID, function string) {
-	for _, id := range r.of("AWS::Lambda::Permission") {
-		p := r.Resources[id]
-		if p.text("Principal") == eventsPrincipal && p.text("SourceArn") == "${"+ruleID+".Arn}" && idIn(p.text("FunctionName"), "Arn") == function {
-			r.claim(id, "AWS::Lambda::Permission", rule)
-			return
-		}
-	}
-	r.complain("%s may not invoke its function", rule)
 }
 
 const eventsPrincipal = "events.amazonaws.com"
 
-// expectDelivery complains unless EventBridge may write to the rule's log
-// group and queue, for that rule only. EventBridge never says that it may not.
+// expectDelivery checks that EventBridge may write to the rule's log group,
+// for that rule only. EventBridge does not report a missing permission.
 func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	fromRule := map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"}
 	writers := []string{eventsPrincipal, "delivery.logs.amazonaws.com"}
@@ -175,19 +157,7 @@ func (r *reader) expectDelivery(rule, ruleID, logs string) {
 	}
 }
 
-// expectDeadLetters checks that the rule, and nobody else, may send to its
-// dead-letter queue.
-func (r *reader) expectDeadLetters(rule, ruleID, queue string) {
-	want := []statement{{
-		Effect: "Allow", Principals: []string{eventsPrincipal}, Actions: []string{"sqs:SendMessage"},
-		Resources: []string{"${" + queue + ".Arn}"}, Conditions: map[string]string{"ArnEquals aws:SourceArn": "${" + ruleID + ".Arn}"},
-	}}
-	if diff := cmp.Diff(want, r.allowedOn(queue), inAnyOrder); diff != "" {
-		r.complain("%s: who may send to its dead-letter queue (-want +template):\n%s", rule, diff)
-	}
-}
-
-// allowedOn lists what the policies of a queue allow.
+// allowedOn returns the Allow statements of the policies of a queue.
 func (r *reader) allowedOn(queue string) []statement {
 	var allowed []statement
 	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
@@ -207,8 +177,8 @@ func (r *reader) allowedOn(queue string) []statement {
 	return allowed
 }
 
-// readPolicies claims the policies of queues that are claimed themselves. A
-// consumer's queue needs no policy: its function's role may send to it.
+// readPolicies claims the policies of claimed queues. The dead-letter queue of a
+// consumer allows no other senders.
 func (r *reader) readPolicies() {
 	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
 		for _, queue := range list(r.Resources[policy].get("Queues")) {

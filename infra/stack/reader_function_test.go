@@ -19,7 +19,7 @@ func (r *reader) readFunction(function string) *topology.Function {
 		Timeout:     time.Duration(resource.number("Timeout")) * time.Second,
 		Environment: map[string]topology.Reference{},
 	}
-	// A template has no roles. They are held against functions/ by other tests.
+	// A template does not contain the roles of the topology.
 	if known := topology.Dsync().Function(f.Name); known != nil {
 		f.Role = known.Role
 	}
@@ -65,7 +65,7 @@ func (r *reader) consumerDeadLetters() map[string]string {
 	return queues
 }
 
-// readTracing reads the setting that all functions have alike.
+// readTracing reads the tracing setting, which all functions share.
 func (r *reader) readTracing() {
 	traced := map[string]bool{}
 	for id := range r.functions {
@@ -79,8 +79,8 @@ func (r *reader) readTracing() {
 	}
 }
 
-// readReserved reads the concurrency that the functions with routes have
-// alike, and no other.
+// readReserved reads the reserved concurrency, which all functions with routes
+// share and other functions lack.
 func (r *reader) readReserved() {
 	reserved := map[int]bool{}
 	for id, f := range r.functions {
@@ -97,8 +97,8 @@ func (r *reader) readReserved() {
 	}
 }
 
-// readOperated reads how functions that an operator invokes take being
-// invoked without waiting: once.
+// readOperated checks that asynchronous invocations by an operator are not
+// retried.
 func (r *reader) readOperated() {
 	once := map[string]bool{}
 	for _, id := range r.of("AWS::Lambda::EventInvokeConfig") {
@@ -116,12 +116,12 @@ func (r *reader) readOperated() {
 	r.readReserved()
 }
 
-// readConsumer reads an event source mapping. The settings that every
-// mapping has are those that topology.StreamConsumer promises.
-func (r *reader) readConsumer(name string) {
+// readStreamConsumer reads an event source mapping on the stream. The settings
+// that all of them share are those that topology.StreamConsumer promises.
+func (r *reader) readStreamConsumer(name string) {
 	mapping := r.claim(name, "AWS::Lambda::EventSourceMapping", "the system")
 	f := r.functions[idIn(mapping.text("FunctionName"), "Arn")]
-	if f == nil || f.Stream != nil {
+	if f == nil || f.Stream != nil || f.Queue != nil {
 		r.complain("%s leads to no function, or is its second", name)
 		return
 	}
@@ -162,13 +162,9 @@ func (r *reader) readConsumer(name string) {
 	}
 }
 
-func (r *reader) deadLettersOf(mapping *resource) string {
-	return idIn(mapping.text("DestinationConfig", "OnFailure", "Destination"), "Arn")
-}
-
-// readRole reads a function's grants off its role. What is left over must be
-// exactly what every function needs: its log group, and for a consumer the
-// stream and its dead-letter queue.
+// readRole reads a function's grants from its role. The other permissions must be
+// exactly those that every function needs: its log group, and for a consumer the
+// stream and its dead-letter queue, or its queue.
 func (r *reader) readRole(function string) {
 	f, resource := r.functions[function], r.Resources[function]
 	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
@@ -198,7 +194,7 @@ func (r *reader) readRole(function string) {
 		}
 		for _, s := range all {
 			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
-				r.complain("%s: a statement that no grant is drawn as: %+v", f.Name, s)
+				r.complain("%s: this is not the statement of a grant: %+v", f.Name, s)
 				continue
 			}
 			if granted, ok := resources[s.Resources[0]]; ok {
@@ -212,7 +208,13 @@ func (r *reader) readRole(function string) {
 		fmt.Sprintf("${%s.Arn}", idIn(resource.text("LoggingConfig", "LogGroup"), "")): {"logs:CreateLogStream", "logs:PutLogEvents"},
 	}
 	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
-		if mapping := r.Resources[mapping]; idIn(mapping.text("FunctionName"), "Arn") == function {
+		mapping := r.Resources[mapping]
+		if idIn(mapping.text("FunctionName"), "Arn") != function {
+			continue
+		}
+		if queue := r.sourceQueue(mapping); queue != "" {
+			needs["${"+queue+".Arn}"] = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+		} else {
 			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 			needs["${"+r.deadLettersOf(mapping)+".Arn}"] = []string{"sqs:SendMessage"}
 		}

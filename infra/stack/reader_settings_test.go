@@ -11,14 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ruleRights is what another account may do with rules that it made.
+// ruleRights are the actions of another account on rules that it created.
 var ruleRights = []string{
 	"events:DeleteRule", "events:DescribeRule", "events:DisableRule", "events:EnableRule",
 	"events:ListTagsForResource", "events:ListTargetsByRule", "events:PutRule", "events:PutTargets",
 	"events:RemoveTargets", "events:TagResource", "events:UntagResource",
 }
 
-// readSharing reads who else may keep rules on the bus, and the archive.
+// readSharing reads which accounts may manage rules on the bus, and the archive.
 func (r *reader) readSharing() {
 	const ownRules = "StringEqualsIfExists events:creatorAccount"
 	for _, id := range r.of("AWS::Events::EventBusPolicy") {
@@ -61,7 +61,7 @@ func (r *reader) readSharing() {
 	}
 }
 
-// readSchemas holds the registry against the schemas of package events.
+// readSchemas compares the registry with the schemas of package events.
 func (r *reader) readSchemas(bus string) {
 	registries := r.of("AWS::EventSchemas::Registry")
 	if len(registries) == 0 {
@@ -91,7 +91,7 @@ func (r *reader) readSchemas(bus string) {
 	}
 }
 
-// readLogRetention reads how long all logs are kept alike.
+// readLogRetention reads the log retention, which all log groups share.
 func (r *reader) readLogRetention() {
 	days := map[int]bool{}
 	for _, id := range r.of("AWS::Logs::LogGroup") {
@@ -106,7 +106,7 @@ func (r *reader) readLogRetention() {
 	}
 }
 
-// readTopic reads the topic that the stack makes for an address.
+// readTopic reads the topic and its e-mail subscription.
 func (r *reader) readTopic() {
 	if len(r.of("AWS::SNS::Topic")) == 0 {
 		return

@@ -11,30 +11,31 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// reader reads a template back into the topology and the settings that it was
-// drawn from. What it cannot read, and what neither accounts for, it complains
-// about.
+// reader reads a template back into the topology and the settings from which it
+// was built. It complains about everything that belongs to neither.
 type reader struct {
 	template
-	// binary tells whose binary is in the asset of that object key.
+	// binary returns the function whose binary is in the asset with the object key.
 	binary   func(key string) string
 	settings settings
 
 	table, bus, api string            // logical ids
-	claimed         map[string]string // logical id → what it belongs to
+	claimed         map[string]string // logical id → owner
 	functions       map[string]*topology.Function
+	queues          map[string]string // logical id of a queue that a function reads → name of the function
+	ruleIDs         map[string]string // name of a rule → logical id
 	complaints      []string
 }
 
-// complaints holds a template against a topology and settings, in both
-// directions, and against the rules of the architecture.
+// complaints compares a template with a topology and settings, in both directions,
+// and adds the violations.
 func complaints(t template, want topology.System, chosen settings) []string {
-	r := &reader{template: t, binary: synthesized.binary, claimed: map[string]string{}, functions: map[string]*topology.Function{}}
+	r := newReader(t)
 	got := r.system()
 	if diff := cmp.Diff(chosen, r.settings, exactly); diff != "" {
 		r.complain("the template has other settings (-chosen +template):\n%s", diff)
 	}
-	// CloudFormation chooses the table's name, and only publishers use the source.
+	// The template contains neither the logical name of the table nor the source.
 	got.Table.Name, got.Bus.Source = want.Table.Name, want.Bus.Source
 	if diff := cmp.Diff(want, got, inAnyOrder); diff != "" {
 		r.complain("the template is not the topology (-topology +template):\n%s", diff)
@@ -44,7 +45,14 @@ func complaints(t template, want topology.System, chosen settings) []string {
 			r.complain("%s (%s) is in the template and not in the topology", id, resource.Type)
 		}
 	}
-	return append(r.complaints, breaches(t)...)
+	return append(r.complaints, violations(t)...)
+}
+
+func newReader(t template) *reader {
+	return &reader{
+		template: t, binary: synthesized.binary, claimed: map[string]string{},
+		functions: map[string]*topology.Function{}, queues: map[string]string{}, ruleIDs: map[string]string{},
+	}
 }
 
 var inAnyOrder = cmp.Options{
@@ -59,7 +67,7 @@ func (r *reader) complain(format string, arguments ...any) {
 	r.complaints = append(r.complaints, fmt.Sprintf(format, arguments...))
 }
 
-// claim says that the resource is there for owner, and for no one else.
+// claim records that the resource belongs to the owner, and only to it.
 func (r *reader) claim(id, kind, owner string) *resource {
 	resource := r.at(id)
 	if resource.Type != kind {
@@ -73,10 +81,10 @@ func (r *reader) claim(id, kind, owner string) *resource {
 	return resource
 }
 
-// missing stands for a resource that is not there, so that reading goes on.
+// missing is returned instead of a resource that does not exist.
 var missing resource
 
-// only claims the one resource of its kind.
+// only claims the only resource of a type.
 func (r *reader) only(kind string) (string, *resource) {
 	ids := r.of(kind)
 	if len(ids) != 1 {
@@ -86,8 +94,8 @@ func (r *reader) only(kind string) (string, *resource) {
 	return ids[0], r.claim(ids[0], kind, "the system")
 }
 
-// expect complains about every property that is not as given, and about
-// every one that is not given. Those named in read are read elsewhere.
+// expect checks that the properties are exactly those given. The caller reads the
+// properties named in read.
 func (r *reader) expect(owner string, resource *resource, want map[string]any, read ...string) {
 	rest := map[string]any{}
 	for name, value := range resource.Properties {
@@ -114,7 +122,7 @@ func (r *reader) system() topology.System {
 	}
 	r.readTracing()
 	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
-		r.readConsumer(id)
+		r.readMapping(id)
 	}
 	r.readRoutes()
 	for _, id := range r.of("AWS::Lambda::Function") {
@@ -122,8 +130,11 @@ func (r *reader) system() topology.System {
 		s.Functions = append(s.Functions, *r.functions[id])
 	}
 	for _, id := range r.of("AWS::Events::Rule") {
-		s.Rules = append(s.Rules, r.readRule(id))
+		rule := r.readRule(id)
+		r.ruleIDs[rule.Name] = id
+		s.Rules = append(s.Rules, rule)
 	}
+	r.readSenders(s.Rules)
 	r.readPolicies()
 	r.readOperated()
 	r.readSharing()
@@ -131,7 +142,7 @@ func (r *reader) system() topology.System {
 	r.readLogRetention()
 	r.readTopic()
 	r.readAlarms(s)
-	r.only("AWS::CloudWatch::Dashboard") // what is on it: TestDashboard
+	r.only("AWS::CloudWatch::Dashboard") // its content: TestDashboard
 	return s
 }
 

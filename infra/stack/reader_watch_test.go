@@ -11,14 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// measured is one metric as an alarm or the dashboard names it.
+// measured is one metric of an alarm or of the dashboard.
 type measured struct {
 	Namespace, Name string
 	Dimensions      map[string]string // name → what it resolves to
 }
 
-// alarm is one alarm as the template has it, all its metrics alike but for
-// name and dimensions.
+// alarm is one alarm of the template. Its metrics differ only in name and
+// dimensions.
 type alarm struct {
 	Measures     []measured
 	Statistic    string
@@ -31,8 +31,8 @@ type alarm struct {
 	LowSampleOff bool
 }
 
-// dimensions are those that CloudWatch has a metric under, by namespace. A
-// metric that is asked for under others has no data, ever.
+// dimensions are the sets of dimensions of AWS metrics, by namespace. A metric has
+// no data with any other set.
 var dimensions = map[string][][]string{
 	"AWS/Lambda":     {{"FunctionName"}},
 	"AWS/SQS":        {{"QueueName"}},
@@ -41,13 +41,13 @@ var dimensions = map[string][][]string{
 	"AWS/DynamoDB":   {{"TableName"}, {"TableName", "GlobalSecondaryIndexName"}, {"TableName", "Operation"}},
 }
 
-// readAlarms claims the alarms and holds them against the inventory, in both
-// directions, and each against what it measures.
+// readAlarms claims the alarms and compares them with alarmTypes, in both
+// directions. It checks the metrics of each alarm.
 func (r *reader) readAlarms(system topology.System) {
 	stackName := "dsync-" + string(r.settings.stage) + "-"
-	want := map[string]kind{}
+	want := map[string]alarmType{}
 	owners := map[string]string{}
-	for _, k := range kinds {
+	for _, k := range alarmTypes {
 		for _, owner := range k.owners(system) {
 			want[alarmName(k, owner)], owners[alarmName(k, owner)] = k, owner
 		}
@@ -67,7 +67,7 @@ func (r *reader) readAlarms(system topology.System) {
 		got := readAlarm(resource)
 		if diff := cmp.Diff(alarm{
 			Measures: got.Measures, Statistic: k.statistic, Period: k.period, Threshold: k.threshold,
-			Late: k.late, Of: k.periods, Topics: got.Topics,
+			Late: k.datapoints, Of: k.periods, Topics: got.Topics,
 			Comparison: "GreaterThanThreshold", Missing: "notBreaching", LowSampleOff: k.statistic[0] == 'p',
 		}, got); diff != "" {
 			r.complain("alarm %s (-inventory +template):\n%s", name, diff)
@@ -82,7 +82,7 @@ func (r *reader) readAlarms(system topology.System) {
 	}
 }
 
-// readActions reads where alarms go: to one topic, or nowhere.
+// readActions reads the actions of an alarm: one topic, or none.
 func (r *reader) readActions(name string, topics []string) {
 	topic := ""
 	if ids := r.of("AWS::SNS::Topic"); len(ids) == 1 {
@@ -134,8 +134,8 @@ func readMeasured(value any) measured {
 	return m
 }
 
-// checkMeasured complains unless the metric exists under these dimensions and
-// is about what belongs to owner.
+// checkMeasured checks that the metric exists with these dimensions and belongs to
+// the owner.
 func (r *reader) checkMeasured(name, owner string, m measured) {
 	sets := dimensions[m.Namespace]
 	if m.Namespace == metric.Namespace {
@@ -170,7 +170,7 @@ func (r *reader) checkMeasured(name, owner string, m measured) {
 func (r *reader) checkDimension(owner, name, value string) string {
 	whose := ""
 	if value == "*" && (name == string(metric.Operation) || name == string(metric.Status)) {
-		return "" // what a search finds
+		return "" // a search expression
 	}
 	switch name {
 	case "FunctionName":
@@ -178,7 +178,7 @@ func (r *reader) checkDimension(owner, name, value string) string {
 			whose = f.Name
 		}
 		if owner == "" {
-			owner = "relay" // what the system has once and a function measures
+			owner = topology.Dsync().ByRole(topology.RelaysEvents).Name // alarms of the whole system
 		}
 	case "QueueName":
 		whose = r.claimed[idIn(value, "QueueName")]

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// On a restored table everything is as it was, on that table: what names it
-// in the template is its ARN instead of a reference.
+// With a restored table, the template differs only in the references to the table,
+// which are its ARN.
 func TestRestoredTable(t *testing.T) {
 	want := read(t, synthesized.prod)
 	table := want.of("AWS::DynamoDB::Table")[0]
@@ -41,7 +41,7 @@ func TestRestoredTable(t *testing.T) {
 	}
 	consumers := 0
 	for _, f := range topology.Dsync().Functions {
-		if f.Stream != nil {
+		if f.Stream != nil || f.Queue != nil {
 			consumers++
 		}
 	}
@@ -50,7 +50,7 @@ func TestRestoredTable(t *testing.T) {
 	}
 }
 
-// flat is resolve, at every depth.
+// flat resolves a value at every depth.
 func flat(value any) string {
 	switch v := value.(type) {
 	case []any:

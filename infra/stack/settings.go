@@ -12,20 +12,20 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 )
 
-// stage is what a deployment is for.
+// stage is the purpose of a deployment.
 type stage string
 
 const (
-	dev  stage = "dev"  // thrown away with its stack
-	prod stage = "prod" // its data outlives a mistake
+	dev  stage = "dev"  // its data is deleted with its stack
+	prod stage = "prod" // its data is retained
 )
 
-// settings are what an operator may choose, as CDK context.
+// settings are the settings of an operator, from the CDK context.
 type settings struct {
 	stage               stage
-	retain              bool // what holds data stays when the stack goes
+	retain              bool // resources with data are retained when the stack is deleted
 	logRetention        awslogs.RetentionDays
-	reservedConcurrency int // per function with routes; 0: none is reserved
+	reservedConcurrency int // of each function with routes; 0: not reserved
 	tracing             bool
 	recoveryDays        int
 	archiveDays         int // 0: no archive
@@ -36,27 +36,27 @@ type settings struct {
 	alarmEmail          string
 	domainName          string
 	certificate         string
-	tableStream         string // of an existing table; "": the stack makes one
+	tableStream         string // of an existing table; "": the stack creates the table
 }
 
-// setting is one thing to choose.
+// setting describes one setting.
 type setting struct {
-	key       string
-	otherwise string // what holds when it is not set
-	means     string
-	read      func(s *settings, value string) error
+	key         string
+	defaultText string // the default, for docs/deploy.md
+	description string
+	read        func(s *settings, value string) error
 }
 
 const (
-	// recoveryDaysMost is the furthest that DynamoDB recovers.
+	// recoveryDaysMost is the limit of DynamoDB.
 	recoveryDaysMost = 35
-	// archiveDaysMost is ten years: more is a slip of the hand, not a choice.
+	// archiveDaysMost is ten years. A larger value is probably a typing error.
 	archiveDaysMost = 3650
-	// reservedMost is the most that AWS grants without asking why.
+	// reservedMost is the default quota of an account.
 	reservedMost = 1000
 )
 
-// allSettings is every setting there is, in the order of docs/deploy.md.
+// allSettings lists the settings, in the order of docs/deploy.md.
 var allSettings = []setting{
 	{"stage", "`dev`", "`dev` is deleted with its stack; `prod` retains its data", func(s *settings, v string) error {
 		if s.stage = stage(v); s.stage != dev && s.stage != prod {
@@ -74,17 +74,17 @@ var allSettings = []setting{
 		n, err := strconv.Atoi(v)
 		retention, known := logRetentions[n]
 		if err != nil || !known {
-			return fmt.Errorf("is not a log retention of CloudWatch, in days: choose %s", listed(slices.Sorted(maps.Keys(logRetentions))))
+			return fmt.Errorf("is not a log retention of CloudWatch, in days: choose %s", enumerate(slices.Sorted(maps.Keys(logRetentions))))
 		}
 		s.logRetention = retention
 		return nil
 	}},
 	{"pointInTimeRecoveryDays", "35", "how far back the table can be restored, 1 to 35 days", func(s *settings, v string) (err error) {
-		s.recoveryDays, err = between(v, 1, recoveryDaysMost, "days of point-in-time recovery")
+		s.recoveryDays, err = intBetween(v, 1, recoveryDaysMost, "days of point-in-time recovery")
 		return err
 	}},
 	{"reservedConcurrency", "none", "concurrency reserved for, and capped at, this value for each function that serves HTTP", func(s *settings, v string) (err error) {
-		s.reservedConcurrency, err = between(v, 1, reservedMost, "concurrent executions (0 would stop all requests: leave the setting out to reserve none)")
+		s.reservedConcurrency, err = intBetween(v, 1, reservedMost, "concurrent executions (0 would stop all requests: leave the setting out to reserve none)")
 		return err
 	}},
 	{"tracing", "`off`", "`on` traces the functions with X-Ray", func(s *settings, v string) (err error) {
@@ -93,25 +93,25 @@ var allSettings = []setting{
 	}},
 	{"alarmTopic", "none", "ARN of an SNS topic that alarms are sent to", func(s *settings, v string) error {
 		s.alarmTopic = v
-		return form(v, topicARN, "the ARN of an SNS topic, arn:aws:sns:<region>:<account>:<name>")
+		return match(v, topicARN, "the ARN of an SNS topic, arn:aws:sns:<region>:<account>:<name>")
 	}},
 	{"alarmEmail", "none", "email address that alarms are sent to, through a topic that the stack creates", func(s *settings, v string) error {
 		s.alarmEmail = v
-		return form(v, address, "an e-mail address")
+		return match(v, address, "an e-mail address")
 	}},
 	{"domainName", "none", "domain of the Tenant URL; requires `certificateArn`", func(s *settings, v string) error {
 		s.domainName = v
-		return form(v, domain, "a domain name in lower case, such as scim.example.com")
+		return match(v, domain, "a domain name in lower case, such as scim.example.com")
 	}},
 	{"certificateArn", "none", "ARN of the domain's ACM certificate, in the Region of the stack", func(s *settings, v string) error {
 		s.certificate = v
-		return form(v, certificateARN, "the ARN of an ACM certificate, arn:aws:acm:<region>:<account>:certificate/<id>")
+		return match(v, certificateARN, "the ARN of an ACM certificate, arn:aws:acm:<region>:<account>:certificate/<id>")
 	}},
 	{"busPolicyAccounts", "none", "comma-separated AWS accounts that can create their own rules on the bus", func(s *settings, v string) error {
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
 			s.busAccounts[i] = strings.TrimSpace(account)
-			if err := form(s.busAccounts[i], accountID, "comma-separated 12-digit AWS account IDs"); err != nil {
+			if err := match(s.busAccounts[i], accountID, "comma-separated 12-digit AWS account IDs"); err != nil {
 				return err
 			}
 		}
@@ -121,10 +121,10 @@ var allSettings = []setting{
 	}},
 	{"busPolicyOrganization", "none", "AWS organization whose accounts can create their own rules on the bus", func(s *settings, v string) error {
 		s.busOrganization = v
-		return form(v, organizationID, "the id of an AWS organization, o-…")
+		return match(v, organizationID, "the id of an AWS organization, o-…")
 	}},
 	{"archiveDays", "0", "how many days an EventBridge archive retains published events for replay; 0 creates no archive", func(s *settings, v string) (err error) {
-		s.archiveDays, err = between(v, 0, archiveDaysMost, "days for an archive (0 makes none)")
+		s.archiveDays, err = intBetween(v, 0, archiveDaysMost, "days for an archive (0 makes none)")
 		return err
 	}},
 	{"schemaRegistry", "`on`", "`off` leaves out the EventBridge schema registry", func(s *settings, v string) (err error) {
@@ -133,11 +133,11 @@ var allSettings = []setting{
 	}},
 	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore instead of the stack's own table; requires `removal` `retain`", func(s *settings, v string) error {
 		s.tableStream = v
-		return form(v, streamARN, "the ARN of a table's stream, arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<time>")
+		return match(v, streamARN, "the ARN of a table's stream, arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<time>")
 	}},
 }
 
-// The forms that a value must have for AWS to take it.
+// The syntax that AWS requires of values.
 var (
 	topicARN       = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
 	certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$`)
@@ -148,10 +148,10 @@ var (
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
 
-// readSettings reads the context of an app that is drawn for region, which is
-// empty when it is not known. A key that is a stage holds settings for that
-// stage only; one that stands alone counts for each, and before these. Keys
-// with a colon or an @ are the CDK's own.
+// readSettings reads the settings from the context of an app. region is the Region
+// of the stack, or "" if unknown. A key that is a stage has the settings of that
+// stage. A setting at the top level applies to every stage and takes precedence.
+// Keys with a colon or an @ belong to the CDK.
 func readSettings(context map[string]any, region string) (settings, error) {
 	s := settings{
 		stage:          dev,
@@ -159,7 +159,7 @@ func readSettings(context map[string]any, region string) (settings, error) {
 		recoveryDays:   recoveryDaysMost,
 		schemaRegistry: true,
 	}
-	if err := s.take(context, "stage"); err != nil {
+	if err := s.readSetting(context, "stage"); err != nil {
 		return settings{}, err
 	}
 	s.retain = s.stage == prod // unless removal says otherwise
@@ -168,7 +168,7 @@ func readSettings(context map[string]any, region string) (settings, error) {
 		if !isSection && context[string(name)] != nil {
 			return settings{}, fmt.Errorf(`%q holds settings of that stage, {"logRetentionDays": 90}: %v is none`, name, context[string(name)])
 		}
-		if err := unknown(section); err != nil {
+		if err := rejectUnknown(section); err != nil {
 			return settings{}, err
 		}
 		if section["stage"] != nil {
@@ -178,15 +178,15 @@ func readSettings(context map[string]any, region string) (settings, error) {
 			context = merge(section, context)
 		}
 	}
-	if err := unknown(context, string(dev), string(prod)); err != nil {
+	if err := rejectUnknown(context, string(dev), string(prod)); err != nil {
 		return settings{}, err
 	}
 	for _, setting := range allSettings {
-		if err := s.take(context, setting.key); err != nil {
+		if err := s.readSetting(context, setting.key); err != nil {
 			return settings{}, err
 		}
 	}
-	return s, s.agree(region)
+	return s, s.validate(region)
 }
 
 func merge(section, context map[string]any) map[string]any {
@@ -199,13 +199,13 @@ func merge(section, context map[string]any) map[string]any {
 	return merged
 }
 
-// take reads one setting, if it is there.
-func (s *settings) take(context map[string]any, key string) error {
+// readSetting reads one setting, if it is set.
+func (s *settings) readSetting(context map[string]any, key string) error {
 	value := context[key]
 	if value == nil {
 		return nil
 	}
-	text, err := written(value)
+	text, err := contextText(value)
 	if err == nil {
 		i := slices.IndexFunc(allSettings, func(setting setting) bool { return setting.key == key })
 		err = allSettings[i].read(s, text)
@@ -216,8 +216,8 @@ func (s *settings) take(context map[string]any, key string) error {
 	return nil
 }
 
-// unknown complains about a key that is neither a setting nor one of also.
-func unknown(context map[string]any, also ...string) error {
+// rejectUnknown fails for a key that is neither a setting nor one of also.
+func rejectUnknown(context map[string]any, also ...string) error {
 	var known []string
 	for _, setting := range allSettings {
 		known = append(known, setting.key)
@@ -225,14 +225,14 @@ func unknown(context map[string]any, also ...string) error {
 	slices.Sort(known)
 	for _, key := range slices.Sorted(maps.Keys(context)) {
 		if !slices.Contains(known, key) && !slices.Contains(also, key) && !strings.ContainsAny(key, ":@") {
-			return fmt.Errorf("%q is not a setting: choose among %s", key, listed(known))
+			return fmt.Errorf("%q is not a setting: choose among %s", key, enumerate(known))
 		}
 	}
 	return nil
 }
 
-// agree complains about settings that do not go together.
-func (s settings) agree(region string) error {
+// validate fails for settings that exclude or require each other.
+func (s settings) validate(region string) error {
 	switch {
 	case s.domainName != "" && s.certificate == "":
 		return fmt.Errorf("domainName %q has no certificate: add -c certificateArn=<ARN of its ACM certificate>", s.domainName)
@@ -251,8 +251,8 @@ func (s settings) agree(region string) error {
 	return nil
 }
 
-// removal is what becomes of a resource that holds what is nowhere else when
-// it leaves the stack.
+// removal returns the removal policy of resources with data that exists nowhere
+// else.
 func (s settings) removal() awscdk.RemovalPolicy {
 	if s.retain {
 		return awscdk.RemovalPolicy_RETAIN

@@ -13,17 +13,16 @@ var exactly = cmp.AllowUnexported(settings{})
 
 func TestDefaults(t *testing.T) {
 	want := settings{
-		// Nobody protects a table by accident.
 		stage:          dev,
 		logRetention:   awslogs.RetentionDays_ONE_MONTH,
 		recoveryDays:   35,
 		schemaRegistry: true,
 	}
-	if diff := cmp.Diff(want, chosen(t, nil), exactly); diff != "" {
+	if diff := cmp.Diff(want, settingsOf(t, nil), exactly); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	// A key without a value is one that is not set, as cdk.json may have it.
-	if diff := cmp.Diff(want, chosen(t, map[string]any{"stage": nil}), exactly); diff != "" {
+	// A key with a null value, which cdk.json may contain, is not set.
+	if diff := cmp.Diff(want, settingsOf(t, map[string]any{"stage": nil}), exactly); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -44,10 +43,10 @@ func TestSettings(t *testing.T) {
 		domainName:          "scim.example.com",
 		certificate:         "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
 	}
-	if diff := cmp.Diff(want, chosen(t, everything), exactly); diff != "" {
+	if diff := cmp.Diff(want, settingsOf(t, everything), exactly); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	// Each setting is chosen there but those that take something away.
+	// It contains every setting except those that remove resources.
 	set := merge(everything["dev"].(map[string]any), everything)
 	for _, setting := range allSettings {
 		if _, set := set[setting.key]; !set && setting.key != "alarmTopic" && setting.key != "tableStreamArn" {
@@ -85,13 +84,13 @@ func TestHowValuesAreWritten(t *testing.T) {
 			func(s settings) bool { return s.archiveDays == 7 && s.tracing }},
 		{"no settings of the stage", map[string]any{"dev": nil}, func(s settings) bool { return s.stage == dev }},
 	} {
-		if s := chosen(t, row.context); !row.check(s) {
+		if s := settingsOf(t, row.context); !row.check(s) {
 			t.Errorf("%s: %+v", row.name, s)
 		}
 	}
 }
 
-// What the CDK puts into the context itself is none of ours.
+// Context keys of the CDK are not settings.
 func TestKeysOfTheCDK(t *testing.T) {
 	context := cdkContext()
 	maps.Copy(context, map[string]any{

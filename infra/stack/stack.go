@@ -2,7 +2,7 @@
 //
 // The topology describes the system. This package adds what every deployment
 // needs: for each function a role, a log group and its invoke permissions; for
-// each stream consumer the permission to read the stream and a dead-letter
+// each consumer the permission to read the stream or its queue and a dead-letter
 // queue; for each rule a dead-letter queue; and alarms for all of them. The
 // settings of an operator are in allSettings. The tests read the synthesized
 // template back into a topology and compare the two, so neither contains
@@ -63,13 +63,14 @@ type builder struct {
 	functions   map[string]awslambda.Function
 	rules       map[string]awsevents.CfnRule
 	deadLetters map[string]awssqs.Queue
+	queues      map[string]awssqs.Queue // of functions that rules target
 }
 
 // New builds the stack of the system in scope, with the settings of the scope's
 // context. It fails with a message for the operator: an unknown setting, a
 // missing binary, or a topology that AWS cannot run.
 func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, error) {
-	context, _ := plain(scope.Node().GetAllContext(nil)).(map[string]any)
+	context, _ := unwrap(scope.Node().GetAllContext(nil)).(map[string]any)
 	region := ""
 	if props.Env != nil && props.Env.Region != nil {
 		region = *props.Env.Region
@@ -101,13 +102,19 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 		functions:   map[string]awslambda.Function{},
 		rules:       map[string]awsevents.CfnRule{},
 		deadLetters: map[string]awssqs.Queue{},
+		queues:      map[string]awssqs.Queue{},
 	}
 	b.addTable()
 	b.addBus()
 	endpoint := b.addAPI()
 	// Functions refer to dead-letter queues, so the queues come first.
-	for _, owner := range deadLetterOwners(b.system) {
+	for _, owner := range b.system.DeadLetterOwners() {
 		b.addDeadLetters(owner)
+	}
+	for _, f := range b.system.Functions {
+		if f.Queue != nil {
+			b.addQueue(f)
+		}
 	}
 	for _, f := range b.system.Functions {
 		if err := b.addFunction(f, assets[f.Name]); err != nil {
@@ -137,7 +144,7 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	return b.stack, nil
 }
 
-// byRole returns the drawn function with that role, or nil.
+// byRole returns the function with that role, or nil.
 func (b *builder) byRole(role topology.Role) awslambda.Function {
 	f := b.system.ByRole(role)
 	if f == nil {
@@ -150,7 +157,7 @@ func (b *builder) byRole(role topology.Role) awslambda.Function {
 // rule.
 func (b *builder) scope(name string) constructs.Construct {
 	if b.scopes[name] == nil {
-		b.scopes[name] = constructs.NewConstruct(b.stack, jsii.String(title(name)))
+		b.scopes[name] = constructs.NewConstruct(b.stack, jsii.String(topology.LogicalID(name)))
 	}
 	return b.scopes[name]
 }
@@ -159,8 +166,18 @@ func (b *builder) scope(name string) constructs.Construct {
 func check(s topology.System) error {
 	readers := streamConsumers(s)
 	if len(readers) > streamReaders {
-		return fmt.Errorf("%s read the table's stream, but a DynamoDB stream serves %d readers: let one of them do the work of two",
+		return fmt.Errorf("%s read the table's stream, but a DynamoDB stream serves %d readers: let one function do the work of two",
 			strings.Join(readers, ", "), streamReaders)
+	}
+	for _, f := range s.Functions {
+		q := f.Queue
+		switch {
+		case q == nil:
+		case f.Stream != nil:
+			return fmt.Errorf("function %s has a stream and a queue, but one dead-letter queue", f.Name)
+		case q.BatchSize < 1 || q.BatchSize > 10 || q.MaxConcurrency < 2 || q.MaxConcurrency > 1000 || q.MaxReceives < 1:
+			return fmt.Errorf("function %s: Lambda does not accept %+v", f.Name, *q)
+		}
 	}
 	for _, role := range []topology.Role{topology.RelaysEvents, topology.RedrivesEvents} {
 		if s.ByRole(role) == nil {
@@ -186,16 +203,4 @@ func tenantPath(s topology.System) (string, error) {
 
 func (b *builder) output(id, description string, value *string) {
 	awscdk.NewCfnOutput(b.stack, &id, &awscdk.CfnOutputProps{Description: &description, Value: value})
-}
-
-// title converts a name of the topology ("every-event") into a CloudFormation id
-// ("EveryEvent").
-func title(name string) string {
-	var id strings.Builder
-	for word := range strings.SplitSeq(name, "-") {
-		if word != "" {
-			id.WriteString(strings.ToUpper(word[:1]) + word[1:])
-		}
-	}
-	return id.String()
 }

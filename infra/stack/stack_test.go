@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is read back is the topology and the settings, and nothing besides.
+// The template contains the topology and the settings, and nothing else.
 func TestTemplateIsTheTopology(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -26,7 +25,7 @@ func TestTemplateIsTheTopology(t *testing.T) {
 		{"everything", synthesized.full, everything},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			for _, complaint := range complaints(read(t, row.document), topology.Dsync(), chosen(t, row.context)) {
+			for _, complaint := range complaints(read(t, row.document), topology.Dsync(), settingsOf(t, row.context)) {
 				t.Error(complaint)
 			}
 		})
@@ -59,7 +58,7 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 		switch resource.Type {
 		case "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Events::Archive":
 			if resource.get("LogGroupName") != nil {
-				continue // a copy, under a name that the next stack needs
+				continue // a copy with a fixed name, which the next stack needs
 			}
 			if resource.DeletionPolicy != "Retain" || resource.UpdateReplacePolicy != "Retain" {
 				t.Errorf("%s: DeletionPolicy %q, UpdateReplacePolicy %q", name, resource.DeletionPolicy, resource.UpdateReplacePolicy)
@@ -72,7 +71,8 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 	}
 }
 
-// A resource under a chosen name exists once per account and region.
+// Resources with fixed names have different names in each stage: a name exists once
+// per account and Region.
 func TestStagesShareAnAccount(t *testing.T) {
 	dev, prod := read(t, synthesized.dev), read(t, synthesized.prod)
 	for name, resource := range dev.Resources {
@@ -92,7 +92,7 @@ func TestOutputs(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		document []byte
-		more     map[string]string // beside those that there always are
+		more     map[string]string // in addition to the outputs of every stack
 	}{
 		{"defaults", synthesized.dev, map[string]string{
 			"TenantUrlTemplate": "{api.ApiEndpoint}/scim/v2.0/{external_key}",
@@ -108,7 +108,7 @@ func TestOutputs(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			template := read(t, row.document)
-			// By what they begin with, the rest of a logical id being a hash.
+			// By the prefix of the logical id, which ends in a hash.
 			names := map[string]string{}
 			for short, kind := range map[string]string{
 				"api": "AWS::ApiGatewayV2::Api", "table": "AWS::DynamoDB::Table", "bus": "AWS::Events::EventBus",
@@ -137,12 +137,12 @@ func TestOutputs(t *testing.T) {
 				"TableName":    "{table}",
 				"FirstApiKey":  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
 			}
-			for _, owner := range deadLetterOwners(topology.Dsync()) {
-				want[title(owner)+"DeadLetterQueueUrl"] = "{" + title(owner) + "DeadLetters}"
+			for _, owner := range topology.Dsync().DeadLetterOwners() {
+				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"
 			}
 			for _, f := range topology.Dsync().Functions {
 				if f.Output != "" {
-					want[f.Output] = "{" + title(f.Name) + "Function}"
+					want[f.Output] = "{" + topology.LogicalID(f.Name) + "Function}"
 				}
 			}
 			maps.Copy(want, row.more)
@@ -154,12 +154,14 @@ func TestOutputs(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	// The systems below ask for what no stack can draw.
-	third, unknown, untold, aimless, closed, unmeasured := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
+	// Systems that New rejects.
+	third, unknown, untold, aimless, closed, unmeasured, twice, wide := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
 	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
 	unknown.Functions[0].Grants = []topology.Grant{{Resource: topology.Resource{Kind: "bucket"}, Actions: []string{"s3:GetObject"}}}
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
 	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
+	twice.Functions[3].Queue = &topology.QueueConsumer{BatchSize: 10, MaxConcurrency: 2, MaxReceives: 1}
+	wide.Functions[6].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
 	}
@@ -178,7 +180,7 @@ func TestRefusals(t *testing.T) {
 		dist   string
 		want   []string
 	}{
-		// The rest of the settings is in TestWrongSettings.
+		// TestWrongSettings has the other settings.
 		{"wrong setting", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
 		{"nothing built", "dev", topology.Dsync(), filepath.Join(half, "none"), []string{"bootstrap is missing", "run make build first"}},
 		{"one of eight built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
@@ -186,6 +188,8 @@ func TestRefusals(t *testing.T) {
 		{"grant on an unknown resource", "dev", unknown, dist, []string{"users", `"bucket"`}},
 		{"variable with an unknown value", "dev", untold, dist, []string{"users", `"bucket name"`}},
 		{"rule without a target", "dev", aimless, dist, []string{"every-event", `"nowhere"`}},
+		{"stream and queue", "dev", twice, dist, []string{"relay", "stream and a queue"}},
+		{"batch too large", "dev", wide, dist, []string{"apikey", "BatchSize:11"}},
 		{"no redrive", "dev", unmeasured, dist, []string{"no function redrive"}},
 		{"no SCIM route", "dev", closed, dist, []string{"Tenant URL"}},
 	} {
@@ -200,16 +204,5 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestTitle(t *testing.T) {
-	names := []string{"users", "every-event", "a--b", ""}
-	var got []string
-	for _, name := range names {
-		got = append(got, title(name))
-	}
-	if want := []string{"Users", "EveryEvent", "AB", ""}; !slices.Equal(got, want) {
-		t.Errorf("%q became %q, want %q", names, got, want)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addTable draws the table. It has no name of its own choosing, so that a
-// change which replaces it does not collide with the one it replaces. A table
-// that was restored from a backup is taken as it is.
+// addTable adds the table. CloudFormation chooses its name, so a replacement does
+// not conflict with the table that it replaces. With the setting tableStreamArn,
+// the stack refers to an existing table instead.
 func (b *builder) addTable() {
 	t := b.system.Table
 	if b.settings.tableStream != "" {

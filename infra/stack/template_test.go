@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// template is a CloudFormation template, as far as the tests read it.
+// template has the parts of a CloudFormation template that the tests read.
 type template struct {
 	Resources map[string]*resource
 	Outputs   map[string]struct{ Value any }
@@ -27,7 +27,7 @@ func parse(document []byte) (template, error) {
 	return t, err
 }
 
-// of lists the logical ids of a type, in order.
+// of returns the sorted logical ids of the resources of a type.
 func (t template) of(kind string) []string {
 	var ids []string
 	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
@@ -38,7 +38,7 @@ func (t template) of(kind string) []string {
 	return ids
 }
 
-// at is the resource of that id, or an empty one.
+// at returns the resource with the id, or an empty one.
 func (t template) at(id string) *resource {
 	if resource := t.Resources[id]; resource != nil {
 		return resource
@@ -46,13 +46,13 @@ func (t template) at(id string) *resource {
 	return &missing
 }
 
-// get walks properties by name; nil when there is nothing at the end.
+// get returns a nested property, or nil.
 func (r *resource) get(path ...string) any { return walk(r.Properties, path...) }
 
-// text is the string that a property resolves to.
+// text returns a nested property, resolved to a string.
 func (r *resource) text(path ...string) string { return resolve(r.get(path...)) }
 
-// number is -1 for a property that is not there.
+// number returns a nested property, or -1 if it is missing.
 func (r *resource) number(path ...string) int {
 	if n, ok := r.get(path...).(float64); ok {
 		return int(n)
@@ -68,9 +68,9 @@ func walk(value any, path ...string) any {
 	return value
 }
 
-// resolve writes an expression as one string, with ${Id} for a Ref and
-// ${Id.Attribute} for a Fn::GetAtt. Numbers and booleans come out as JSON
-// has them, nothing as "".
+// resolve returns an expression as a string, with ${Id} for a Ref and
+// ${Id.Attribute} for a Fn::GetAtt. Numbers and booleans are returned as JSON, and
+// nil as "".
 func resolve(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -95,12 +95,12 @@ func resolve(value any) string {
 	}
 	written, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // it came from JSON
+		panic(err) // it was parsed from JSON
 	}
 	return string(written)
 }
 
-// idIn is the logical id in "${id}" or, with an attribute, "${id.attribute}".
+// idIn returns the logical id in "${id}" or, with an attribute, "${id.attribute}".
 func idIn(expression, attribute string) string {
 	suffix := "}"
 	if attribute != "" {
@@ -117,7 +117,7 @@ func idIn(expression, attribute string) string {
 	return inner
 }
 
-// list is a value that may be one or many, as many.
+// list returns a list, or a single value as a list.
 func list(value any) []any {
 	switch v := value.(type) {
 	case nil:
@@ -136,7 +136,7 @@ func texts(value any) []string {
 	return all
 }
 
-// statement is one statement of any kind of policy.
+// statement is a statement of a policy.
 type statement struct {
 	Effect     string
 	Actions    []string
@@ -145,8 +145,8 @@ type statement struct {
 	Conditions map[string]string // operator and key → value
 }
 
-// statements reads a policy document, which some types hold as an object and
-// some as a string of JSON.
+// statements parses a policy document, which is an object or a JSON string,
+// depending on the resource type.
 func statements(document any) ([]statement, error) {
 	object, ok := document.(map[string]any)
 	if _, joined := object["Fn::Join"]; !ok || joined {

@@ -21,25 +21,25 @@ var logRetentions = map[int]awslogs.RetentionDays{
 	3653: awslogs.RetentionDays_TEN_YEARS,
 }
 
-// plain takes the wrapping off the objects in what the CDK's runtime returns.
-func plain(value any) any {
+// unwrap removes the wrappers that the CDK's runtime adds to objects.
+func unwrap(value any) any {
 	object, ok := value.(map[string]any)
 	if !ok {
 		return value
 	}
 	if inner, wrapped := object["$jsii.map"]; wrapped && len(object) == 1 {
-		return plain(inner)
+		return unwrap(inner)
 	}
 	unwrapped := make(map[string]any, len(object))
 	for key, element := range object {
-		unwrapped[key] = plain(element)
+		unwrapped[key] = unwrap(element)
 	}
 	return unwrapped
 }
 
-// written is a value of the context as -c on the command line would give it:
-// cdk.json may also hold a number, true, or a list.
-func written(value any) (string, error) {
+// contextText returns a context value as the text that -c on the command line
+// would give it. cdk.json may also have numbers, booleans and lists.
+func contextText(value any) (string, error) {
 	switch v := value.(type) {
 	case string:
 		return v, nil
@@ -50,7 +50,7 @@ func written(value any) (string, error) {
 	case []any:
 		parts := make([]string, len(v))
 		for i, element := range v {
-			part, err := written(element)
+			part, err := contextText(element)
 			if err != nil {
 				return part, err
 			}
@@ -65,7 +65,7 @@ func written(value any) (string, error) {
 	return string(text), fmt.Errorf("is an object: give it as text")
 }
 
-func between(value string, least, most int, of string) (int, error) {
+func intBetween(value string, least, most int, of string) (int, error) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least || n > most {
 		return 0, fmt.Errorf("is not a number of %s: choose %d to %d", of, least, most)
@@ -83,15 +83,15 @@ func onOrOff(value string) (bool, error) {
 	return false, fmt.Errorf("is neither: choose on or off")
 }
 
-func form(value string, pattern interface{ MatchString(string) bool }, what string) error {
+func match(value string, pattern interface{ MatchString(string) bool }, what string) error {
 	if !pattern.MatchString(value) {
 		return fmt.Errorf("is not %s", what)
 	}
 	return nil
 }
 
-// listed writes values as a sentence does: "a, b or c".
-func listed[T any](values []T) string {
+// enumerate returns the values as text: "a, b or c".
+func enumerate[T any](values []T) string {
 	var text strings.Builder
 	for i, v := range values {
 		switch {

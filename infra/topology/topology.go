@@ -9,6 +9,7 @@
 package topology
 
 import (
+	"strings"
 	"time"
 
 	"dsync/internal/table/schema"
@@ -59,6 +60,9 @@ type Function struct {
 	Output string
 	// Stream, when set, is the event source mapping from the table's stream.
 	Stream *StreamConsumer
+	// Queue, when set, is the event source mapping from an SQS queue that belongs
+	// to the function. Rules that target the function send events to this queue.
+	Queue *QueueConsumer
 	// Environment maps a variable's name to what it holds.
 	Environment map[string]Reference
 	Grants      []Grant
@@ -69,7 +73,7 @@ type Function struct {
 // TRIM_HORIZON and processes one batch at a time per shard. Batches that it
 // gives up go to the dead-letter queue of the function.
 type StreamConsumer struct {
-	BatchSize     int
+	BatchSize     int // records
 	RetryAttempts int // Unlimited: until a record is older than MaximumAge
 	MaximumAge    time.Duration
 	Filter        schema.Filter
@@ -77,6 +81,24 @@ type StreamConsumer struct {
 
 // Unlimited is the RetryAttempts of a consumer that gives up on age only.
 const Unlimited = -1
+
+// QueueConsumer is an event source mapping on an SQS queue. Every mapping
+// reports batch item failures. Messages are delivered at least once and in any
+// order. A message that failed is received again after VisibilityTimeout. After
+// MaxReceives it goes to the dead-letter queue of the function.
+//
+// While its queue is empty, an event source mapping on SQS still makes about
+// 650,000 requests a month, which SQS bills.
+type QueueConsumer struct {
+	BatchSize      int // messages, 1 to 10
+	MaxConcurrency int // batches at a time, 2 to 1,000
+	MaxReceives    int // of one message
+}
+
+// VisibilityTimeout is how long the queue of the function hides a message that
+// was received: six times the timeout of the function, as AWS recommends, so that
+// a throttled batch can be retried before its messages become visible.
+func (f Function) VisibilityTimeout() time.Duration { return 6 * f.Timeout }
 
 // Reference is a value that only a rendering knows, for an environment
 // variable.
@@ -129,8 +151,9 @@ type Grant struct {
 	Actions  []string
 }
 
-// Rule matches events on the bus and sends them to a target. Events that the
-// target does not accept go to the dead-letter queue of the rule.
+// Rule matches events on the bus and sends them to a target. Events that
+// EventBridge cannot deliver to the target go to the dead-letter queue of the
+// rule.
 type Rule struct {
 	Name        string
 	Description string
@@ -142,11 +165,38 @@ type Rule struct {
 
 // Target is where a rule sends events. The zero value is EventLog.
 type Target struct {
-	Function string // name of a function, invoked once per event
+	Function string // name of a function with a Queue, which receives the events
 }
 
 // EventLog is a log group on AWS and .local/events.ndjson on one machine.
 var EventLog = Target{}
+
+// LogicalID returns the CloudFormation logical ID of a function or rule:
+// "EveryEvent" for "every-event". The logical IDs of its resources begin with it.
+func LogicalID(name string) string {
+	var id strings.Builder
+	for word := range strings.SplitSeq(name, "-") {
+		if word != "" {
+			id.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return id.String()
+}
+
+// DeadLetterOwners returns the names of the functions and rules that have a
+// dead-letter queue: functions with a Stream or Queue, then all rules.
+func (s System) DeadLetterOwners() []string {
+	var owners []string
+	for _, f := range s.Functions {
+		if f.Stream != nil || f.Queue != nil {
+			owners = append(owners, f.Name)
+		}
+	}
+	for _, r := range s.Rules {
+		owners = append(owners, r.Name)
+	}
+	return owners
+}
 
 // ByRole returns the function with that role, or nil.
 func (s System) ByRole(role Role) *Function {

@@ -121,11 +121,21 @@ func bill(l load) []item {
 
 // fixed returns the costs that do not depend on the load.
 func fixed() []item {
-	return []item{
+	items := []item{
 		{"CloudWatch alarms", float64(alarmMetrics()) * alarmMonth, fmt.Sprintf("%d metrics that they watch", alarmMetrics())},
 		{"CloudWatch metrics", series * metricMonth, fmt.Sprintf("%d at most", series)},
 		{"CloudWatch dashboard", dashboardMonth, "1"},
 	}
+	queues := 0
+	for _, f := range topology.Dsync().Functions {
+		if f.Queue != nil {
+			queues++
+		}
+	}
+	if queues > 0 {
+		items = append(items, item{"SQS: receives of Lambda", float64(queues) * emptyReceives * sqsRequest, fmt.Sprintf("%d, while the queue is empty", queues)})
+	}
+	return items
 }
 
 // alarmMetrics counts the metrics of the stack's alarms. TestAlarmsOnTheBill in
@@ -141,10 +151,12 @@ func alarmMetrics() int {
 	const (
 		fixed       = 16 // API, table, parked events, lag
 		perFunction = 2  // errors, throttles
-		perStream   = 2  // iterator age, dead letters
-		perRule     = 3  // dead letters, two of failed deliveries
+		perStream   = 1  // iterator age
+		perQueue    = 1  // dead letters
+		perRule     = 2  // failed deliveries
 	)
-	return fixed + perFunction*len(system.Functions) + perStream*streams + perRule*len(system.Rules)
+	return fixed + perFunction*len(system.Functions) + perStream*streams +
+		perQueue*len(system.DeadLetterOwners()) + perRule*len(system.Rules)
 }
 
 func total(items []item) (sum float64) {

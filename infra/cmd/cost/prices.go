@@ -26,6 +26,9 @@ const (
 	// Rules and schemas are free. The model does not include an archive.
 	customEvent = 1.00 / million
 
+	// aws.amazon.com/sqs/pricing: standard queues.
+	sqsRequest = 0.40 / million
+
 	// aws.amazon.com/cloudwatch/pricing: standard logs, the first 10,000
 	// metrics, alarms of standard resolution priced per metric.
 	logsGB         = 0.50

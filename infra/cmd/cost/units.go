@@ -55,6 +55,10 @@ const (
 	requestTime = 0.020
 	relayTime   = 0.100 // one event per batch, the worst case
 
+	// emptyReceives is how many requests an event source mapping makes in a month
+	// to a queue that is empty: five pollers wait for 20 s each.
+	emptyReceives = 5 * 3 * 60 * 24 * 30
+
 	// answerBytes is the size of a response with its headers.
 	answerBytes = 2_500
 

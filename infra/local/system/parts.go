@@ -64,21 +64,17 @@ func (p *parts) startEventSourceMappings(ctx context.Context, _ Options) error {
 	if err != nil {
 		return err
 	}
-	var mappings []*eventsource.Mapping
+	var mappings []mapping
 	for _, f := range p.topology.Functions {
-		if f.Stream == nil {
+		var m mapping
+		switch {
+		case f.Stream != nil:
+			m, err = p.streamMapping(f, *out.Table.LatestStreamArn)
+		case f.Queue != nil:
+			m, err = p.queueMapping(f)
+		default:
 			continue
 		}
-		m, err := eventsource.New(eventsource.Options{
-			Streams:       p.streams,
-			StreamARN:     *out.Table.LatestStreamArn,
-			Region:        region,
-			Configuration: consumer(*f.Stream),
-			Function:      p.functions[f.Name],
-			Checkpoint:    p.system.folder.path(f.Name + ".checkpoint.json"),
-			OnFailure:     p.onFailure(f.Name),
-			Log:           p.log,
-		})
 		if err != nil {
 			return err
 		}
@@ -122,9 +118,38 @@ func (p *parts) startAPIGateway(listeners []net.Listener) error {
 	return nil
 }
 
-// consumer translates an event source mapping of the topology.
-func consumer(s topology.StreamConsumer) eventsource.Configuration {
-	return eventsource.Configuration{
-		BatchSize: s.BatchSize, MaximumRetryAttempts: s.RetryAttempts, MaximumRecordAge: s.MaximumAge, Filter: s.Filter.Pattern(),
-	}
+// mapping is an event source mapping. Run returns when ctx ends.
+type mapping interface {
+	Run(ctx context.Context) error
+}
+
+func (p *parts) streamMapping(f topology.Function, streamARN string) (mapping, error) {
+	return eventsource.New(eventsource.Options{
+		Streams:   p.streams,
+		StreamARN: streamARN,
+		Region:    region,
+		Configuration: eventsource.Configuration{
+			BatchSize:            f.Stream.BatchSize,
+			MaximumRetryAttempts: f.Stream.RetryAttempts,
+			MaximumRecordAge:     f.Stream.MaximumAge,
+			Filter:               f.Stream.Filter.Pattern(),
+		},
+		Function:   p.functions[f.Name],
+		Checkpoint: p.system.folder.path(f.Name + ".checkpoint.json"),
+		OnFailure:  p.onFailure(f.Name),
+		Log:        p.log,
+	})
+}
+
+func (p *parts) queueMapping(f topology.Function) (mapping, error) {
+	return eventsource.NewQueue(eventsource.QueueOptions{
+		Queues:      p.queues,
+		Queue:       f.Name,
+		Region:      region,
+		BatchSize:   f.Queue.BatchSize,
+		Concurrency: f.Queue.MaxConcurrency,
+		Visibility:  f.VisibilityTimeout(),
+		Function:    p.functions[f.Name],
+		Log:         p.log,
+	})
 }

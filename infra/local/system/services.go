@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 
@@ -12,7 +11,6 @@ import (
 	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/ndjson"
 	"dsync/internal/awslocal/sqs"
-	"dsync/internal/awslocal/uuid"
 )
 
 // serveHere serves h on a loopback port until the system stops.
@@ -30,7 +28,8 @@ func (p *parts) serveHere(h http.Handler) (url string, err error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// startEventBridge starts EventBridge with the rules of the topology.
+// startEventBridge starts EventBridge with the rules of the topology. A rule that
+// targets a function sends events to the function's queue.
 func (p *parts) startEventBridge(_ context.Context, o Options) error {
 	deliver, err := p.eventLog(o.OnEvent)
 	if err != nil {
@@ -40,7 +39,8 @@ func (p *parts) startEventBridge(_ context.Context, o Options) error {
 	for _, r := range p.topology.Rules {
 		rule := eventbridge.Rule{Name: r.Name, Pattern: r.Pattern, Target: deliver}
 		if r.Target != topology.EventLog {
-			rule.Target = p.invokeFor(r)
+			queue := r.Target.Function
+			rule.Target = func(event json.RawMessage) error { return p.queues.Send(queue, string(event)) }
 		}
 		rules = append(rules, rule)
 	}
@@ -82,42 +82,25 @@ func (p *parts) eventLog(observe func(json.RawMessage)) (eventbridge.Target, err
 	}, nil
 }
 
-// invokeFor is a target that invokes the rule's function with each event. As on
-// AWS, an event that the function does not accept after three attempts goes to
-// the dead-letter queue of the rule.
-func (p *parts) invokeFor(r topology.Rule) eventbridge.Target {
-	const attempts = 3
-	return func(event json.RawMessage) error {
-		function, ok := p.functions[r.Target.Function]
-		if !ok {
-			return fmt.Errorf("rule %s: function %s does not run", r.Name, r.Target.Function)
-		}
-		for range attempts {
-			if _, err := function.Invoke(context.Background(), uuid.New(), event); err == nil {
-				return nil
-			}
-		}
-		return p.queues.Send(deadLetters(r.Name), string(event))
-	}
-}
-
-// deadLetters returns the name of the dead-letter queue of a consumer or rule.
+// deadLetters returns the name of the dead-letter queue of a function.
 func deadLetters(function string) string { return function + "-dead-letters" }
 
-// startSQS starts SQS with the dead-letter queues of consumers and rules.
+// startSQS starts SQS with the queue of each function that rules target, under
+// the name of the function, and the dead-letter queue of each function with an
+// event source mapping. Rules have no dead-letter queue here: if an event cannot
+// be stored, PutEvents fails.
 func (p *parts) startSQS(context.Context, Options) error {
-	var names []string
+	o := sqs.Options{Region: region, Redrive: map[string]sqs.RedrivePolicy{}, File: p.system.folder.path("dead-letters.ndjson")}
 	for _, f := range p.topology.Functions {
-		if f.Stream != nil {
-			names = append(names, deadLetters(f.Name))
+		if f.Stream != nil || f.Queue != nil {
+			o.Names = append(o.Names, deadLetters(f.Name))
+		}
+		if f.Queue != nil {
+			o.Names = append(o.Names, f.Name)
+			o.Redrive[f.Name] = sqs.RedrivePolicy{DeadLetterQueue: deadLetters(f.Name), MaxReceives: f.Queue.MaxReceives}
 		}
 	}
-	for _, r := range p.topology.Rules {
-		if r.Target != topology.EventLog {
-			names = append(names, deadLetters(r.Name))
-		}
-	}
-	q, err := sqs.Open(sqs.Options{Names: names, Region: region, File: p.system.folder.path("dead-letters.ndjson")})
+	q, err := sqs.Open(o)
 	if err != nil {
 		return err
 	}
@@ -127,7 +110,7 @@ func (p *parts) startSQS(context.Context, Options) error {
 		return err
 	}
 	for _, f := range p.topology.Functions {
-		if f.Stream != nil {
+		if f.Stream != nil || f.Queue != nil {
 			p.system.values[topology.DeadLetterQueueURL(f.Name)] = sqs.URL(p.services.SQS, deadLetters(f.Name))
 		}
 	}

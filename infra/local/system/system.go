@@ -106,7 +106,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		aws: lambdaenv.Config(region, awsconfig.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
-		p.startDynamoDB, p.startEventBridge, p.startSQS, p.createTable, p.buildFunctions,
+		p.startDynamoDB, p.startSQS, p.startEventBridge, p.createTable, p.buildFunctions,
 		p.connect, p.startEventSourceMappings, p.startLambda,
 	} {
 		if err := step(ctx, o); err != nil {

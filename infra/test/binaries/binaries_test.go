@@ -14,6 +14,8 @@ import (
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+
+	"github.com/aws/aws-lambda-go/events"
 )
 
 // starts is how often a binary is started to see how long that takes.
@@ -94,6 +96,36 @@ var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 	},
 }
 
+// consumesEvents feeds a function that consumes the bus one event of each type,
+// as the event source mapping of its queue does.
+func consumesEvents(t *testing.T, _ *machine, f lambda.Function) {
+	files, err := filepath.Glob("../../../events/samples/dsync.*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no samples of events: %v", err)
+	}
+	var batch events.SQSEvent
+	for n, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Records = append(batch.Records, events.SQSMessage{MessageId: fmt.Sprint(n), Body: string(text), EventSource: "aws:sqs"})
+	}
+	payload, err := json.Marshal(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var response events.SQSEventResponse
+	if answer := call(t, f, string(payload)); answer != "" { // a handler may return an error alone
+		if err := json.Unmarshal([]byte(answer), &response); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, failed := range response.BatchItemFailures {
+		t.Errorf("it reports message %s as failed", failed.ItemIdentifier)
+	}
+}
+
 func (m *machine) scim(path string) string { return "/scim/v2.0/" + m.directory.ExternalKey + path }
 
 func id(t *testing.T, body string) string {
@@ -116,6 +148,9 @@ func TestBinaries(t *testing.T) {
 	for _, f := range system.Functions {
 		t.Run(f.Name, func(t *testing.T) {
 			sample, ok := samples[f.Name]
+			if !ok && f.Queue != nil {
+				sample, ok = consumesEvents, true
+			}
 			if !ok {
 				t.Fatal("there is no sample for it")
 			}

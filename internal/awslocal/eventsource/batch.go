@@ -3,7 +3,6 @@ package eventsource
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -112,22 +111,15 @@ func (s *shard) invoke(ctx context.Context, batch []record) (done int, failure e
 // list means that the whole batch succeeded, and an unknown identifier means
 // that the whole batch failed.
 func firstFailure(response []byte, batch []record) (int, error) {
-	if len(bytes.TrimSpace(response)) == 0 {
-		return len(batch), nil
-	}
-	var report struct {
-		BatchItemFailures []struct {
-			ItemIdentifier string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
-	}
-	if err := json.Unmarshal(response, &report); err != nil {
-		return 0, fmt.Errorf("the response is not a partial batch response: %w", err)
+	failed, err := itemIdentifiers(response)
+	if err != nil {
+		return 0, err
 	}
 	first := len(batch)
-	for _, f := range report.BatchItemFailures {
-		i := slices.IndexFunc(batch, func(r record) bool { return r.sequence == f.ItemIdentifier })
+	for _, sequence := range failed {
+		i := slices.IndexFunc(batch, func(r record) bool { return r.sequence == sequence })
 		if i < 0 {
-			return 0, fmt.Errorf("the response names the item %q, which is not in the batch", f.ItemIdentifier)
+			return 0, fmt.Errorf("the response names the item %q, which is not in the batch", sequence)
 		}
 		first = min(first, i)
 	}

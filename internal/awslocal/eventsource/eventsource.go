@@ -1,7 +1,8 @@
-// Package eventsource is a local Lambda event source mapping. It reads a
+// Package eventsource is a local Lambda event source mapping. Mapping reads a
 // DynamoDB stream, filters the records, and invokes a function with batches.
+// QueueMapping does the same with the messages of an SQS queue.
 //
-// It reads each shard from TRIM_HORIZON, parents before children, one batch at
+// Mapping reads each shard from TRIM_HORIZON, parents before children, one batch at
 // a time. It delivers each record at least once, and the records of a shard in
 // order: a batch starts after the batch before it was processed or discarded. A
 // restart continues after the last committed record. Records that the filter

@@ -43,7 +43,7 @@ func (s *shard) run(ctx context.Context) {
 				continue
 			}
 			idlePolls++
-			_ = sleep(ctx, s.idle(idlePolls))
+			_ = sleep(ctx, idle(s.mapping.o.Idle, idlePolls))
 		case errors.As(err, &expired):
 			iterator = nil
 		case errors.As(err, &trimmed):
@@ -63,12 +63,12 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-// idle returns the delay after a number of consecutive polls without records.
-func (s *shard) idle(polls int) time.Duration {
+// idle returns the delay after a number of consecutive polls without records or messages.
+func idle(shortest time.Duration, polls int) time.Duration {
 	if polls <= shortIdlePolls {
-		return s.mapping.o.Idle
+		return shortest
 	}
-	return longIdleFactor * s.mapping.o.Idle
+	return longIdleFactor * shortest
 }
 
 // read reads one page of records and processes it. It returns the iterator of

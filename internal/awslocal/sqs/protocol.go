@@ -201,7 +201,7 @@ type receivedMessage struct {
 	Attributes    map[string]string `json:",omitempty"`
 }
 
-func (q *Queues) receiveMessage(_ string, from *queue, in request) (any, error) {
+func (q *Queues) receiveMessage(name string, from *queue, in request) (any, error) {
 	n, err := intParameter("MaxNumberOfMessages", in.MaxNumberOfMessages, 1, MaxBatch, 1)
 	if err != nil {
 		return nil, err
@@ -217,13 +217,12 @@ func (q *Queues) receiveMessage(_ string, from *queue, in request) (any, error) 
 		Messages []receivedMessage `json:",omitempty"`
 	}
 	wanted := slices.Concat(in.MessageSystemAttributeNames, in.AttributeNames)
-	for _, m := range q.receive(from, n, time.Duration(visibilityTimeout)*time.Second) {
-		response.Messages = append(response.Messages, receivedMessage{m.id, m.receiptHandle(), md5Hex(m.body), m.body, selectAttributes(wanted, map[string]string{
-			"ApproximateReceiveCount":          strconv.Itoa(m.receiveCount),
-			"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.firstReceived.UnixMilli(), 10),
-			"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
-			"SenderId":                         account,
-		})})
+	messages, err := q.receive(name, from, n, time.Duration(visibilityTimeout)*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		response.Messages = append(response.Messages, receivedMessage{m.id, m.receiptHandle(), md5Hex(m.body), m.body, selectAttributes(wanted, m.attributes())})
 	}
 	return response, nil
 }
@@ -236,7 +235,7 @@ func (q *Queues) getQueueAttributes(name string, of *queue, in request) (any, er
 		"ApproximateNumberOfMessagesDelayed":    "0",
 		"MaximumMessageSize":                    strconv.Itoa(MaxMessage),
 		"VisibilityTimeout":                     strconv.Itoa(defaultVisibility),
-		"QueueArn":                              "arn:aws:sqs:" + q.region + ":" + account + ":" + name,
+		"QueueArn":                              ARN(q.region, name),
 	}
 	for _, wanted := range in.AttributeNames {
 		if _, known := all[wanted]; !known && wanted != "All" {

@@ -6,14 +6,16 @@
 // and again until it is deleted with its latest receipt handle. After a receive
 // it is invisible until the visibility timeout ends. A restart makes all
 // messages visible. Unlike SQS, messages are received in the order in which they
-// were sent, and there is no long polling. Delays, message attributes and FIFO
-// queues are rejected as unsupported.
+// were sent, and there is no long polling. A redrive policy moves messages to a
+// dead-letter queue. Delays, message attributes and FIFO queues are rejected as
+// unsupported.
 package sqs
 
 import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,17 +27,19 @@ const account = "000000000000"
 
 // Options describe the queues.
 type Options struct {
-	Names  []string
-	Region string
-	File   string           // stores the messages; "" keeps them in memory
-	Now    func() time.Time // nil means time.Now
+	Names   []string
+	Redrive map[string]RedrivePolicy // by the name of the source queue
+	Region  string
+	File    string           // stores the messages; "" keeps them in memory
+	Now     func() time.Time // nil means time.Now
 }
 
 // Queues are the queues of an endpoint. Queues is an http.Handler, and safe for
 // concurrent use.
 type Queues struct {
-	region string
-	now    func() time.Time
+	region  string
+	redrive map[string]RedrivePolicy
+	now     func() time.Time
 
 	mu     sync.Mutex
 	store  *store // nil without a file
@@ -63,9 +67,12 @@ func Open(o Options) (*Queues, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	q := &Queues{region: o.Region, now: o.Now, byName: map[string]*queue{}}
+	q := &Queues{region: o.Region, redrive: o.Redrive, now: o.Now, byName: map[string]*queue{}}
 	for _, name := range o.Names {
 		q.byName[name] = &queue{}
+	}
+	if err := q.checkRedrive(); err != nil {
+		return nil, err
 	}
 	if o.File == "" {
 		return q, nil
@@ -108,6 +115,45 @@ func (q *Queues) Send(name, body string) error {
 	return err
 }
 
+// Message is a received message.
+type Message struct {
+	ID            string
+	ReceiptHandle string
+	Body          string
+	Attributes    map[string]string // the system attributes
+}
+
+// Receive is ReceiveMessage for callers in this process. It returns up to n
+// messages.
+func (q *Queues) Receive(name string, n int, visibilityTimeout time.Duration) ([]Message, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	from, ok := q.byName[name]
+	if !ok {
+		return nil, errQueueDoesNotExist
+	}
+	received, err := q.receive(name, from, n, visibilityTimeout)
+	messages := make([]Message, len(received))
+	for i, m := range received {
+		messages[i] = Message{m.id, m.receiptHandle(), m.body, m.attributes()}
+	}
+	return messages, err
+}
+
+// Delete is DeleteMessage for callers in this process.
+func (q *Queues) Delete(name, receiptHandle string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	from, ok := q.byName[name]
+	if !ok {
+		return errQueueDoesNotExist
+	}
+	return q.delete(from, receiptHandle)
+}
+
+// ARN returns the ARN of a queue.
+func ARN(region, name string) string { return "arn:aws:sqs:" + region + ":" + account + ":" + name }
+
 // find returns the queue of a URL. It ignores the host, because the port changes
 // with each start.
 func (q *Queues) find(url string) (name string, _ *queue, err error) {
@@ -137,10 +183,13 @@ func (q *Queues) send(name string, to *queue, body string) (*message, error) {
 	return m, nil
 }
 
-// receive returns up to n visible messages and makes them invisible for the
-// visibility timeout.
-func (q *Queues) receive(from *queue, n int, visibilityTimeout time.Duration) (received []*message) {
+// receive applies the redrive policy of the queue. Then it returns up to n
+// visible messages and makes them invisible for the visibility timeout.
+func (q *Queues) receive(name string, from *queue, n int, visibilityTimeout time.Duration) (received []*message, err error) {
 	now := q.now()
+	if err := q.applyRedrive(name, from, now); err != nil {
+		return nil, err
+	}
 	for _, m := range from.messages {
 		if len(received) == n {
 			break
@@ -155,7 +204,17 @@ func (q *Queues) receive(from *queue, n int, visibilityTimeout time.Duration) (r
 		m.receipt, m.invisibleUntil = uuid.New(), now.Add(visibilityTimeout)
 		received = append(received, m)
 	}
-	return received
+	return received, nil
+}
+
+// attributes returns the system attributes of a received message.
+func (m *message) attributes() map[string]string {
+	return map[string]string{
+		"ApproximateReceiveCount":          strconv.Itoa(m.receiveCount),
+		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.firstReceived.UnixMilli(), 10),
+		"SentTimestamp":                    strconv.FormatInt(m.sent.UnixMilli(), 10),
+		"SenderId":                         account,
+	}
 }
 
 // receiptHandle identifies one receive of the message.

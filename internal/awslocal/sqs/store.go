@@ -14,8 +14,9 @@ import (
 	"dsync/internal/awslocal/ndjson"
 )
 
-// store is the file of the queues. It has a line for each sent message and a
-// line for each deleted message. openStore removes deleted messages from it.
+// store is the file of the queues. It has a line for each sent message, another
+// one when a message was moved to another queue, and a line for each deleted
+// message. openStore removes the lines that do not count any more.
 type store struct{ file *ndjson.File }
 
 // storedLine has either the first four fields (a sent message) or only the last
@@ -29,11 +30,11 @@ type storedLine struct {
 }
 
 func openStore(path string) (*store, []storedLine, error) {
-	messages, deletions, err := read(path)
+	messages, outdated, err := read(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	if deletions > 0 {
+	if outdated > 0 {
 		if err := rewrite(path, messages); err != nil {
 			return nil, nil, err
 		}
@@ -45,9 +46,9 @@ func openStore(path string) (*store, []storedLine, error) {
 	return &store{file}, messages, nil
 }
 
-// read returns the messages in the file and the number of deletions. It ignores
-// an incomplete last line.
-func read(path string) (messages []storedLine, deletions int, err error) {
+// read returns the messages in the file and the number of lines that do not
+// count any more. It ignores an incomplete last line.
+func read(path string) (messages []storedLine, outdated int, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, 0, nil
@@ -60,7 +61,7 @@ func read(path string) (messages []storedLine, deletions int, err error) {
 	for n := 1; ; n++ {
 		text, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return messages, deletions, nil
+			return messages, outdated, nil
 		}
 		if err != nil {
 			return nil, 0, err
@@ -69,9 +70,11 @@ func read(path string) (messages []storedLine, deletions int, err error) {
 		if err := json.Unmarshal(text, &l); err != nil || (l.ID == "") == (l.Deleted == "") {
 			return nil, 0, fmt.Errorf("line %d of %s is not a stored message; move the file away to start with empty queues", n, path)
 		}
+		before := len(messages)
+		messages = slices.DeleteFunc(messages, func(k storedLine) bool { return k.ID == l.Deleted || k.ID == l.ID })
+		outdated += before - len(messages)
 		if l.Deleted != "" {
-			deletions++
-			messages = slices.DeleteFunc(messages, func(k storedLine) bool { return k.ID == l.Deleted })
+			outdated++
 			continue
 		}
 		messages = append(messages, l)

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// breaches are what violates the rules of the architecture, whatever the topology
-// says: they look at every resource of a type and know none by name.
-func breaches(t template) []string {
+// violations checks rules that hold for every template, whatever the topology is.
+// They apply to all resources of a type.
+func violations(t template) []string {
 	var found []string
 	breach := func(format string, arguments ...any) { found = append(found, fmt.Sprintf(format, arguments...)) }
 
@@ -25,9 +25,9 @@ func breaches(t template) []string {
 				if s.Effect != "Allow" {
 					continue
 				}
-				// An index is granted by its name, and the streams of a log
-				// group by its ARN: hardly anything needs to spell out a wildcard.
-				if boundless(s) {
+				// Grants name the index, and the ARN of a log group covers its
+				// streams, so almost no statement needs a wildcard.
+				if wildcardAllowed(s) {
 					continue
 				}
 				for _, text := range slices.Concat(s.Actions, s.Resources, s.Principals) {
@@ -44,7 +44,8 @@ func breaches(t template) []string {
 				breach("%s adds up %d metrics: CloudWatch takes ten", name, n-1)
 			}
 		case "AWS::Lambda::EventSourceMapping":
-			if idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
+			source := t.at(idIn(resource.text("EventSourceArn"), "Arn"))
+			if source.get("RedrivePolicy") == nil && idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
 				breach("%s has no failure destination", name)
 			}
 		case "AWS::Events::Rule":
@@ -80,7 +81,7 @@ func breaches(t template) []string {
 			if err := json.Unmarshal([]byte(format), &line); err != nil {
 				breach("%s: the access log is not JSON: %v", name, err)
 			}
-			// They hold names, addresses and tokens.
+			// These contain personal data and tokens.
 			for _, private := range []string{"query", "authorizer", "header", "body", "identity"} {
 				if strings.Contains(strings.ToLower(format), private) {
 					breach("%s: the access log has the %s", name, private)
@@ -91,16 +92,16 @@ func breaches(t template) []string {
 	return found
 }
 
-// boundless tells whether a statement is one of those that AWS lets nobody
-// bound further. docs/permissions.md names them.
-func boundless(s statement) bool {
+// wildcardAllowed reports whether a statement has a wildcard that AWS offers no
+// way to avoid. docs/permissions.md lists these statements.
+func wildcardAllowed(s statement) bool {
 	switch strings.Join(s.Actions, " ") {
 	case "xray:PutTelemetryRecords xray:PutTraceSegments":
 		// X-Ray has no resources.
 		return slices.Equal(s.Resources, []string{"*"})
 	}
-	// Rules of others have no names yet: all of one bus, for their own makers,
-	// in the accounts named or in one organization.
+	// The rules of other accounts do not exist yet: all rules of the bus, each for
+	// the account that created it, in given accounts or one organization.
 	everyone := slices.Equal(s.Principals, []string{"*"})
 	return s.Conditions["StringEqualsIfExists events:creatorAccount"] == "${aws:PrincipalAccount}" &&
 		slices.Equal(slices.Sorted(slices.Values(s.Actions)), ruleRights) &&
@@ -108,7 +109,7 @@ func boundless(s statement) bool {
 		everyone == (s.Conditions["StringEquals aws:PrincipalOrgID"] != "")
 }
 
-// documents finds the policy documents in properties, however deep.
+// documents returns the policy documents in properties, at any depth.
 func documents(value any) []any {
 	var found []any
 	switch v := value.(type) {
