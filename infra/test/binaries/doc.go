@@ -1,5 +1,5 @@
-// Package binaries holds no code, only tests of each function's real binary:
-// it starts under the Runtime API, answers a sample of what it is there for,
-// starts without DynamoDB, is as small as it has to be, and comes out of a
-// second build as the same bytes. Figures are printed: go test -v.
+// Package binaries contains only tests. They run the deployed binary of each
+// function. The binary starts under the Runtime API, handles a sample request,
+// starts without DynamoDB, and does not exceed the size limit. A second build
+// produces the same bytes. go test -v prints the measurements.
 package binaries

@@ -12,7 +12,7 @@ type edit struct {
 	settings func(*run, *user) []setting
 }
 
-// edits are played in order, each on a user of its own, in both dialects.
+// edits run in order, each on a separate user, in both dialects.
 var edits = []edit{
 	{"rename the person", opReplace, renamePerson},
 	{"change the userName", opReplace, renameAccount},
@@ -72,7 +72,7 @@ func renameAccount(r *run, u *user) []setting {
 	return []setting{{path: userNamePath, value: name}}
 }
 
-// otherManager is someone who is neither u nor u's manager.
+// otherManager returns a user other than u and u's manager.
 func (r *run) otherManager(u *user) *user {
 	for {
 		m := r.users[r.people.random.IntN(len(r.users))]
@@ -82,8 +82,8 @@ func (r *run) otherManager(u *user) *user {
 	}
 }
 
-// changeUsers plays every edit at least once in each dialect, and at least
-// one edit on every user.
+// changeUsers applies every edit at least once in each dialect. Every user gets
+// at least one edit.
 func (r *run) changeUsers() {
 	r.probe()
 	for _, d := range dialects {
@@ -101,7 +101,7 @@ func (r *run) changeUsers() {
 	}
 }
 
-// readUser gets a user by its id and holds it against the model.
+// readUser gets a user by id and compares it with the model.
 func (r *run) readUser(c check, what string, u *user) (answer, bool) {
 	if u.id == "" {
 		return answer{}, false
@@ -113,8 +113,8 @@ func (r *run) readUser(c check, what string, u *user) (answer, bool) {
 	return a, ok
 }
 
-// patchUser reads a user as Entra does before it writes, checks references,
-// writes, and expects user.updated when something changed.
+// patchUser reads the user first, as Entra does. It then sends the reference
+// checks and the PATCH. It expects user.updated if a value changed.
 func (r *run) patchUser(what string, u *user, op string, settings ...setting) {
 	if u.id == "" {
 		return
@@ -140,7 +140,7 @@ func userPatch(u *user, op string, settings ...setting) request {
 	return request{method: http.MethodPatch, path: "/Users/" + u.id, dialect: u.dialect, body: u.dialect.patch(op, settings...)}
 }
 
-// userChanged brings the model up to date. before is what was read last.
+// userChanged updates the model. before is the last answer to a read.
 func (r *run) userChanged(what string, u *user, settings []setting, before, a answer) {
 	old := u.values
 	u.values = old.with(settings)
@@ -148,12 +148,12 @@ func (r *run) userChanged(what string, u *user, settings []setting, before, a an
 	if !u.values.equal(old) {
 		r.userEvent(u, userUpdated, what, a.at, u.values.changed(old))
 	} else if !reflect.DeepEqual(before.body["meta"], a.body["meta"]) {
-		r.fail(checkNothing, "%s: meta went from %v to %v", what, before.body["meta"], a.body["meta"])
+		r.fail(checkNothing, "%s: meta changed from %v to %v", what, before.body["meta"], a.body["meta"])
 	}
 }
 
-// referenceCheck asks whether a manager is set already; the terms come in
-// either order.
+// referenceCheck queries whether the manager is already set. The order of the
+// two terms alternates.
 func (r *run) referenceCheck(what string, u *user, manager string) {
 	terms := [2]string{equal("id", u.id), equal("manager", manager)}
 	if r.client.sent()%2 == 1 {
@@ -176,7 +176,7 @@ func (r *run) changeGroups() {
 
 		in, out := r.split(g)
 		if len(in) < 3 || len(out) < 3 {
-			continue // something failed before
+			continue // an earlier request failed
 		}
 		r.patchMembers("one member", g, opRemove, in[0])
 		r.sameMembers(checkMembers, "after one removal", g)
@@ -192,7 +192,7 @@ func (r *run) changeGroups() {
 	}
 }
 
-// split is the members of g and the other users, in order of creation.
+// split returns the members of g and the other users, in order of creation.
 func (r *run) split(g *group) (in, out []*user) {
 	for _, u := range r.users {
 		switch {
@@ -218,7 +218,7 @@ func (r *run) readGroup(what string, g *group) {
 	}
 	r.sameGroup(what, g, a.body)
 	if _, there := a.body["members"]; there {
-		r.fail(checkState, "%s: %s has members though they are excluded", what, g.name)
+		r.fail(checkState, "%s: %s has members although the request excludes them", what, g.name)
 	}
 }
 
@@ -240,7 +240,7 @@ func (r *run) groupRenamed(what string, g *group, name string, a answer) {
 	r.groupEvent(g, groupUpdated, what, a.at, map[string]any{"name": old})
 	for _, hit := range r.find(checkState, what, groupQuery(g.dialect, name), 1) {
 		if text(hit, "id") != g.id {
-			r.fail(checkState, "%s: the new name finds %s", what, text(hit, "id"))
+			r.fail(checkState, "%s: the query for the new name returns %s", what, text(hit, "id"))
 		}
 		r.sameGroup(what, g, hit.(map[string]any))
 	}
@@ -251,7 +251,7 @@ func groupRename(g *group, name string) request {
 	return request{method: http.MethodPatch, path: "/Groups/" + g.id, dialect: g.dialect, body: body}
 }
 
-// memberCheck asks whether u is in g, as Entra does for a reference.
+// memberCheck queries whether u is a member of g, as Entra does for a reference.
 func (r *run) memberCheck(c check, what string, g *group, u *user) {
 	if g.id == "" || u.id == "" {
 		return

@@ -16,10 +16,9 @@ import (
 
 const (
 	contentType = "application/scim+json"
-	// requestTimeout is how long a request may take that is not cut off on
-	// purpose.
+	// requestTimeout limits a request that is not cut off deliberately.
 	requestTimeout = 30 * time.Second
-	// maxConnections lets every concurrent add have its own connection.
+	// maxConnections allows a separate connection for every concurrent add.
 	maxConnections = 64
 )
 
@@ -28,12 +27,12 @@ type request struct {
 	method  string
 	path    string // "/Users", "/Groups/{id}"
 	filter  string // unencoded
-	query   string // further parameters, encoded
+	query   string // other parameters, encoded
 	body    any
 	dialect dialect
 }
 
-// kind names the request in the report, without ids.
+// kind returns the name of the request in the report, without ids.
 func (q request) kind() string {
 	parts := strings.Split(q.path, "/")
 	switch {
@@ -45,16 +44,16 @@ func (q request) kind() string {
 	return q.method + " /" + parts[1]
 }
 
-// answer is what came back. at is when it was complete.
+// answer is the response to a request. at is the time at which it was complete.
 type answer struct {
 	status int
 	header http.Header
-	body   map[string]any // nil when there was none
-	broken error          // why the body is no JSON object
+	body   map[string]any // nil if there is no body
+	broken error          // the error if the body is not a JSON object
 	at     time.Time
 }
 
-// exchange is what the report needs to know of a request.
+// exchange is the record of one request for the report.
 type exchange struct {
 	kind    string
 	dialect dialect
@@ -62,8 +61,8 @@ type exchange struct {
 	took    time.Duration
 }
 
-// client sends requests as Entra does and keeps a log of them. It is safe for
-// concurrent use.
+// client sends requests as Entra does and logs them. It is safe for concurrent
+// use.
 type client struct {
 	base, token string
 	http        *http.Client
@@ -79,7 +78,7 @@ func newClient(base, token string) *client {
 	return &client{base: base, token: token, http: &http.Client{Transport: transport}}
 }
 
-// tooFast is how long to wait before a request is repeated that came too fast.
+// tooFast is the delay before a request that was answered 429 is repeated.
 const tooFast = time.Second
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -91,13 +90,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// do sends q and reads the answer. The error means that there was none.
+// do sends q and reads the answer. It returns an error if there is no answer.
 func (c *client) do(ctx context.Context, q request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	started := time.Now()
 	a, err := c.send(ctx, q)
-	for err == nil && a.status == http.StatusTooManyRequests { // Entra comes again, too
+	for err == nil && a.status == http.StatusTooManyRequests { // Entra repeats it, too
 		if err = sleep(ctx, tooFast); err == nil {
 			a, err = c.send(ctx, q)
 		}
@@ -109,19 +108,19 @@ func (c *client) do(ctx context.Context, q request) (answer, error) {
 	return a, nil
 }
 
-// cut is the moment at which a request is given up.
+// cut is the moment at which the client aborts a request.
 type cut string
 
 const (
-	cutWritten cut = "cut once written"  // the server may or may not have read it
-	cutMidway  cut = "cut while at work" // the server may or may not be done
-	cutAnswer  cut = "answer lost"       // the server is done for certain
+	cutWritten cut = "cut once written"    // the server may or may not have read it
+	cutMidway  cut = "cut while processed" // the server may or may not have finished
+	cutAnswer  cut = "answer lost"         // the server has finished
 )
 
 var cuts = []cut{cutWritten, cutMidway, cutAnswer}
 
-// giveUp sends q and drops it at the moment that how says; after is the delay
-// of cutMidway. The error means that q was never sent.
+// giveUp sends q and aborts it at the moment given by how. after is the delay
+// of cutMidway. It returns an error if q was never sent.
 func (c *client) giveUp(ctx context.Context, q request, how cut, after time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -162,7 +161,7 @@ func (c *client) send(ctx context.Context, q request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("User-Agent", "") // makes net/http send none
+	req.Header.Set("User-Agent", "") // net/http then sends no User-Agent
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", contentType)
 	if body != nil {
@@ -184,9 +183,9 @@ func (c *client) send(ctx context.Context, q request) (answer, error) {
 	return a, nil
 }
 
-// encode builds the query string. Blanks of a filter are written as "+" and
-// as "%20" in turn: both occur in traces of Entra. The dialect's flag is a
-// bare key without a value.
+// encode builds the query string. It encodes the spaces of a filter as "+" and
+// as "%20" alternately: both occur in traces of Entra. The flag of the dialect
+// is a key without a value.
 func (c *client) encode(q request) string {
 	var parts []string
 	if q.query != "" {
@@ -195,7 +194,7 @@ func (c *client) encode(q request) string {
 	if q.filter != "" {
 		f := url.QueryEscape(q.filter)
 		if c.filters.Add(1)%2 == 0 {
-			f = strings.ReplaceAll(f, "+", "%20") // a plus itself is %2B by now
+			f = strings.ReplaceAll(f, "+", "%20") // a literal plus is already %2B
 		}
 		parts = append(parts, "filter="+f)
 	}

@@ -2,12 +2,12 @@ package entra
 
 import "strings"
 
-// dialect is one of the two ways in which Entra writes a PATCH.
+// dialect is one of the two PATCH formats of Entra.
 type dialect string
 
 const (
 	defaultDialect dialect = "default"
-	// optDialect is what the flag in the Tenant URL turns on.
+	// optDialect is enabled by the flag in the Tenant URL.
 	optDialect dialect = "aadOptscim062020"
 )
 
@@ -20,8 +20,9 @@ const (
 	opRemove  = "remove"
 )
 
-// setting gives an attribute a value; nil removes it. wirePath and wire, when
-// set, are how the request writes path and value.
+// setting assigns a value to an attribute. A nil value removes the attribute.
+// If wirePath and wire are set, the request contains them instead of path and
+// value.
 type setting struct {
 	path  string
 	value any
@@ -44,9 +45,10 @@ func (s setting) onWire(d dialect) (path string, value any) {
 	return path, value
 }
 
-// patch writes settings as d does: one operation an attribute, or, for a
-// replace in the opt dialect, one for each filtered path and a path-less one
-// with dotted and URN keys for the rest.
+// patch returns the PATCH body for settings in dialect d: one operation for each
+// attribute. A replace in the opt dialect has one operation for each filtered
+// path and one for active. One operation without a path contains all other
+// attributes, under dotted and URN keys.
 func (d dialect) patch(op string, settings ...setting) map[string]any {
 	var operations []any
 	pathless := map[string]any{}
@@ -68,7 +70,7 @@ func (d dialect) patch(op string, settings ...setting) map[string]any {
 	return patchOp(operations)
 }
 
-// members writes the addition or removal of members.
+// members returns the PATCH body that adds or removes members.
 func (d dialect) members(op string, ids ...string) map[string]any {
 	if d == optDialect && op == opRemove {
 		var operations []any

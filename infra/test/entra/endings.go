@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// disableAndRestore disables two users in each dialect and restores the
-// first of them. The second stays disabled, to be deleted as such.
+// disableAndRestore disables two users in each dialect and restores the first.
+// The second stays disabled, so that deleteSome deletes a disabled user.
 func (r *run) disableAndRestore() {
 	for _, d := range dialects {
 		for i, u := range r.pair(d) {
@@ -14,7 +14,7 @@ func (r *run) disableAndRestore() {
 			r.stillThere("while disabled", u)
 			r.setActive("disable again", u, opReplace, false)
 			if i == 0 {
-				// Add on a single-valued attribute is a replace.
+				// An add on a single-valued attribute is equivalent to a replace.
 				r.setActive("restore", u, map[dialect]string{defaultDialect: opAdd, optDialect: opReplace}[d], true)
 				r.stillThere("after the restore", u)
 			}
@@ -22,7 +22,7 @@ func (r *run) disableAndRestore() {
 	}
 }
 
-// pair is the two users of a dialect that the endings are played on.
+// pair returns the two users of a dialect that are disabled and deleted.
 func (r *run) pair(d dialect) []*user {
 	users := existingUsers(r.users, d)
 	return users[:min(2, len(users))]
@@ -35,7 +35,7 @@ func (r *run) setActive(what string, u *user, op string, active bool) {
 	}
 }
 
-// stillThere checks that a user can be found and is in its groups.
+// stillThere checks that a query finds the user and that its groups contain it.
 func (r *run) stillThere(what string, u *user) {
 	for _, hit := range r.matchUser(checkDisabled, u, 1) {
 		r.same(checkDisabled, what+": "+u.name(), u, hit.(map[string]any))
@@ -47,8 +47,8 @@ func (r *run) stillThere(what string, u *user) {
 	}
 }
 
-// deleteSome deletes an active and a disabled user in each dialect, checks
-// that they are gone, and creates them once more.
+// deleteSome deletes an active and a disabled user in each dialect. It checks
+// that they no longer exist and creates them again.
 func (r *run) deleteSome() {
 	for _, d := range dialects {
 		for _, u := range r.pair(d) {
@@ -77,14 +77,14 @@ func (r *run) deleteForGood(u *user) {
 	})
 	r.createUser(u, userBody(u, false))
 	if u.id == id {
-		r.fail(checkDeleted, "%s came back with its former id %s", u.name(), id)
+		r.fail(checkDeleted, "%s has its former id %s after it was created again", u.name(), id)
 	}
 	if u.id == "" {
 		r.fail(checkDeleted, "%s could not be created again", u.name())
 	}
 }
 
-// gone checks that a GET finds nothing.
+// gone checks that a GET returns 404.
 func (r *run) gone(name, path string, d dialect) {
 	if _, ok := r.call("read the deleted "+name, request{method: http.MethodGet, path: path, dialect: d}, http.StatusNotFound); !ok {
 		r.fail(checkDeleted, "%s can still be read", name)
@@ -105,7 +105,7 @@ func userDelete(u *user) request {
 	return request{method: http.MethodDelete, path: "/Users/" + u.id, dialect: u.dialect}
 }
 
-// userDeleted expects user.deleted and nothing for the memberships.
+// userDeleted expects user.deleted and no events for the memberships.
 func (r *run) userDeleted(what string, u *user, a answer) {
 	r.userEvent(u, userDeleted, what, a.at, nil)
 	u.id = ""
@@ -130,14 +130,14 @@ func groupDelete(g *group) request {
 	return request{method: http.MethodDelete, path: "/Groups/" + g.id, dialect: g.dialect}
 }
 
-// groupDeleted expects group.deleted and nothing for the members.
+// groupDeleted expects group.deleted and no events for the members.
 func (r *run) groupDeleted(what string, g *group, a answer) {
 	r.groupEvent(g, groupDeleted, what, a.at, nil)
 	g.id = ""
 	clear(g.members)
 }
 
-// deleteRest deletes everything else that the run created.
+// deleteRest deletes all other resources that the run created.
 func (r *run) deleteRest() {
 	for _, g := range r.groups {
 		r.deleteGroup(g)
@@ -151,18 +151,18 @@ func (r *run) deleteRest() {
 	}
 }
 
-// cleanUp deletes what a run that did not come to its end has left, and what
-// a request that was given up created after all. It says what it could not
-// delete.
+// cleanUp deletes the remaining resources of an incomplete run and resources
+// that an aborted request created later. It reports the resources that it could
+// not delete.
 func (r *run) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
 	defer cancel()
 	sweep := func(name string, q request) {
 		a, err := r.client.do(ctx, q)
 		if err != nil {
-			r.fail(checkLeft, "%s is left: %v", name, err)
+			r.fail(checkLeft, "%s was not deleted: %v", name, err)
 		} else if a.status != http.StatusNoContent && a.status != http.StatusNotFound {
-			r.fail(checkLeft, "%s is left: its deletion was answered %d", name, a.status)
+			r.fail(checkLeft, "%s was not deleted: the DELETE was answered %d", name, a.status)
 		}
 	}
 	for _, g := range r.groups {
@@ -179,13 +179,13 @@ func (r *run) cleanUp(ctx context.Context) {
 		q.method = http.MethodGet
 		a, err := r.client.do(ctx, q)
 		if err != nil {
-			r.fail(checkLeft, "what %s finds may be left: %v", q.filter, err)
+			r.fail(checkLeft, "resources that match %s may not be deleted: %v", q.filter, err)
 		}
 		hits, _ := a.body["Resources"].([]any)
 		for _, hit := range hits {
 			id := text(hit, "id")
 			if r.err == nil {
-				r.fail(checkRetries, "%s finds %s, which should not be there", q.filter, id)
+				r.fail(checkRetries, "%s returns %s, which should not exist", q.filter, id)
 			}
 			sweep(id, request{method: http.MethodDelete, path: q.path + "/" + id, dialect: q.dialect})
 		}

@@ -1,13 +1,15 @@
-// Package entra plays Microsoft Entra's provisioning service against a SCIM
-// base URL and checks the dsync events that come out.
+// Package entra simulates the provisioning service of Microsoft Entra against a
+// SCIM base URL and checks the resulting dsync events.
 //
-// Run goes through the life of a tenant as Entra does: Test Connection, an
+// Run performs the lifecycle of a tenant as Entra does: Test Connection, an
 // initial cycle, an incremental cycle in both PATCH dialects, concurrent
 // membership changes, retries after a timeout, disable, restore and hard
-// delete. It keeps a model of what it changed, derives from it the events
-// that each change must give, and holds answers, resources and events against
-// it. Names are unique to a run, and what a run creates it deletes, so it can
-// be repeated against one system any number of times, also at the same time.
+// delete. Run keeps a model of its changes and derives the expected events of
+// each change from the model. It compares answers, resources and events with
+// the model.
+//
+// Names are unique to a run, and a run deletes the resources that it creates.
+// Any number of runs can use the same system, sequentially or concurrently.
 package entra
 
 import (
@@ -23,18 +25,18 @@ import (
 const (
 	defaultUsers  = 24
 	defaultGroups = 6
-	// Each edit of the incremental cycle and each ending takes its own user, in
-	// both dialects.
+	// Each edit of the incremental cycle and each disable or delete uses a
+	// separate user, in both dialects.
 	minUsers  = 8
 	minGroups = 4
 
 	defaultTimeout = 30 * time.Second
 	defaultSettle  = time.Second
-	// cleanupTimeout bounds the deletion of what an interrupted run left.
+	// cleanupTimeout limits the cleanup after an interrupted run.
 	cleanupTimeout = time.Minute
 )
 
-// Config says whom to provision, how much, and where to watch the events.
+// Config sets the target, the size of the tenant and the source of the events.
 type Config struct {
 	TenantURL string // SCIM base URL; a query string and a trailing slash are dropped
 	Token     string // Secret Token
@@ -45,30 +47,30 @@ type Config struct {
 	Users  int // 0: 24; at least 8
 	Groups int // 0: 6; at least 4
 
-	// Out gets progress and the report; nil discards them.
+	// Out receives progress and the report; nil discards them.
 	Out io.Writer
 
-	// Events delivers what a target of the bus gets, from a moment before Run
-	// is called on. Events of other runs and directories may be among them.
-	// Nil: events are not checked.
+	// Events delivers the events that a target of the bus receives. Delivery
+	// must start before Run is called. The channel may also contain events of
+	// other runs and directories. If Events is nil, Run does not check events.
 	Events <-chan Event
 
-	// Seed decides names, departments and the moment of a cut; 0: random.
-	// Identifiers are random always, so equal seeds do not collide.
+	// Seed determines names, departments and the moment of a cut; 0: random.
+	// Identifiers are always random, so equal seeds do not collide.
 	Seed uint64
 
-	// Timeout bounds the wait for outstanding events after the last request;
+	// Timeout limits the wait for outstanding events after the last request;
 	// 0: 30 s.
 	Timeout time.Duration
-	// Settle is how long to look for surplus events once all expected ones have
-	// come; 0: 1 s.
+	// Settle is the time to wait for surplus events after all expected events
+	// have arrived; 0: 1 s.
 	Settle time.Duration
 }
 
-// Run provisions, checks, deletes what it created, and writes the report to
-// c.Out. The error is non-nil when the scenario could not be carried to its
-// end: a wrong Config, a server that does not answer, a canceled ctx. A check
-// that fails is no error; Report.Passed tells it.
+// Run executes the scenario, deletes the resources that it created, and writes
+// the report to c.Out. It returns an error if the scenario was not completed:
+// an invalid Config, a server that does not answer, a canceled ctx. A failed
+// check is not an error; see Report.Passed.
 func Run(ctx context.Context, c Config) (Report, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
@@ -138,8 +140,8 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	}, nil
 }
 
-// await returns when every expected event has come and no more have for
-// Settle, at the latest after Timeout.
+// await returns when all expected events have arrived and no other event has
+// arrived for Settle. It returns after Timeout at the latest.
 func (r *run) await(ctx context.Context, events *collector) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// play runs the scenario against a fake with the given faults.
+// play runs the scenario against a fake with the faults x.
 func play(t *testing.T, x faults, change func(*Config)) (*fake, Report, string, error) {
 	t.Helper()
 	f := newFake(x)
@@ -36,10 +36,10 @@ func TestCorrectServerPasses(t *testing.T) {
 		t.Fatalf("passed %v, error %v\n%s", report.Passed(), err, out)
 	}
 	if len(f.users)+len(f.groups) > 0 {
-		t.Errorf("left: %d users, %d groups", len(f.users), len(f.groups))
+		t.Errorf("not deleted: %d users, %d groups", len(f.users), len(f.groups))
 	}
 	if len(f.complaints) > 0 {
-		t.Errorf("not as Entra: %v", f.complaints)
+		t.Errorf("requests that Entra would not send: %v", f.complaints)
 	}
 	for _, shape := range []string{
 		"blank as +", "blank as %20", "reference check", "path-less", "string boolean", "real boolean",
@@ -64,15 +64,15 @@ func TestCorrectServerPasses(t *testing.T) {
 		"All checks passed",
 	} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the report lacks %q:\n%s", want, out)
+			t.Errorf("the report does not contain %q:\n%s", want, out)
 		}
 	}
 	if strings.Contains(out, "\r") {
-		t.Error("carriage returns though the output is no terminal")
+		t.Error("carriage returns although the output is not a terminal")
 	}
 }
 
-// Sizes at both ends, and a second run on the same server.
+// The sizes are the minimum and a large one. The second run uses the same server.
 func TestRepeatedRunsOfOtherSizes(t *testing.T) {
 	t.Parallel()
 	f := newFake(faults{})
@@ -101,7 +101,7 @@ func TestWithoutEvents(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "those marked - were not made") {
-		t.Errorf("the verdict hides that events were not checked:\n%s", out)
+		t.Errorf("the report does not state that events were not checked:\n%s", out)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestRepetitionsUnderOneIDAreCounted(t *testing.T) {
 	}
 }
 
-// A bus that mistreats the nth event of a type.
+// nth returns a bus that applies treat to the nth event of a type.
 func nth(kind string, n int, treat func(*fake, Event) []Event) func(*fake, Event) []Event {
 	return func(f *fake, e Event) []Event {
 		if e.Detail.Event == kind {
@@ -165,7 +165,7 @@ func swap(kind string) func(*fake, Event) []Event {
 	}
 }
 
-// delayed holds the creation of a user back until its next event.
+// delayed delivers the creation of a user after the next event of that user.
 func delayed() func(*fake, Event) []Event {
 	return func(f *fake, e Event) []Event {
 		switch {
@@ -222,16 +222,16 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 			}
 			failed := strings.Join(report.Checks[test.check].Failed, "\n")
 			if report.Passed() || !strings.Contains(failed, test.detail) {
-				t.Errorf("check %q does not name %q:\n%s", checkNames[test.check], test.detail, out)
+				t.Errorf("check %q does not contain %q:\n%s", checkNames[test.check], test.detail, out)
 			}
 			if !strings.Contains(out, "FAILED") {
-				t.Errorf("the report hides the failure:\n%s", out)
+				t.Errorf("the report does not contain FAILED:\n%s", out)
 			}
 		})
 	}
 }
 
-// A request that was lost on its way is no fault: the repetition creates.
+// A lost request is not a fault: the repetition creates the resource.
 func TestLostRequestIsRepeated(t *testing.T) {
 	t.Parallel()
 	const firstRetry = defaultUsers + 1
@@ -239,14 +239,15 @@ func TestLostRequestIsRepeated(t *testing.T) {
 	if err != nil || !report.Passed() {
 		t.Fatalf("passed %v, error %v\n%s", report.Passed(), err, out)
 	}
-	// The users, the cut ones, those that came back, one in each dialect after
-	// a lost answer, and the one repeated here; more when a cut came early.
+	// The minimum consists of the users, the users of cut requests, the users
+	// created again, one repetition in each dialect after a lost answer, and the
+	// repetition of the lost request. An early cut causes more POSTs.
 	if least := defaultUsers + 2*len(cuts) + 4 + len(dialects) + 1; f.posts < least {
 		t.Errorf("%d POSTs, want at least %d", f.posts, least)
 	}
 }
 
-// One broken thing must not make unrelated checks fail.
+// One fault must not fail unrelated checks.
 func TestOneDroppedEventFailsOneCheck(t *testing.T) {
 	t.Parallel()
 	_, report, out, err := play(t, faults{bus: nth(userUpdated, 30, drop)}, nil)
@@ -288,6 +289,6 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 		t.Error("no error")
 	}
 	if len(f.users)+len(f.groups) > 0 {
-		t.Errorf("left: %d users, %d groups", len(f.users), len(f.groups))
+		t.Errorf("not deleted: %d users, %d groups", len(f.users), len(f.groups))
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fake is a SCIM server and a bus in memory, just enough for the scenario. It
-// exists to be broken on purpose: a run against it must find each fault.
+// fake is an in-memory SCIM server and bus with only the features that the
+// scenario needs. Tests inject faults into it: a run must detect each fault.
 type fake struct {
 	faults faults
 	events chan Event
@@ -25,19 +25,19 @@ type fake struct {
 	groups     map[string]*fakeGroup
 	tombstones map[string]bool
 	held       *Event
-	complaints []string        // what the simulator did that Entra does not
-	seen       map[string]bool // shapes of requests that occurred
+	complaints []string        // actions of the simulator that Entra does not perform
+	seen       map[string]bool // request formats that occurred
 }
 
 type fakeGroup struct {
 	name, externalID string
 	members          map[string]bool
-	singles          int // adds of one member in a row
+	singles          int // consecutive adds of one member
 }
 
-// faults are what the server does wrong.
+// faults are the faults injected into the server and the bus.
 type faults struct {
-	bus                   func(f *fake, e Event) []Event // what becomes of an event
+	bus                   func(f *fake, e Event) []Event // returns the events to deliver
 	wipeOnRemove          bool
 	ignoreStringFalse     bool
 	loseConcurrent        bool
@@ -104,7 +104,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// watch notes shapes of requests and what Entra would not send.
+// watch records request formats and requests that Entra would not send.
 func (f *fake) watch(q *http.Request, body map[string]any) {
 	if _, there := q.Header["User-Agent"]; there {
 		f.complaints = append(f.complaints, "User-Agent sent")
@@ -136,7 +136,7 @@ func (f *fake) watch(q *http.Request, body map[string]any) {
 
 var term = regexp.MustCompile(`^(\S+) eq "((?:[^"\\]|\\.)*)"$`)
 
-// list answers a filter over resources.
+// list returns the ListResponse of a filter over resources.
 func (f *fake) list(filter string, resources map[string]map[string]any) map[string]any {
 	hits := []any{}
 	for _, id := range sortedKeys(resources) {
@@ -169,7 +169,7 @@ func (f *fake) holds(resource map[string]any, path, want string) bool {
 	return strings.EqualFold(text(resource, path), want)
 }
 
-// emit makes an event and hands it to the bus.
+// emit creates an event and sends it to the bus.
 func (f *fake) emit(kind string, data map[string]any) {
 	f.count++
 	e := Event{Source: "dsync", DetailType: kind, Detail: Detail{
@@ -253,7 +253,7 @@ func (f *fake) groupOperation(id string, g *fakeGroup, o map[string]any) {
 		g.singles = 0
 	}
 	if f.faults.loseConcurrent && g.singles == 10 {
-		return // only the concurrent phase sends so many in a row
+		return // only the concurrent phase sends ten in succession
 	}
 	for _, m := range ids {
 		if (op == opAdd) == g.members[m] {

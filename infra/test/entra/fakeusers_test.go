@@ -104,7 +104,7 @@ func (f *fake) patchUser(id string, u, body map[string]any) {
 	f.emit(userUpdated, data)
 }
 
-// set gives the attribute at a PATCH path a value.
+// set assigns a value to the attribute at a PATCH path.
 func (f *fake) set(u map[string]any, path string, value any) {
 	if path == "manager" {
 		path = managerPath
@@ -128,7 +128,7 @@ func (f *fake) set(u map[string]any, path string, value any) {
 	u[path] = value
 }
 
-// flat reads the body of a POST.
+// flat converts the body of a POST to a map from PATCH path to value.
 func flat(body map[string]any) map[string]any {
 	u := map[string]any{versionKey: 1}
 	for _, a := range attributes {
@@ -179,7 +179,7 @@ func (f *fake) userData(id string) map[string]any {
 	})
 }
 
-// generic is v as JSON gives it back.
+// generic returns v after encoding to JSON and decoding.
 func generic(v map[string]any) map[string]any {
 	b, err := json.Marshal(v)
 	if err != nil {

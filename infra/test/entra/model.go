@@ -12,7 +12,7 @@ const (
 	enterpriseUser = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 )
 
-// Paths as Entra writes them in a PATCH.
+// Attribute paths in a PATCH of Entra.
 const (
 	externalIDPath  = "externalId"
 	userNamePath    = "userName"
@@ -30,21 +30,21 @@ const (
 	managerPath     = enterpriseUser + ":manager"
 )
 
-// attribute is a user attribute that the run sets, with the pointers at which
-// it stands in a SCIM resource and in the data of an event.
+// attribute is a user attribute that the run sets. scim and event are its
+// pointers in a SCIM resource and in the data of an event.
 type attribute struct {
 	path  string
 	scim  string
 	event string
 }
 
-// raw is where an event holds the SCIM resource. Only what stands elsewhere is
-// told in previous_attributes.
+// raw is the prefix of the SCIM resource in an event. previous_attributes
+// contain only attributes outside it.
 const raw = "raw_attributes/"
 
-// attributes is what is known of a user. displayName and name.formatted are
-// always changed together and to the same text, so that `name` is certain
-// whichever of them it is made from.
+// attributes are the attributes of a user in the model. displayName and
+// name.formatted always change together and to the same text. The expected
+// value of `name` is therefore the same from either source.
 var attributes = []attribute{
 	{externalIDPath, "externalId", "idp_id"},
 	{userNamePath, "userName", "custom_attributes/username"},
@@ -62,7 +62,7 @@ var attributes = []attribute{
 	{managerPath, enterpriseUser + "/manager/value", raw + enterpriseUser + "/manager/value"},
 }
 
-// onEvent is the value as an event writes it.
+// onEvent returns the value in the format of an event.
 func (a attribute) onEvent(v any) any {
 	if a.path != activePath {
 		return v
@@ -73,11 +73,11 @@ func (a attribute) onEvent(v any) any {
 	return "inactive"
 }
 
-// values maps an attribute's path to a string or a bool; what is unassigned
-// is absent.
+// values maps the path of an attribute to a string or a bool. Unassigned
+// attributes are absent.
 type values map[string]any
 
-// with is v after settings.
+// with returns a copy of v with settings applied.
 func (v values) with(settings []setting) values {
 	next := maps.Clone(v)
 	for _, s := range settings {
@@ -95,8 +95,8 @@ func (v values) text(path string) string {
 	return s
 }
 
-// facts is what an event about such a user holds: pointer → value, nil for
-// absent or null.
+// facts returns the expected content of an event about the user: pointer →
+// value, nil for absent or null.
 func (v values) facts() map[string]any {
 	facts := map[string]any{}
 	for _, a := range attributes {
@@ -109,7 +109,7 @@ func (v values) facts() map[string]any {
 	return facts
 }
 
-// changed is what previous_attributes holds when old became v.
+// changed returns the expected previous_attributes of the change from old to v.
 func (v values) changed(old values) map[string]any {
 	before, after, previous := old.facts(), v.facts(), map[string]any{}
 	for pointer, value := range before {
@@ -120,11 +120,11 @@ func (v values) changed(old values) map[string]any {
 	return previous
 }
 
-// equal reports whether nothing changed.
+// equal reports whether v and other have the same values.
 func (v values) equal(other values) bool { return reflect.DeepEqual(v, other) }
 
-// user is a user of the tenant. id is empty until the server gave one and
-// after it was deleted.
+// user is a user of the tenant. id is empty before the server assigns one and
+// after the user is deleted.
 type user struct {
 	id      string
 	dialect dialect
@@ -133,7 +133,7 @@ type user struct {
 
 func (u *user) name() string { return u.values.text(userNamePath) }
 
-// group is a group of the tenant; id as for a user.
+// group is a group of the tenant. id is empty as for a user.
 type group struct {
 	id         string
 	externalID string
@@ -142,13 +142,14 @@ type group struct {
 	members    map[*user]bool
 }
 
-// facts is what an event about g holds.
+// facts returns the expected content of an event about g.
 func (g *group) facts() map[string]any {
 	return map[string]any{"name": g.name, "idp_id": g.externalID}
 }
 
-// lookup follows a pointer: names, and "type=work" for the element of an
-// array. The bool tells whether there is anything, null included.
+// lookup resolves a pointer. Its segments are member names, or "type=work" for
+// an element of an array. The bool reports whether the value exists; null counts
+// as existing.
 func lookup(v any, pointer string) (any, bool) {
 	for _, segment := range strings.Split(pointer, "/") {
 		found := false
@@ -171,7 +172,7 @@ func lookup(v any, pointer string) (any, bool) {
 	return v, true
 }
 
-// text is the string at a pointer, or "".
+// text returns the string at a pointer, or "".
 func text(v any, pointer string) string {
 	found, _ := lookup(v, pointer)
 	s, _ := found.(string)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Event is a dsync event as EventBridge hands it to a target.
+// Event is a dsync event as EventBridge delivers it to a target.
 type Event struct {
 	Source     string `json:"source"`
 	DetailType string `json:"detail-type"`
@@ -40,23 +40,23 @@ var eventTypes = []string{
 	userCreated, userUpdated, userDeleted, groupCreated, groupUpdated, groupDeleted, memberAdded, memberRemoved,
 }
 
-// expectation is an event that must come.
+// expectation is an event that must arrive.
 type expectation struct {
-	moment   int // order of the changes; equal when they were made at one time
+	moment   int // order of the changes; equal for simultaneous changes
 	kind     string
 	resource string // one of the keys below
-	asked    string // the change in words
+	asked    string // description of the change
 	answered time.Time
 	facts    map[string]any // pointer into data → value, nil for absent or null
 	previous map[string]any // the same for previous_attributes of *.updated; nil elsewhere
 }
 
-// A resource whose events have an order of their own.
+// Keys of the resources. Each resource has its own order of events.
 func userKey(id string) string            { return "user " + id }
 func groupKey(id string) string           { return "group " + id }
 func memberKey(group, user string) string { return "member " + group + " " + user }
 
-// resource is the key of what an event is about.
+// resource returns the key of the resource that the event is about.
 func (e Event) resource() string {
 	switch {
 	case e.Detail.Event == memberAdded || e.Detail.Event == memberRemoved:
@@ -67,13 +67,13 @@ func (e Event) resource() string {
 	return userKey(text(e.Detail.Data, "id"))
 }
 
-// arrival is an event and when it was seen.
+// arrival is an event and the time at which it arrived.
 type arrival struct {
 	Event
 	seen time.Time
 }
 
-// collector gathers events as they come.
+// collector records events as they arrive.
 type collector struct {
 	done, stopped chan struct{}
 
@@ -114,7 +114,7 @@ func (c *collector) stop() []arrival {
 	return c.snapshot()
 }
 
-// verdict is what the arrivals are worth against the expectations.
+// verdict is the result of the comparison of arrivals with expectations.
 type verdict struct {
 	missing, surplus, content, envelope []string
 	resourceOrder, directoryOrder       []string
@@ -124,8 +124,8 @@ type verdict struct {
 	latencies  []time.Duration
 }
 
-// judge holds arrivals against what is expected. It looks only at events of
-// resources that the run created, and at the first arrival of each event id.
+// judge compares arrivals with expectations. It uses only events of resources
+// that the run created, and only the first arrival of each event id.
 func (r *run) judge(arrivals []arrival) verdict {
 	v := verdict{received: map[string]int{}}
 	waiting := map[string][]*expectation{}
@@ -134,7 +134,7 @@ func (r *run) judge(arrivals []arrival) verdict {
 	}
 	seen := map[string]bool{}
 	var surplus []arrival
-	matched := map[*expectation]int{} // → place of arrival
+	matched := map[*expectation]int{} // → index of the arrival
 	for i, a := range arrivals {
 		if !r.owns(a.Event) {
 			continue
@@ -157,13 +157,13 @@ func (r *run) judge(arrivals []arrival) verdict {
 		matched[waiting[key][found]] = i
 		waiting[key] = slices.Delete(waiting[key], found, found+1)
 	}
-	// An event of the right type with the wrong content is not one missing and
-	// one surplus.
+	// An event with the right type and wrong content counts as one content error.
+	// It does not count as one missing and one surplus event.
 	for _, a := range surplus {
 		key := a.resource()
 		found := slices.IndexFunc(waiting[key], func(x *expectation) bool { return x.kind == a.Detail.Event })
 		if found < 0 {
-			v.surplus = append(v.surplus, fmt.Sprintf("%s %s about %s: no change asked for it", a.Detail.Event, a.Detail.ID, key))
+			v.surplus = append(v.surplus, fmt.Sprintf("%s %s about %s: no change caused it", a.Detail.Event, a.Detail.ID, key))
 			continue
 		}
 		x := waiting[key][found]
@@ -211,10 +211,10 @@ func (v *verdict) order(matched map[*expectation]int) {
 }
 
 func (x *expectation) behind(later *expectation) string {
-	return fmt.Sprintf("%s for %q came after %s for %q", x.kind, x.asked, later.kind, later.asked)
+	return fmt.Sprintf("%s for %q arrived after %s for %q", x.kind, x.asked, later.kind, later.asked)
 }
 
-// differences are the ways in which e is not what x expects.
+// differences returns the differences between e and the expectation x.
 func (x *expectation) differences(e Event) []string {
 	var found []string
 	for _, pointer := range sortedKeys(x.facts) {
@@ -227,7 +227,7 @@ func (x *expectation) differences(e Event) []string {
 	}
 	previous, ok := e.Detail.Data["previous_attributes"].(map[string]any)
 	if !ok {
-		return append(found, "there are no previous_attributes")
+		return append(found, "previous_attributes are absent")
 	}
 	for _, pointer := range sortedKeys(x.facts) {
 		got, there := lookup(previous, pointer)
@@ -235,18 +235,18 @@ func (x *expectation) differences(e Event) []string {
 		switch {
 		case strings.HasPrefix(pointer, raw):
 		case changed && !there:
-			found = append(found, fmt.Sprintf("previous_attributes lack %s, which was %v", pointer, want))
+			found = append(found, fmt.Sprintf("previous_attributes do not contain %s, which was %v", pointer, want))
 		case changed && got != want:
-			found = append(found, fmt.Sprintf("previous_attributes say %s was %v, want %v", pointer, got, want))
+			found = append(found, fmt.Sprintf("%s in previous_attributes is %v, want %v", pointer, got, want))
 		case !changed && there:
-			found = append(found, fmt.Sprintf("previous_attributes hold %s, which did not change", pointer))
+			found = append(found, fmt.Sprintf("previous_attributes contain %s, which did not change", pointer))
 		}
 	}
 	return found
 }
 
-// owns reports whether e is about a resource that this run created, by its id
-// or, for one that the run never learned of, by its external id.
+// owns reports whether e is about a resource that this run created. It compares
+// the id and the external id: the id is unknown if no answer arrived.
 func (r *run) owns(e Event) bool {
 	for _, pointer := range []string{"id", "idp_id", "user/id", "group/id", "user/idp_id", "group/idp_id"} {
 		if r.owned[text(e.Detail.Data, pointer)] {
@@ -256,7 +256,7 @@ func (r *run) owns(e Event) bool {
 	return false
 }
 
-// misshapen are the ways in which e breaks the form of every event.
+// misshapen returns the violations of the event format in e.
 func (r *run) misshapen(e Event) []string {
 	var found []string
 	add := func(format string, args ...any) {

@@ -24,8 +24,8 @@ var (
 	teams       = []string{"All Hands", "R&D", "Finance + Audit", "Field Sales (EMEA)", "On-Call 24/7", "Board \"A\""}
 )
 
-// people makes up the tenant. tag is unique to the run and part of every
-// userName and group name.
+// people generates the users and groups of the tenant. tag is unique to the run
+// and part of every userName and group name.
 type people struct {
 	tag    string
 	random *mathrand.Rand
@@ -39,7 +39,7 @@ func newPeople(seed uint64) *people {
 	return &people{tag: guid()[:8], random: mathrand.New(mathrand.NewPCG(seed, 0))}
 }
 
-// user makes up a user who is not provisioned yet.
+// user generates a user that is not provisioned yet.
 func (p *people) user(d dialect) *user {
 	given, family := p.pick(givenNames), p.pick(familyNames)
 	full := given + " " + family
@@ -59,7 +59,7 @@ func (p *people) user(d dialect) *user {
 	}}
 }
 
-// group makes up a group without members.
+// group generates a group without members.
 func (p *people) group(d dialect) *group {
 	return &group{externalID: guid(), dialect: d, name: p.team(), members: map[*user]bool{}}
 }
@@ -69,7 +69,8 @@ func (p *people) team() string {
 	return fmt.Sprintf("%s %s-%d", p.pick(teams), p.tag, p.made)
 }
 
-// address is a new user name; an apostrophe stays, as in real ones.
+// address generates a new userName. It keeps apostrophes, which occur in real
+// userNames.
 func (p *people) address(given, family string) string {
 	p.made++
 	keep := func(r rune) rune {
@@ -86,7 +87,7 @@ func (p *people) phone() string { return fmt.Sprintf("+1 425 555 %04d", p.random
 
 func (p *people) pick(from []string) string { return from[p.random.IntN(len(from))] }
 
-// other picks from a list what is not the present value.
+// other picks a value other than the current one from a list.
 func (p *people) other(from []string, than string) string {
 	for {
 		if s := p.pick(from); s != than {
@@ -99,7 +100,7 @@ func (p *people) pause(most time.Duration) time.Duration {
 	return time.Duration(p.random.Int64N(int64(most)))
 }
 
-// guid is a random GUID, as Entra's object ids are.
+// guid returns a random GUID, the format of object ids in Entra.
 func guid() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

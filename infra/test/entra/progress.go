@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// refresh is how often a terminal's line is brought up to date.
+// refresh is the interval at which the line on a terminal is updated.
 const refresh = 150 * time.Millisecond
 
-// progress writes one line a phase. On a terminal the line moves while the
-// phase lasts.
+// progress writes one line for each phase. On a terminal it updates the line
+// during the phase.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -21,7 +21,7 @@ type progress struct {
 
 	name                 string
 	started              time.Time
-	requests, eventsSeen int // when the phase began
+	requests, eventsSeen int // at the start of the phase
 	quit                 chan struct{}
 	idle                 sync.WaitGroup
 }
@@ -69,7 +69,7 @@ func (p *progress) end() {
 	fmt.Fprintln(p.out, p.line())
 }
 
-// line has a fixed width, so that a new one covers the old one.
+// line has a fixed width, so that a new line overwrites the previous one.
 func (p *progress) line() string {
 	return fmt.Sprintf("%-30s %5d requests %5d events %8.1f s",
 		p.name, p.client.sent()-p.requests, len(p.events.snapshot())-p.eventsSeen, time.Since(p.started).Seconds())

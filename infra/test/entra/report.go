@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// check is something that a run finds out about the system.
+// check is a property of the system that a run checks.
 type check int
 
 const (
@@ -34,30 +34,30 @@ const (
 )
 
 var checkNames = [checkCount]string{
-	checkAnswers:        "every request is answered as Entra needs it",
-	checkState:          "what is read back is what was provisioned",
-	checkNothing:        "a PATCH that changes nothing leaves version and lastModified",
-	checkMembers:        "a membership PATCH touches only the members it names",
-	checkConcurrent:     "of concurrent adds to one group, every one counts",
-	checkRetries:        "a request repeated after a timeout counts once",
-	checkDisabled:       "a disabled user stays readable, filterable and in its groups",
-	checkDeleted:        "what is deleted is gone, and its userName is free",
-	checkLeft:           "nothing that the run created is left",
-	checkMissing:        "every change has its event",
-	checkSurplus:        "no event comes without a change",
-	checkContent:        "events carry the new values and the previous ones",
-	checkEnvelope:       "events have the form that the bus promises",
-	checkResourceOrder:  "events of one resource come in the order of its requests",
-	checkDirectoryOrder: "events of the directory come in the order of the requests",
+	checkAnswers:        "every request gets the answer that Entra requires",
+	checkState:          "resources that are read equal the provisioned resources",
+	checkNothing:        "a PATCH without a change keeps version and lastModified",
+	checkMembers:        "a membership PATCH changes only the members in it",
+	checkConcurrent:     "all concurrent adds to one group take effect",
+	checkRetries:        "a request repeated after a timeout takes effect once",
+	checkDisabled:       "a disabled user can be read and filtered and stays in its groups",
+	checkDeleted:        "a deleted resource does not exist, and its userName is free",
+	checkLeft:           "all resources that the run created are deleted",
+	checkMissing:        "every change causes its event",
+	checkSurplus:        "no event arrives without a change",
+	checkContent:        "events contain the new and the previous values",
+	checkEnvelope:       "events have the specified format",
+	checkResourceOrder:  "events of one resource arrive in the order of its requests",
+	checkDirectoryOrder: "events of the directory arrive in the order of the requests",
 }
 
-// Report is what a run found out.
+// Report is the result of a run.
 type Report struct {
 	Duration   time.Duration
 	Requests   []RequestCount
-	Events     []EventCount // of resources that the run created, duplicates left out
+	Events     []EventCount // of resources that the run created, without duplicates
 	Latency    Quantiles    // from the SCIM answer to the event
-	Duplicates int          // events that came again under their id
+	Duplicates int          // repeated deliveries of an event id
 	Checks     []Check
 }
 
@@ -66,8 +66,8 @@ type RequestCount struct {
 	Kind     string // "PATCH /Users/{id}"
 	Dialect  string
 	Count    int
-	Statuses map[int]int // 0: given up on purpose
-	Time     Quantiles   // of those that were answered
+	Statuses map[int]int // 0: cut off deliberately
+	Time     Quantiles   // of the answered requests
 }
 
 // EventCount counts events of one type.
@@ -76,14 +76,14 @@ type EventCount struct {
 	Expected, Received int
 }
 
-// Quantiles are of a series of durations.
+// Quantiles are the quantiles of a series of durations.
 type Quantiles struct{ P50, P95 time.Duration }
 
-// Check is one finding.
+// Check is the result of one check.
 type Check struct {
 	Name    string
-	Skipped bool     // there was nothing to check it by
-	Failed  []string // what is wrong; empty when all is well
+	Skipped bool     // the check was not made
+	Failed  []string // failures; empty if the check passed
 }
 
 // Passed reports whether no check failed.
@@ -160,7 +160,7 @@ func countRequests(log []exchange) []RequestCount {
 	return rows
 }
 
-// quantiles are by nearest rank.
+// quantiles uses the nearest rank.
 func quantiles(series []time.Duration) Quantiles {
 	if len(series) == 0 {
 		return Quantiles{}
@@ -170,7 +170,7 @@ func quantiles(series []time.Duration) Quantiles {
 	return Quantiles{rank(50), rank(95)}
 }
 
-// maxDetails is how many failures of one check are written out.
+// maxDetails limits the failures that the report lists for one check.
 const maxDetails = 8
 
 func (r Report) write(w io.Writer) {
@@ -187,7 +187,7 @@ func (r Report) write(w io.Writer) {
 	}
 	t.Flush()
 	if len(r.Events) > 0 {
-		fmt.Fprintf(w, "\nFrom answer to event: p50 %s, p95 %s. Duplicates under one id: %d.\n",
+		fmt.Fprintf(w, "\nLatency from answer to event: p50 %s, p95 %s. Duplicate deliveries: %d.\n",
 			millis(r.Latency.P50), millis(r.Latency.P95), r.Duplicates)
 	}
 	fmt.Fprintln(w)

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// run is one play of the scenario. A transport error sticks in err and turns
-// every later call into nothing, so the scenario reads without error checks.
+// run is one execution of the scenario. err keeps the first transport error.
+// After an error every later call does nothing, so the scenario needs no error
+// checks.
 type run struct {
 	ctx    context.Context
 	config Config
@@ -22,10 +23,10 @@ type run struct {
 	users   []*user
 	groups  []*group
 	retried []retried
-	loose   []request // queries for what may have been created without an answer
-	halted  bool      // Test Connection failed: Entra would not go on either
+	loose   []request // queries for resources that may exist although no answer arrived
+	halted  bool      // Test Connection failed; Entra would stop, too
 
-	mu       sync.Mutex // guards what concurrent adds touch, below
+	mu       sync.Mutex // guards the fields below, which concurrent adds change
 	err      error
 	failures [checkCount][]string
 	expected []*expectation
@@ -33,9 +34,9 @@ type run struct {
 	owned    map[string]bool // ids and external ids of this run
 }
 
-// call sends q and holds the answer against want and against what every SCIM
-// answer must have. what is the change in words, for the report. The bool
-// tells whether the answer is one to go on with.
+// call sends q. It checks the status against want and the answer against the
+// rules for every SCIM answer. what describes the change in the report. The bool
+// reports whether the caller can use the answer.
 func (r *run) call(what string, q request, want ...int) (answer, bool) {
 	if r.stopped() {
 		return answer{}, false
@@ -55,7 +56,7 @@ func (r *run) call(what string, q request, want ...int) (answer, bool) {
 	return a, true
 }
 
-// reason is the server's own words on an error.
+// reason returns the scimType and detail of an error answer.
 func reason(a answer) string {
 	words := strings.TrimSpace(text(a.body, "scimType") + " " + text(a.body, "detail"))
 	if words == "" {
@@ -64,12 +65,12 @@ func reason(a answer) string {
 	return " (" + words + ")"
 }
 
-// flaws are the ways in which an answer breaks the protocol.
+// flaws returns the protocol violations in an answer.
 func flaws(a answer) []string {
 	var flaws []string
 	add := func(format string, args ...any) { flaws = append(flaws, fmt.Sprintf(format, args...)) }
 	if a.broken != nil {
-		add("with a body that is no JSON object: %v", a.broken)
+		add("with a body that is not a JSON object: %v", a.broken)
 	}
 	if a.status == http.StatusNoContent {
 		return flaws
@@ -92,7 +93,7 @@ func flaws(a answer) []string {
 	return flaws
 }
 
-// find sends a query that must have want hits, and returns them.
+// find sends a query, checks that it has want hits, and returns them.
 func (r *run) find(c check, what string, q request, want int) []any {
 	hits, ok := r.query(what, q)
 	if ok && len(hits) != want {
@@ -107,7 +108,7 @@ func (r *run) query(what string, q request) ([]any, bool) {
 	if !ok {
 		return nil, false
 	}
-	// Entra cannot tell an empty list from a null one.
+	// Entra does not distinguish an empty list from null.
 	hits, isList := a.body["Resources"].([]any)
 	if !isList {
 		r.fail(checkAnswers, "%s: %s: Resources is no array", what, q.filter)
@@ -147,8 +148,8 @@ func (r *run) stopped() bool {
 	return r.err != nil
 }
 
-// next is a new moment: events of a later one come after those of an earlier
-// one. Changes that are made at the same time share a moment.
+// next returns a new moment. Events of a later moment must arrive after those of
+// an earlier one. Simultaneous changes have the same moment.
 func (r *run) next() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,7 +157,7 @@ func (r *run) next() int {
 	return r.moment
 }
 
-// own makes r answer for the events of a resource.
+// own registers the ids of a resource of this run.
 func (r *run) own(ids ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -185,8 +186,8 @@ func (r *run) groupEvent(g *group, kind, what string, at time.Time, previous map
 	})
 }
 
-// memberEvent expects the event of one edge. The user and group in it are as
-// they are when the event is made, so only what never changes is checked.
+// memberEvent expects the event of one membership. The event contains the user
+// and group at the time of its creation, so only constant values are checked.
 func (r *run) memberEvent(g *group, u *user, kind, what string, moment int, at time.Time) {
 	r.expect(expectation{
 		moment: moment, kind: kind, resource: memberKey(g.id, u.id), asked: what, answered: at,
@@ -194,7 +195,7 @@ func (r *run) memberEvent(g *group, u *user, kind, what string, moment int, at t
 	})
 }
 
-// same holds a user's resource against the model.
+// same compares the resource of a user with the model.
 func (r *run) same(c check, what string, u *user, body map[string]any) {
 	if got := text(body, "id"); got != u.id {
 		r.fail(c, "%s: id is %q, want %q", what, got, u.id)
@@ -207,7 +208,7 @@ func (r *run) same(c check, what string, u *user, body map[string]any) {
 	}
 }
 
-// sameMembers reads a group and holds its members against the model.
+// sameMembers reads a group and compares its members with the model.
 func (r *run) sameMembers(c check, what string, g *group) {
 	if complaint := r.compareMembers(what, g); complaint != "" {
 		r.fail(c, "%s", complaint)
@@ -215,14 +216,15 @@ func (r *run) sameMembers(c check, what string, g *group) {
 }
 
 const (
-	// lingerSettles is how many times Config.Settle a group may list a user who
-	// was deleted: memberships of what is deleted are dropped in the background.
+	// lingerSettles is the time for which a group may list a deleted user, as a
+	// multiple of Config.Settle. A background job deletes the memberships of a
+	// deleted resource.
 	lingerSettles = 5
 	lingerPoll    = 50 * time.Millisecond
 )
 
-// soonSameMembers is sameMembers for what becomes true in a while. What did
-// not in the first case is not waited for in the next.
+// soonSameMembers is sameMembers with a wait until the members match. After one
+// failure of the check it no longer waits.
 func (r *run) soonSameMembers(c check, what string, g *group) {
 	linger := lingerSettles * r.config.Settle
 	if r.failed(c) {
@@ -238,11 +240,12 @@ func (r *run) soonSameMembers(c check, what string, g *group) {
 		complaint = r.compareMembers(what, g)
 	}
 	if complaint != "" {
-		r.fail(c, "%s, %s later", complaint, linger)
+		r.fail(c, "%s, after %s", complaint, linger)
 	}
 }
 
-// compareMembers is what is wrong with the members of a group, or "".
+// compareMembers describes the difference between the members of a group and
+// the model. It returns "" if they match.
 func (r *run) compareMembers(what string, g *group) string {
 	if g.id == "" {
 		return ""
@@ -269,10 +272,10 @@ func (r *run) compareMembers(what string, g *group) string {
 	return ""
 }
 
-// maxListed is how many ids a message names.
+// maxListed limits the ids in a message.
 const maxListed = 3
 
-// difference is what a has and b has not, shortened to be read.
+// difference returns the keys of a that are not in b, at most maxListed.
 func difference(a, b map[string]bool) []string {
 	var only []string
 	for k := range a {

@@ -13,7 +13,7 @@ type phase struct {
 	play func()
 }
 
-// phases is the life of a tenant, in order.
+// phases returns the lifecycle of a tenant, in order.
 func (r *run) phases() []phase {
 	return []phase{
 		{"Test Connection", r.testConnection},
@@ -28,7 +28,7 @@ func (r *run) phases() []phase {
 		{"Disable and restore", r.disableAndRestore},
 		{"Hard delete", r.deleteSome},
 		{"Deletions after a timeout", r.retryDeletes},
-		{"Hard delete of all the rest", r.deleteRest},
+		{"Hard delete of the rest", r.deleteRest},
 	}
 }
 
@@ -37,7 +37,7 @@ func (r *run) testConnection() {
 	r.halted = r.failed(checkAnswers) || r.failed(checkState)
 }
 
-// probe asks for a random user and a random group, as Entra does before each
+// probe queries a random user and a random group, as Entra does before each
 // cycle.
 func (r *run) probe() {
 	for _, d := range dialects {
@@ -46,7 +46,7 @@ func (r *run) probe() {
 	}
 }
 
-// equal is the filter that path has value.
+// equal returns the filter path eq value.
 func equal(path, value string) string {
 	return path + ` eq "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
@@ -66,7 +66,7 @@ func (r *run) provisionUsers() {
 	}
 }
 
-// matchUser looks for u by its userName and returns the hits.
+// matchUser queries u by userName and returns the hits.
 func (r *run) matchUser(c check, u *user, want int) []any {
 	return r.find(c, "match "+u.name(), userQuery(u), want)
 }
@@ -75,9 +75,9 @@ func userQuery(u *user) request {
 	return request{path: "/Users", dialect: u.dialect, filter: equal(userNamePath, u.name())}
 }
 
-// userBody is the POST of a user. Sparse is the shape of Microsoft's second
-// example: nulls, top-level attributes of the extension, an URN with a colon
-// missing among the schemas.
+// userBody returns the body of the POST of a user. sparse selects the format of
+// Microsoft's second example: null values, top-level attributes of the
+// extension, and a schema URN that lacks a colon.
 func userBody(u *user, sparse bool) map[string]any {
 	v := u.values
 	body := map[string]any{
@@ -115,7 +115,7 @@ func (r *run) createUser(u *user, body map[string]any) {
 	r.userCreated(what, u, a.body, a)
 }
 
-// userCreated takes a user's resource as what u has become.
+// userCreated updates u from its new resource and expects user.created.
 func (r *run) userCreated(what string, u *user, resource map[string]any, a answer) {
 	u.id = text(resource, "id")
 	if u.id == "" {
@@ -130,7 +130,7 @@ func (r *run) userCreated(what string, u *user, resource map[string]any, a answe
 	r.userEvent(u, userCreated, what, a.at, nil)
 }
 
-// located checks the Location of a new resource.
+// located checks the Location header of a new resource.
 func (r *run) located(what, endpoint string, a answer) {
 	location, id := a.header.Get("Location"), text(a.body, "id")
 	if !strings.HasSuffix(location, endpoint+id) || location != text(a.body, "meta/location") {
@@ -138,15 +138,17 @@ func (r *run) located(what, endpoint string, a answer) {
 	}
 }
 
-// provisionManagers is the second pass: references, when both ends exist.
+// provisionManagers is the second pass. It sets references after both users
+// exist.
 func (r *run) provisionManagers() {
 	for i, u := range r.users[min(1, len(r.users)):] {
 		r.patchUser("set the manager", u, opAdd, r.manager(i/2%2 == 0, u, r.users[i/4]))
 	}
 }
 
-// manager names someone's manager, in one of the two ways that Entra has been
-// seen to: the attribute with its URN and an id, or bare with a reference.
+// manager returns the setting of a manager in one of the two formats observed in
+// Entra: the attribute with its URN and an id, or the bare attribute with a
+// reference.
 func (r *run) manager(bare bool, u, manager *user) setting {
 	s := setting{path: managerPath, value: manager.id}
 	if bare && u.dialect == defaultDialect {
@@ -206,8 +208,8 @@ func (r *run) sameGroup(what string, g *group, resource map[string]any) {
 	}
 }
 
-// provisionMemberships gives each group about half of the users: the first
-// one alone, the others in as few requests as Entra needs.
+// provisionMemberships adds about half of the users to each group. The first
+// request adds one user. The others use the minimum number of requests.
 func (r *run) provisionMemberships() {
 	for i, g := range r.groups {
 		var half []*user
@@ -225,11 +227,11 @@ func (r *run) provisionMemberships() {
 	}
 }
 
-// membersPerPatch is how many members one PATCH names at most.
+// membersPerPatch is the maximum number of members in one PATCH.
 const membersPerPatch = 100
 
-// patchMembers adds or removes members and expects an event for each edge that
-// this changes.
+// patchMembers adds or removes members and expects an event for each membership
+// that changes.
 func (r *run) patchMembers(what string, g *group, op string, users ...*user) {
 	if g.id == "" || len(users) == 0 {
 		return
@@ -262,7 +264,7 @@ func (r *run) membersChanged(what string, g *group, op string, a answer, users .
 	}
 }
 
-// existingUsers are those of a dialect that the server has.
+// existingUsers returns the users of a dialect that exist on the server.
 func existingUsers(users []*user, d dialect) []*user {
 	var found []*user
 	for _, u := range users {

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// maxConcurrent is how many single-member PATCHes are under way at a time.
+// maxConcurrent limits the concurrent single-member PATCHes.
 const maxConcurrent = 50
 
-// maxMidway is the longest delay of cutMidway; a write takes about that long
-// on one machine.
+// maxMidway is the maximum delay of cutMidway. A write takes about as long on one
+// machine.
 const maxMidway = 12 * time.Millisecond
 
-// addConcurrently adds every user to a new group in a request of its own, all
-// at the same time.
+// addConcurrently adds users to a new group, with one request for each user. It
+// sends all requests concurrently.
 func (r *run) addConcurrently() {
 	g := r.people.group(defaultDialect)
 	r.find(checkState, "match "+g.name, groupQuery(g.dialect, g.name), 0)
@@ -45,17 +45,17 @@ func (r *run) addConcurrently() {
 	r.sameMembers(checkConcurrent, "after concurrent adds", g)
 }
 
-// retried is a user and a group whose requests were given up at one moment.
+// retried is a user and a group whose requests were aborted at the same moment.
 type retried struct {
 	how   cut
 	user  *user
 	group *group
 }
 
-// retry gives requests up at every moment of cuts, in both dialects, and goes
-// on as Entra does. A request that was cut off may still take effect much
-// later, so all creations come before any change that frees a name, and
-// deletions are a phase of their own.
+// retry aborts requests at every moment of cuts, in both dialects, and continues
+// as Entra does. A request that was cut off may take effect much later. All
+// creations therefore precede the changes that free a name, and deletions are a
+// separate phase.
 func (r *run) retry() {
 	for _, d := range dialects {
 		for _, how := range cuts {
@@ -116,8 +116,8 @@ func (r *run) retryGroupPatches(g *group, how cut) {
 	if a, ok := r.repeat(what, groupRename(g, name), how, http.StatusNoContent); ok {
 		r.groupRenamed(what, g, name, a)
 	}
-	// Who is removed here was added without trouble: an add that takes effect
-	// late must not undo the removal.
+	// The add of the member that is removed below is not cut off: an add that
+	// takes effect late must not undo the removal.
 	r.patchMembers("a member", g, opAdd, out[0])
 	what = fmt.Sprintf("add two members of %s (%s)", g.name, how)
 	if a, ok := r.repeat(what, membersRequest(g, opAdd, out[1:3]...), how, http.StatusNoContent); ok {
@@ -130,8 +130,9 @@ func (r *run) retryGroupPatches(g *group, how cut) {
 	r.sameMembers(checkRetries, "after retries", g)
 }
 
-// retryDeletes deletes what retry created, again with a cut before each
-// request. The repetition finds nothing when the first one took effect.
+// retryDeletes deletes the resources that retry created, and aborts each request
+// once before it repeats it. The repetition gets 404 if the first request took
+// effect.
 func (r *run) retryDeletes() {
 	for _, x := range r.retried {
 		if g := x.group; g.id != "" {
@@ -151,7 +152,7 @@ func (r *run) retryDeletes() {
 	}
 }
 
-// repeat aborts q and repeats it, as Entra does with PATCH and DELETE.
+// repeat aborts q and sends it again, as Entra does with PATCH and DELETE.
 func (r *run) repeat(what string, q request, how cut, want ...int) (answer, bool) {
 	r.giveUp(what, q, how)
 	return r.call(what+", again", q, want...)
@@ -166,10 +167,10 @@ func (r *run) giveUp(what string, q request, how cut) {
 	}
 }
 
-// createAgain gives a POST up, then finds out what became of it: by a query
-// first, and by a second POST when the query finds nothing. After a lost
-// answer the second POST comes first: its 409 leads to the query. It returns
-// the resource, nil when there is none, and the answer that settled it.
+// createAgain aborts a POST and then determines its result. It sends a query
+// first, and a second POST if the query has no hits. After a lost answer it sends
+// the second POST first, and the query after the 409. It returns the resource,
+// or nil if there is none, and the answer that contained it.
 func (r *run) createAgain(what string, post, match request, how cut) (map[string]any, answer) {
 	r.giveUp(what, post, how)
 	if how != cutAnswer {
@@ -191,7 +192,7 @@ func (r *run) createAgain(what string, post, match request, how cut) (map[string
 	return a.body, a
 }
 
-// matched is the one resource that a query finds.
+// matched returns the only resource that a query finds.
 func (r *run) matched(what string, match request) (map[string]any, answer) {
 	match.method = http.MethodGet
 	hits := r.find(checkRetries, what, match, 1)

@@ -1,16 +1,16 @@
-// Package isolation holds no code, only tests: whoever has no right to a
-// request gets 401, 403 or 404, learns nothing from it and changes nothing,
-// on every route of the topology, with every method, and a secret that was
-// revoked stops within 10 seconds.
+// Package isolation contains only tests. They send unauthorized requests on every
+// route of the topology, with every method. Such a request gets 401, 403 or 404.
+// It discloses nothing and changes nothing. A revoked secret stops working within
+// 10 seconds.
 //
-// Nothing learned is this: an answer holds no value of the directory that was
-// asked for, and is the same as for one that does not exist. Nothing changed
-// is this: every record of the table is as it was. Left out of that are the
-// log of events, which the relay writes behind the requests and from these
-// records only, and what a paused directory notes of the requests that it
-// turns away, which is for its own admin: the list of them and the counts of
-// the day.
+// A request discloses nothing if its answer contains no value of the requested
+// directory and equals the answer for a directory that does not exist. A request
+// changes nothing if every record of the table stays the same. The comparison
+// excludes two kinds of records. The first is the log of events: the relay writes
+// it asynchronously and only from the other records. The second is the list of
+// rejected requests and the daily counts of a paused directory: they are for its
+// own admin.
 //
-// A function, route or endpoint that the tests have no requests for fails
-// them. What needs no key is listed in one place, public.
+// The tests fail for a function, route or endpoint without requests. The variable
+// public lists all routes that need no key.
 package isolation

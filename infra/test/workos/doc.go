@@ -1,8 +1,9 @@
-// Package workos holds no code, only a test: WorkOS's own SDK for Node reads
-// and manages a whole machine, and takes in every event that left its bus as a
-// webhook. Whoever moves here from WorkOS changes the base URL and no more.
+// Package workos contains only a test. The WorkOS SDK for Node reads and manages
+// a complete machine, and parses every event of its bus as a webhook. A client of
+// WorkOS that migrates to this API changes only the base URL.
 //
-// The test plays Entra, and runs one script of this folder after another: each
-// gets on its standard input where the machine is and what there must be, and
-// its assertions are about what the SDK hands out, not about what was sent.
+// The test simulates Entra and runs the scripts of this folder in sequence. Each
+// script reads the address of the machine and the expected objects from standard
+// input. Its assertions check the values that the SDK returns, not the values on
+// the wire.
 package workos
