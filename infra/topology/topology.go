@@ -63,17 +63,32 @@ type Function struct {
 	// Queue, when set, is the event source mapping from an SQS queue that belongs
 	// to the function. Rules that target the function send events to this queue.
 	Queue *QueueConsumer
+	// Schedules invoke the function with a fixed payload.
+	Schedules []Schedule
 	// Environment maps a variable's name to what it holds.
 	Environment map[string]Reference
 	Grants      []Grant
 }
 
+// Schedule is an EventBridge Scheduler schedule that invokes its function.
+// Invocations are asynchronous, at least once, and may overlap.
+type Schedule struct {
+	Name        string
+	Description string
+	Rate        time.Duration // a whole number of minutes
+	Payload     string        // JSON
+}
+
 // StreamConsumer is an event source mapping on the table's stream. Every
-// mapping reports batch item failures, bisects a failing batch, starts at
-// TRIM_HORIZON and processes one batch at a time per shard. Batches that it
-// gives up go to the dead-letter queue of the function.
+// mapping reports batch item failures, bisects a failing batch and starts at
+// TRIM_HORIZON. Batches that it gives up go to the failure bucket, with their
+// payload.
 type StreamConsumer struct {
-	BatchSize     int // records
+	BatchSize int // records
+	// Parallelization is the ParallelizationFactor: how many batches of one shard
+	// are processed at a time, 1 to 10. Above 1 only the records of one item are
+	// in order.
+	Parallelization int
 	RetryAttempts int // Unlimited: until a record is older than MaximumAge
 	MaximumAge    time.Duration
 	Filter        schema.Filter
@@ -109,8 +124,9 @@ type Reference struct {
 
 // The values of the system.
 var (
-	TableName    = Reference{Kind: "table name"}
-	EventBusName = Reference{Kind: "event bus name"}
+	TableName         = Reference{Kind: "table name"}
+	EventBusName      = Reference{Kind: "event bus name"}
+	FailureBucketName = Reference{Kind: "failure bucket name"}
 )
 
 const deadLetterQueueURL = "dead-letter queue URL"
@@ -133,6 +149,9 @@ var (
 	TheTable = Resource{Kind: "table"} // the table itself
 	TheIndex = Resource{Kind: "index"} // its index
 	TheBus   = Resource{Kind: "bus"}
+	// TheFailureBucket is the S3 bucket for batches that an event source mapping
+	// gave up, and for parked records that are too large for a queue.
+	TheFailureBucket = Resource{Kind: "failure bucket"}
 )
 
 const deadLetterQueue = "dead-letter queue"

@@ -29,8 +29,12 @@ type Event struct {
 	Context   Context        `json:"context"`
 }
 
-// Context names the actor of the change.
+// Context names the actor of the change and the position of the event.
 type Context struct {
+	// Sequence counts the events of a directory: 1, 2, 3 and so on without a gap,
+	// in the order in which they were logged. Consumers compare it: a smaller
+	// number is an older event, and a gap is a loss.
+	Sequence  int64  `json:"sequence,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 	TokenID   string `json:"token_id,omitempty"` // directory_token_<ULID>
 	// Truncated names the attributes that were removed from data to keep the
