@@ -89,9 +89,9 @@ type StreamConsumer struct {
 	// are processed at a time, 1 to 10. Above 1 only the records of one item are
 	// in order.
 	Parallelization int
-	RetryAttempts int // Unlimited: until a record is older than MaximumAge
-	MaximumAge    time.Duration
-	Filter        schema.Filter
+	RetryAttempts   int // Unlimited: until a record is older than MaximumAge
+	MaximumAge      time.Duration
+	Filter          schema.Filter
 }
 
 // Unlimited is the RetryAttempts of a consumer that gives up on age only.
