@@ -135,6 +135,7 @@ func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view
 	next.Hidden = hidden
 	if r.Hidden && !hidden {
 		next.Generation++
+		next.VisibleSince = at
 		announce := table.Job{
 			DirectoryID: r.DirectoryID, Task: table.Announce, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at, Actor: job.Actor,
 		}

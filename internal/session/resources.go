@@ -242,6 +242,7 @@ func (s *Session) announce(old table.Resource, updated *table.Resource) ([]table
 		return nil, nil
 	}
 	updated.Generation++
+	updated.VisibleSince = updated.Modified
 	job, err := table.NewJob(table.Announce, updated.DirectoryID, updated.Modified, updated.Actor, s.entropy)
 	job.Kind, job.Subject = updated.Kind, updated.ID
 	return []table.Job{job}, err

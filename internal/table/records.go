@@ -141,6 +141,8 @@ type Resource struct {
 	// Generation counts how often a user became visible to consumers again
 	// after it was hidden. 0 is the first time.
 	Generation int64 `dynamodbav:"life,omitempty"`
+	// VisibleSince is when the generation began; zero for the first one.
+	VisibleSince time.Time `dynamodbav:"since,omitempty,omitzero"`
 	// Hidden says that the user is hidden from consumers. It follows from View
 	// and Document, and is stored for readers that do not decode them.
 	Hidden   bool      `dynamodbav:"hidden,omitempty"`
