@@ -120,9 +120,9 @@ func (e *Entry) set(logged table.LoggedEvent) (err error) {
 
 // batch is the part of an append that is one transaction.
 type batch struct {
-	table.LogAppend
-	entries []*Entry // of the events
-	ops     int
+	transaction table.LogAppend
+	entries     []*Entry // of the events
+	ops         int
 }
 
 // appendOnce does as many operations as fit one transaction.
@@ -142,10 +142,10 @@ func (a *Appender) appendOnce(ctx context.Context, head table.LogHead, organizat
 		if err != nil {
 			return 0, head, err
 		}
-		if len(b.Events)+len(b.Deferred) == 0 { // all of it is logged or dropped
+		if len(b.transaction.Events)+len(b.transaction.Deferred) == 0 { // all of it is logged or dropped
 			return b.ops, head, nil
 		}
-		heads, err := a.store.AppendLog(ctx, b.LogAppend)
+		heads, err := a.store.AppendLog(ctx, b.transaction)
 		var conflict *table.LogConflict
 		switch {
 		case err == nil:
@@ -209,43 +209,43 @@ func (a *Appender) readLogged(ctx context.Context, b batch, indices []int, logge
 // batch makes the transaction of the first operations.
 func (a *Appender) batch(head table.LogHead, number int, shardHead table.JournalHead, ops []Op, logged map[*Entry]bool) (batch, error) {
 	now := a.now()
-	b := batch{LogAppend: table.LogAppend{
+	b := batch{transaction: table.LogAppend{
 		Head: head, Shard: number, ShardHead: shardHead, PageTTL: now.Add(pageRetention).Unix(),
 	}}
 	if head.Legacy() {
-		b.Head.Sequence, b.Head.LegacyUntil = 0, now.Add(StreamRetention).Unix()
+		b.transaction.Head.Sequence, b.transaction.Head.LegacyUntil = 0, now.Add(StreamRetention).Unix()
 	}
 	ttl := now.Add(Retention).Unix()
-	position, sequence := max(head.Position, shardHead.Position), int64(b.Head.Sequence)
+	position, sequence := max(head.Position, shardHead.Position), int64(b.transaction.Head.Sequence)
 	size, actions := 0, 0
 	for _, op := range ops {
 		if actions == table.MaxLogActions {
 			break
 		}
-		if op.Deferral != nil && !b.Head.End {
-			b.Deferred = append(b.Deferred, *op.Deferral)
+		if op.Deferral != nil && !b.transaction.Head.End {
+			b.transaction.Deferred = append(b.transaction.Deferred, *op.Deferral)
 			actions++
 		}
-		if e := op.Event; e != nil && !b.Head.End && !logged[e] {
+		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
 			detail := e.JSON(sequence + 1)
 			body, err := compress(detail)
 			if err != nil {
 				return batch{}, err
 			}
-			if size += len(body); size > maxAppendBytes && len(b.Events) > 0 {
+			if size += len(body); size > maxAppendBytes && len(b.transaction.Events) > 0 {
 				break
 			}
 			sequence++
 			position = position.Next(now, number)
 			e.Sequence, e.Detail = sequence, detail
 			b.entries = append(b.entries, e)
-			b.Events = append(b.Events, table.LoggedEvent{
+			b.transaction.Events = append(b.transaction.Events, table.LoggedEvent{
 				ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID,
 				Sequence: sequence, Position: position, Body: body, TTL: ttl,
 			})
 			actions++
 			if e.End {
-				b.Head.End, b.Head.TTL = true, ttl
+				b.transaction.Head.End, b.transaction.Head.TTL = true, ttl
 			}
 		}
 		b.ops++

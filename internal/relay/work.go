@@ -151,19 +151,19 @@ func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 		if err != nil {
 			return err
 		}
-		again := make([]bool, len(pending))
+		another := make([]bool, len(pending))
 		var group errgroup.Group
 		group.SetLimit(maxConcurrent)
 		for i, w := range pending {
 			group.Go(func() error {
-				again[i], w.err = r.advance(ctx, w, facts[w], late, round)
+				another[i], w.err = r.advance(ctx, w, facts[w], late, round)
 				return nil
 			})
 		}
 		_ = group.Wait() // failures are in the works
 		var next []*work
 		for i, w := range pending {
-			if again[i] {
+			if another[i] {
 				next = append(next, w)
 			}
 		}
@@ -174,7 +174,7 @@ func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 
 // advance derives the events of a work, appends them and publishes them. It
 // reports whether another round is needed.
-func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round int) (again bool, err error) {
+func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round int) (another bool, err error) {
 	defer recovered(&err)
 	if round == 0 {
 		if err := r.repair(ctx, w, f); err != nil {
