@@ -24,7 +24,7 @@ func TestMethodSets(t *testing.T) {
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
 		{&session.Session{}, []string{"Create", "Delete", "Get", "Groups", "List", "Members", "Patch", "Replace", "Type"}},
-		{&usage.Trace{}, []string{"Changed", "DirectoryID", "TakeTolerated", "TokenID", "Tolerate"}},
+		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate"}},
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Session{}, []string{
