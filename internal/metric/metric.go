@@ -41,6 +41,7 @@ type Unit string
 const (
 	Count        Unit = "Count"
 	Milliseconds Unit = "Milliseconds"
+	Seconds      Unit = "Seconds"
 )
 
 // Metric is a declared metric.
@@ -69,11 +70,15 @@ var (
 		"time from the change to its event on the event bus"}
 	EventsRedriven = Metric{"EventsRedriven", Count, nil,
 		"events published again by an operator"}
+	OldestJobAge = Metric{"OldestJobAge", Seconds, nil,
+		"age of the oldest running job; 0 if none runs"}
+	JobsFailed = Metric{"JobsFailed", Count, nil,
+		"jobs that were stopped before their end"}
 )
 
 // All returns every metric.
 func All() []Metric {
-	return []Metric{Requests, Latency, TransactionConflicts, EventsLogged, EventsPublished, EventsParked, RelayLag, EventsRedriven}
+	return []Metric{Requests, Latency, TransactionConflicts, EventsLogged, EventsPublished, EventsParked, RelayLag, EventsRedriven, OldestJobAge, JobsFailed}
 }
 
 // Of returns a value of the metric, in its unit.

@@ -64,3 +64,13 @@ func (t *Table) deletePage(ctx context.Context, in dynamodb.QueryInput, limit in
 	}
 	return len(keys), t.deleteItems(ctx, keys)
 }
+
+// EraseLog deletes at most limit records of the log of a deleted directory and
+// returns how many there were.
+func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (int, error) {
+	return t.deletePage(ctx, dynamodb.QueryInput{
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: marshal(map[string]string{":pk": logPartition(directoryID)}),
+	}, limit)
+}
