@@ -157,12 +157,12 @@ func (w *Worker) step(ctx context.Context, delivered table.Job) error {
 	} else if err != nil {
 		return err
 	}
-	at := table.Timestamp(w.now())
+	at := w.now()
 	if job.Steps != delivered.Steps || job.State != table.JobRunning || job.Due.After(at) {
 		return nil
 	}
 	if job.Steps >= MaxSteps {
-		return w.fail(ctx, job, at)
+		return w.fail(ctx, job, table.Timestamp(at))
 	}
 	task, err := w.taskOf(job)
 	if err != nil {
