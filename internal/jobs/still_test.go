@@ -132,11 +132,15 @@ func (s *still) deliver(job table.Job) {
 // run delivers the stream records of a job until it ends or waits.
 func (s *still) run(job table.Job) table.Job {
 	s.t.Helper()
-	for before := -1; s.stored(job).Steps != before; {
-		before = s.stored(job).Steps
+	for range 100 {
+		before := s.stored(job).Steps
 		s.deliver(job)
+		if after := s.stored(job); after.Steps == before {
+			return after
+		}
 	}
-	return s.stored(job)
+	s.t.Fatalf("the job neither ends nor waits: %+v", s.stored(job))
+	return job
 }
 
 func (s *still) sweep() {

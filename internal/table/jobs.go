@@ -29,6 +29,9 @@ func NewJob(task Task, directoryID string, at time.Time, actor Actor, entropy io
 	return Job{ID: jobID, DirectoryID: directoryID, Task: task, State: JobRunning, Created: at, Modified: at, Actor: actor}, nil
 }
 
+// Failed reports whether the job was stopped before its end.
+func (j Job) Failed() bool { return j.State == JobFailed }
+
 // Job reads a job. It fails with ErrNotFound.
 func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	var j Job
