@@ -93,6 +93,19 @@ func apiKeysIndex() string                  { return "KEYS" }
 func jobKey(jobID string) key               { return key{"J#" + ulidOf(jobID), "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
 
+// runningShards is the number of partitions of the list of running jobs. Each
+// deletion of a user writes the list twice in transactions, which cost 2 units
+// a record, and a partition takes 1,000 units a second.
+const runningShards = 4
+
+func runningPartition(shard int) string { return "RJ#" + strconv.Itoa(shard) }
+
+// runningKey is a job's entry in the list of running jobs.
+func runningKey(jobID string) key {
+	u := ulidOf(jobID)
+	return key{runningPartition(int(u[len(u)-1]) % runningShards), u}
+}
+
 // Users, groups and memberships.
 
 func resourceKey(k Kind, directoryID, id string) key {
