@@ -76,9 +76,10 @@ type Options struct {
 	Retention time.Duration
 	// Gap is called when events of a directory were not consumed Grace after a
 	// later one was: they did not arrive, or the handler rejects them. It should
-	// only report the gap. To fill it, read these events from the log with
-	// GET /events?directory=…&after=…, and pass them to Consume. If the log no
-	// longer has them, do a reconciliation and call Reconciled.
+	// only report the gap. To fill it, read the log of the directory backwards
+	// with GET /events?directory=…&order=desc, until the sequence is smaller than
+	// From, and pass the events of the gap to Consume. If the log no longer has
+	// them, do a reconciliation and call Reconciled.
 	//
 	// A gap is reported once, by one process, between one and two times Grace
 	// after the later event, if events of the directory keep arriving; see
