@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -406,4 +410,55 @@ func TestThroughput(t *testing.T) {
 	c.pass(time.Second)
 	must(t, get())
 	x.holds("hot", "1", "2", "6")
+}
+
+// Two clients of a proxy share the rules: the index is stale for both.
+func TestProxy(t *testing.T) {
+	c := &clock{at: time.Unix(1e9, 0)}
+	exact, name := dsynctest.Table(t)
+	transport := faults.New(http.DefaultTransport, 1,
+		faults.Rule{Fault: faults.LoseAnswer(), Times: 1}, faults.Rule{Fault: faults.StaleIndex(time.Second, c.now)})
+	handler, err := transport.Proxy(*exact.Options().BaseEndpoint)
+	must(t, err)
+	proxy := httptest.NewUnstartedServer(handler)
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0)
+	proxy.Start()
+	defer proxy.Close()
+	client := func() *dynamodb.Client {
+		o := exact.Options()
+		o.BaseEndpoint = &proxy.URL
+		return dynamodb.New(o)
+	}
+	x := items{t, client(), exact, &name, transport}
+	must(t, x.put(client(), listed("a", "1", "I")))
+	x.holds("a", "1")
+	x.counted(faults.TimeoutAfter, 1)
+	index := dynamodb.QueryInput{IndexName: aws.String("gsi1"), KeyConditionExpression: aws.String("gsi1pk = :pk"), ExpressionAttributeValues: map[string]types.AttributeValue{":pk": s("I")}}
+	if got := fmt.Sprint(x.query(index)); got != "[[]]" {
+		t.Errorf("the index has %s at once", got)
+	}
+	c.pass(time.Second)
+	if got := fmt.Sprint(x.query(index)); got != "[[1]]" {
+		t.Errorf("the index has %s", got)
+	}
+}
+
+func TestBrokenPromises(t *testing.T) {
+	a := func(x faults.Target) bool { return x.PartitionKey == "a" }
+	x := newItems(t, faults.Rule{Fault: faults.IgnoreConditions(a)}, faults.Rule{Fault: faults.HideAttributes(a, "v")})
+	must(t, x.transact(x.faulty, item("a", "1"), item("b", "1")))
+	must(t, x.transact(x.faulty, item("a", "1")))
+	if reasons(x.transact(x.faulty, item("b", "1"))) == nil {
+		t.Error("the condition of another item is ignored")
+	}
+	for _, pk := range []string{"a", "b"} {
+		i := item(pk, "1")
+		i["v"] = s("value")
+		must(t, x.put(x.exact, i))
+		out, err := x.faulty.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: x.table, Key: item(pk, "1")})
+		must(t, err)
+		if _, shown := out.Item["v"]; shown != (pk == "b") {
+			t.Errorf("%s: the attribute is shown: %v", pk, shown)
+		}
+	}
 }

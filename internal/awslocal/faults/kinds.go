@@ -15,6 +15,9 @@ const (
 	ServerErrors  = "internal server error"
 	StaleIndexes  = "stale index answer"
 	HotPartitions = "hot partition throttled"
+
+	UnmetConditions  = "condition ignored"
+	HiddenAttributes = "attributes hidden"
 )
 
 // throttledCode is the error of a table with on-demand capacity whose partition
@@ -155,4 +158,67 @@ func (c Call) rewrap(requests any, elements []any) any {
 		return elements
 	}
 	return Call{Input: object(requests)}.with("Keys", elements).Input
+}
+
+// IgnoreConditions makes writes of some items unconditional. DynamoDB never does
+// that: a test shows with it that a promise depends on the condition.
+func IgnoreConditions(of func(Target) bool) Fault {
+	return stateless{UnmetConditions, Operations("TransactWriteItems", "PutItem", "UpdateItem"), func(c Call, _ *Dice, next Send) (Answer, error) {
+		ignore := func(write map[string]any, from string) map[string]any {
+			condition := text(write["ConditionExpression"])
+			if condition == "" || !of(target(write, from, Target{Write: true})) {
+				return write
+			}
+			// The values of the condition must stay in use.
+			return Call{Input: write}.with("ConditionExpression", "("+condition+") OR attribute_not_exists(noSuchAttribute)").Input
+		}
+		if c.Operation != "TransactWriteItems" {
+			from := "Key"
+			if c.Operation == "PutItem" {
+				from = "Item"
+			}
+			return next(Call{c.Operation, ignore(c.Input, from)})
+		}
+		actions := []any{}
+		for _, action := range list(c.Input["TransactItems"]) {
+			changed := map[string]any{}
+			for kind, write := range object(action) {
+				from := "Key"
+				if kind == "Put" {
+					from = "Item"
+				}
+				changed[kind] = ignore(object(write), from)
+			}
+			actions = append(actions, changed)
+		}
+		return next(c.with("TransactItems", actions))
+	}}
+}
+
+// HideAttributes removes attributes from the items of answers. DynamoDB never
+// does that: see IgnoreConditions.
+func HideAttributes(of func(Target) bool, names ...string) Fault {
+	hide := func(items ...any) {
+		for _, i := range items {
+			item := object(i)
+			if !of(target(map[string]any{"Key": item}, "Key", Target{})) {
+				continue
+			}
+			for _, name := range names {
+				delete(item, name)
+			}
+		}
+	}
+	return stateless{HiddenAttributes, Operations("GetItem", "BatchGetItem", "Query"), func(c Call, _ *Dice, next Send) (Answer, error) {
+		a, err := next(c)
+		if err != nil {
+			return a, err
+		}
+		hide(a.Output["Item"])
+		hide(list(a.Output["Items"])...)
+		for _, items := range object(a.Output["Responses"]) {
+			hide(list(items)...)
+		}
+		return a, nil
+	}}
 }
