@@ -130,6 +130,7 @@ func (p *parts) streamMapping(f topology.Function, streamARN string) (mapping, e
 		Region:    region,
 		Configuration: eventsource.Configuration{
 			BatchSize:            f.Stream.BatchSize,
+			Parallelization:      f.Stream.Parallelization,
 			MaximumRetryAttempts: f.Stream.RetryAttempts,
 			MaximumRecordAge:     f.Stream.MaximumAge,
 			Filter:               f.Stream.Filter.Pattern(),

@@ -48,11 +48,13 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &shard{mapping: m, id: "shard", started: began, log: m.log}
-		batch := []record{{sequence: "1", created: began, json: []byte("1")}, {sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)}}
-		if err := s.process(t.Context(), batch); err != nil {
-			t.Fatal(err)
-		}
+		s := newShard(t.Context(), m, "shard", began)
+		s.progress.add([]entry{{sequence: "1"}, {sequence: "2"}})
+		s.siblings.add([]record{
+			{source: "1", sequence: "1", created: began, json: []byte("1")},
+			{source: "2", sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)},
+		})
+		s.siblings.wait()
 		if len(discarded) != 1 {
 			t.Fatalf("discarded %+v", discarded)
 		}

@@ -45,11 +45,11 @@ func nextBatch(records []record, size int) (batch, rest []record) {
 // failing record is alone. A bisection does not count as a retry. The single
 // record is retried with exponential backoff and then discarded, so that it
 // does not block the records after it.
-func (s *shard) process(ctx context.Context, batch []record) error {
+func (l *lane) process(ctx context.Context, batch []record) error {
 	for attempt := 0; len(batch) > 0; {
-		expired := s.countExpired(batch)
+		expired := l.countExpired(batch)
 		if expired > 0 {
-			if err := s.discard(ctx, batch[:expired], RecordAgeExceeded, attempt, nil); err != nil {
+			if err := l.discard(ctx, batch[:expired], RecordAgeExceeded, attempt, nil); err != nil {
 				return err
 			}
 			batch = batch[expired:]
@@ -58,20 +58,20 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		done, failure := s.invoke(ctx, batch)
+		done, failure := l.invoke(ctx, batch)
 		if done > 0 {
-			s.commit(batch[done-1])
+			l.finished(batch[:done])
 			batch, attempt = batch[done:], 0
 		}
 		if failure == nil {
 			continue
 		}
-		s.log.Warn("batch failed", "records", len(batch), "first", batch[0].sequence, "attempt", attempt+1, "error", failure)
+		l.shard.log.Warn("batch failed", "records", len(batch), "first", batch[0].sequence, "attempt", attempt+1, "error", failure)
 		if half := len(batch) / 2; half > 0 && done == 0 {
-			if err := s.backoff(ctx, 0); err != nil {
+			if err := l.shard.backoff(ctx, 0); err != nil {
 				return err
 			}
-			if err := s.process(ctx, batch[:half]); err != nil {
+			if err := l.process(ctx, batch[:half]); err != nil {
 				return err
 			}
 			batch = batch[half:]
@@ -79,15 +79,15 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 		}
 		if done == 0 {
 			attempt++
-			if limit := s.mapping.o.Configuration.MaximumRetryAttempts; limit >= 0 && attempt > limit {
-				if err := s.discard(ctx, batch, RetryAttemptsExhausted, attempt, failure); err != nil {
+			if limit := l.shard.mapping.o.Configuration.MaximumRetryAttempts; limit >= 0 && attempt > limit {
+				if err := l.discard(ctx, batch, RetryAttemptsExhausted, attempt, failure); err != nil {
 					return err
 				}
 				batch, attempt = nil, 0
 				continue
 			}
 		}
-		if err := s.backoff(ctx, attempt); err != nil {
+		if err := l.shard.backoff(ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -96,10 +96,15 @@ func (s *shard) process(ctx context.Context, batch []record) error {
 
 // invoke invokes the function with a batch. It returns how many records from
 // the start of the batch succeeded, and the error of the record after them.
-func (s *shard) invoke(ctx context.Context, batch []record) (done int, failure error) {
+func (l *lane) invoke(ctx context.Context, batch []record) (done int, failure error) {
 	// An invocation in progress is completed when ctx ends. Its deadline is the
 	// function's timeout.
-	response, err := s.mapping.o.Function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
+	o := l.shard.mapping.o
+	call := func() ([]byte, error) {
+		return o.Function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
+	}
+	defer o.Faults.again(call)()
+	response, err := call()
 	if err != nil {
 		return 0, err
 	}
@@ -132,7 +137,8 @@ func firstFailure(response []byte, batch []record) (int, error) {
 // countExpired returns how many records at the start of the batch exceed the
 // maximum record age. No record expires before Run has run for that long, so
 // records do not expire because the local system was stopped.
-func (s *shard) countExpired(batch []record) int {
+func (l *lane) countExpired(batch []record) int {
+	s := l.shard
 	limit := s.mapping.o.Configuration.MaximumRecordAge
 	if limit <= 0 {
 		return 0
@@ -151,18 +157,20 @@ func (s *shard) countExpired(batch []record) int {
 // discard sends a batch to the on-failure destination and commits its position.
 // It retries until the destination accepts the batch, so that no record is
 // lost.
-func (s *shard) discard(ctx context.Context, batch []record, condition string, attempts int, failure error) error {
+func (l *lane) discard(ctx context.Context, batch []record, condition string, attempts int, failure error) error {
+	s := l.shard
 	first, last := batch[0], batch[len(batch)-1]
 	r := InvocationRecord{Version: "1.0", Timestamp: s.mapping.o.Now().UTC(), Payload: payload(batch), Batch: StreamBatchInfo{
-		ShardID: s.id, StreamARN: s.mapping.o.StreamARN, BatchSize: len(batch),
+		ShardID: l.shardID, StreamARN: s.mapping.o.StreamARN, BatchSize: len(batch),
 		StartSequenceNumber: first.sequence, EndSequenceNumber: last.sequence,
 		FirstArrival: first.created.UTC(), LastArrival: last.created.UTC(),
 	}}
+	r.RequestContext.RequestID = uuid.New()
 	r.RequestContext.FunctionARN = s.mapping.o.Function.ARN()
 	r.RequestContext.Condition = condition
 	r.RequestContext.ApproximateInvokeCount = attempts
 	if failure != nil {
-		r.ResponseContext.FunctionError = failure.Error()
+		r.ResponseContext = &ResponseContext{StatusCode: 200, ExecutedVersion: "$LATEST", FunctionError: failure.Error()}
 	}
 	for attempt := 0; ; attempt++ {
 		err := s.mapping.o.OnFailure(r)
@@ -176,16 +184,8 @@ func (s *shard) discard(ctx context.Context, batch []record, condition string, a
 	}
 	s.log.Error("batch discarded and sent to the on-failure destination",
 		"condition", condition, "records", len(batch), "first", first.sequence, "last", last.sequence, "error", failure)
-	s.commit(last)
+	l.finished(batch)
 	return nil
-}
-
-// commit saves the position after r. A failed write is only logged: after a
-// restart the records are delivered again.
-func (s *shard) commit(r record) {
-	if err := s.mapping.checkpoint.commit(s.id, position{Sequence: r.sequence}); err != nil {
-		s.log.Error("cannot write the checkpoint", "error", err)
-	}
 }
 
 // The backoff between attempts doubles from minBackoff up to maxBackoff.

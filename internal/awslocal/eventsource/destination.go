@@ -15,21 +15,42 @@ const (
 )
 
 // InvocationRecord describes a discarded batch, in the format that Lambda sends
-// to an on-failure destination. On AWS only an S3 destination receives the
-// payload. There is no local S3, so the record always has the payload.
+// to an on-failure destination (Lambda Developer Guide, "Retain discarded records
+// for a DynamoDB event source"). Only an S3 destination receives the payload.
 type InvocationRecord struct {
 	RequestContext struct {
+		RequestID              string `json:"requestId"`
 		FunctionARN            string `json:"functionArn"`
 		Condition              string `json:"condition"`
 		ApproximateInvokeCount int    `json:"approximateInvokeCount"`
 	} `json:"requestContext"`
-	ResponseContext struct {
-		FunctionError string `json:"functionError,omitempty"`
-	} `json:"responseContext"`
-	Version   string          `json:"version"`
-	Timestamp time.Time       `json:"timestamp"`
-	Batch     StreamBatchInfo `json:"DDBStreamBatchInfo"`
-	Payload   json.RawMessage `json:"payload,omitempty"`
+	ResponseContext *ResponseContext `json:"responseContext,omitempty"` // nil: the function was not invoked
+	Version         string           `json:"version"`
+	Timestamp       time.Time        `json:"timestamp"`
+	Batch           StreamBatchInfo  `json:"DDBStreamBatchInfo"`
+	Payload         Payload          `json:"payload,omitempty"`
+}
+
+// ResponseContext is the response of the function to its last invocation.
+type ResponseContext struct {
+	StatusCode      int    `json:"statusCode"`
+	ExecutedVersion string `json:"executedVersion"`
+	FunctionError   string `json:"functionError"`
+}
+
+// Payload is the event that the function received. In the JSON of an invocation
+// record it is a string.
+type Payload []byte
+
+// MarshalJSON implements json.Marshaler.
+func (p Payload) MarshalJSON() ([]byte, error) { return json.Marshal(string(p)) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *Payload) UnmarshalJSON(text []byte) error {
+	var s string
+	err := json.Unmarshal(text, &s)
+	*p = Payload(s)
+	return err
 }
 
 // StreamBatchInfo is the position of a batch in the stream.

@@ -2,11 +2,16 @@
 // DynamoDB stream, filters the records, and invokes a function with batches.
 // QueueMapping does the same with the messages of an SQS queue.
 //
-// Mapping reads each shard from TRIM_HORIZON, parents before children, one batch at
-// a time. It delivers each record at least once, and the records of a shard in
-// order: a batch starts after the batch before it was processed or discarded. A
-// restart continues after the last committed record. Records that the filter
+// Mapping reads each shard from TRIM_HORIZON, parents before children. It delivers
+// each record at least once. With a parallelization factor of 1, one batch of a
+// shard is processed at a time, and the records of a shard are in order: a batch
+// starts after the batch before it was processed or discarded. With a larger
+// factor, several batches of a shard are processed at a time, and only the
+// records of one item are in order. A restart continues after the last record
+// before which all were processed, so it repeats some. Records that the filter
 // drops count as processed. The method process documents retries and bisection.
+//
+// Faults lets a mapping do what AWS does and DynamoDB Local does not.
 //
 // Only one Mapping in one process may use a checkpoint file.
 package eventsource
@@ -44,10 +49,14 @@ const discoveryInterval = time.Second
 // stream.
 type Configuration struct {
 	BatchSize            int            // records
+	Parallelization      int            // ParallelizationFactor, 1 to 10; 0 is 1
 	MaximumRetryAttempts int            // Unlimited: retry until a record exceeds MaximumRecordAge
 	MaximumRecordAge     time.Duration  // MaximumRecordAgeInSeconds
 	Filter               map[string]any // filter pattern of the event source mapping
 }
+
+// maxParallelization is the limit of Lambda.
+const maxParallelization = 10
 
 // Unlimited is the MaximumRetryAttempts of a mapping that discards records by
 // age only.
@@ -69,6 +78,7 @@ type Options struct {
 	Idle      time.Duration    // between polls that return no records; 0 means 50 ms
 	Now       func() time.Time // nil means time.Now
 	Log       *slog.Logger     // nil means slog.Default
+	Faults    *Faults          // nil: none
 }
 
 // Mapping is an event source mapping. It is active while Run runs.
@@ -103,6 +113,12 @@ func New(o Options) (*Mapping, error) {
 	if o.Configuration.MaximumRetryAttempts < Unlimited {
 		return fail(fmt.Errorf("invalid maximum retry attempts %d", o.Configuration.MaximumRetryAttempts))
 	}
+	if o.Configuration.Parallelization == 0 {
+		o.Configuration.Parallelization = 1
+	}
+	if n := o.Configuration.Parallelization; n < 1 || n > maxParallelization {
+		return fail(fmt.Errorf("invalid parallelization factor %d", n))
+	}
 	filter, err := pattern.Compile(o.Configuration.Filter)
 	if err != nil {
 		return fail(err)
@@ -132,9 +148,10 @@ func (m *Mapping) Run(ctx context.Context) error {
 				continue
 			}
 			running[id] = true
-			s := &shard{mapping: m, id: id, started: began, log: m.log.With("shard", id)}
+			s := newShard(ctx, m, id, began)
 			readers.Go(func() {
 				s.run(ctx)
+				s.siblings.wait()
 				select {
 				case ended <- struct{}{}: // its children are readable now
 				default:

@@ -1,6 +1,8 @@
 package eventsource
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -11,7 +13,9 @@ import (
 
 // record is a stream record in the format that a function receives.
 type record struct {
-	sequence string
+	source   string // sequence number in the stream; "" if the record is made up
+	sequence string // sequence number that the function receives
+	item     uint64 // hash of the primary key of the item
 	created  time.Time
 	json     []byte
 }
@@ -44,11 +48,17 @@ type (
 	}
 )
 
-func encode(r types.Record, region, streamARN string) (record, error) {
+func encode(r types.Record, region, streamARN string, faults *Faults) (record, error) {
 	change := r.Dynamodb
 	if change == nil || change.SequenceNumber == nil {
 		return record{}, fmt.Errorf("record %s has no sequence number", aws.ToString(r.EventID))
 	}
+	keys, err := attributes(change.Keys)
+	if err != nil {
+		return record{}, fmt.Errorf("record %s: %w", *change.SequenceNumber, err)
+	}
+	item := itemHash(keys)
+	sequence := faults.sequence(*change.SequenceNumber, item)
 	w := wireRecord{
 		EventID:        aws.ToString(r.EventID),
 		EventName:      string(r.EventName),
@@ -57,7 +67,8 @@ func encode(r types.Record, region, streamARN string) (record, error) {
 		AWSRegion:      region,
 		EventSourceARN: streamARN,
 		DynamoDB: wireChange{
-			SequenceNumber: *change.SequenceNumber,
+			Keys:           keys,
+			SequenceNumber: sequence,
 			SizeBytes:      aws.ToInt64(change.SizeBytes),
 			StreamViewType: string(change.StreamViewType),
 		},
@@ -71,7 +82,7 @@ func encode(r types.Record, region, streamARN string) (record, error) {
 		from map[string]types.AttributeValue
 		to   *map[string]any
 	}{
-		{change.Keys, &w.DynamoDB.Keys}, {change.NewImage, &w.DynamoDB.NewImage}, {change.OldImage, &w.DynamoDB.OldImage},
+		{change.NewImage, &w.DynamoDB.NewImage}, {change.OldImage, &w.DynamoDB.OldImage},
 	} {
 		item, err := attributes(part.from)
 		if err != nil {
@@ -83,7 +94,18 @@ func encode(r types.Record, region, streamARN string) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("record %s: %w", *change.SequenceNumber, err)
 	}
-	return record{*change.SequenceNumber, created, text}, nil
+	return record{*change.SequenceNumber, sequence, item, created, text}, nil
+}
+
+// itemHash returns a hash of the keys of an item.
+func itemHash(keys map[string]any) uint64 {
+	text, _ := json.Marshal(keys) // sorted by name; keys are strings, numbers or bytes
+	return hash(string(text))
+}
+
+func hash(text string) uint64 {
+	sum := sha256.Sum256([]byte(text))
+	return binary.BigEndian.Uint64(sum[:])
 }
 
 func attributes(item map[string]types.AttributeValue) (map[string]any, error) {

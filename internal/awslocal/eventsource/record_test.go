@@ -52,7 +52,7 @@ func sample() types.Record {
 
 // The JSON is the JSON that Lambda sends, key for key.
 func TestRecordAsLambdaSendsIt(t *testing.T) {
-	r, err := encode(sample(), "eu-west-1", "arn:stream")
+	r, err := encode(sample(), "eu-west-1", "arn:stream", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestRecordAsLambdaSendsIt(t *testing.T) {
 
 // A function decodes the values that the SDK has read, type for type.
 func TestRoundTripThroughTheFunctionsTypes(t *testing.T) {
-	r, err := encode(sample(), "eu-west-1", "arn:stream")
+	r, err := encode(sample(), "eu-west-1", "arn:stream", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,29 @@ import (
 
 // shard reads one shard from its position to its end.
 type shard struct {
-	mapping *Mapping
-	id      string
-	started time.Time // when Run started
-	log     *slog.Logger
+	mapping  *Mapping
+	id       string
+	started  time.Time // when Run started
+	log      *slog.Logger
+	progress *progress
+	siblings *siblings
+	// ahead is how many records may be read that are not processed. 0 reads a page
+	// after the page before it was processed.
+	ahead int
+	read  string // sequence number of the last record that was read
+}
+
+// pagesAhead is how far a shard reads ahead, in batches for each lane.
+const pagesAhead = 4
+
+func newShard(ctx context.Context, m *Mapping, id string, started time.Time) *shard {
+	s := &shard{mapping: m, id: id, started: started, log: m.log.With("shard", id), read: m.checkpoint.at(id).Sequence}
+	s.progress = &progress{changed: make(chan struct{}, 1), commit: s.commit}
+	s.siblings = newSiblings(ctx, s)
+	if lanes := m.o.Configuration.Parallelization * len(s.siblings.leaves); lanes > 1 {
+		s.ahead = pagesAhead * lanes * m.o.Configuration.BatchSize
+	}
+	return s
 }
 
 // run returns when all records of a closed shard are processed, or when ctx
@@ -24,7 +43,7 @@ func (s *shard) run(ctx context.Context) {
 	var iterator *string // nil: start at the checkpoint
 	failures, idlePolls := 0, 0
 	for ctx.Err() == nil {
-		next, found, err := s.read(ctx, iterator)
+		next, found, err := s.readPage(ctx, iterator)
 		var (
 			expired *types.ExpiredIteratorException
 			trimmed *types.TrimmedDataAccessException
@@ -34,7 +53,9 @@ func (s *shard) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil && next == nil:
-			s.finish()
+			if s.progress.wait(ctx, 0) == nil {
+				s.finish()
+			}
 			return
 		case err == nil:
 			iterator, failures = next, 0
@@ -48,11 +69,15 @@ func (s *shard) run(ctx context.Context) {
 			iterator = nil
 		case errors.As(err, &trimmed):
 			s.log.Error("unread records were trimmed from the stream; continuing at the trim horizon")
-			s.mapping.checkpoint.move(s.id, position{})
-			iterator = nil
+			if s.progress.wait(ctx, 0) == nil {
+				s.mapping.checkpoint.move(s.id, position{})
+				iterator, s.read = nil, ""
+			}
 		case errors.As(err, &gone):
 			s.log.Warn("shard no longer exists")
-			s.finish()
+			if s.progress.wait(ctx, 0) == nil {
+				s.finish()
+			}
 			return
 		default:
 			s.log.Warn("cannot read the shard", "error", err)
@@ -71,15 +96,16 @@ func idle(shortest time.Duration, polls int) time.Duration {
 	return longIdleFactor * shortest
 }
 
-// read reads one page of records and processes it. It returns the iterator of
-// the next page, nil at the end of the shard, and the number of records.
-func (s *shard) read(ctx context.Context, iterator *string) (next *string, found int, err error) {
+// readPage reads one page of records and hands it to the lanes. It returns the
+// iterator of the next page, nil at the end of the shard, and the number of
+// records.
+func (s *shard) readPage(ctx context.Context, iterator *string) (next *string, found int, err error) {
 	if iterator == nil {
 		in := &dynamodbstreams.GetShardIteratorInput{
 			StreamArn: &s.mapping.o.StreamARN, ShardId: &s.id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
 		}
-		if p := s.mapping.checkpoint.at(s.id); p.Sequence != "" {
-			in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &p.Sequence
+		if s.read != "" {
+			in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &s.read
 		}
 		out, err := s.mapping.o.Streams.GetShardIterator(ctx, in)
 		if err != nil {
@@ -94,32 +120,38 @@ func (s *shard) read(ctx context.Context, iterator *string) (next *string, found
 	return page.NextShardIterator, len(page.Records), s.deliver(ctx, page.Records)
 }
 
-// deliver filters a page and processes the remaining records in batches.
+// deliver filters a page, hands the remaining records to the lanes, and waits
+// until enough of them are processed.
 func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 	if len(page) == 0 {
 		return nil
 	}
 	var matched []record
-	var last string
-	for _, r := range page {
-		encoded, err := encode(r, s.mapping.o.Region, s.mapping.o.StreamARN)
+	all := make([]entry, len(page))
+	for i, r := range page {
+		encoded, err := encode(r, s.mapping.o.Region, s.mapping.o.StreamARN, s.mapping.o.Faults)
 		if err != nil {
 			return err
 		}
-		last = encoded.sequence
-		if s.mapping.filter.Match(encoded.json) {
+		all[i].sequence = encoded.source
+		if all[i].done = !s.mapping.filter.Match(encoded.json); !all[i].done {
 			matched = append(matched, encoded)
 		}
 	}
-	for len(matched) > 0 {
-		var batch []record
-		batch, matched = nextBatch(matched, s.mapping.o.Configuration.BatchSize)
-		if err := s.process(ctx, batch); err != nil {
-			return err
-		}
+	s.read = all[len(all)-1].sequence
+	if last, advanced := s.progress.add(all); advanced {
+		s.mapping.checkpoint.move(s.id, position{Sequence: last})
 	}
-	s.mapping.checkpoint.move(s.id, position{Sequence: last})
-	return nil
+	s.siblings.add(s.mapping.o.Faults.rearrange(matched))
+	return s.progress.wait(ctx, s.ahead)
+}
+
+// commit saves a position. A failed write is only logged: after a restart the
+// records are delivered again.
+func (s *shard) commit(sequence string) {
+	if err := s.mapping.checkpoint.commit(s.id, position{Sequence: sequence}); err != nil {
+		s.log.Error("cannot write the checkpoint", "error", err)
+	}
 }
 
 func (s *shard) finish() {

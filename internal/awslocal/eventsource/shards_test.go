@@ -29,6 +29,7 @@ type scripted struct {
 	open    map[string]bool
 	ended   []string // shards that were read to their end
 	early   []string // shards that were read before their parent had ended
+	pages   int      // records that were returned
 }
 
 type scriptedShard struct {
@@ -93,6 +94,7 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				"Keys":           map[string]any{"sk": map[string]any{"S": keys[next]}},
 			}}}
 			next++
+			s.pages++
 		}
 		if next < len(s.shards[i].keys) || s.open[id] {
 			answer["NextShardIterator"] = fmt.Sprintf("%s %d", id, next)
@@ -223,3 +225,28 @@ func TestStopCompletesTheInvocationInProgress(t *testing.T) {
 		s.same(t, "U#1", "U#2", "U#3")
 	})
 }
+
+// A mapping with one batch at a time reads no page before the page before it was
+// processed. Parallel batches read ahead, up to a limit.
+func TestReadingAheadIsBounded(t *testing.T) {
+	for factor, want := range map[int]int{1: 1, 2: 2*pagesAhead + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			script := &scripted{shards: []scriptedShard{{"shardId-0000000000000000-a", "", users(1, 50)}}}
+			s := script.stream(t)
+			s.options.Configuration.Parallelization, s.options.Configuration.BatchSize = factor, 1
+			leave := make(chan bool)
+			s.answer = func(context.Context, []events.DynamoDBEventRecord) ([]byte, error) { <-leave; return nil, nil }
+			s.run(t)
+			synctest.Wait()
+			script.mu.Lock()
+			if script.pages != want {
+				t.Errorf("parallelization factor %d: %d pages were read, want %d", factor, script.pages, want)
+			}
+			script.mu.Unlock()
+			close(leave)
+			s.awaitKey(t, "U#050")
+		})
+	}
+}
+
+const pagesAhead = 4 // of a lane, in batches
