@@ -228,7 +228,7 @@ func (a *Appender) batch(head table.LogHead, number int, shardHead table.Journal
 		}
 		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
 			detail := e.JSON(sequence + 1)
-			body, err := compress(detail)
+			body, err := Compress(detail)
 			if err != nil {
 				return batch{}, err
 			}

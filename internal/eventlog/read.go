@@ -162,7 +162,7 @@ func parsePositionCursor(cursor string) (table.Position, bool) {
 func newPage(q Query, found scanned, events []table.LoggedEvent, backwards bool) (Page, error) {
 	var p Page
 	for _, e := range events {
-		detail, err := decompress(e.Body)
+		detail, err := Detail(e)
 		if err != nil {
 			return p, err
 		}

@@ -52,12 +52,17 @@ type records interface {
 	RemoveMemberships(ctx context.Context, members []table.Membership) error
 }
 
+// publisher is a Bus.
+type publisher interface {
+	publish(ctx context.Context, entries []entry, park parkEventFunc) (sent int, rest []entry, err error)
+}
+
 // Relay is safe for concurrent use.
 type Relay struct {
 	table       records
 	eventLog    *eventlog.Log
 	appender    *eventlog.Appender
-	bus         *Bus
+	bus         publisher
 	deadLetters *DeadLetters
 	now         func() time.Time
 	log         *slog.Logger

@@ -1,14 +1,11 @@
 package relay
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"dsync/internal/eventlog"
@@ -273,25 +270,14 @@ func deferralOf(c change, expires int64) (*table.Deferral, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: deferred record: %w", err)
 	}
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(text); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return &table.Deferral{Record: b.Bytes(), TTL: expires}, nil
+	packed, err := eventlog.Compress(text)
+	return &table.Deferral{Record: packed, TTL: expires}, err
 }
 
 // deferred reads a change that waited.
 func deferred(d table.Deferral) (change, error) {
 	c := change{index: -1, deferral: &d}
-	unpacked, err := gzip.NewReader(bytes.NewReader(d.Record))
-	if err != nil {
-		return c, fmt.Errorf("relay: deferred record: %w", err)
-	}
-	text, err := io.ReadAll(unpacked)
+	text, err := eventlog.Decompress(d.Record)
 	if err != nil {
 		return c, fmt.Errorf("relay: deferred record: %w", err)
 	}
