@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,31 +285,35 @@ func TestSweepsAlone(t *testing.T) {
 		}
 		s.at = s.at.Add(20 * time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
-		if sweeps%4 != 3 {
-			ctx = dying{ctx, cancel, new(atomic.Int64), int64(sweeps%9 + 6)}
+		if sweeps%8 != 7 {
+			s.fuse.calls.Store(int64(sweeps%8) + 2)
+			s.fuse.blow = cancel
 		}
 		_ = s.worker.Sweep(ctx)
 		cancel()
+		s.fuse.blow = nil
 	}
-	t.Logf("%d attempts of a step failed", strings.Count(s.log.String(), "job step failed"))
+	if n := strings.Count(s.log.String(), "job step failed"); n < 3 {
+		t.Errorf("only %d sweeps have ended within a step", n)
+	}
 	if left, err := s.Purge(t.Context(), s.dir.ID, 100); left != 0 || err != nil {
 		t.Errorf("%d records are left, %v", left, err)
 	}
 }
 
-// dying is a context that ends when it has been looked at so often.
-type dying struct {
-	context.Context
-	cancel context.CancelFunc
-	looks  *atomic.Int64
-	last   int64
-}
-
-func (d dying) Done() <-chan struct{} {
-	if d.looks.Add(1) == d.last {
-		d.cancel()
+// A record of the stream that is delivered again after its step does no other.
+func TestDeliveredAgain(t *testing.T) {
+	s := newStill(t)
+	s.entropy = nil
+	job := s.job(table.Erase, s.dir.ID) // each step removes a page
+	s.start(job)
+	first := record(s.stored(job))
+	for range 3 {
+		s.do(s.worker.Handle(t.Context(), events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{first}}))
 	}
-	return d.Context.Done()
+	if got := s.stored(job); got.Steps != 1 {
+		t.Errorf("%+v", got)
+	}
 }
 
 // Sweeps that overlap with each other and with the stream do a step once.
