@@ -143,10 +143,10 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 }
 
 // settle is the time between two passes over memberships. The second pass finds
-// what the index did not have yet, and what a request wrote that had read the
-// state before the change. A request runs for less than TokenTrust; the index
-// follows within moments, for which there is no bound.
-func (w *Worker) settle() time.Duration { return 4 * w.tokenTrust }
+// what a request wrote that had read the state before the change, which may
+// take TokenTrust, and what the index did not have yet: it usually follows
+// within moments, and more than a minute is allowed for.
+func (w *Worker) settle() time.Duration { return 5 * w.tokenTrust }
 
 // step processes one page of the job, unless the step is done already or is
 // not due.
