@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/table"
@@ -56,7 +57,7 @@ type Log struct {
 	table    *table.Table
 	now      func() time.Time
 	appender *Appender
-	migrated sync.Once
+	migrated atomic.Bool // nothing of an earlier version is left
 }
 
 // New returns the log in the table.

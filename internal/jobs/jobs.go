@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/metric"
@@ -54,6 +55,7 @@ type Worker struct {
 	eraseAfter time.Duration
 	log        *slog.Logger
 	metrics    *metric.Writer
+	migrated   atomic.Bool // the event log has nothing of an earlier version
 }
 
 // Option is a setting of a Worker.
@@ -138,6 +140,8 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 		return task{w.purge, 1}, nil
 	case table.Erase:
 		return task{w.erase, 1}, nil
+	case table.MigrateLog:
+		return task{w.migrate, 1}, nil
 	}
 	return task{}, errors.New("no such task")
 }

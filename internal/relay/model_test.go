@@ -219,6 +219,12 @@ func (s modelStore) LoggedEvents(_ context.Context, keys []string) (found []tabl
 	return found, err
 }
 
+func (s modelStore) LegacyBucket(context.Context) (string, error) { return "", table.ErrNotFound }
+
+func (s modelStore) LegacyLogged(context.Context, string, []string) (map[string]table.LoggedEvent, error) {
+	return nil, nil
+}
+
 func (s modelStore) Deferrals(context.Context, string, int) (list []table.Deferral, more bool, err error) {
 	err = s.call("Deferrals", false, func(w *world, _ bool) string {
 		list = slices.Clone(w.deferred)

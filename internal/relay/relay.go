@@ -42,6 +42,7 @@ import (
 type records interface {
 	LogHeads(ctx context.Context, directoryIDs []string) (map[string]table.LogHead, error)
 	LoggedEvents(ctx context.Context, keys []string) ([]table.LoggedEvent, error)
+	LegacyLogged(ctx context.Context, directoryID string, eventIDs []string) (map[string]table.LoggedEvent, error)
 	Deferrals(ctx context.Context, directoryID string, limit int) ([]table.Deferral, bool, error)
 	ReleaseDeferrals(ctx context.Context, directoryID string, list []table.Deferral) error
 	Subjects(ctx context.Context, members []table.Membership) (map[string]table.Resource, error)

@@ -49,6 +49,7 @@ type machine struct {
 	db        *dynamodb.Client
 	tableName string
 	log       *eventlog.Log
+	publisher *relay.Bus
 	relay     *relay.Relay
 	queue     *sqs.Client
 	queueURL  string
@@ -106,7 +107,8 @@ func idle(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	})
 	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &queue.URL, Credentials: credentials})
 	m.queueURL = localsqs.URL(queue.URL, "relay")
-	m.relay = relay.New(m.table, m.log, relay.NewBus(client, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
+	m.publisher = relay.NewBus(client, "dsync")
+	m.relay = relay.New(m.table, m.log, m.publisher, relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
 	return m
 }
 

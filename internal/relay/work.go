@@ -178,6 +178,9 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round
 			return false, err
 		}
 	}
+	if err := r.omitLegacy(ctx, w, f.head); err != nil {
+		return false, err
+	}
 	if late {
 		if err := r.refresh(ctx, w); err != nil {
 			return false, err
