@@ -148,7 +148,10 @@ func TestCommandsOfThePages(t *testing.T) {
 	if relay.RetryAttempts != topology.Unlimited {
 		t.Error("the pages do not say how often the relay tries")
 	}
-	// The restore procedure stops all functions that write.
+	// The restore procedure stops all functions that write, and after them the relay.
+	if _, after, _ := strings.Cut(text, "for f in "); !strings.Contains(after, "\"$(res "+topology.LogicalID(system.ByRole(topology.RelaysEvents).Name)+"Function)\" --reserved-concurrent-executions 0") {
+		t.Error("the relay is not stopped for a restore")
+	}
 	writers := regexp.MustCompile(`for f in ([\w ]+);`).FindStringSubmatch(text)
 	for _, f := range system.Functions {
 		writes := f.Role != topology.RelaysEvents && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {

@@ -195,6 +195,9 @@ func (r Resource) IsDeadLetterQueue() bool { return r.Kind == deadLetterQueue }
 type Grant struct {
 	Resource Resource
 	Actions  []string
+	// Partitions limits the actions to items whose partition key begins with one of
+	// these prefixes. nil is all items.
+	Partitions []string
 }
 
 // Rule matches events on the bus and sends them to a target. Events that
