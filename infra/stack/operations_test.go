@@ -3,6 +3,8 @@ package stack
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,6 +88,36 @@ func TestLinksOfTheRunbook(t *testing.T) {
 	for _, match := range regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(text, -1) {
 		if !headings[match[1]] {
 			t.Errorf("there is no heading %s", match[1])
+		}
+	}
+}
+
+// The functions log the lines that the runbook tells to look for.
+func TestLogLinesOfTheRunbook(t *testing.T) {
+	text := document(t, "operations.md")
+	var source strings.Builder
+	for _, folder := range []string{"relay", "jobs", "provider"} {
+		files, err := filepath.Glob("../../internal/" + folder + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(folder, err)
+		}
+		for _, file := range files {
+			code, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(code)
+		}
+	}
+	for _, line := range []string{
+		"a directory is left for a retry", "event parked in the dead-letter queue", "record parked in the dead-letter queue",
+		"job step", "job step failed", "job failed", "request",
+	} {
+		if !strings.Contains(text, "`"+line+"`") {
+			t.Errorf("the runbook does not name the line %q", line)
+		}
+		if !strings.Contains(source.String(), `"`+line+`"`) {
+			t.Errorf("no function logs %q", line)
 		}
 	}
 }

@@ -131,8 +131,7 @@ var (
 	EventBusName      = Reference{Kind: "event bus name"}
 	FailureBucketName = Reference{Kind: "failure bucket name"}
 	// EraseAfterDays is the number of days after the deletion of a directory, 0 to
-	// 90, after which its log, its parked events and its request records are
-	// erased.
+	// 90, after which its log and the records of its requests are erased.
 	EraseAfterDays = Reference{Kind: "days until erasure"}
 )
 
