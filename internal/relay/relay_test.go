@@ -28,6 +28,7 @@ import (
 	"dsync/internal/scim/patch"
 	"dsync/internal/session"
 	"dsync/internal/table"
+	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -108,7 +109,9 @@ func idle(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &queue.URL, Credentials: credentials})
 	m.queueURL = localsqs.URL(queue.URL, "relay")
 	m.publisher = relay.NewBus(client, "dsync")
-	m.relay = relay.New(m.table, m.log, m.publisher, relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
+	// As the role of the function: it may not write tokens, keys and jobs.
+	limited := table.New(dsynctest.LimitWrites(m.db, schema.RelayPartitions()), m.tableName)
+	m.relay = relay.New(limited, eventlog.New(limited, time.Now), m.publisher, relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
 	return m
 }
 

@@ -58,6 +58,26 @@ func (w *work) failure() (index int, reason error) {
 	return -1, nil
 }
 
+// unlogged counts the records of the batch that are not logged.
+func (w *work) unlogged() (n int) {
+	for _, c := range w.changes {
+		if c.deferral == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// truncated counts the events that were too large.
+func (w *work) truncated() (n int) {
+	for _, e := range w.entries {
+		if e.truncated {
+			n++
+		}
+	}
+	return n
+}
+
 // The share of one directory in a batch, in bytes of stream records. The rest is
 // retried with the next records, so that a directory of large changes delays
 // others by a second or so.
