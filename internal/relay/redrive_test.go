@@ -175,7 +175,7 @@ func TestRedriveGivenUpBatches(t *testing.T) {
 		t.Fatalf("only %d batches", n)
 	}
 	// A batch of jobs is not for the relay: a schedule starts the jobs again.
-	m.putObject(t, "aws/lambda/jobs/shard/x", []byte(`{"payload":"{\"Records\":[{\"dynamodb\":{\"Keys\":{\"pk\":{\"S\":\"J#1\"},\"sk\":{\"S\":\"J\"}},\"NewImage\":{\"state\":{\"S\":\"running\"}}}}]}"}`))
+	m.putObject(t, "aws/lambda/jobs/shard/x", []byte(`{"payload":"{\"Records\":[{\"dynamodb\":{\"Keys\":{\"pk\":{\"S\":\"J#1\"},\"sk\":{\"S\":\"J\"}},\"SequenceNumber\":\"1\",\"NewImage\":{\"state\":{\"S\":\"running\"}}}}]}"}`))
 
 	m.redrive(t, relay.Report{Published: len(want)})
 	all := m.until(t, "not all came", func(all []dsync.Event) bool { return len(all) >= len(want) })
