@@ -68,15 +68,9 @@ func (p *parts) startS3(context.Context, Options) error {
 
 // onFailure returns the on-failure destination of an event source mapping: the
 // failure bucket. Keys and objects are those of Lambda (Lambda Developer Guide,
-// "Retain discarded records for a DynamoDB event source"). The payload of an
-// object is the event of the function as a string.
+// "Retain discarded records for a DynamoDB event source").
 func (p *parts) onFailure(mapping string) func(eventsource.InvocationRecord) error {
 	return func(r eventsource.InvocationRecord) error {
-		payload, err := json.Marshal(string(r.Payload))
-		if err != nil {
-			return err
-		}
-		r.Payload = payload
 		body, err := json.Marshal(r)
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func TestGivenUpBatchIsInTheBucket(t *testing.T) {
 	if err := p.startS3(t.Context(), Options{}); err != nil {
 		t.Fatal(err)
 	}
-	payload := json.RawMessage(`{"Records":[{"eventID":"` + strings.Repeat("<&>", 2_000_000) + `"}]}`)
+	payload := eventsource.Payload(`{"Records":[{"eventID":"` + strings.Repeat("<&>", 2_000_000) + `"}]}`)
 	at := time.Date(2026, 1, 2, 4, 4, 5, 6, time.FixedZone("CET", 3600))
 	record := eventsource.InvocationRecord{Version: "1.0", Timestamp: at, Batch: eventsource.StreamBatchInfo{ShardID: "shardId-1"}, Payload: payload}
 	if err := p.onFailure("mapping")(record); err != nil {
