@@ -125,7 +125,7 @@ func TestMigration(t *testing.T) {
 	m := idle(t, intact)
 	m.load(t, old.Items)
 	m.log = eventlog.New(m.table, now)
-	r := relay.New(m.table, m.log, m.publisher, relay.NewDeadLetters(m.queue, m.queueURL), now, quiet, nil)
+	r := relay.New(m.table, m.log, m.publisher, m.parking, now, quiet, nil)
 	send := func(records []events.DynamoDBEventRecord) {
 		t.Helper()
 		answer, err := r.Handle(t.Context(), events.DynamoDBEvent{Records: records})

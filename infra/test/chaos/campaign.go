@@ -21,6 +21,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ import (
 
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/awslocal/eventbridge"
+	locals3 "dsync/internal/awslocal/s3"
 	localsqs "dsync/internal/awslocal/sqs"
 	"dsync/internal/management"
 
@@ -124,8 +126,11 @@ func (r *campaign) startEngine(ctx context.Context) error {
 	return nil
 }
 
-// deadLetters is the name of the relay's dead-letter queue.
-const deadLetters = "dead-letters"
+// Names of the relay's dead-letter queue and of the failure bucket.
+const (
+	deadLetters   = "dead-letters"
+	failureBucket = "failures"
+)
 
 func (r *campaign) startBus(context.Context) error {
 	b, err := eventbridge.New(eventbridge.Options{
@@ -138,10 +143,15 @@ func (r *campaign) startBus(context.Context) error {
 	if r.queues, err = localsqs.Open(localsqs.Options{Names: []string{deadLetters}, Region: region}); err != nil {
 		return err
 	}
+	buckets, err := locals3.Open(locals3.Options{Dir: filepath.Join(r.setup.Folder, "s3"), Buckets: []string{failureBucket}})
+	if err != nil {
+		return err
+	}
 	events := httptest.NewServer(faultyBus(b, r.dice, &r.faults))
 	letters := httptest.NewServer(r.queues)
-	r.undo = append(r.undo, events.Close, letters.Close)
-	r.setup.Bus, r.setup.Queue = events.URL, localsqs.URL(letters.URL, deadLetters)
+	objects := httptest.NewServer(buckets)
+	r.undo = append(r.undo, events.Close, letters.Close, objects.Close)
+	r.setup.Bus, r.setup.Queue, r.setup.Bucket = events.URL, localsqs.URL(letters.URL, deadLetters), objects.URL
 	return nil
 }
 
