@@ -39,7 +39,7 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 		if r.Sabotage == LosesSequence && n%100 == 99 {
 			e.Context.Sequence++
 		}
-		note(sequences, e)
+		collect(sequences, e)
 		report.Delivered++
 		if earlier, repeated := first[e.ID]; repeated {
 			if factOf(earlier) != factOf(e) {
@@ -54,7 +54,7 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 	read := map[string][]dsync.Event{}
 	seen, repeats := r.reader.events()
 	for _, e := range seen {
-		note(sequences, e)
+		collect(sequences, e)
 		read[e.References().DirectoryID] = append(read[e.References().DirectoryID], e)
 	}
 	report.Read, report.ReadAgain = len(seen), repeats
@@ -65,7 +65,7 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 		for _, e := range logged {
-			note(sequences, e)
+			collect(sequences, e)
 		}
 		report.faults[userOversized] += t.oversize
 		report.Repeated += t.repeated
@@ -91,8 +91,8 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 	return report, nil
 }
 
-// note collects the sequences under which an event is known.
-func note(sequences map[string]map[int64]bool, e dsync.Event) {
+// collect collects the sequences under which an event is known.
+func collect(sequences map[string]map[int64]bool, e dsync.Event) {
 	if sequences[e.ID] == nil {
 		sequences[e.ID] = map[int64]bool{}
 	}

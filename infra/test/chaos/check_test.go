@@ -187,13 +187,13 @@ func TestConsumerComparesSequences(t *testing.T) {
 func TestSequencesAreCompared(t *testing.T) {
 	sequences := map[string]map[int64]bool{}
 	e := event(1, dsync.UserCreated, "u", "")
-	note(sequences, e)
-	note(sequences, e)
+	collect(sequences, e)
+	collect(sequences, e)
 	if len(sequences[e.ID]) != 1 {
 		t.Errorf("%v", sequences)
 	}
 	e.Context.Sequence++
-	if note(sequences, e); len(sequences[e.ID]) != 2 {
+	if collect(sequences, e); len(sequences[e.ID]) != 2 {
 		t.Errorf("%v", sequences)
 	}
 }

@@ -27,7 +27,7 @@ func (s *subscriber) deliver(event json.RawMessage) error {
 		s.first = map[fact]time.Time{}
 	}
 	f := factOf(e.Detail)
-	if _, again := s.first[f]; !again {
+	if _, known := s.first[f]; !known {
 		s.first[f] = time.Now()
 	}
 	return nil
