@@ -28,7 +28,7 @@ func (d draft4) convert(schema object) (object, error) {
 		value := schema[keyword]
 		switch keyword {
 		case "$schema":
-		case "title", "description", "type", "enum", "format", "pattern", "minLength", "minItems", "uniqueItems", "required":
+		case "title", "description", "type", "enum", "format", "pattern", "minimum", "minLength", "minItems", "uniqueItems", "required":
 			out[keyword] = value
 		case "const":
 			out["enum"] = []any{value}

@@ -227,7 +227,7 @@ func TestSamples(t *testing.T) {
 		}
 		e := dsync.Event{
 			Object: "event", ID: id, Name: change.Name, Data: change.Data, CreatedAt: at.Format("2006-01-02T15:04:05.000Z"),
-			Context: dsync.Context{RequestID: "JKJaXmPLvHcESHA=", TokenID: tokenID},
+			Context: dsync.Context{Sequence: int64(i + 1), RequestID: "JKJaXmPLvHcESHA=", TokenID: tokenID},
 		}
 		if !strings.HasPrefix(change.Name, "dsync.user.") && !strings.HasPrefix(change.Name, "dsync.group.") {
 			e.Context.TokenID = "" // requested with an API key

@@ -111,7 +111,7 @@ func TestSchemas(t *testing.T) {
 
 var (
 	// optional properties may be missing.
-	optional = regexp.MustCompile(`/context/.*|/custom_attributes/.*`)
+	optional = regexp.MustCompile(`/context/(request_id|token_id)$|/custom_attributes/.*`)
 	// open objects may have any content. Of custom_attributes, two are described.
 	open      = regexp.MustCompile(`/(raw|previous|custom)_attributes$`)
 	described = regexp.MustCompile(`/custom_attributes/(emails|addresses)$`)
@@ -179,6 +179,11 @@ func corruptions(t testing.TB, name string) map[string]map[string]any {
 			case strings.HasSuffix(path, "/object"), strings.HasSuffix(path, "/event"), strings.HasSuffix(path, "/state"):
 				set("of another value", path, "suspended")
 			}
+		case json.Number: // the sequence
+			set("of another type", path, string(v))
+			set("that is zero", path, json.Number("0"))
+			set("that is negative", path, json.Number("-1"))
+			set("that is not whole", path, json.Number("1.5"))
 		default:
 			set("of another type", path, json.Number("1"))
 		}
@@ -191,9 +196,12 @@ func corruptions(t testing.TB, name string) map[string]map[string]any {
 func TestSchemasAllow(t *testing.T) {
 	schema := published(t, dsync.UserUpdated)
 	for what, change := range map[string]func(detail, data map[string]any){
-		"no actor": func(detail, _ map[string]any) { detail["context"] = map[string]any{} },
+		"no actor": func(detail, _ map[string]any) { detail["context"] = map[string]any{"sequence": json.Number("1")} },
+		"a large number": func(detail, _ map[string]any) {
+			detail["context"] = map[string]any{"sequence": json.Number("9223372036854775807")}
+		},
 		"truncated": func(detail, data map[string]any) {
-			detail["context"] = map[string]any{"truncated": []any{"raw_attributes"}}
+			detail["context"] = map[string]any{"sequence": json.Number("1"), "truncated": []any{"raw_attributes"}}
 			data["raw_attributes"] = map[string]any{}
 		},
 		"no names": func(_, data map[string]any) {
@@ -214,7 +222,7 @@ func TestSchemasAllow(t *testing.T) {
 	}
 	detail := sample(t, dsync.UserUpdated)["detail"].(map[string]any)
 	for _, truncated := range []any{[]any{}, []any{"name"}, "raw_attributes", []any{"raw_attributes", "raw_attributes"}} {
-		detail["context"] = map[string]any{"truncated": truncated}
+		detail["context"] = map[string]any{"sequence": json.Number("1"), "truncated": truncated}
 		if schema.Validate(detail) == nil {
 			t.Errorf("truncated may be %v", truncated)
 		}

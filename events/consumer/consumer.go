@@ -15,10 +15,14 @@
 //   - After all events have been consumed, in any order, the application's
 //     state is the same as if each event had been applied once, in order.
 //
-// The order of a resource's events is the order of their ids. Every event
-// contains the whole resource, so a dropped event loses nothing. But an event
-// that the handler keeps rejecting stays in front of the older ones: do not
-// discard it.
+// The order of events is that of their sequences. The id only identifies an
+// event. Every event contains the whole resource, so a dropped event loses
+// nothing. But an event that the handler keeps rejecting stays in front of the
+// older ones: do not discard it.
+//
+// The sequences of a directory have no gap, so a missing one is an event that
+// did not arrive. Options.Gap is called for it after a while, because it may
+// arrive late. See Options.
 //
 // Requirements on the handler:
 //
@@ -44,6 +48,9 @@
 //
 // The store deletes its record of a removed resource after Options.Retention.
 // An event from before the removal that arrives later than that is applied.
+//
+// A store that a version without sequences has written remains valid: what it
+// has applied is older than every event with a sequence.
 package consumer
 
 import (
@@ -67,7 +74,25 @@ type Options struct {
 	// Retention is how long the store keeps its record of a removed resource.
 	// The default is 90 days, the retention of the event log.
 	Retention time.Duration
-	Now       func() time.Time // default: time.Now
+	// Gap is called when events of a directory were not consumed Grace after a
+	// later one was: they did not arrive, or the handler rejects them. It should
+	// only report the gap. To fill it, read the log of the directory backwards
+	// with GET /events?directory=…&order=desc, until the sequence is smaller than
+	// From, and pass the events of the gap to Consume. If the log no longer has
+	// them, do a reconciliation and call Reconciled.
+	//
+	// A gap is reported once, by one process, between one and two times Grace
+	// after the later event, if events of the directory keep arriving; see
+	// FindGaps. If Gap fails, or its process, it is called again.
+	// The first gap of a directory begins at 1 if the consumer has not received
+	// its first events.
+	//
+	// nil turns the tracking off, which saves a write per event. Leave it nil if
+	// the consumer's rules do not select every event of a directory.
+	Gap func(ctx context.Context, g Gap) error
+	// Grace is how long a missing event may be late. The default is 15 minutes.
+	Grace time.Duration
+	Now   func() time.Time // default: time.Now
 }
 
 const (
@@ -85,6 +110,7 @@ type Consumer struct {
 	store  Store
 	handle Handler
 	o      Options
+	checks checks
 }
 
 // New returns a consumer that calls handle for each event.
@@ -95,10 +121,13 @@ func New(store Store, handle Handler, o Options) *Consumer {
 	if o.Retention == 0 {
 		o.Retention = 90 * 24 * time.Hour
 	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Consumer{store, handle, o}
+	return &Consumer{store, handle, o, checks{next: map[string]time.Time{}}}
 }
 
 // Consume applies an event or drops it. After an error, call it again with the
@@ -108,7 +137,10 @@ func (c *Consumer) Consume(ctx context.Context, e Event) error {
 	if err := c.recordDeletion(ctx, e); err != nil {
 		return fmt.Errorf("consumer: %s %s: %w", e.Name, e.ID, err)
 	}
-	return c.apply(ctx, e)
+	if err := c.apply(ctx, e); err != nil {
+		return err
+	}
+	return c.track(ctx, e)
 }
 
 // recordDeletion stores a deletion before anything else is done for it. From
@@ -119,7 +151,7 @@ func (c *Consumer) Consume(ctx context.Context, e Event) error {
 func (c *Consumer) recordDeletion(ctx context.Context, e Event) error {
 	switch e.Name {
 	case UserDeleted, GroupDeleted, DirectoryDeleted:
-		if err := c.store.Raise(ctx, e.Key().deletion(), e.ID, c.expiry()); err != nil {
+		if err := c.store.Raise(ctx, e.Key().deletion(), e.position(), c.expiry()); err != nil {
 			return err
 		}
 	}
@@ -177,21 +209,25 @@ func (c *Consumer) attempt(ctx context.Context, e Event) (taken bool, err error)
 	limited, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
 	k, holder, now := e.Key(), rand.Text(), c.o.Now()
-	if err := c.store.Take(limited, k, Lease{ID: e.ID, Holder: holder, Now: now, Until: now.Add(c.o.Timeout + leaseMargin)}); err != nil {
+	if err := c.store.Take(limited, k, Lease{Position: e.position(), Holder: holder, Now: now, Until: now.Add(c.o.Timeout + leaseMargin)}); err != nil {
 		return false, err
 	}
 	removed, err := c.runHandler(limited, e)
 	if err != nil {
-		// ctx may have ended, and the lease must be released in any case.
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
-		defer cancel()
-		return true, errors.Join(err, c.store.Release(after, k, holder))
+		return true, errors.Join(err, c.release(ctx, k, holder))
 	}
 	var expiry time.Time
 	if removed {
 		expiry = c.expiry()
 	}
 	return true, c.store.Finish(ctx, k, holder, expiry)
+}
+
+// release releases a lease, even if ctx has ended.
+func (c *Consumer) release(ctx context.Context, k Key, holder string) error {
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+	defer cancel()
+	return c.store.Release(after, k, holder)
 }
 
 // runHandler calls the handler, with the removal of the resource instead of
@@ -236,8 +272,8 @@ func (c *Consumer) deletedWithParent(ctx context.Context, e Event) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	for i, id := range deletions {
-		if id > e.ID || id != "" && !parents[i].returns {
+	for i, deletion := range deletions {
+		if deletion > e.position() || deletion != "" && !parents[i].returns {
 			return true, nil
 		}
 	}

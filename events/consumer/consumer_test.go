@@ -20,14 +20,14 @@ import (
 // recorder is a handler that records its events.
 type recorder struct {
 	mu   sync.Mutex
-	seen []string // the name and the last digit of the id
+	seen []string // the name and the sequence
 	err  error
 }
 
 func (r *recorder) handle(_ context.Context, e consumer.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen = append(r.seen, e.Name+" "+e.ID[len(e.ID)-1:])
+	r.seen = append(r.seen, fmt.Sprint(e.Name, " ", e.Sequence))
 	return r.err
 }
 
@@ -55,6 +55,22 @@ func TestHandedOver(t *testing.T) {
 		delivered []consumer.Event
 		want      []string
 	}{
+		"numbers, not text": {
+			[]consumer.Event{event(10, consumer.UserUpdated, user), event(9, consumer.UserUpdated, user), event(11, consumer.UserDeleted, user)},
+			[]string{"dsync.user.updated 10", "dsync.user.deleted 11"},
+		},
+		"a legacy event is older": {
+			[]consumer.Event{event(1, consumer.UserUpdated, user), legacyEvent(900, consumer.UserDeleted, user)},
+			[]string{"dsync.user.updated 1"},
+		},
+		"legacy events in the order of their ids": {
+			[]consumer.Event{legacyEvent(2, consumer.UserUpdated, user), legacyEvent(1, consumer.UserCreated, user), legacyEvent(3, consumer.UserDeleted, user), event(1, consumer.UserCreated, user)},
+			[]string{"dsync.user.updated 0", "dsync.user.deleted 0", "dsync.user.created 1"},
+		},
+		"a legacy membership of a deleted user": {
+			[]consumer.Event{event(1, consumer.UserDeleted, user), legacyEvent(900, consumer.GroupUserAdded, member)},
+			[]string{"dsync.user.deleted 1", "dsync.group.user_removed 0"},
+		},
 		"twice":                   {[]consumer.Event{event(1, consumer.UserCreated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.created 1"}},
 		"late":                    {[]consumer.Event{event(2, consumer.UserUpdated, user), event(1, consumer.UserCreated, user)}, []string{"dsync.user.updated 2"}},
 		"late, after the removal": {[]consumer.Event{event(2, consumer.GroupUserRemoved, member), event(1, consumer.GroupUserAdded, member)}, []string{"dsync.group.user_removed 2"}},
@@ -179,11 +195,11 @@ func TestHandlersTime(t *testing.T) {
 func TestLeases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := consumer.NewMemory()
-		e := event(1, consumer.UserCreated, userOf("directory_1", "1"))
+		e := legacyEvent(1, consumer.UserCreated, userOf("directory_1", "1")) // its position is its id
 		take := func(d time.Duration) {
 			t.Helper()
 			now := time.Now()
-			if err := store.Take(t.Context(), e.Key(), consumer.Lease{ID: e.ID, Holder: "dead", Now: now, Until: now.Add(d)}); err != nil {
+			if err := store.Take(t.Context(), e.Key(), consumer.Lease{Position: e.ID, Holder: "dead", Now: now, Until: now.Add(d)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -202,6 +218,46 @@ func TestLeases(t *testing.T) {
 		take(2 * time.Second) // the process retries, and dies again
 		if err := c.Consume(t.Context(), e); err != nil || len(r.seen) != 1 {
 			t.Errorf("%v, %v", r.seen, err)
+		}
+	})
+}
+
+// A process whose clock is ahead by less than the allowed difference waits for
+// the handler of another process.
+func TestLeaseWithClocksApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := consumer.NewMemory()
+		e := event(1, consumer.UserCreated, userOf("directory_1", "1"))
+		var running, most, calls int
+		handle := func(ctx context.Context, _ consumer.Event) error {
+			running++
+			calls++
+			most = max(most, running)
+			defer func() { running-- }()
+			select {
+			case <-time.After(900 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		one := consumer.New(store, handle, consumer.Options{Timeout: time.Second})
+		ahead := consumer.New(store, handle, consumer.Options{Timeout: time.Second, Now: func() time.Time { return time.Now().Add(4 * time.Second) }})
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := one.Consume(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		both.Go(func() {
+			if err := ahead.Consume(t.Context(), e); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+		if most != 1 || calls != 1 {
+			t.Errorf("%d calls, %d at the same time", calls, most)
 		}
 	})
 }

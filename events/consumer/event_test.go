@@ -119,7 +119,7 @@ func TestParseFields(t *testing.T) {
 	if diff := cmp.Diff(want, u); diff != "" {
 		t.Error(diff)
 	}
-	if e.Context.TokenID != token || e.Context.RequestID == "" || !e.CreatedAt.Equal(u.UpdatedAt) {
+	if e.Sequence != 7 || e.Context.TokenID != token || e.Context.RequestID == "" || !e.CreatedAt.Equal(u.UpdatedAt) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -158,9 +158,12 @@ func TestParseRefuses(t *testing.T) {
 		"a list":                       []byte(`[]`),
 		"another object":               replace(consumer.UserCreated, `"object": "event"`, `"object": "list"`),
 		"no id":                        replace(consumer.UserCreated, `"id": "event_`, `"no": "event_`),
-		"an id that does not sort":     replace(consumer.UserCreated, `"id": "event_01`, `"id": "event_lo`),
+		"an id that is no ULID":        replace(consumer.UserCreated, `"id": "event_01`, `"id": "event_lo`),
 		"an id of something else":      replace(consumer.UserCreated, `"id": "event_`, `"id": "we_`),
 		"no name":                      replace(consumer.UserCreated, `"event": "dsync`, `"no": "dsync`),
+		"a negative sequence":          replace(consumer.UserCreated, `"sequence": `, `"sequence": -`),
+		"a sequence that is not whole": replace(consumer.UserCreated, `"sequence": `, `"sequence": 0.`),
+		"a sequence as text":           replace(consumer.UserCreated, `"request_id"`, `"sequence": "1", "request_id"`),
 		"no time":                      replace(consumer.UserCreated, `"created_at": "2026`, `"created_at": "x`),
 		"a user without id":            replace(consumer.UserCreated, `"id": "directory_user`, `"no": "directory_user`),
 		"a user without directory":     replace(consumer.UserDeleted, `"directory_id"`, `"no"`),

@@ -29,15 +29,15 @@ func Example() {
 	}
 	c := consumer.New(consumer.NewMemory(), apply, consumer.Options{})
 
-	detail := func(id, name, state string) []byte {
-		return fmt.Appendf(nil, `{"object":"event","id":%q,"event":%q,"created_at":"2026-11-23T12:00:00.155Z","context":{},"data":{
+	detail := func(id, name, state string, sequence int) []byte {
+		return fmt.Appendf(nil, `{"object":"event","id":%q,"event":%q,"created_at":"2026-11-23T12:00:00.155Z","context":{"sequence":%d},"data":{
 			"object":"directory_user","id":"directory_user_01E1X1B89NH8Z3SDFJR4H7RGX7","directory_id":"directory_01ECAZ4NV9QMV47GW873HDCX74",
-			"email":"lela.block@example.com","state":%q}}`, id, name, state)
+			"email":"lela.block@example.com","state":%q}}`, id, name, sequence, state)
 	}
 	for _, delivered := range [][]byte{
-		detail("event_01M844RZ20EBR0JMJ6110Q14DM", "dsync.user.updated", "inactive"),
-		detail("event_01M844RZ20EBR0JMJ6110Q14DK", "dsync.user.created", "active"), // late
-		detail("event_01M844RZ20EBR0JMJ6110Q14DM", "dsync.user.updated", "inactive"),
+		detail("event_01M844RZ20EBR0JMJ6110Q14DM", "dsync.user.updated", "inactive", 42),
+		detail("event_01M844RZ20EBR0JMJ6110Q14DK", "dsync.user.created", "active", 41),   // late
+		detail("event_01M844RZ20EBR0JMJ6110Q14DM", "dsync.user.updated", "inactive", 42), // again
 	} {
 		e, err := consumer.Parse(delivered)
 		if err != nil {
@@ -73,12 +73,39 @@ func ExampleObserved() {
 	}
 	c := consumer.New(consumer.NewMemory(), apply, consumer.Options{})
 
-	started := time.Now()
+	const sequence = 42 // GET /events?directory=…&order=desc&limit=1, before the user was read
 	user := consumer.User{ID: "directory_user_01E1X1B89NH8Z3SDFJR4H7RGX7", DirectoryID: "directory_01ECAZ4NV9QMV47GW873HDCX74", Name: "Lela Block"}
-	if err := c.Consume(context.Background(), consumer.Observed(consumer.UserUpdated, user, started)); err != nil {
+	if err := c.Consume(context.Background(), consumer.Observed(consumer.UserUpdated, user, sequence)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	// Output: dsync.user.updated Lela Block
+}
+
+// Gaps are events that did not arrive within the grace time.
+func ExampleConsumer_FindGaps() {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	c := consumer.New(consumer.NewMemory(), func(context.Context, consumer.Event) error { return nil }, consumer.Options{
+		Now: func() time.Time { return now },
+		Gap: func(_ context.Context, g consumer.Gap) error {
+			fmt.Printf("%s: the events %d to %d are missing\n", g.DirectoryID, g.From, g.To)
+			return nil
+		},
+	})
+	const directory = "directory_01ECAZ4NV9QMV47GW873HDCX74"
+	group := consumer.Group{ID: "directory_group_01E1X5GPMMXF4T1DCERMVEEPVW", DirectoryID: directory}
+	for _, sequence := range []int64{1, 2, 5, 4} {
+		e := consumer.Event{ID: fmt.Sprint("event_", sequence), Sequence: sequence, Name: consumer.GroupUpdated, Data: group}
+		if err := c.Consume(context.Background(), e); err != nil {
+			fmt.Println(err)
+		}
+	}
+	for range 2 { // a schedule
+		now = now.Add(time.Hour)
+		if err := c.FindGaps(context.Background(), directory); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output: directory_01ECAZ4NV9QMV47GW873HDCX74: the events 3 to 3 are missing
 }
 
 // A handler error keeps the event: call Consume again with it. Lambda does so
@@ -94,7 +121,7 @@ func ExampleConsumer_Consume() {
 	}
 	c := consumer.New(consumer.NewMemory(), apply, consumer.Options{})
 
-	e := consumer.Event{ID: "event_01M844RZ20EBR0JMJ6110Q14DK", Name: consumer.GroupCreated,
+	e := consumer.Event{ID: "event_01M844RZ20EBR0JMJ6110Q14DK", Sequence: 1, Name: consumer.GroupCreated,
 		Data: consumer.Group{ID: "directory_group_01E1X5GPMMXF4T1DCERMVEEPVW", DirectoryID: "directory_01ECAZ4NV9QMV47GW873HDCX74"}}
 	fmt.Println(c.Consume(context.Background(), e))
 	available = true

@@ -11,8 +11,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// event returns the n-th event of a directory.
+// event returns the n-th event of a directory. Its id has no order.
 func event(n int, name string, data any) consumer.Event {
+	id := fmt.Sprintf("event_%020d%06d", uint64(n)*0x9E3779B97F4A7C15, n)
+	return consumer.Event{ID: id, Sequence: int64(n), Name: name, CreatedAt: time.Unix(int64(n), 0), Data: data}
+}
+
+// legacyEvent returns the n-th event of those that were logged before there
+// were sequences. Its id has the order.
+func legacyEvent(n int, name string, data any) consumer.Event {
 	return consumer.Event{ID: fmt.Sprintf("event_%026d", n), Name: name, CreatedAt: time.Unix(int64(n), 0), Data: data}
 }
 
@@ -76,9 +83,18 @@ func inOrder(history []consumer.Event) state {
 // history draws a history of a directory. Users are created, change, are
 // deleted and return. Groups are created and deleted, and do not return.
 // Memberships change at any time, also while their user or group does not
-// exist, as after a race.
+// exist, as after a race. The first events may be legacy events.
 func history(t *rapid.T, directoryID string, most int) (events []consumer.Event) {
-	add := func(name string, data any) { events = append(events, event(len(events)+1, name, data)) }
+	legacy := rapid.SampledFrom([]int{0, 0, 5, 10}).Draw(t, "legacy events")
+	add := func(name string, data any) {
+		if n := len(events) + 1; n <= legacy {
+			events = append(events, legacyEvent(n, name, data))
+		} else {
+			e := event(n-legacy, name, data)
+			e.CreatedAt = time.Unix(int64(n), 0)
+			events = append(events, e)
+		}
+	}
 	add(consumer.TokenCreated, consumer.Token{ID: "directory_token_1", DirectoryID: directoryID})
 	add(consumer.DirectoryActivated, consumer.Directory{ID: directoryID})
 	here := map[string]bool{} // users, groups and memberships

@@ -134,8 +134,12 @@ func (s staged) Release(ctx context.Context, k consumer.Key, holder string) erro
 	return s.step(ctx, func() error { return s.Store.Release(ctx, k, holder) })
 }
 
-func (s staged) Raise(ctx context.Context, k consumer.Key, id string, forget time.Time) error {
-	return s.step(ctx, func() error { return s.Store.Raise(ctx, k, id, forget) })
+func (s staged) Raise(ctx context.Context, k consumer.Key, position string, forget time.Time) error {
+	return s.step(ctx, func() error { return s.Store.Raise(ctx, k, position, forget) })
+}
+
+func (s staged) Record(ctx context.Context, directory string, sequence int64, forget time.Time) error {
+	return s.step(ctx, func() error { return s.Store.Record(ctx, directory, sequence, forget) })
 }
 
 func (s staged) Read(ctx context.Context, keys ...consumer.Key) (marks []string, err error) {
@@ -154,7 +158,7 @@ type application struct {
 	*stage
 	mu     sync.Mutex
 	state  state
-	newest map[consumer.Key]string          // the event that was written last
+	newest map[consumer.Key]consumer.Event  // that was written last
 	atWork map[consumer.Key]context.Context // of the last handler
 	calls  map[string]int                   // successful ones, by resource and event
 	broken []string
@@ -162,7 +166,7 @@ type application struct {
 
 func newApplication(s *stage) *application {
 	return &application{
-		stage: s, state: state{}, newest: map[consumer.Key]string{}, atWork: map[consumer.Key]context.Context{}, calls: map[string]int{},
+		stage: s, state: state{}, newest: map[consumer.Key]consumer.Event{}, atWork: map[consumer.Key]context.Context{}, calls: map[string]int{},
 	}
 }
 
@@ -176,10 +180,10 @@ func (a *application) handle(ctx context.Context, e consumer.Event) error {
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.newest[k] > e.ID {
-			a.broken = append(a.broken, fmt.Sprintf("%s %s is applied after %s", e.Name, e.ID, a.newest[k]))
+		if last := a.newest[k]; last.CreatedAt.After(e.CreatedAt) {
+			a.broken = append(a.broken, fmt.Sprintf("%s %s is applied after %s", e.Name, e.ID, last.ID))
 		}
-		a.newest[k] = e.ID
+		a.newest[k] = e
 		a.calls[fmt.Sprint(k, e.Name, e.ID)]++
 		apply(a.state, e)
 		return nil
@@ -256,7 +260,10 @@ func anyOrder(t *testing.T, rt *rapid.T) {
 	app := newApplication(s)
 	quiet := s.faults == 0
 	synctest.Test(t, func(*testing.T) {
-		consume(s, consumer.New(staged{s, consumer.NewMemory()}, app.handle, consumer.Options{}), deliveries)
+		consume(s, consumer.New(staged{s, consumer.NewMemory()}, app.handle, consumer.Options{Gap: func(_ context.Context, g consumer.Gap) error {
+			app.broken = append(app.broken, fmt.Sprintf("%+v is reported, and no event was lost", g))
+			return nil
+		}}), deliveries)
 	})
 	if diff := cmp.Diff(want, app.state); diff != "" {
 		rt.Errorf("of %d events: %s", len(events), diff)

@@ -12,6 +12,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
+// maxEraseDays is the retention of events in days: older ones have expired.
+const maxEraseDays = 90
+
 func main() { lambdaenv.Start(os.Getenv, build) }
 
 func build(e lambdaenv.Environment) (lambda.Handler, error) {
@@ -20,5 +23,10 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
-	return lambda.NewHandler(jobs.New(t, time.Now, rand.Reader, jobs.TokenTrust, e.Log).Handle), nil
+	eraseAfter, err := e.Days("ERASE_AFTER_DAYS", jobs.DefaultEraseAfter, 0, maxEraseDays)
+	if err != nil {
+		return nil, err
+	}
+	w := jobs.New(t, time.Now, rand.Reader, jobs.TokenTrust, e.Log, jobs.EraseAfter(eraseAfter), jobs.Metrics(e.Metrics))
+	return lambda.NewHandler(w.Invoke), nil
 }

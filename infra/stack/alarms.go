@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -12,22 +14,31 @@ import (
 )
 
 // alarmType describes alarms of one type, one for each owner. docs/operations.md
-// has an entry for each type.
+// has an entry for each type, which also says why missing data is treated so.
 type alarmType struct {
 	name string
 	// owners returns the functions or rules that have such an alarm. An alarm of
 	// the whole system has the owner "".
 	owners func(s topology.System) []string
-	// metrics returns the metrics that the alarm adds up.
+	// metrics returns the metrics of the alarm. Their values are added up, unless
+	// expressions says otherwise.
 	metrics   func(b *builder, owner string) []series
 	statistic string
 	// The alarm goes off when the value is above the threshold in datapoints of
-	// periods.
+	// periods. Functions run only when there is work, so a period without data is
+	// within the threshold, unless withoutData says otherwise.
 	threshold           float64
 	period              time.Duration
 	datapoints, periods int
+	withoutData         string // TreatMissingData; "" for notBreaching
 	description         string
 }
+
+// breaching is the TreatMissingData of metrics that never pause.
+const breaching = "breaching"
+
+// silence is the threshold of alarms that go off for missing data alone.
+const silence = math.MaxInt32
 
 // series is a CloudWatch metric with its dimensions: name, value, name, value …
 type series struct {
@@ -38,34 +49,80 @@ type series struct {
 const minute = time.Minute
 
 // alarmTypes lists the alarms. The threshold is zero where a healthy system never
-// exceeds it.
+// exceeds it. Percentiles are for metrics with many values only: an alarm of a few
+// values is an alarm of their maximum.
 var alarmTypes = []alarmType{
-	{"errors", functions, ofFunction("AWS/Lambda", "Errors"), "Sum", 0, 5 * minute, 1, 1,
+	{"errors", functions, ofFunction("AWS/Lambda", "Errors"), "Sum", 0, 5 * minute, 1, 1, "",
 		"The function crashed, timed out or ran out of memory."},
-	{"throttles", functions, ofFunction("AWS/Lambda", "Throttles"), "Sum", 0, 5 * minute, 2, 3,
+	{"throttles", functions, ofFunction("AWS/Lambda", "Throttles"), "Sum", 0, 5 * minute, 2, 3, "",
 		"Lambda refused to start the function: its reserved concurrency or the account's is exhausted."},
-	{"iterator-age", streamConsumers, ofFunction("AWS/Lambda", "IteratorAge"), "Maximum", 60_000, minute, 5, 5,
+	// Three of five, because a batch that is retried has not a value each minute.
+	{"iterator-age", streamConsumers, ofFunction("AWS/Lambda", "IteratorAge"), "Maximum", 60_000, minute, 3, 5, "",
 		"The function is more than a minute behind the stream. The stream deletes records after 24 hours."},
-	{"dead-letters", topology.System.DeadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1,
+	{"failed-records", streamConsumers, ofMapping("FailedInvokeEventCount"), "Sum", 0, minute, 3, 5, "",
+		"The function keeps failing on stream records. Batch item failures are no errors of the function."},
+	{"given-up", streamConsumers, ofMapping("OnFailureDestinationDeliveredEventCount"), "Sum", 0, 5 * minute, 1, 1, "",
+		"Lambda gave up on stream records. They are in the failure bucket for 30 days."},
+	{"lost-records", streamConsumers, ofLostRecords, "Sum", 0, 5 * minute, 1, 1, "",
+		"Lambda gave up on stream records and could not write them to the failure bucket."},
+	// Lambda writes the metric for a poll without records, too.
+	{"not-polling", streamConsumers, ofMapping("PolledEventCount"), "Sum", silence, 5 * minute, 3, 3, breaching,
+		"Lambda does not read the stream: the event source mapping is disabled or gone."},
+	{"relay-stopped", once, ofHeartbeat, "Sum", 0, 15 * minute, 1, 2, "",
+		"Requests changed something, and the relay has processed no stream record for 15 minutes."},
+	{"dead-letters", topology.System.DeadLetterOwners, ofQueue, "Maximum", 0, 5 * minute, 1, 1, "",
 		"A message could not be processed. It stays in the queue for 14 days."},
-	{"failed-deliveries", rules, ofRule, "Sum", 0, 5 * minute, 1, 1,
+	{"failed-deliveries", rules, ofRule, "Sum", 0, 5 * minute, 1, 1, "",
 		"EventBridge could not deliver events of the rule, and could not put them into the rule's dead-letter queue."},
-	{"events-parked", once, ofRelay(metric.EventsParked), "Sum", 0, 5 * minute, 1, 1,
-		"The relay sent events that no retry can fix to its dead-letter queue."},
+	{"events-parked", once, ofRelay(metric.EventsParked), "Sum", 0, 5 * minute, 1, 1, "",
+		"The relay parked events or records that no retry can fix."},
 	// Events normally reach the bus within two seconds of their change.
-	{"relay-lag", once, ofRelay(metric.RelayLag), "p90", 60_000, 5 * minute, 3, 3,
+	{"relay-lag", once, ofRelay(metric.RelayLag), "Maximum", 60_000, minute, 3, 5, "",
 		"Events reach the bus more than a minute after their change."},
-	{"table-throttles", once, ofTableThrottles, "Sum", 0, 5 * minute, 2, 3,
+	// The sweep writes the metric each minute, also without jobs.
+	{"oldest-job", once, ofJobs(metric.OldestJobAge), "Maximum", 3600, 5 * minute, 3, 5, breaching,
+		"A job is not done an hour after its start, or the sweep of jobs does not run."},
+	{"failed-jobs", once, ofJobs(metric.JobsFailed), "Sum", 0, 5 * minute, 1, 1, "",
+		"A job was given up."},
+	{"table-throttles", once, ofTableThrottles, "Sum", 0, 5 * minute, 2, 3, "",
 		"DynamoDB throttled reads or writes: the limit of a partition key or of the account is exceeded."},
-	{"table-errors", once, ofTableErrors, "Sum", 0, 5 * minute, 2, 3,
+	{"table-errors", once, ofTableErrors, "Sum", 0, 5 * minute, 2, 3, "",
 		"DynamoDB has internal errors."},
 	// Entra retries, so a few errors during a short outage need no action.
-	{"http-errors", once, ofAPI("5xx"), "Sum", 5, 5 * minute, 1, 1,
+	{"http-errors", once, ofAPI("5xx"), "Sum", 5, 5 * minute, 1, 1, "",
 		"More than five requests got a 5xx response."},
-	// Half of the timeout of the functions.
-	{"http-latency", once, ofAPI("Latency"), "p99", 5_000, 5 * minute, 3, 3,
+	// Half of the timeout of the functions. Of a few requests, p99 is the slowest.
+	{"http-latency", once, ofAPI("Latency"), "p99", 5_000, 5 * minute, 3, 5, "",
 		"One request in a hundred takes more than five seconds."},
 }
+
+// expressions are the metric math of alarm types that do not add up their metrics:
+// functions of the number of metrics, which are m1, m2, … The first expression is
+// the value of the alarm.
+var expressions = map[string]func(metrics int) []expression{"relay-stopped": heartbeat}
+
+// expression is a metric math expression of CloudWatch with its id.
+type expression struct{ id, text string }
+
+// heartbeat returns the expressions on n metrics, of which the last counts
+// processed records and the others count changes. The value is 1 if there was a
+// change in the period before the last, and no record was processed in either.
+// Comparing one period alone would take a change in its last second for one that
+// is not processed. x - DIFF(x) is the value of the period before.
+func heartbeat(n int) []expression {
+	var written []string
+	for i := range n - 1 {
+		written = append(written, fmt.Sprintf("FILL(m%d, 0)", i+1))
+	}
+	return []expression{
+		{"stopped", "IF(written - DIFF(written) > 0 AND processed == 0 AND processed - DIFF(processed) == 0, 1, 0)"},
+		{"written", strings.Join(written, " + ")},
+		{"processed", fmt.Sprintf("FILL(m%d, 0)", n)},
+	}
+}
+
+// added adds up n metrics. Metrics without data count as zero.
+func added(int) []expression { return []expression{{"sum", "SUM(METRICS())"}} }
 
 // alarmName returns the name of an alarm without the prefix of the stack.
 func alarmName(k alarmType, owner string) string { return strings.TrimPrefix(owner+"-"+k.name, "-") }
@@ -101,11 +158,50 @@ func ofFunction(namespace, name string) func(*builder, string) []series {
 	}
 }
 
-func ofRelay(m metric.Metric) func(*builder, string) []series {
+func ofRole(role topology.Role, m metric.Metric) func(*builder, string) []series {
 	return func(b *builder, _ string) []series {
-		return ofFunction(metric.Namespace, m.Name)(b, b.system.ByRole(topology.RelaysEvents).Name)
+		return ofFunction(metric.Namespace, m.Name)(b, b.system.ByRole(role).Name)
 	}
 }
+
+func ofRelay(m metric.Metric) func(*builder, string) []series {
+	return ofRole(topology.RelaysEvents, m)
+}
+
+func ofJobs(m metric.Metric) func(*builder, string) []series { return ofRole(topology.RunsJobs, m) }
+
+// ofMapping returns a metric of the event source mapping from the stream.
+func ofMapping(name string) func(*builder, string) []series {
+	return func(b *builder, owner string) []series {
+		return []series{{"AWS/Lambda", name, []*string{jsii.String("EventSourceMappingUUID"), b.mappings[owner].Ref()}}}
+	}
+}
+
+// ofLostRecords returns the metrics of records that Lambda could not write to the
+// failure bucket.
+func ofLostRecords(b *builder, owner string) []series {
+	return append(ofMapping("DroppedEventCount")(b, owner), ofFunction("AWS/Lambda", "DestinationDeliveryFailures")(b, owner)...)
+}
+
+// ofHeartbeat returns the metrics of heartbeat: the changes of each function that
+// serves SCIM, then the records of the relay.
+func ofHeartbeat(b *builder, owner string) []series {
+	return append(ofChanges(b, owner), ofRelay(metric.RecordsProcessed)(b, owner)...)
+}
+
+// ofChanges returns the changes of each function that serves SCIM.
+func ofChanges(b *builder, owner string) []series {
+	var all []series
+	for _, role := range scim {
+		if b.system.ByRole(role) != nil {
+			all = append(all, ofRole(role, metric.ChangesWritten)(b, owner)...)
+		}
+	}
+	return all
+}
+
+// scim are the roles of the functions that write ChangesWritten.
+var scim = []topology.Role{topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery}
 
 func ofQueue(b *builder, owner string) []series {
 	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), b.deadLetters[owner].QueueName()}}}
@@ -152,7 +248,8 @@ func tableOperations(s topology.System) []string {
 	for _, f := range s.Functions {
 		for _, g := range f.Grants {
 			for _, action := range g.Actions {
-				if operation, found := strings.CutPrefix(action, "dynamodb:"); found {
+				// A condition check is an item of a transaction.
+				if operation, found := strings.CutPrefix(action, "dynamodb:"); found && operation != "ConditionCheckItem" {
 					operations = append(operations, operation)
 				}
 			}

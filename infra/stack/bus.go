@@ -59,7 +59,8 @@ func (b *builder) allowRules(id string, principals any, only map[string]any) {
 	}
 	awsevents.NewCfnEventBusPolicy(b.stack, jsii.String("Subscribers"+id), &awsevents.CfnEventBusPolicyProps{
 		EventBusName: b.bus.EventBusName(),
-		StatementId:  jsii.String("RulesOf" + id),
+		// Statement IDs are unique in an account and Region, not on a bus.
+		StatementId: jsii.String(*b.stack.StackName() + "-RulesOf" + id),
 		Statement: map[string]any{
 			"Effect":    "Allow",
 			"Principal": principals,

@@ -12,15 +12,15 @@ import (
 )
 
 // addStream adds the event source mapping from the table's stream to the
-// function. It uses the L1 construct because the L2 construct also grants
-// dynamodb:ListStreams on every stream of the account.
+// function. It uses the L1 construct because the L2 construct also adds
+// permissions to the role, which the topology does not name.
 func (b *builder) addStream(f topology.Function, function awslambda.Function) error {
 	c := f.Stream
 	pattern, err := json.Marshal(c.Filter.Pattern())
 	if err != nil {
 		return err
 	}
-	awslambda.NewCfnEventSourceMapping(b.scope(f.Name), jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
+	b.mappings[f.Name] = awslambda.NewCfnEventSourceMapping(b.scope(f.Name), jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:   function.FunctionArn(),
 		EventSourceArn: b.table.TableStreamArn(),
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
@@ -28,16 +28,19 @@ func (b *builder) addStream(f topology.Function, function awslambda.Function) er
 		},
 		BatchSize: jsii.Number(c.BatchSize),
 		// Changes made before the mapping are processed, too.
-		StartingPosition: jsii.String("TRIM_HORIZON"),
-		// One batch at a time per shard keeps the order of the stream.
-		ParallelizationFactor:      jsii.Number(1),
+		StartingPosition:           jsii.String("TRIM_HORIZON"),
+		ParallelizationFactor:      jsii.Number(c.Parallelization),
 		BisectBatchOnFunctionError: true,
 		FunctionResponseTypes:      jsii.Strings("ReportBatchItemFailures"),
 		MaximumRetryAttempts:       jsii.Number(c.RetryAttempts),
 		MaximumRecordAgeInSeconds:  jsii.Number(c.MaximumAge.Seconds()),
+		// Of the destinations, only S3 also receives the records.
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
-			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: b.deadLetters[f.Name].QueueArn()},
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: b.failures.BucketArn()},
 		},
+		// The alarms need the metrics of the mapping: a batch item failure is no
+		// error of the function, and a mapping that is disabled invokes nothing.
+		MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
 	})
 	return nil
 }
@@ -47,7 +50,7 @@ func streamConsumers(s topology.System) []string {
 	return functionNames(s, func(f topology.Function) bool { return f.Stream != nil })
 }
 
-// addDeadLetters adds the dead-letter queue of a consumer or rule, and an output
+// addDeadLetters adds the dead-letter queue of a function or rule, and an output
 // with its URL.
 func (b *builder) addDeadLetters(owner string) {
 	queue := b.newQueue(owner, "DeadLetters", awssqs.QueueProps{})

@@ -55,8 +55,8 @@ func TestDriftOfAConsumerIsNoticed(t *testing.T) {
 		{"visibility timeout", func(d draft) { d.set("ConsumerQueue", 20, "VisibilityTimeout") }, "visibility timeout of 20 s, want 120 s"},
 		{"failures lost", func(d draft) { d.set("ConsumerQueue", nil, "RedrivePolicy") }, "no failure destination"},
 		{"shared dead letters", func(d draft) {
-			d.set("ConsumerQueue", d.get("RelayStream").get("DestinationConfig", "OnFailure", "Destination"), "RedrivePolicy", "deadLetterTargetArn")
-		}, "belongs to"},
+			d.set("ConsumerQueue", map[string]any{"Fn::GetAtt": []any{d.find("RelayDeadLetters"), "Arn"}}, "RedrivePolicy", "deadLetterTargetArn")
+		}, "messages that failed go to"},
 		{"queue in the clear", func(d draft) { d.set("ConsumerQueue", nil, "SqsManagedSseEnabled") }, "not encrypted"},
 		{"queue without TLS", func(d draft) { d.remove("ConsumerQueuePolicy") }, "without TLS"},
 		{"rule may not send", func(d draft) { d.remove("ConsumerQueuePolicy") }, "consumer: who may send"},

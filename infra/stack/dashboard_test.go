@@ -90,6 +90,9 @@ func TestDashboard(t *testing.T) {
 			if f := r.functions[idIn(m.Dimensions["FunctionName"], "")]; f != nil {
 				owner = f.Name
 			}
+			if f := r.functions[idIn(r.at(idIn(m.Dimensions["EventSourceMappingUUID"], "")).text("FunctionName"), "Arn")]; f != nil {
+				owner = f.Name
+			}
 			if queue := idIn(m.Dimensions["QueueName"], "QueueName"); queue != "" {
 				owner = r.claimed[queue]
 			}

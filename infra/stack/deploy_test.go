@@ -76,7 +76,7 @@ func TestFirstAPIKey(t *testing.T) {
 
 // docs/cost.md counts the metrics that the alarms of the stack watch.
 func TestAlarmsOnTheBill(t *testing.T) {
-	template := read(t, synthesized.dev)
+	template := read(t, synthesized.prod)
 	watched := 0
 	for _, id := range template.of("AWS::CloudWatch::Alarm") {
 		watched += len(readAlarm(template.Resources[id]).Measures)

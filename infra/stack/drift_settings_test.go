@@ -26,6 +26,10 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 		{"reserved for the relay", func(d draft) { d.set("RelayFunction", 1, "ReservedConcurrentExecutions") }, "serves no requests"},
 		{"one function untraced", func(d draft) { d.set("UsersFunction", nil, "TracingConfig") }, "TracingConfig differs"},
 		{"more than tracing", func(d draft) { d.statement("UsersRole", 3)["Action"] = "xray:GetTraceSummaries" }, "xray:GetTraceSummaries"},
+		{"erasure later", func(d draft) { d.set("JobsFunction", "30", "Environment", "Variables", "ERASE_AFTER_DAYS") }, "eraseAfterDays"},
+		{"erasure without a number", func(d draft) {
+			d.set("JobsFunction", "soon", "Environment", "Variables", "ERASE_AFTER_DAYS")
+		}, "ERASE_AFTER_DAYS holds soon"},
 		{"no throttle", func(d draft) { d.set("Stage", nil, "DefaultRouteSettings") }, "ThrottlingRateLimit"},
 
 		{"domain", func(d draft) { d.set("Domain", "other.example.com", "DomainName") }, "domainName"},
@@ -78,8 +82,22 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 			d.set("RelayAlarmiteratorage", d.get("JobsAlarmiteratorage").get("Dimensions"), "Dimensions")
 		}, `belongs to "jobs", not to "relay"`},
 		{"alarm on another queue", func(d draft) {
-			d.set("RelayAlarmdeadletters", d.get("JobsAlarmdeadletters").get("Dimensions"), "Dimensions")
+			d.set("RelayAlarmdeadletters", d.get("EveryEventAlarmdeadletters").get("Dimensions"), "Dimensions")
+		}, `belongs to "every-event", not to "relay"`},
+		{"alarm on another mapping", func(d draft) {
+			d.set("RelayAlarmgivenup", d.get("JobsAlarmgivenup").get("Dimensions"), "Dimensions")
 		}, `belongs to "jobs", not to "relay"`},
+		{"jobs of the relay", func(d draft) {
+			d.set("Alarmoldestjob", d.get("Alarmeventsparked").get("Dimensions"), "Dimensions")
+		}, `belongs to "relay", not to ""`},
+		{"expression", func(d draft) {
+			list(d.get("Alarmrelaystopped").get("Metrics"))[0].(map[string]any)["Expression"] = "written"
+		}, "alarm relay-stopped"},
+		{"other value", func(d draft) {
+			list(d.get("Alarmrelaystopped").get("Metrics"))[1].(map[string]any)["ReturnData"] = true
+		}, "alarm relay-stopped"},
+		{"percentile of many alone", func(d draft) { d.set("Alarmhttplatency", "ignore", "EvaluateLowSampleCountPercentile") }, "ignore"},
+		{"silence is good", func(d draft) { d.set("RelayAlarmnotpolling", "notBreaching", "TreatMissingData") }, "notBreaching"},
 		{"metric without data", func(d draft) { d.set("RelayAlarmiteratorage", nil, "Dimensions") }, "has no data"},
 		{"rule of the default bus", func(d draft) {
 			m := metric(d, "EveryEventAlarmfaileddeliveries", 1)
@@ -93,7 +111,7 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 		{"no way to the runbook", func(d draft) { d.set("UsersAlarmerrors", "Trouble.", "AlarmDescription") }, "runbook"},
 
 		{"operator's call repeated", func(d draft) { d.set("ApikeyAsynchronous", 2, "MaximumRetryAttempts") }, "MaximumRetryAttempts"},
-		{"operator's call unsettled", func(d draft) { d.remove("ApikeyAsynchronous") }, "apikey: an operator invokes it: true"},
+		{"operator's call unsettled", func(d draft) { d.remove("ApikeyAsynchronous") }, "apikey: an operator or a schedule invokes it: true"},
 	} {
 		t.Run(row.name, func(t *testing.T) { expectComplaint(t, synthesized.full, everything, row.drift, row.want) })
 	}

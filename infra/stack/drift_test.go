@@ -50,8 +50,18 @@ func TestDriftIsNoticed(t *testing.T) {
 		}, "is not the statement of a grant"},
 		{"every log group", func(d draft) { d.statement("UsersRole", 0)["Resource"] = "arn:aws:logs:::*" }, "beyond its grants"},
 		{"every stream", func(d draft) {
-			d.statement("RelayRole", 4)["Action"] = append(list(d.statement("RelayRole", 4)["Action"]), "dynamodb:ListStreams")
+			d.statement("UsersRole", 0)["Action"] = append(list(d.statement("UsersRole", 0)["Action"]), "dynamodb:ListStreams")
 		}, "dynamodb:ListStreams"},
+		{"streams not listed", func(d draft) { d.statement("RelayRole", 6)["Action"] = "dynamodb:DescribeStream" }, "dynamodb:ListStreams"},
+		{"every object", func(d draft) {
+			d.statement("RelayRole", 4)["Resource"] = "arn:aws:s3:::*/parked/*"
+		}, "wildcard"},
+		{"parked anywhere", func(d draft) {
+			d.statement("RelayRole", 4)["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
+		}, "Grants"},
+		{"given up anywhere", func(d draft) {
+			d.statement("RelayRole", 8)["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
+		}, "aws/lambda/*"},
 		{"managed policy", func(d draft) { d.set("UsersRole", list("arn:aws:iam::aws:policy/Admin"), "ManagedPolicyArns") }, "ManagedPolicyArns"},
 		{"policy beside the role", func(d draft) { d.add("Extra", "AWS::IAM::Policy") }, "not in the topology"},
 		{"role for everyone", func(d draft) {
@@ -88,7 +98,8 @@ func TestDriftIsNoticed(t *testing.T) {
 		{"age", func(d draft) { d.set("RelayStream", 60, "MaximumRecordAgeInSeconds") }, "MaximumAge"},
 		{"bisect", func(d draft) { d.set("RelayStream", false, "BisectBatchOnFunctionError") }, "BisectBatch"},
 		{"position", func(d draft) { d.set("RelayStream", "LATEST", "StartingPosition") }, "LATEST"},
-		{"parallel", func(d draft) { d.set("RelayStream", 4, "ParallelizationFactor") }, "ParallelizationFactor"},
+		{"parallel", func(d draft) { d.set("RelayStream", 1, "ParallelizationFactor") }, "Parallelization"},
+		{"mapping without metrics", func(d draft) { d.set("RelayStream", nil, "MetricsConfig") }, "MetricsConfig"},
 		{"whole batches", func(d draft) { d.set("RelayStream", nil, "FunctionResponseTypes") }, "ReportBatchItemFailures"},
 		{"window", func(d draft) { d.set("RelayStream", 5, "MaximumBatchingWindowInSeconds") }, "BatchingWindow"},
 		{"prefix gone", func(d draft) { d.filter("RelayStream", strings.NewReplacer(`,{"prefix":"M#"}`, "")) }, "M#"},
@@ -102,9 +113,39 @@ func TestDriftIsNoticed(t *testing.T) {
 		}, "userIdentity"},
 		{"filter gone", func(d draft) { d.set("RelayStream", nil, "FilterCriteria") }, "0 filters"},
 		{"failures lost", func(d draft) { d.set("RelayStream", nil, "DestinationConfig") }, "no failure destination"},
-		{"shared dead letters", func(d draft) {
-			d.set("RelayStream", d.get("JobsStream").get("DestinationConfig"), "DestinationConfig")
-		}, "belongs to"},
+		{"failures without payload", func(d draft) {
+			d.set("RelayStream", map[string]any{"Fn::GetAtt": []any{d.find("RelayDeadLetters"), "Arn"}}, "DestinationConfig", "OnFailure", "Destination")
+		}, "gets no payload"},
+		{"failure bucket gone", func(d draft) { d.remove("Failures") }, "0 of AWS::S3::Bucket"},
+		{"failure bucket more", func(d draft) { d.copy("Failures", "Other") }, "2 of AWS::S3::Bucket"},
+		{"public failures", func(d draft) { d.set("Failures", false, "PublicAccessBlockConfiguration", "BlockPublicPolicy") }, "public access is not blocked"},
+		{"failures in the clear", func(d draft) { d.set("Failures", nil, "BucketEncryption") }, "not encrypted"},
+		{"failures for ever", func(d draft) { d.set("Failures", nil, "LifecycleConfiguration") }, "ExpirationInDays"},
+		{"failures without TLS", func(d draft) { d.remove("FailuresPolicy") }, "without TLS"},
+		{"failures for everyone", func(d draft) { d.allowAll("FailuresPolicy") }, "wildcard"},
+		{"other failures", func(d draft) {
+			d.set("RelayFunction", "other", "Environment", "Variables", "FAILURE_BUCKET_NAME")
+		}, "FAILURE_BUCKET_NAME holds other"},
+
+		{"schedule gone", func(d draft) { d.remove("JobsSchedulesweep") }, "Schedules"},
+		{"schedule more", func(d draft) { d.copy("JobsSchedulesweep", "Other") }, "Schedules"},
+		{"schedule rate", func(d draft) { d.set("JobsSchedulesweep", "rate(1 hour)", "ScheduleExpression") }, "runs at rate(1 hour)"},
+		{"schedule payload", func(d draft) { d.set("JobsSchedulesweep", "{}", "Target", "Input") }, "Payload"},
+		{"schedule of another function", func(d draft) {
+			d.set("JobsSchedulesweep", d.get("RelayStream").get("FunctionName"), "Target", "Arn")
+		}, "relay"},
+		{"schedule switched off", func(d draft) { d.set("JobsSchedulesweep", "DISABLED", "State") }, "DISABLED"},
+		{"schedule at some time", func(d draft) { d.set("JobsSchedulesweep", "FLEXIBLE", "FlexibleTimeWindow", "Mode") }, "FLEXIBLE"},
+		{"schedule that piles up", func(d draft) { d.set("JobsSchedulesweep", nil, "Target", "RetryPolicy") }, "is retried"},
+		{"schedules invoke more", func(d draft) {
+			d.statement("JobsSchedulerRole", 0)["Resource"] = d.get("RelayStream").get("FunctionName")
+		}, "what the schedules of jobs may do"},
+		{"schedules of others", func(d draft) {
+			delete(list(d.get("JobsSchedulerRole").get("AssumeRolePolicyDocument", "Statement"))[0].(map[string]any), "Condition")
+		}, "who may take the role of its schedules"},
+		{"loop", func(d draft) { d.set("JobsFunction", nil, "RecursiveLoop") }, "Recursive"},
+		{"loop of another", func(d draft) { d.set("RelayFunction", "Allow", "RecursiveLoop") }, "Recursive"},
+		{"sweep repeated", func(d draft) { d.remove("JobsAsynchronous") }, "jobs: an operator or a schedule invokes it: true"},
 
 		{"partition key", func(d draft) { d.key("Table", 0, "other") }, "PartitionKey"},
 		{"key that is a number", func(d draft) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"dsync/infra/topology"
 
@@ -63,6 +64,9 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 		// Lambda's own START and REPORT lines cost more than the function's lines.
 		SystemLogLevelV2: awslambda.SystemLogLevel_WARN,
 	}
+	if f.Recursive {
+		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
+	}
 	// The number of shards limits the concurrency of a stream consumer, and
 	// MaxConcurrency that of a queue consumer.
 	if len(f.Routes) > 0 && b.settings.reservedConcurrency > 0 {
@@ -83,8 +87,14 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 	if f.Queue != nil {
 		b.addQueueMapping(f, function)
 	}
+	if len(f.Schedules) > 0 {
+		b.addSchedules(f, function)
+	}
+	if f.Output != "" || len(f.Schedules) > 0 {
+		b.invokeOnce(f, function)
+	}
 	if f.Output != "" {
-		b.addOperated(f, function)
+		b.output(f.Output, f.Description, function.FunctionName())
 	}
 	if len(f.Routes) > 0 {
 		b.addRoutes(scope, f.Routes, function)
@@ -92,21 +102,22 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 	return nil
 }
 
-// addOperated adds what a function needs that an operator invokes. Asynchronous
-// invocations are not retried: the work of these functions must not run again
-// an hour later.
-func (b *builder) addOperated(f topology.Function, function awslambda.Function) {
+// invokeOnce sets that Lambda does not retry asynchronous invocations, which are
+// those of operators and schedules. The work that an operator asked for must not
+// run again an hour later, and the next invocation of a schedule does what the
+// last one did not.
+func (b *builder) invokeOnce(f topology.Function, function awslambda.Function) {
 	awslambda.NewCfnEventInvokeConfig(b.scope(f.Name), jsii.String("Asynchronous"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:             function.FunctionName(),
 		Qualifier:                jsii.String("$LATEST"),
 		MaximumRetryAttempts:     jsii.Number(0),
 		MaximumEventAgeInSeconds: jsii.Number(60), // the minimum
 	})
-	b.output(f.Output, f.Description, function.FunctionName())
 }
 
 // role returns the role of a function: its grants, writing to its own log group,
-// and reading the stream or queue if it is a consumer. The policy is inline, so no
+// and for a consumer reading the stream or queue, and writing what the mapping
+// gives up to the failure bucket. The policy is inline, so no
 // resource that needs the role is created before the permissions.
 func (b *builder) role(scope constructs.Construct, f topology.Function, logs awslogs.LogGroup) (awsiam.Role, error) {
 	// A log group's ARN ends in ":*", which is its streams.
@@ -119,11 +130,13 @@ func (b *builder) role(scope constructs.Construct, f topology.Function, logs aws
 		statements = append(statements, allow(arn, grant.Actions...))
 	}
 	if f.Stream != nil {
-		// A mapping that names its stream needs no dynamodb:ListStreams, which
+		// AWS documents dynamodb:ListStreams as a permission of the mapping. It
 		// cannot be limited to one stream.
 		statements = append(statements,
 			allow(b.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-			allow(b.deadLetters[f.Name].QueueArn(), "sqs:SendMessage"))
+			allow(jsii.String("*"), "dynamodb:ListStreams"),
+			allow(b.failures.BucketArn(), "s3:ListBucket"),
+			allow(b.failureObjects(topology.GivenUpPrefix), "s3:PutObject"))
 	}
 	if f.Queue != nil {
 		statements = append(statements,
@@ -156,6 +169,10 @@ func (b *builder) value(reference topology.Reference) (*string, error) {
 		return b.table.TableName(), nil
 	case topology.EventBusName:
 		return b.bus.EventBusName(), nil
+	case topology.FailureBucketName:
+		return b.failures.BucketName(), nil
+	case topology.EraseAfterDays:
+		return jsii.String(strconv.Itoa(b.settings.eraseAfterDays)), nil
 	}
 	if queue := b.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
 		return queue.QueueUrl(), nil
@@ -171,9 +188,20 @@ func (b *builder) arn(resource topology.Resource) (*string, error) {
 		return jsii.String(*b.table.TableArn() + "/index/" + b.system.Table.Index.Name), nil
 	case topology.TheBus:
 		return b.bus.EventBusArn(), nil
+	case topology.TheFailureBucket:
+		return b.failures.BucketArn(), nil
+	}
+	if resource.IsFailureObjects() {
+		return b.failureObjects(resource.Of), nil
 	}
 	if queue := b.deadLetters[resource.Of]; resource.IsDeadLetterQueue() && queue != nil {
 		return queue.QueueArn(), nil
 	}
 	return nil, fmt.Errorf("the stack has no resource %q %s", resource.Kind, resource.Of)
+}
+
+// failureObjects is the ARN of the objects in the failure bucket whose keys begin
+// with the prefix.
+func (b *builder) failureObjects(prefix string) *string {
+	return jsii.String(*b.failures.BucketArn() + "/" + prefix + "*")
 }

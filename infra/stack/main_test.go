@@ -43,6 +43,8 @@ var everything = map[string]any{
 	"busPolicyAccounts":       "222233334444,333344445555",
 	"busPolicyOrganization":   "o-a1b2c3d4e5",
 	"schemaRegistry":          "on",
+	"exampleRule":             "on",
+	"eraseAfterDays":          7.0,
 	"dev":                     map[string]any{"archiveDays": 30.0},
 }
 

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -39,35 +40,39 @@ func (b *builder) addAlarm(k alarmType, owner string, actions *[]any) {
 		Threshold:          jsii.Number(k.threshold),
 		EvaluationPeriods:  jsii.Number(k.periods),
 		DatapointsToAlarm:  jsii.Number(k.datapoints),
-		// Without requests there are no metrics.
-		TreatMissingData: jsii.String("notBreaching"),
-		AlarmActions:     actions,
-		OkActions:        actions,
+		TreatMissingData:   jsii.String(cmp.Or(k.withoutData, "notBreaching")),
+		AlarmActions:       actions,
+		OkActions:          actions,
 	}
 	all := k.metrics(b, owner)
-	if len(all) == 1 {
+	calculate := expressions[k.name]
+	if calculate == nil && len(all) > 1 {
+		calculate = added
+	}
+	if calculate != nil {
+		props.Metrics = queries(calculate(len(all)), all, k.statistic, k.period)
+	} else {
 		one := all[0]
 		props.Namespace, props.MetricName, props.Dimensions = &one.namespace, &one.name, one.properties()
 		props.Period = jsii.Number(k.period.Seconds())
 		if k.statistic[0] == 'p' {
 			props.ExtendedStatistic = &k.statistic
-			// A percentile of a few requests is not meaningful.
-			props.EvaluateLowSampleCountPercentile = jsii.String("ignore")
+			// Otherwise CloudWatch ignores periods with few values.
+			props.EvaluateLowSampleCountPercentile = jsii.String("evaluate")
 		} else {
 			props.Statistic = &k.statistic
 		}
-	} else {
-		props.Metrics = sum(all, k.statistic, k.period)
 	}
 	awscloudwatch.NewCfnAlarm(scope, jsii.String("Alarm "+k.name), props)
 }
 
-// sum returns metric queries that add up the series. Series without data count
-// as zero.
-func sum(all []series, statistic string, period time.Duration) []any {
-	queries := []any{&awscloudwatch.CfnAlarm_MetricDataQueryProperty{
-		Id: jsii.String("sum"), Expression: jsii.String("SUM(METRICS())"), ReturnData: true,
-	}}
+// queries returns the expressions, of which the first is the value, and the series
+// m1, m2, … that they refer to.
+func queries(expressions []expression, all []series, statistic string, period time.Duration) []any {
+	var queries []any
+	for i, e := range expressions {
+		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{Id: &e.id, Expression: &e.text, ReturnData: i == 0})
+	}
 	for i, s := range all {
 		queries = append(queries, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 			Id: jsii.String(fmt.Sprintf("m%d", i+1)),

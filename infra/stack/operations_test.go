@@ -27,9 +27,15 @@ func TestRunbook(t *testing.T) {
 				metrics = append(metrics, name)
 			}
 		}
-		name := strings.TrimPrefix(resource.text("AlarmName"), "dsync-dev-")
-		template[name] = fmt.Sprintf("`%s` %s %s | above %g in %d of %d periods of %g s",
-			a.Measures[0].Namespace, strings.Join(metrics, " + "), a.Statistic, a.Threshold, a.Late, a.Of, a.Period.Seconds())
+		name, joint, above := strings.TrimPrefix(resource.text("AlarmName"), "dsync-dev-"), " + ", fmt.Sprintf("above %g", a.Threshold)
+		if len(a.Expressions) > 1 {
+			joint = " and "
+		}
+		if a.Threshold == silence {
+			above = "no data"
+		}
+		template[name] = fmt.Sprintf("`%s` %s %s | %s in %d of %d periods of %g s",
+			a.Measures[0].Namespace, strings.Join(metrics, joint), a.Statistic, above, a.Late, a.Of, a.Period.Seconds())
 	}
 
 	text := section(t, document(t, "operations.md"), "## Alarms")
@@ -50,7 +56,11 @@ func TestRunbook(t *testing.T) {
 			}
 			runbook[name] = table[0][1] + " | " + table[0][2]
 		}
-		for _, part := range []string{"**Means.** ", "**Look at.** ", "**Do.** "} {
+		without := "**Without data.** No alarm: "
+		if k.withoutData == breaching {
+			without = "**Without data.** Alarm: "
+		}
+		for _, part := range []string{"**Means.** ", "**Look at.** ", "**Do.** ", without} {
 			if strings.Count(entry, part) != 1 {
 				t.Errorf("%s: %d times %q", k.name, strings.Count(entry, part), part)
 			}
@@ -62,6 +72,20 @@ func TestRunbook(t *testing.T) {
 	for _, heading := range regexp.MustCompile(`(?m)^### (.*)$`).FindAllStringSubmatch(text, -1) {
 		if !slices.ContainsFunc(alarmTypes, func(k alarmType) bool { return k.name == heading[1] }) {
 			t.Errorf("there is no alarm %s", heading[1])
+		}
+	}
+}
+
+// The pages link to headings that exist.
+func TestLinksOfTheRunbook(t *testing.T) {
+	text := document(t, "operations.md")
+	headings := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		headings[strings.ReplaceAll(strings.ToLower(match[1]), " ", "-")] = true
+	}
+	for _, match := range regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+		if !headings[match[1]] {
+			t.Errorf("there is no heading %s", match[1])
 		}
 	}
 }
@@ -104,6 +128,9 @@ func TestCommandsOfThePages(t *testing.T) {
 		"StreamViewType=" + system.Table.StreamView,
 		"AttributeName=" + system.Table.TTLAttribute + "\n",
 		fmt.Sprintf("RecoveryPeriodInDays=%d", recoveryDaysMost),
+		fmt.Sprintf("where it stays for %d days", failureDays),
+		fmt.Sprintf("`eraseAfterDays` (%d)", settingsOf(t, nil).eraseAfterDays),
+		"below `" + topology.GivenUpPrefix + "`", "below `" + topology.ParkedPrefix + "`",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the restored table is not given %s", strings.TrimSpace(want))

@@ -76,7 +76,11 @@ func (r *reader) inWords() map[string]string {
 		"${" + r.table + ".StreamArn}":      "its stream",
 		"${" + r.bus + ".Arn}":              "the bus",
 		"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${" + r.bus + "}/*": "rules on the bus that the account created",
-		"*": "`*`",
+		"*":                                      "`*`",
+		"${" + r.failures + ".Arn}":              "the failure bucket",
+		r.failureObjects(""):                     "objects in the failure bucket",
+		r.failureObjects(topology.ParkedPrefix):  "`parked/*` in the failure bucket",
+		r.failureObjects(topology.GivenUpPrefix): "`aws/lambda/*` in the failure bucket",
 	}
 	for _, kind := range []struct{ of, ref, words string }{
 		{"AWS::SQS::Queue", ".Arn", "the dead-letter queue of "},
@@ -167,6 +171,20 @@ func TestPermissionsOfOthers(t *testing.T) {
 	for _, id := range r.of("AWS::Lambda::Permission") {
 		permitted := r.Resources[id]
 		inTemplate = append(inTemplate, permission{"API Gateway", permitted.text("Action"), words[permitted.text("FunctionName")]})
+	}
+	for _, id := range r.of("AWS::Scheduler::Schedule") {
+		role := r.at(idIn(r.Resources[id].text("Target", "RoleArn"), "Arn"))
+		for _, policy := range list(role.get("Policies")) {
+			all, err := statements(walk(policy, "PolicyDocument"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range all {
+				for _, action := range s.Actions {
+					inTemplate = append(inTemplate, permission{"EventBridge Scheduler", action, words[s.Resources[0]]})
+				}
+			}
+		}
 	}
 	for _, resource := range r.Resources {
 		if resource.Type == "AWS::IAM::Role" {

@@ -177,19 +177,20 @@ func (r *reader) allowedOn(queue string) []statement {
 	return allowed
 }
 
-// readPolicies claims the policies of claimed queues. The dead-letter queue of a
-// consumer allows no other senders.
+// readPolicies claims the dead-letter queues of functions, and the policies of
+// claimed queues. The dead-letter queue of a function allows no other senders.
 func (r *reader) readPolicies() {
+	for function, queue := range r.deadLettersOfFunctions() {
+		r.claim(queue, "AWS::SQS::Queue", function)
+		if allowed := r.allowedOn(queue); len(allowed) > 0 {
+			r.complain("the dead letters of %s take messages from others: %+v", function, allowed)
+		}
+	}
 	for _, policy := range r.of("AWS::SQS::QueuePolicy") {
 		for _, queue := range list(r.Resources[policy].get("Queues")) {
 			if r.claimed[idIn(resolve(queue), "")] != "" {
 				r.claim(policy, "AWS::SQS::QueuePolicy", r.claimed[idIn(resolve(queue), "")])
 			}
-		}
-	}
-	for _, mapping := range r.of("AWS::Lambda::EventSourceMapping") {
-		if allowed := r.allowedOn(r.deadLettersOf(r.Resources[mapping])); len(allowed) > 0 {
-			r.complain("the dead letters of %s take messages from others: %+v", mapping, allowed)
 		}
 	}
 }

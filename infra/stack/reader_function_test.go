@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"dsync/infra/topology"
@@ -18,6 +19,7 @@ func (r *reader) readFunction(function string) *topology.Function {
 		MemoryMiB:   resource.number("MemorySize"),
 		Timeout:     time.Duration(resource.number("Timeout")) * time.Second,
 		Environment: map[string]topology.Reference{},
+		Recursive:   resource.text("RecursiveLoop") == "Allow",
 	}
 	// A template does not contain the roles of the topology.
 	if known := topology.Dsync().Function(f.Name); known != nil {
@@ -29,15 +31,19 @@ func (r *reader) readFunction(function string) *topology.Function {
 		}
 	}
 	references := map[string]topology.Reference{
-		"${" + r.table + "}": topology.TableName,
-		"${" + r.bus + "}":   topology.EventBusName,
+		"${" + r.table + "}":    topology.TableName,
+		"${" + r.bus + "}":      topology.EventBusName,
+		"${" + r.failures + "}": topology.FailureBucketName,
 	}
-	for owner, queue := range r.consumerDeadLetters() {
+	for owner, queue := range r.deadLettersOfFunctions() {
 		references["${"+queue+"}"] = topology.DeadLetterQueueURL(owner)
 	}
 	variables, _ := resource.get("Environment", "Variables").(map[string]any)
 	for name, value := range variables {
 		reference, known := references[resolve(value)]
+		if days, err := strconv.Atoi(resolve(value)); err == nil && name == "ERASE_AFTER_DAYS" {
+			reference, known, r.settings.eraseAfterDays = topology.EraseAfterDays, true, days
+		}
 		if !known {
 			r.complain("%s: %s holds %s", f.Name, name, resolve(value))
 		}
@@ -50,17 +56,22 @@ func (r *reader) readFunction(function string) *topology.Function {
 		"Handler":       "bootstrap",
 		"Runtime":       "provided.al2023",
 		"LoggingConfig": `{"LogFormat":"JSON","LogGroup":{"Ref":"` + logs + `"},"SystemLogLevel":"WARN"}`,
-	}, "Code", "Description", "MemorySize", "Timeout", "Environment", "Role", "TracingConfig", "ReservedConcurrentExecutions")
+	}, "Code", "Description", "MemorySize", "Timeout", "Environment", "Role", "TracingConfig", "ReservedConcurrentExecutions", "RecursiveLoop")
+	if loop := resource.text("RecursiveLoop"); loop != "" && !f.Recursive {
+		r.complain("%s: RecursiveLoop is %s", f.Name, loop)
+	}
 	return f
 }
 
-// consumerDeadLetters maps each function with an event source mapping to the
-// dead-letter queue of the mapping.
-func (r *reader) consumerDeadLetters() map[string]string {
+// deadLettersOfFunctions maps each function with a dead-letter queue to that queue,
+// by the outputs.
+func (r *reader) deadLettersOfFunctions() map[string]string {
 	queues := map[string]string{}
-	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
-		function := r.at(idIn(r.Resources[id].text("FunctionName"), "Arn"))
-		queues[r.binary(function.text("Code", "S3Key"))] = r.deadLettersOf(r.Resources[id])
+	for _, id := range r.of("AWS::Lambda::Function") {
+		name := r.binary(r.at(id).text("Code", "S3Key"))
+		if output, there := r.Outputs[topology.LogicalID(name)+"DeadLetterQueueUrl"]; there {
+			queues[name] = idIn(resolve(output.Value), "")
+		}
 	}
 	return queues
 }
@@ -97,8 +108,8 @@ func (r *reader) readReserved() {
 	}
 }
 
-// readOperated checks that asynchronous invocations by an operator are not
-// retried.
+// readOperated checks that asynchronous invocations, by an operator or a schedule,
+// are not retried.
 func (r *reader) readOperated() {
 	once := map[string]bool{}
 	for _, id := range r.of("AWS::Lambda::EventInvokeConfig") {
@@ -109,8 +120,8 @@ func (r *reader) readOperated() {
 		}, "FunctionName")
 	}
 	for id, f := range r.functions {
-		if operated := f.Output != ""; operated != once[id] {
-			r.complain("%s: an operator invokes it: %v; asynchronous invocations are tried once: %v", f.Name, operated, once[id])
+		if invoked := f.Output != "" || len(f.Schedules) > 0; invoked != once[id] {
+			r.complain("%s: an operator or a schedule invokes it: %v; asynchronous invocations are tried once: %v", f.Name, invoked, once[id])
 		}
 	}
 	r.readReserved()
@@ -126,18 +137,21 @@ func (r *reader) readStreamConsumer(name string) {
 		return
 	}
 	f.Stream = &topology.StreamConsumer{
-		BatchSize:     mapping.number("BatchSize"),
-		RetryAttempts: mapping.number("MaximumRetryAttempts"),
-		MaximumAge:    time.Duration(mapping.number("MaximumRecordAgeInSeconds")) * time.Second,
+		BatchSize:       mapping.number("BatchSize"),
+		Parallelization: mapping.number("ParallelizationFactor"),
+		RetryAttempts:   mapping.number("MaximumRetryAttempts"),
+		MaximumAge:      time.Duration(mapping.number("MaximumRecordAgeInSeconds")) * time.Second,
 	}
 	r.expect(f.Name, mapping, map[string]any{
 		"EventSourceArn":             "${" + r.table + ".StreamArn}",
 		"StartingPosition":           "TRIM_HORIZON",
-		"ParallelizationFactor":      "1",
 		"BisectBatchOnFunctionError": "true",
 		"FunctionResponseTypes":      `["ReportBatchItemFailures"]`,
-	}, "FunctionName", "BatchSize", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria", "DestinationConfig")
-	r.claim(r.deadLettersOf(mapping), "AWS::SQS::Queue", f.Name)
+		"MetricsConfig":              `{"Metrics":["EventCount"]}`,
+	}, "FunctionName", "BatchSize", "ParallelizationFactor", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria", "DestinationConfig")
+	if got, want := mapping.text("DestinationConfig", "OnFailure", "Destination"), "${"+r.failures+".Arn}"; got != want {
+		r.complain("%s: what is given up goes to %s, want %s", f.Name, got, want)
+	}
 
 	filters := list(mapping.get("FilterCriteria", "Filters"))
 	if len(filters) != 1 {
@@ -164,7 +178,7 @@ func (r *reader) readStreamConsumer(name string) {
 
 // readRole reads a function's grants from its role. The other permissions must be
 // exactly those that every function needs: its log group, and for a consumer the
-// stream and its dead-letter queue, or its queue.
+// stream and the failure bucket, or its queue.
 func (r *reader) readRole(function string) {
 	f, resource := r.functions[function], r.Resources[function]
 	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
@@ -178,10 +192,14 @@ func (r *reader) readRole(function string) {
 	}
 
 	resources := map[string]topology.Resource{"${" + r.bus + ".Arn}": topology.TheBus, "${" + r.table + ".Arn}": topology.TheTable}
-	for owner, queue := range r.consumerDeadLetters() {
-		if owner != f.Name { // its own: see needs
-			resources["${"+queue+".Arn}"] = topology.DeadLetterQueue(owner)
-		}
+	for owner, queue := range r.deadLettersOfFunctions() {
+		resources["${"+queue+".Arn}"] = topology.DeadLetterQueue(owner)
+	}
+	for _, prefix := range []string{"", topology.ParkedPrefix} {
+		resources[r.failureObjects(prefix)] = topology.FailureObjects(prefix)
+	}
+	if f.Stream == nil { // else: see needs
+		resources["${"+r.failures+".Arn}"] = topology.TheFailureBucket
 	}
 	for _, index := range list(r.at(r.table).get("GlobalSecondaryIndexes")) {
 		resources["${"+r.table+".Arn}/index/"+resolve(walk(index, "IndexName"))] = topology.TheIndex
@@ -216,11 +234,13 @@ func (r *reader) readRole(function string) {
 			needs["${"+queue+".Arn}"] = []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 		} else {
 			needs["${"+r.table+".StreamArn}"] = []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
-			needs["${"+r.deadLettersOf(mapping)+".Arn}"] = []string{"sqs:SendMessage"}
+			needs["*"] = []string{"dynamodb:ListStreams"}
+			needs["${"+r.failures+".Arn}"] = []string{"s3:ListBucket"}
+			needs[r.failureObjects(topology.GivenUpPrefix)] = []string{"s3:PutObject"}
 		}
 	}
 	if r.settings.tracing {
-		needs["*"] = []string{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+		needs["*"] = append(needs["*"], "xray:PutTelemetryRecords", "xray:PutTraceSegments")
 	}
 	if diff := cmp.Diff(needs, rest, inAnyOrder); diff != "" {
 		r.complain("%s: permissions beyond its grants (-needs +has):\n%s", f.Name, diff)

@@ -44,16 +44,9 @@ func (r *reader) readQueueConsumer(id, queue string) {
 	if got, want := resource.number("VisibilityTimeout"), int(f.VisibilityTimeout().Seconds()); got != want {
 		r.complain("%s: the queue has a visibility timeout of %d s, want %d s", f.Name, got, want)
 	}
-	r.claim(r.deadLettersOf(mapping), "AWS::SQS::Queue", f.Name)
-}
-
-// deadLettersOf returns the dead-letter queue of a mapping: its failure
-// destination, or that of the queue that it reads.
-func (r *reader) deadLettersOf(mapping *resource) string {
-	if queue := r.sourceQueue(mapping); queue != "" {
-		return idIn(resolve(r.at(queue).get("RedrivePolicy", "deadLetterTargetArn")), "Arn")
+	if got, want := idIn(resolve(resource.get("RedrivePolicy", "deadLetterTargetArn")), "Arn"), r.deadLettersOfFunctions()[f.Name]; got != want {
+		r.complain("%s: messages that failed go to %q, want its dead-letter queue %s", f.Name, got, want)
 	}
-	return idIn(mapping.text("DestinationConfig", "OnFailure", "Destination"), "Arn")
 }
 
 // readSenders checks that the rules which target a queue, and nobody else, may

@@ -20,6 +20,7 @@ type reader struct {
 	settings settings
 
 	table, bus, api string            // logical ids
+	failures        string            // logical id of the failure bucket
 	claimed         map[string]string // logical id → owner
 	functions       map[string]*topology.Function
 	queues          map[string]string // logical id of a queue that a function reads → name of the function
@@ -34,6 +35,9 @@ func complaints(t template, want topology.System, chosen settings) []string {
 	got := r.system()
 	if diff := cmp.Diff(chosen, r.settings, exactly); diff != "" {
 		r.complain("the template has other settings (-chosen +template):\n%s", diff)
+	}
+	if !chosen.exampleRule {
+		want = withoutEventLogs(want)
 	}
 	// The template contains neither the logical name of the table nor the source.
 	got.Table.Name, got.Bus.Source = want.Table.Name, want.Bus.Source
@@ -117,6 +121,7 @@ func (r *reader) system() topology.System {
 	name, stageName, _ := strings.Cut(bus.text("Name"), "-")
 	s.Bus.Name, r.settings.stage = name, stage(stageName)
 	r.readAPI()
+	r.readFailures()
 	for _, id := range r.of("AWS::Lambda::Function") {
 		r.functions[id] = r.readFunction(id)
 	}
@@ -125,6 +130,7 @@ func (r *reader) system() topology.System {
 		r.readMapping(id)
 	}
 	r.readRoutes()
+	r.readSchedules()
 	for _, id := range r.of("AWS::Lambda::Function") {
 		r.readRole(id)
 		s.Functions = append(s.Functions, *r.functions[id])
@@ -133,6 +139,7 @@ func (r *reader) system() topology.System {
 		rule := r.readRule(id)
 		r.ruleIDs[rule.Name] = id
 		s.Rules = append(s.Rules, rule)
+		r.settings.exampleRule = r.settings.exampleRule || rule.Target == topology.EventLog
 	}
 	r.readSenders(s.Rules)
 	r.readPolicies()

@@ -1,14 +1,16 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"dsync/infra/topology"
 	"dsync/internal/metric"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // measured is one metric of an alarm or of the dashboard.
@@ -17,24 +19,25 @@ type measured struct {
 	Dimensions      map[string]string // name → what it resolves to
 }
 
-// alarm is one alarm of the template. Its metrics differ only in name and
-// dimensions.
+// alarm is one alarm of the template. Its metrics, m1, m2, …, differ only in name
+// and dimensions.
 type alarm struct {
-	Measures     []measured
-	Statistic    string
-	Period       time.Duration
-	Threshold    float64
-	Late, Of     int
-	Topics       []string
-	Comparison   string
-	Missing      string
-	LowSampleOff bool
+	Measures    []measured
+	Expressions []expression // the first is the value; none if there is one metric
+	Statistic   string
+	Period      time.Duration
+	Threshold   float64
+	Late, Of    int
+	Topics      []string
+	Comparison  string
+	Missing     string
+	LowSamples  string // EvaluateLowSampleCountPercentile
 }
 
 // dimensions are the sets of dimensions of AWS metrics, by namespace. A metric has
 // no data with any other set.
 var dimensions = map[string][][]string{
-	"AWS/Lambda":     {{"FunctionName"}},
+	"AWS/Lambda":     {{"FunctionName"}, {"EventSourceMappingUUID"}},
 	"AWS/SQS":        {{"QueueName"}},
 	"AWS/Events":     {{"EventBusName", "RuleName"}},
 	"AWS/ApiGateway": {{"ApiId"}},
@@ -65,11 +68,20 @@ func (r *reader) readAlarms(system topology.System) {
 			r.complain("alarm %s does not lead to its entry in the runbook", name)
 		}
 		got := readAlarm(resource)
-		if diff := cmp.Diff(alarm{
+		expected := alarm{
 			Measures: got.Measures, Statistic: k.statistic, Period: k.period, Threshold: k.threshold,
 			Late: k.datapoints, Of: k.periods, Topics: got.Topics,
-			Comparison: "GreaterThanThreshold", Missing: "notBreaching", LowSampleOff: k.statistic[0] == 'p',
-		}, got); diff != "" {
+			Comparison: "GreaterThanThreshold", Missing: cmp.Or(k.withoutData, "notBreaching"),
+		}
+		if k.statistic[0] == 'p' {
+			expected.LowSamples = "evaluate"
+		}
+		if n := len(got.Measures); expressions[k.name] != nil {
+			expected.Expressions = expressions[k.name](n)
+		} else if n > 1 {
+			expected.Expressions = added(n)
+		}
+		if diff := gocmp.Diff(expected, got, gocmp.AllowUnexported(expression{})); diff != "" {
 			r.complain("alarm %s (-inventory +template):\n%s", name, diff)
 		}
 		r.readActions(name, got.Topics)
@@ -90,21 +102,21 @@ func (r *reader) readActions(name string, topics []string) {
 	} else if len(topics) > 0 {
 		r.settings.alarmTopic, topic = topics[0], topics[0]
 	}
-	if want := []string{topic, topic}; topic != "" && !cmp.Equal(want, topics) || topic == "" && len(topics) > 0 {
+	if want := []string{topic, topic}; topic != "" && !gocmp.Equal(want, topics) || topic == "" && len(topics) > 0 {
 		r.complain("alarm %s goes to %v", name, topics)
 	}
 }
 
 func readAlarm(resource *resource) alarm {
 	a := alarm{
-		Statistic:    resource.text("Statistic") + resource.text("ExtendedStatistic"),
-		Period:       time.Duration(resource.number("Period")) * time.Second,
-		Late:         resource.number("DatapointsToAlarm"),
-		Of:           resource.number("EvaluationPeriods"),
-		Topics:       append(texts(resource.get("AlarmActions")), texts(resource.get("OKActions"))...),
-		Comparison:   resource.text("ComparisonOperator"),
-		Missing:      resource.text("TreatMissingData"),
-		LowSampleOff: resource.text("EvaluateLowSampleCountPercentile") == "ignore",
+		Statistic:  resource.text("Statistic") + resource.text("ExtendedStatistic"),
+		Period:     time.Duration(resource.number("Period")) * time.Second,
+		Late:       resource.number("DatapointsToAlarm"),
+		Of:         resource.number("EvaluationPeriods"),
+		Topics:     append(texts(resource.get("AlarmActions")), texts(resource.get("OKActions"))...),
+		Comparison: resource.text("ComparisonOperator"),
+		Missing:    resource.text("TreatMissingData"),
+		LowSamples: resource.text("EvaluateLowSampleCountPercentile"),
 	}
 	a.Threshold, _ = resource.get("Threshold").(float64)
 	if resource.get("Metrics") == nil {
@@ -112,11 +124,16 @@ func readAlarm(resource *resource) alarm {
 		return a
 	}
 	for _, query := range list(resource.get("Metrics")) {
+		id := resolve(walk(query, "Id"))
+		if (walk(query, "ReturnData") == true) != (len(a.Expressions) == 0) {
+			a.Comparison = "of " + id
+		}
 		if walk(query, "MetricStat") == nil {
-			if resolve(walk(query, "Expression")) != "SUM(METRICS())" || walk(query, "ReturnData") != true {
-				a.Comparison = "of " + resolve(walk(query, "Expression"))
-			}
+			a.Expressions = append(a.Expressions, expression{id, resolve(walk(query, "Expression"))})
 			continue
+		}
+		if want := fmt.Sprintf("m%d", len(a.Measures)+1); id != want {
+			a.Comparison = "with " + id + " instead of " + want
 		}
 		a.Statistic = resolve(walk(query, "MetricStat", "Stat"))
 		seconds, _ := walk(query, "MetricStat", "Period").(float64)
@@ -161,13 +178,24 @@ func (r *reader) checkMeasured(name, owner string, m measured) {
 		r.complain("%s: %s %s has no data under %v", name, m.Namespace, m.Name, m.Dimensions)
 	}
 	for d, value := range m.Dimensions {
-		if complaint := r.checkDimension(owner, d, value); complaint != "" {
+		if complaint := r.checkDimension(owner, m.Name, d, value); complaint != "" {
 			r.complain("%s measures %s %s: %s", name, d, value, complaint)
 		}
 	}
 }
 
-func (r *reader) checkDimension(owner, name, value string) string {
+// writers are the roles of the functions that write the metrics of alarms of the
+// whole system.
+var writers = map[string][]topology.Role{
+	metric.ChangesWritten.Name:   {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery},
+	metric.RecordsProcessed.Name: {topology.RelaysEvents},
+	metric.EventsParked.Name:     {topology.RelaysEvents},
+	metric.RelayLag.Name:         {topology.RelaysEvents},
+	metric.OldestJobAge.Name:     {topology.RunsJobs},
+	metric.JobsFailed.Name:       {topology.RunsJobs},
+}
+
+func (r *reader) checkDimension(owner, measure, name, value string) string {
 	whose := ""
 	if value == "*" && (name == string(metric.Operation) || name == string(metric.Status)) {
 		return "" // a search expression
@@ -176,9 +204,15 @@ func (r *reader) checkDimension(owner, name, value string) string {
 	case "FunctionName":
 		if f := r.functions[idIn(value, "")]; f != nil {
 			whose = f.Name
+			if owner == "" && slices.Contains(writers[measure], f.Role) {
+				return ""
+			}
 		}
-		if owner == "" {
-			owner = topology.Dsync().ByRole(topology.RelaysEvents).Name // alarms of the whole system
+	case "EventSourceMappingUUID":
+		if mapping := r.at(idIn(value, "")); mapping.Type == "AWS::Lambda::EventSourceMapping" {
+			if f := r.functions[idIn(mapping.text("FunctionName"), "Arn")]; f != nil {
+				whose = f.Name
+			}
 		}
 	case "QueueName":
 		whose = r.claimed[idIn(value, "QueueName")]

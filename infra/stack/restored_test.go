@@ -10,15 +10,12 @@ import (
 )
 
 // With a restored table, the template differs only in the references to the table,
-// which are its ARN.
+// which are its ARN. The stack's own table stays, so no policy of an earlier
+// deployment can delete it.
 func TestRestoredTable(t *testing.T) {
 	want := read(t, synthesized.prod)
 	table := want.of("AWS::DynamoDB::Table")[0]
 	got := read(t, synthesized.restored)
-	if left := got.of("AWS::DynamoDB::Table"); len(left) > 0 {
-		t.Fatalf("the stack makes a table of its own, too: %v", left)
-	}
-	delete(want.Resources, table)
 	asRestored := strings.NewReplacer(
 		"${"+table+"}", "dsync-restored", "${"+table+".Arn}", restoredTable, "${"+table+".StreamArn}", restoredStream)
 	mappings := 0

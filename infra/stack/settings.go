@@ -29,6 +29,8 @@ type settings struct {
 	tracing             bool
 	recoveryDays        int
 	archiveDays         int // 0: no archive
+	eraseAfterDays      int
+	exampleRule         bool // the rules that write events to a log group
 	schemaRegistry      bool
 	busAccounts         []string
 	busOrganization     string
@@ -50,6 +52,8 @@ type setting struct {
 const (
 	// recoveryDaysMost is the limit of DynamoDB.
 	recoveryDaysMost = 35
+	// eraseAfterDaysMost is how long the log keeps an event anyway.
+	eraseAfterDaysMost = 90
 	// archiveDaysMost is ten years. A larger value is probably a typing error.
 	archiveDaysMost = 3650
 	// reservedMost is the default quota of an account.
@@ -64,7 +68,7 @@ var allSettings = []setting{
 		}
 		return nil
 	}},
-	{"removal", "`destroy` for dev, `retain` for prod", "what happens to the table, queues and logs when the stack is deleted; `retain` also turns on deletion protection of the table", func(s *settings, v string) error {
+	{"removal", "`destroy` for dev, `retain` for prod", "what happens to the table, failure bucket, queues and logs when the stack is deleted; `retain` also turns on deletion protection of the table", func(s *settings, v string) error {
 		if s.retain = v == "retain"; !s.retain && v != "destroy" {
 			return fmt.Errorf("is not known: choose -c removal=retain or -c removal=destroy")
 		}
@@ -123,6 +127,14 @@ var allSettings = []setting{
 		s.busOrganization = v
 		return match(v, organizationID, "the id of an AWS organization, o-…")
 	}},
+	{"eraseAfterDays", "30", "how many days after the deletion of a directory its log, parked events and request records are erased, 0 to 90", func(s *settings, v string) (err error) {
+		s.eraseAfterDays, err = intBetween(v, 0, eraseAfterDaysMost, "days until erasure (an event stays in the log for 90 days at most)")
+		return err
+	}},
+	{"exampleRule", "`on` for dev, `off` for prod", "`on` adds the rule `every-event`, which writes each event, with the personal data in it, to CloudWatch Logs", func(s *settings, v string) (err error) {
+		s.exampleRule, err = onOrOff(v)
+		return err
+	}},
 	{"archiveDays", "0", "how many days an EventBridge archive retains published events for replay; 0 creates no archive", func(s *settings, v string) (err error) {
 		s.archiveDays, err = intBetween(v, 0, archiveDaysMost, "days for an archive (0 makes none)")
 		return err
@@ -131,7 +143,7 @@ var allSettings = []setting{
 		s.schemaRegistry, err = onOrOff(v)
 		return err
 	}},
-	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore instead of the stack's own table; requires `removal` `retain`", func(s *settings, v string) error {
+	{"tableStreamArn", "none", "ARN of the stream of an existing table, to use after a restore instead of the stack's own table, which stays in the stack", func(s *settings, v string) error {
 		s.tableStream = v
 		return match(v, streamARN, "the ARN of a table's stream, arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<time>")
 	}},
@@ -157,12 +169,14 @@ func readSettings(context map[string]any, region string) (settings, error) {
 		stage:          dev,
 		logRetention:   awslogs.RetentionDays_ONE_MONTH,
 		recoveryDays:   recoveryDaysMost,
+		eraseAfterDays: 30,
 		schemaRegistry: true,
 	}
 	if err := s.readSetting(context, "stage"); err != nil {
 		return settings{}, err
 	}
-	s.retain = s.stage == prod // unless removal says otherwise
+	// Unless removal and exampleRule say otherwise.
+	s.retain, s.exampleRule = s.stage == prod, s.stage != prod
 	for _, name := range []stage{dev, prod} {
 		section, isSection := context[string(name)].(map[string]any)
 		if !isSection && context[string(name)] != nil {
@@ -240,8 +254,6 @@ func (s settings) validate(region string) error {
 		return fmt.Errorf("certificateArn is set, but no domain: add -c domainName=<the domain it is for>")
 	case s.alarmTopic != "" && s.alarmEmail != "":
 		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
-	case s.tableStream != "" && !s.retain:
-		return fmt.Errorf("tableStreamArn takes the stack's own table out of the stack, which would delete it: add -c removal=retain")
 	}
 	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}} {
 		if parts := strings.Split(named.arn, ":"); region != "" && len(parts) > 3 && parts[3] != region {

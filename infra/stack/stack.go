@@ -2,8 +2,9 @@
 //
 // The topology describes the system. This package adds what every deployment
 // needs: for each function a role, a log group and its invoke permissions; for
-// each consumer the permission to read the stream or its queue and a dead-letter
-// queue; for each rule a dead-letter queue; and alarms for all of them. The
+// each consumer the permission to read the stream or its queue, and a place for
+// what it gives up; for each rule a dead-letter queue; for each schedule a role;
+// and alarms for all of them. The
 // settings of an operator are in allSettings. The tests read the synthesized
 // template back into a topology and compare the two, so neither contains
 // anything that the other lacks.
@@ -13,8 +14,11 @@
 package stack
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"dsync/events"
 	"dsync/infra/topology"
@@ -24,6 +28,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -58,9 +64,13 @@ type builder struct {
 	table awsdynamodb.ITable
 	bus   awsevents.EventBus
 	api   awsapigatewayv2.CfnApi
+	// failures is the bucket for what event source mappings and the relay give up.
+	failures  awss3.Bucket
+	schedules awsscheduler.CfnScheduleGroup // nil if no function has one
 	// By the name of the function or rule:
 	scopes      map[string]constructs.Construct
 	functions   map[string]awslambda.Function
+	mappings    map[string]awslambda.CfnEventSourceMapping // from the table's stream
 	rules       map[string]awsevents.CfnRule
 	deadLetters map[string]awssqs.Queue
 	queues      map[string]awssqs.Queue // of functions that rules target
@@ -82,6 +92,9 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	if err := check(props.System); err != nil {
 		return nil, err
 	}
+	if !settings.exampleRule {
+		props.System = withoutEventLogs(props.System)
+	}
 	path, err := tenantPath(props.System)
 	if err != nil {
 		return nil, err
@@ -100,6 +113,7 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 		system:      props.System,
 		scopes:      map[string]constructs.Construct{},
 		functions:   map[string]awslambda.Function{},
+		mappings:    map[string]awslambda.CfnEventSourceMapping{},
 		rules:       map[string]awsevents.CfnRule{},
 		deadLetters: map[string]awssqs.Queue{},
 		queues:      map[string]awssqs.Queue{},
@@ -107,7 +121,8 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	b.addTable()
 	b.addBus()
 	endpoint := b.addAPI()
-	// Functions refer to dead-letter queues, so the queues come first.
+	// Functions refer to the bucket and the dead-letter queues, so these come first.
+	b.addFailureBucket()
 	for _, owner := range b.system.DeadLetterOwners() {
 		b.addDeadLetters(owner)
 	}
@@ -170,6 +185,17 @@ func check(s topology.System) error {
 			strings.Join(readers, ", "), streamReaders)
 	}
 	for _, f := range s.Functions {
+		if c := f.Stream; c != nil && (c.Parallelization < 1 || c.Parallelization > 10) {
+			return fmt.Errorf("function %s: a parallelization of %d: Lambda accepts 1 to 10", f.Name, c.Parallelization)
+		}
+		for _, schedule := range f.Schedules {
+			if schedule.Rate < time.Minute || schedule.Rate%time.Minute != 0 {
+				return fmt.Errorf("function %s: schedule %s has a rate of %v: EventBridge Scheduler takes whole minutes", f.Name, schedule.Name, schedule.Rate)
+			}
+			if !json.Valid([]byte(schedule.Payload)) {
+				return fmt.Errorf("function %s: the payload of schedule %s is no JSON", f.Name, schedule.Name)
+			}
+		}
 		q := f.Queue
 		switch {
 		case q == nil:
@@ -179,12 +205,19 @@ func check(s topology.System) error {
 			return fmt.Errorf("function %s: Lambda does not accept %+v", f.Name, *q)
 		}
 	}
-	for _, role := range []topology.Role{topology.RelaysEvents, topology.RedrivesEvents} {
+	for _, role := range []topology.Role{topology.RelaysEvents, topology.RedrivesEvents, topology.RunsJobs} {
 		if s.ByRole(role) == nil {
-			return fmt.Errorf("no function %s, and the dashboard shows its metrics", role)
+			return fmt.Errorf("no function %s, and the dashboard and the alarms show its metrics", role)
 		}
 	}
 	return nil
+}
+
+// withoutEventLogs returns the system without the rules that write events to a
+// log group.
+func withoutEventLogs(s topology.System) topology.System {
+	s.Rules = slices.DeleteFunc(slices.Clone(s.Rules), func(r topology.Rule) bool { return r.Target == topology.EventLog })
+	return s
 }
 
 // tenantPath returns the common path of the SCIM routes, up to the external key.

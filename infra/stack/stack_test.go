@@ -38,6 +38,16 @@ func TestSynthesisIsDeterministic(t *testing.T) {
 	}
 }
 
+// Events have personal data. Prod does not write them to CloudWatch Logs, unless it
+// is told to.
+func TestProdLogsNoEvents(t *testing.T) {
+	for _, kind := range []string{"AWS::Events::Rule", "AWS::Logs::ResourcePolicy"} {
+		if found := read(t, synthesized.prod).of(kind); len(found) > 0 {
+			t.Errorf("prod has %v", found)
+		}
+	}
+}
+
 func TestDevGoesWithItsStack(t *testing.T) {
 	for name, resource := range read(t, synthesized.dev).Resources {
 		if resource.DeletionPolicy == "Retain" || resource.UpdateReplacePolicy == "Retain" || resource.get("DeletionProtectionEnabled") == true {
@@ -56,7 +66,7 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 	t.Helper()
 	for name, resource := range prod.Resources {
 		switch resource.Type {
-		case "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Events::Archive":
+		case "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Events::Archive":
 			if resource.get("LogGroupName") != nil {
 				continue // a copy with a fixed name, which the next stack needs
 			}
@@ -81,7 +91,7 @@ func TestStagesShareAnAccount(t *testing.T) {
 		}
 		for _, property := range []string{"Name", "LogGroupName", "PolicyName", "QueueName", "TableName", "RoleName", "AlarmName", "DashboardName", "RegistryName"} {
 			chosen, ok := resource.get(property).(string)
-			if ok && chosen == prod.Resources[name].text(property) {
+			if ok && chosen == prod.at(name).text(property) {
 				t.Errorf("%s: %s is %q in each stage", name, property, chosen)
 			}
 		}
@@ -112,7 +122,7 @@ func TestOutputs(t *testing.T) {
 			names := map[string]string{}
 			for short, kind := range map[string]string{
 				"api": "AWS::ApiGatewayV2::Api", "table": "AWS::DynamoDB::Table", "bus": "AWS::Events::EventBus",
-				"domain": "AWS::ApiGatewayV2::DomainName", "topic": "AWS::SNS::Topic",
+				"failures": "AWS::S3::Bucket", "domain": "AWS::ApiGatewayV2::DomainName", "topic": "AWS::SNS::Topic",
 			} {
 				if ids := template.of(kind); len(ids) == 1 {
 					names["${"+ids[0]+"}"], names["${"+ids[0]+"."] = "{"+short+"}", "{"+short+"."
@@ -132,10 +142,11 @@ func TestOutputs(t *testing.T) {
 				got[name] = strings.NewReplacer(pairs...).Replace(resolve(output.Value))
 			}
 			want := map[string]string{
-				"EventBusName": "{bus}",
-				"EventBusArn":  "{bus.Arn}",
-				"TableName":    "{table}",
-				"FirstApiKey":  "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+				"EventBusName":      "{bus}",
+				"EventBusArn":       "{bus.Arn}",
+				"TableName":         "{table}",
+				"FailureBucketName": "{failures}",
+				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
 			}
 			for _, owner := range topology.Dsync().DeadLetterOwners() {
 				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"
@@ -156,7 +167,11 @@ func TestOutputs(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	// Systems that New rejects.
 	third, unknown, untold, aimless, closed, unmeasured, twice, wide := topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync(), topology.Dsync()
-	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
+	serial, often, garbled := topology.Dsync(), topology.Dsync(), topology.Dsync()
+	serial.Functions[3].Stream = &topology.StreamConsumer{BatchSize: 1, MaximumAge: time.Minute}
+	often.Functions[0].Schedules = []topology.Schedule{{Name: "tick", Rate: 90 * time.Second, Payload: "{}"}}
+	garbled.Functions[0].Schedules = []topology.Schedule{{Name: "tick", Rate: time.Minute, Payload: "{"}}
+	third.Functions[0].Stream = &topology.StreamConsumer{BatchSize: 1, Parallelization: 1, MaximumAge: time.Minute}
 	unknown.Functions[0].Grants = []topology.Grant{{Resource: topology.Resource{Kind: "bucket"}, Actions: []string{"s3:GetObject"}}}
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
 	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
@@ -190,6 +205,9 @@ func TestRefusals(t *testing.T) {
 		{"rule without a target", "dev", aimless, dist, []string{"every-event", `"nowhere"`}},
 		{"stream and queue", "dev", twice, dist, []string{"relay", "stream and a queue"}},
 		{"batch too large", "dev", wide, dist, []string{"apikey", "BatchSize:11"}},
+		{"no batch at a time", "dev", serial, dist, []string{"relay", "parallelization of 0"}},
+		{"schedule of seconds", "dev", often, dist, []string{"users", "tick", "whole minutes"}},
+		{"schedule with a payload that is no JSON", "dev", garbled, dist, []string{"users", "tick", "no JSON"}},
 		{"no redrive", "dev", unmeasured, dist, []string{"no function redrive"}},
 		{"no SCIM route", "dev", closed, dist, []string{"Tenant URL"}},
 	} {

@@ -8,17 +8,14 @@ import (
 )
 
 // addTable adds the table. CloudFormation chooses its name, so a replacement does
-// not conflict with the table that it replaces. With the setting tableStreamArn,
-// the stack refers to an existing table instead.
+// not conflict with the table that it replaces.
+//
+// With the setting tableStreamArn, everything else refers to an existing table. The
+// stack's own table stays in the stack: if it left, CloudFormation would go by the
+// policy of the last deployment, not of this one, and delete a table that was not
+// retained.
 func (b *builder) addTable() {
 	t := b.system.Table
-	if b.settings.tableStream != "" {
-		arn, _, _ := strings.Cut(b.settings.tableStream, "/stream/")
-		b.table = awsdynamodb.Table_FromTableAttributes(b.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
-			TableArn: &arn, TableStreamArn: &b.settings.tableStream,
-		})
-		return
-	}
 	table := awsdynamodb.NewTable(b.stack, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:        stringKey(t.PartitionKey),
 		SortKey:             stringKey(t.SortKey),
@@ -39,6 +36,12 @@ func (b *builder) addTable() {
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 	})
 	b.table = table
+	if b.settings.tableStream != "" {
+		arn, _, _ := strings.Cut(b.settings.tableStream, "/stream/")
+		b.table = awsdynamodb.Table_FromTableAttributes(b.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
+			TableArn: &arn, TableStreamArn: &b.settings.tableStream,
+		})
+	}
 }
 
 func stringKey(name string) *awsdynamodb.Attribute {

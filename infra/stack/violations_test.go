@@ -40,13 +40,29 @@ func violations(t template) []string {
 
 		switch resource.Type {
 		case "AWS::CloudWatch::Alarm":
-			if n := len(list(resource.get("Metrics"))); n > 11 {
-				breach("%s adds up %d metrics: CloudWatch takes ten", name, n-1)
+			if n := len(readAlarm(resource).Measures); n > 10 {
+				breach("%s has %d metrics: CloudWatch takes ten", name, n)
 			}
 		case "AWS::Lambda::EventSourceMapping":
 			source := t.at(idIn(resource.text("EventSourceArn"), "Arn"))
-			if source.get("RedrivePolicy") == nil && idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn") == "" {
+			destination := t.at(idIn(resource.text("DestinationConfig", "OnFailure", "Destination"), "Arn"))
+			if source.get("RedrivePolicy") == nil && destination == &missing {
 				breach("%s has no failure destination", name)
+			}
+			if destination != &missing && destination.Type != "AWS::S3::Bucket" {
+				breach("%s: the failure destination %s gets no payload", name, destination.Type)
+			}
+		case "AWS::S3::Bucket":
+			if resource.get("BucketEncryption") == nil {
+				breach("%s is not encrypted", name)
+			}
+			for _, block := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+				if resource.get("PublicAccessBlockConfiguration", block) != true {
+					breach("%s: public access is not blocked by %s", name, block)
+				}
+			}
+			if !bucketRefusesPlainHTTP(t, name) {
+				breach("%s can be used without TLS", name)
 			}
 		case "AWS::Events::Rule":
 			for _, target := range list(resource.get("Targets")) {
@@ -99,6 +115,13 @@ func wildcardAllowed(s statement) bool {
 	case "xray:PutTelemetryRecords xray:PutTraceSegments":
 		// X-Ray has no resources.
 		return slices.Equal(s.Resources, []string{"*"})
+	case "dynamodb:ListStreams":
+		// It has no resources either.
+		return slices.Equal(s.Resources, []string{"*"})
+	case "s3:PutObject", "s3:GetObject s3:DeleteObject":
+		// The names of objects do not exist yet: those of the bucket, or of a prefix.
+		bucket, prefix, _ := strings.Cut(strings.Join(s.Resources, " "), "/")
+		return idIn(bucket, "Arn") != "" && strings.Count(prefix, "*") == 1 && strings.HasSuffix(prefix, "*")
 	}
 	// The rules of other accounts do not exist yet: all rules of the bus, each for
 	// the account that created it, in given accounts or one organization.
@@ -133,14 +156,24 @@ func documents(value any) []any {
 }
 
 func refusesPlainHTTP(t template, queue string) bool {
-	for _, policy := range t.of("AWS::SQS::QueuePolicy") {
+	return denies(t, "AWS::SQS::QueuePolicy", "sqs:*", "${"+queue+".Arn}")
+}
+
+func bucketRefusesPlainHTTP(t template, bucket string) bool {
+	return denies(t, "AWS::S3::BucketPolicy", "s3:*", "${"+bucket+".Arn}", "${"+bucket+".Arn}/*")
+}
+
+// denies reports whether a policy denies everyone the actions on the resources
+// without TLS.
+func denies(t template, kind, actions string, resources ...string) bool {
+	for _, policy := range t.of(kind) {
 		all, err := statements(t.Resources[policy].get("PolicyDocument"))
 		if err != nil {
 			continue
 		}
 		for _, s := range all {
-			if s.Effect == "Deny" && slices.Equal(s.Actions, []string{"sqs:*"}) && slices.Equal(s.Principals, []string{"*"}) &&
-				slices.Equal(s.Resources, []string{"${" + queue + ".Arn}"}) &&
+			if s.Effect == "Deny" && slices.Equal(s.Actions, []string{actions}) && slices.Equal(s.Principals, []string{"*"}) &&
+				slices.Equal(s.Resources, resources) &&
 				maps.Equal(s.Conditions, map[string]string{"Bool aws:SecureTransport": "false"}) {
 				return true
 			}

@@ -23,8 +23,12 @@ var resources = []Grant{
 	{TheIndex, []string{"dynamodb:Query"}},
 }
 
-// relays are the actions that logging events needs.
-var relays = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}
+// relays are the actions that logging events needs. Deferred memberships are
+// found by a query and deleted when they are logged.
+var relays = []string{
+	"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
+	"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+}
 
 // api lists the routes of the REST API.
 var api = []string{
@@ -46,6 +50,7 @@ func Dsync() System {
 		"TABLE_NAME":            TableName,
 		"EVENT_BUS_NAME":        EventBusName,
 		"DEAD_LETTER_QUEUE_URL": DeadLetterQueueURL(relay),
+		"FAILURE_BUCKET_NAME":   FailureBucketName,
 	}
 	return System{
 		Table: schema.Dsync(),
@@ -91,6 +96,11 @@ func Dsync() System {
 				Timeout:     time.Minute,
 				Stream: &StreamConsumer{
 					BatchSize: 100,
+					// A shard holds the records of many directories, and one
+					// directory may fill batch after batch. Four at a time let the
+					// batches of others pass. The log needs the order of one item
+					// alone.
+					Parallelization: 4,
 					// The function parks records that can never become events. So a
 					// failure is an outage, and the stream waits for almost a day.
 					RetryAttempts: Unlimited,
@@ -101,6 +111,8 @@ func Dsync() System {
 				Grants: []Grant{
 					{TheTable, relays},
 					{TheBus, []string{"events:PutEvents"}},
+					{DeadLetterQueue(relay), []string{"sqs:SendMessage"}},
+					{FailureObjects(ParkedPrefix), []string{"s3:PutObject"}},
 				},
 			},
 			{
@@ -110,15 +122,26 @@ func Dsync() System {
 				MemoryMiB:   256,
 				Timeout:     time.Minute,
 				Stream: &StreamConsumer{
-					BatchSize:     1,
+					BatchSize: 1,
+					// So that a job that fails does not hold up the other jobs of its
+					// shard. A job is one item, so its steps stay in order.
+					Parallelization: 4,
+					// The sweep starts again what is given up.
 					RetryAttempts: 10,
 					MaximumAge:    6 * time.Hour,
 					Filter:        schema.JobChanges(),
 				},
-				Environment: table,
+				Schedules: []Schedule{{
+					Name:        "sweep",
+					Description: "Starts jobs that wait or have stopped",
+					Rate:        time.Minute,
+					Payload:     `{"sweep":true}`,
+				}},
+				Recursive:   true, // a step writes the record of the job, which starts the next step
+				Environment: map[string]Reference{"TABLE_NAME": TableName, "ERASE_AFTER_DAYS": EraseAfterDays},
 				Grants: []Grant{
 					{TheTable, []string{
-						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
 						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
 					}},
 					{TheIndex, []string{"dynamodb:Query"}},
@@ -154,15 +177,18 @@ func Dsync() System {
 				Name:        "redrive",
 				Role:        RedrivesEvents,
 				Output:      "RedriveFunctionName",
-				Description: "Publishes parked events, or a range of the log, once more",
+				Description: "Publishes parked events, batches that were given up, or a range of the log",
 				MemoryMiB:   512,
 				Timeout:     15 * time.Minute,
 				Environment: publisher,
 				Grants: []Grant{
-					{TheTable, append([]string{"dynamodb:Query"}, relays...)},
+					{TheTable, relays},
 					{TheIndex, []string{"dynamodb:Query"}},
 					{TheBus, []string{"events:PutEvents"}},
 					{DeadLetterQueue(relay), []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
+					{TheFailureBucket, []string{"s3:ListBucket"}},
+					{FailureObjects(""), []string{"s3:GetObject", "s3:DeleteObject"}},
+					{FailureObjects(ParkedPrefix), []string{"s3:PutObject"}}, // what cannot be published again
 				},
 			},
 		},

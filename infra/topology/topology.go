@@ -65,6 +65,9 @@ type Function struct {
 	Queue *QueueConsumer
 	// Schedules invoke the function with a fixed payload.
 	Schedules []Schedule
+	// Recursive says that writes of the function invoke it again through the
+	// stream. Lambda must not take that for a loop.
+	Recursive bool
 	// Environment maps a variable's name to what it holds.
 	Environment map[string]Reference
 	Grants      []Grant
@@ -127,6 +130,10 @@ var (
 	TableName         = Reference{Kind: "table name"}
 	EventBusName      = Reference{Kind: "event bus name"}
 	FailureBucketName = Reference{Kind: "failure bucket name"}
+	// EraseAfterDays is the number of days after the deletion of a directory, 0 to
+	// 90, after which its log, its parked events and its request records are
+	// erased.
+	EraseAfterDays = Reference{Kind: "days until erasure"}
 )
 
 const deadLetterQueueURL = "dead-letter queue URL"
@@ -141,7 +148,7 @@ func (r Reference) IsDeadLetterQueueURL() bool { return r.Kind == deadLetterQueu
 // Resource is something that a function may be allowed to use.
 type Resource struct {
 	Kind string
-	Of   string // the function or rule that owns it; "" for a resource of the system
+	Of   string // the function or rule that owns it, or a prefix of keys; "" for a resource of the system
 }
 
 // The resources of the system.
@@ -150,8 +157,28 @@ var (
 	TheIndex = Resource{Kind: "index"} // its index
 	TheBus   = Resource{Kind: "bus"}
 	// TheFailureBucket is the S3 bucket for batches that an event source mapping
-	// gave up, and for parked records that are too large for a queue.
+	// gave up, and for parked records that are too large for a queue. Actions on its
+	// objects need FailureObjects.
 	TheFailureBucket = Resource{Kind: "failure bucket"}
+)
+
+const failureObjects = "failure objects"
+
+// FailureObjects are the objects in the failure bucket whose keys begin with the
+// prefix, which may be empty.
+func FailureObjects(prefix string) Resource { return Resource{failureObjects, prefix} }
+
+// IsFailureObjects reports whether the resource is objects in the failure bucket.
+// Their prefix is in Of.
+func (r Resource) IsFailureObjects() bool { return r.Kind == failureObjects }
+
+// The prefixes of keys in the failure bucket.
+const (
+	// GivenUpPrefix begins the keys of batches that an event source mapping gave
+	// up. Lambda appends the id of the mapping, the shard and the time.
+	GivenUpPrefix = "aws/lambda/"
+	// ParkedPrefix begins the keys of parked records and events.
+	ParkedPrefix = "parked/"
 )
 
 const deadLetterQueue = "dead-letter queue"
@@ -164,7 +191,7 @@ func (r Resource) IsDeadLetterQueue() bool { return r.Kind == deadLetterQueue }
 
 // Grant allows actions (IAM action names) on one resource. A rendering grants
 // by itself what every function needs: its log group, and for an event source
-// mapping the stream and the dead-letter queue.
+// mapping the stream and the failure bucket, or the queue.
 type Grant struct {
 	Resource Resource
 	Actions  []string
@@ -203,11 +230,18 @@ func LogicalID(name string) string {
 }
 
 // DeadLetterOwners returns the names of the functions and rules that have a
-// dead-letter queue: functions with a Stream or Queue, then all rules.
+// dead-letter queue: functions with a Queue, functions whose dead-letter queue
+// the environment of a function names, then all rules.
 func (s System) DeadLetterOwners() []string {
+	named := map[Reference]bool{}
+	for _, f := range s.Functions {
+		for _, reference := range f.Environment {
+			named[reference] = true
+		}
+	}
 	var owners []string
 	for _, f := range s.Functions {
-		if f.Stream != nil || f.Queue != nil {
+		if f.Queue != nil || named[DeadLetterQueueURL(f.Name)] {
 			owners = append(owners, f.Name)
 		}
 	}

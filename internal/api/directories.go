@@ -189,7 +189,16 @@ func position(n int) any {
 	return n
 }
 
+// job renders a job. The error of a failed attempt is in the log of the
+// function that runs jobs: it may name internals.
 func job(j management.Job) map[string]any {
+	var due, failure any
+	if !j.Due.IsZero() {
+		due = scim.Timestamp(j.Due)
+	}
+	if j.Failed() {
+		failure = j.Error
+	}
 	return map[string]any{
 		"object":       "job",
 		"id":           j.ID,
@@ -198,6 +207,9 @@ func job(j management.Job) map[string]any {
 		"state":        j.State,
 		"steps":        j.Steps,
 		"done":         j.Done,
+		"failures":     j.Failures,
+		"error":        failure,
+		"due_at":       due,
 		"created_at":   scim.Timestamp(j.Created),
 		"updated_at":   scim.Timestamp(j.Modified),
 	}

@@ -162,9 +162,31 @@ func TestSettings(t *testing.T) {
 	list, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs?limit=1", ""))
 	job := w.must(t, 200, "GET", "/jobs/"+list[0], "")
 	if diff := cmp.Diff(map[string]any{
-		"object": "job", "id": list[0], "directory_id": d.id, "task": "project users", "state": "running", "steps": 0.0, "done": 0.0,
+		"object": "job", "id": list[0], "directory_id": d.id, "task": "project users", "state": "running", "steps": 0.0, "done": 0.0, "failures": 0.0, "error": nil, "due_at": nil,
 		"created_at": job["created_at"], "updated_at": job["created_at"],
 	}, job); diff != "" {
+		t.Error(diff)
+	}
+	// It tells when it is due, how often its next step has failed, and why it was
+	// stopped. The error of an attempt stays inside.
+	records := table.New(w.db, w.table)
+	stored, err := records.Job(t.Context(), list[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func(j table.Job) map[string]any {
+		if err := records.PostponeJob(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		got := w.must(t, 200, "GET", "/jobs/"+list[0], "")
+		return map[string]any{"state": got["state"], "due_at": got["due_at"], "failures": got["failures"], "error": got["error"]}
+	}
+	stored.Due, stored.Failures, stored.Error = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), 3, "DynamoDB Query: internal"
+	if diff := cmp.Diff(map[string]any{"state": "running", "due_at": "2026-11-26T12:00:00.000Z", "failures": 3.0, "error": nil}, state(stored)); diff != "" {
+		t.Error(diff)
+	}
+	stored.Due, stored.State, stored.Error = time.Time{}, table.JobFailed, "too many steps"
+	if diff := cmp.Diff(map[string]any{"state": "failed", "due_at": nil, "failures": 3.0, "error": "too many steps"}, state(stored)); diff != "" {
 		t.Error(diff)
 	}
 

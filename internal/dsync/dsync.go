@@ -10,8 +10,11 @@
 package dsync
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
-	"math/big"
+	"strconv"
+	"strings"
 	"time"
 
 	"dsync/internal/id"
@@ -37,27 +40,38 @@ type Context struct {
 	Sequence  int64  `json:"sequence,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 	TokenID   string `json:"token_id,omitempty"` // directory_token_<ULID>
-	// Truncated names the attributes that were removed from data to keep the
-	// event within EventBridge's size limit.
+	// Truncated names the attributes that were removed from data, or shortened, to
+	// keep the event below MaxBytes.
 	Truncated []string `json:"truncated,omitempty"`
 }
 
-// EventID returns the id of the event at a position in the stream: a ULID
-// whose time is that of the stream record and whose 80 random bits are the
-// record's sequence number modulo 2^80. Ids of one shard sort in the order of
-// the shard.
-func EventID(at time.Time, sequenceNumber string) (string, error) {
-	n, ok := new(big.Int).SetString(sequenceNumber, 10)
-	if !ok || n.Sign() < 0 {
-		return "", fmt.Errorf("dsync: invalid sequence number %q", sequenceNumber)
+// EventID returns the id of an event: a ULID whose time is that of the change and
+// whose other 80 bits are a hash of the identity of the change. The same change
+// has the same id in every process and on every retry. It fails for a time that
+// a ULID cannot hold.
+func EventID(at time.Time, identity ...string) (string, error) {
+	hash := sha256.Sum256([]byte(strings.Join(identity, "\x00")))
+	if bytes.Equal(hash[:6], []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) {
+		hash[0] = 0 // these ids are cursors of the log
 	}
 	var u ulid.ULID
 	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
-		return "", fmt.Errorf("dsync: time of the stream record: %w", err)
+		return "", fmt.Errorf("dsync: time of the change: %w", err)
 	}
-	n.Mod(n, new(big.Int).Lsh(big.NewInt(1), 80))
-	n.FillBytes(u[6:])
+	copy(u[6:], hash[:])
 	return id.Event.Of(u.String()), nil
+}
+
+// CreationID is the EventID of the creation of a user or group, DeletionID that
+// of its deletion. Both are unique in each generation, so whoever has the resource
+// can tell by them whether the event is logged.
+func CreationID(at time.Time, resourceID string, generation int64) (string, error) {
+	return EventID(at, "created", resourceID, strconv.FormatInt(generation, 10))
+}
+
+// DeletionID is the EventID of a deletion: see CreationID.
+func DeletionID(at time.Time, resourceID string, generation int64) (string, error) {
+	return EventID(at, "deleted", resourceID, strconv.FormatInt(generation, 10))
 }
 
 // References are the ids of the resources that an event is about. UserID and

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"sync"
 	"time"
 
 	"dsync/internal/table"
-
-	"github.com/oklog/ulid/v2"
-	"golang.org/x/sync/errgroup"
 )
+
+// Op is one operation of an append. At most one of its fields is set.
+type Op struct {
+	Event *Entry
+	// Deferral is a change whose event has to wait.
+	Deferral *table.Deferral
+}
 
 // Entry is an event to be appended.
 type Entry struct {
@@ -19,198 +23,232 @@ type Entry struct {
 	Name           string
 	DirectoryID    string
 	OrganizationID string
-	Detail         []byte    // the event, JSON
-	Changed        time.Time // time of the stream record, in whole seconds
-	Sequence       string    // sequence number of the stream record
-	End            bool      // no event follows in the directory
-	// Redriven says that the entry was parked and is appended after events of
-	// later changes. The caller has checked that it is not logged.
-	Redriven bool
+	End            bool // no event follows in the directory
+	// JSON returns the event with a sequence.
+	JSON func(sequence int64) []byte
+	// Sequence and Detail, the event as JSON, are set by Append: for an event that
+	// was logged before, to those of the logged one.
+	Sequence int64
+	Detail   []byte
 }
 
-// Outcome is the result of appending an entry.
-type Outcome int
+// ErrMoved reports that another append has moved the head of the directory. What
+// was derived since the head was read may be wrong.
+var ErrMoved = errors.New("eventlog: the head of the log has moved")
 
-// The outcomes.
-const (
-	// Failed: the entry is not logged, or that is unknown. Append it again.
-	Failed Outcome = iota
-	// Logged: the entry is in the log, by this call or an earlier one.
-	Logged
-	// Dropped: the directory had ended before. The entry is not an event.
-	Dropped
-)
-
-// maxDirectories is how many directories are appended to at the same time.
-const maxDirectories = 8
-
-// Append logs entries, which are in the order of the stream, and returns the
-// outcome of each. If an append to a directory fails, the outcomes of the
-// remaining entries of the directory are Failed. The error is the first that
-// occurred; the other directories are appended to nevertheless.
-func (l *Log) Append(ctx context.Context, entries []Entry) ([]Outcome, error) {
-	outcomes := make([]Outcome, len(entries))
-	indices := map[string][]int{} // of the entries, by directory
-	var directoryIDs []string
-	for i, e := range entries {
-		if indices[e.DirectoryID] == nil {
-			directoryIDs = append(directoryIDs, e.DirectoryID)
-		}
-		indices[e.DirectoryID] = append(indices[e.DirectoryID], i)
-	}
-	heads, err := l.table.LogHeads(ctx, directoryIDs)
-	if err != nil {
-		return outcomes, err
-	}
-	var group errgroup.Group
-	group.SetLimit(maxDirectories)
-	for _, directoryID := range directoryIDs {
-		group.Go(func() error {
-			return l.appendDirectory(ctx, heads[directoryID], entries, indices[directoryID], outcomes)
-		})
-	}
-	return outcomes, group.Wait()
+// Store is the storage of the log: the methods of *table.Table that an append
+// needs.
+type Store interface {
+	AppendLog(context.Context, table.LogAppend) (table.LogHeads, error)
+	EnvironmentHeads(ctx context.Context, shards []int) (map[int]table.JournalHead, error)
+	LoggedEvents(ctx context.Context, keys []string) ([]table.LoggedEvent, error)
 }
 
-// maxConflicts bounds how often an append is retried because another relay
-// appended in between, or because it took longer than appendTimeout.
-const maxConflicts = 10
-
-// appendDirectory appends the entries at those indices to the log of their
-// directory.
-func (l *Log) appendDirectory(ctx context.Context, head table.LogHead, entries []Entry, indices []int, outcomes []Outcome) error {
-	for conflicts := 0; ; {
-		for len(indices) > 0 && isLogged(entries[indices[0]], head) {
-			outcomes[indices[0]] = Logged
-			indices = indices[1:]
-		}
-		if head.End {
-			for _, i := range indices {
-				outcomes[i] = Dropped
-			}
-			return nil
-		}
-		if len(indices) == 0 {
-			return nil
-		}
-		n, newHead, err := l.appendOnce(ctx, head, entries, indices)
-		if err == nil {
-			for _, i := range indices[:n] {
-				outcomes[i] = Logged
-			}
-			head, indices = newHead, indices[n:]
-			continue
-		}
-		retryable := errors.Is(err, table.ErrStale) || errors.Is(err, context.DeadlineExceeded)
-		if !retryable || conflicts == maxConflicts || ctx.Err() != nil {
-			return fmt.Errorf("eventlog: append: %w", err)
-		}
-		conflicts++
-		heads, err := l.table.LogHeads(ctx, []string{head.DirectoryID})
-		if err != nil {
-			return err
-		}
-		head = heads[head.DirectoryID]
-	}
+// Appender appends to the log. It is safe for concurrent use.
+type Appender struct {
+	store  Store
+	now    func() time.Time
+	shards [table.EnvironmentShards]shard
 }
 
-// isLogged reports whether an entry is in the log already: the head is that of
-// the same stream record or a later one.
-func isLogged(e Entry, head table.LogHead) bool {
-	return !e.Redriven && !isLater(e.Sequence, head.Sequence)
+// shard is what an Appender knows of a shard of the environment's journal. The
+// mutex keeps appends of one process from conflicts with each other.
+type shard struct {
+	mutex sync.Mutex
+	known bool
+	head  table.JournalHead
 }
 
-// maxAppendBytes bounds the events of one append. A transaction holds 4 MB.
+// NewAppender returns an appender to the log in the store.
+func NewAppender(s Store, now func() time.Time) *Appender { return &Appender{store: s, now: now} }
+
+// maxAppendBytes bounds the events of one transaction, which holds 4 MB.
 const maxAppendBytes = 3 << 20
 
-// appendOnce appends as many of the entries as fit one transaction, up to the
-// end of the directory. It returns their number and the new head.
-func (l *Log) appendOnce(ctx context.Context, head table.LogHead, entries []Entry, indices []int) (n int, newHead table.LogHead, err error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
-	defer cancel()
-	now := l.now()
-	ttl := now.Add(Retention).Unix()
-	newHead = head
-	size := 0
-	var events []table.LoggedEvent
-	for _, i := range indices[:min(len(indices), table.MaxAppend)] {
-		e := entries[i]
-		body, err := compress(e.Detail)
-		if err != nil {
-			return 0, head, err
-		}
-		size += len(body)
-		if size > maxAppendBytes && len(events) > 0 {
-			break
-		}
-		position, err := positionAfter(newHead.Position, e, now)
-		if err != nil {
-			return 0, head, err
-		}
-		if err := l.putBucket(ctx, bucketOf(position, e.OrganizationID)); err != nil {
-			return 0, head, err
-		}
-		events = append(events, table.LoggedEvent{
-			Position: position, ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID, Body: body, TTL: ttl,
-		})
-		newHead.Position = position
-		if isLater(e.Sequence, newHead.Sequence) {
-			newHead.Sequence = e.Sequence
-		}
-		if e.End {
-			newHead.End, newHead.TTL = true, ttl
-			break
-		}
+// Append logs operations on one directory, in their order, in as few
+// transactions as possible. head was read before the operations were derived. It
+// returns how many operations are done, and the head after them. It fails with
+// ErrMoved when the head is not the stored one: the remaining operations must be
+// derived again.
+//
+// An event that is in the log already is not logged again: its Detail is set to
+// the logged one. Events after the end of the directory are not logged, and
+// their Detail stays nil.
+func (a *Appender) Append(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, next table.LogHead, err error) {
+	if head.End {
+		return len(ops), head, a.findLogged(ctx, ops)
 	}
-	err = l.table.AppendLog(ctx, newHead, events, func(e table.LoggedEvent) table.Bucket { return bucketOf(e.Position, e.OrganizationID) })
-	newHead.Version++
-	return len(events), newHead, err
+	for done < len(ops) {
+		n, moved, err := a.appendOnce(ctx, head, organizationID, ops[done:])
+		done += n
+		if err != nil {
+			return done, head, err
+		}
+		head = moved
+	}
+	return done, head, nil
 }
 
-// positionAfter is the position of an entry in a directory whose last event has
-// the position last; "" is an empty log.
-func positionAfter(last string, e Entry, now time.Time) (string, error) {
-	u, err := ulid.ParseStrict(e.ID[strings.LastIndexByte(e.ID, '_')+1:])
-	if err != nil {
-		return "", fmt.Errorf("eventlog: id %q: %w", e.ID, err)
-	}
-	if e.Redriven || now.Sub(e.Changed) > lateAfter {
-		if err := u.SetTime(ulid.Timestamp(now)); err != nil {
-			return "", fmt.Errorf("eventlog: clock: %w", err)
+// findLogged sets the Detail of the events that are in the log already.
+func (a *Appender) findLogged(ctx context.Context, ops []Op) error {
+	byKey := map[string]*Entry{}
+	var keys []string
+	for _, op := range ops {
+		if op.Event != nil {
+			k := table.EventKey(op.Event.ID)
+			byKey[k], keys = op.Event, append(keys, k)
 		}
 	}
-	if last == "" || u.String() > last {
-		return u.String(), nil
-	}
-	previous, err := ulid.ParseStrict(last)
+	logged, err := a.store.LoggedEvents(ctx, keys)
 	if err != nil {
-		return "", fmt.Errorf("eventlog: position %q: %w", last, err)
+		return fmt.Errorf("eventlog: append: %w", err)
 	}
-	return following(previous).String(), nil
-}
-
-// bucketRetention is how long a bucket is retained: longer than its events.
-const bucketRetention = Retention + 48*time.Hour
-
-// putBucket writes a bucket to the table, unless this Log has done so before.
-// It is written before the first event of the bucket.
-func (l *Log) putBucket(ctx context.Context, b table.Bucket) error {
-	if _, ok := l.written.Get(b); ok {
-		return nil
+	for _, l := range logged {
+		if err := byKey[table.EventKey(l.ID)].set(l); err != nil {
+			return err
+		}
 	}
-	if err := l.table.PutBucket(ctx, b, b.Hour.Add(bucketRetention).Unix()); err != nil {
-		return err
-	}
-	l.written.Put(b, struct{}{})
 	return nil
 }
 
-// isLater reports whether one sequence number is greater than another: decimal
-// numbers of up to 40 digits, possibly with leading zeros.
-func isLater(a, b string) bool {
-	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
-	if len(a) != len(b) {
-		return len(a) > len(b)
+// set makes the entry that of a logged event.
+func (e *Entry) set(logged table.LoggedEvent) (err error) {
+	e.Sequence = logged.Sequence
+	e.Detail, err = Detail(logged)
+	return err
+}
+
+// batch is the part of an append that is one transaction.
+type batch struct {
+	transaction table.LogAppend
+	entries     []*Entry // of the events
+	ops         int
+}
+
+// appendOnce does as many operations as fit one transaction.
+func (a *Appender) appendOnce(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, next table.LogHead, err error) {
+	number := table.EnvironmentShard(organizationID)
+	s := &a.shards[number]
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if !s.known {
+		if err := a.readShard(ctx, number); err != nil {
+			return 0, head, err
+		}
 	}
-	return a > b
+	logged := map[*Entry]bool{} // by an earlier append
+	for range maxConflicts {
+		b, err := a.batch(head, number, s.head, ops, logged)
+		if err != nil {
+			return 0, head, err
+		}
+		if len(b.transaction.Events)+len(b.transaction.Deferred) == 0 { // all of it is logged or dropped
+			return b.ops, head, nil
+		}
+		heads, err := a.store.AppendLog(ctx, b.transaction)
+		var conflict *table.LogConflict
+		switch {
+		case err == nil:
+			s.head = heads.ShardHead
+			return b.ops, heads.Head, nil
+		case !errors.As(err, &conflict):
+			s.known = false // the transaction may have been written
+			return 0, head, fmt.Errorf("eventlog: append: %w", err)
+		case conflict.Head:
+			s.known = s.known && !conflict.Shard
+			return 0, head, ErrMoved
+		}
+		if conflict.Shard {
+			if err := a.readShard(ctx, number); err != nil {
+				return 0, head, err
+			}
+		}
+		if err := a.readLogged(ctx, b, conflict.Logged, logged); err != nil {
+			return 0, head, err
+		}
+	}
+	return 0, head, fmt.Errorf("eventlog: append: %w", table.ErrBusy)
+}
+
+// maxConflicts bounds how often an append is tried again because the shard has
+// moved or events were logged before.
+const maxConflicts = 100
+
+func (a *Appender) readShard(ctx context.Context, number int) error {
+	heads, err := a.store.EnvironmentHeads(ctx, []int{number})
+	if err != nil {
+		return fmt.Errorf("eventlog: append: %w", err)
+	}
+	a.shards[number].known, a.shards[number].head = true, heads[number]
+	return nil
+}
+
+// readLogged reads the events at these indices of a batch, which are in the log.
+func (a *Appender) readLogged(ctx context.Context, b batch, indices []int, logged map[*Entry]bool) error {
+	keys := make([]string, len(indices))
+	for n, i := range indices {
+		keys[n] = table.EventKey(b.entries[i].ID)
+	}
+	events, err := a.store.LoggedEvents(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("eventlog: append: %w", err)
+	}
+	if len(events) != len(indices) {
+		return errors.New("eventlog: append: an event that was logged cannot be read")
+	}
+	for n, i := range indices {
+		e := b.entries[i]
+		if err := e.set(events[n]); err != nil {
+			return err
+		}
+		logged[e] = true
+	}
+	return nil
+}
+
+// batch makes the transaction of the first operations.
+func (a *Appender) batch(head table.LogHead, number int, shardHead table.JournalHead, ops []Op, logged map[*Entry]bool) (batch, error) {
+	now := a.now()
+	b := batch{transaction: table.LogAppend{
+		Head: head, Shard: number, ShardHead: shardHead, PageTTL: now.Add(pageRetention).Unix(),
+	}}
+	if head.Legacy() {
+		b.transaction.Head.Sequence, b.transaction.Head.LegacyUntil = 0, now.Add(StreamRetention).Unix()
+	}
+	ttl := now.Add(Retention).Unix()
+	position, sequence := max(head.Position, shardHead.Position), int64(b.transaction.Head.Sequence)
+	size, actions := 0, 0
+	for _, op := range ops {
+		if actions == table.MaxLogActions {
+			break
+		}
+		if op.Deferral != nil && !b.transaction.Head.End {
+			b.transaction.Deferred = append(b.transaction.Deferred, *op.Deferral)
+			actions++
+		}
+		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
+			detail := e.JSON(sequence + 1)
+			body, err := compress(detail)
+			if err != nil {
+				return batch{}, err
+			}
+			if size += len(body); size > maxAppendBytes && len(b.transaction.Events) > 0 {
+				break
+			}
+			sequence++
+			position = position.Next(now, number)
+			e.Sequence, e.Detail = sequence, detail
+			b.entries = append(b.entries, e)
+			b.transaction.Events = append(b.transaction.Events, table.LoggedEvent{
+				ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID,
+				Sequence: sequence, Position: position, Body: body, TTL: ttl,
+			})
+			actions++
+			if e.End {
+				b.transaction.Head.End, b.transaction.Head.TTL = true, ttl
+			}
+		}
+		b.ops++
+	}
+	return b, nil
 }

@@ -1,134 +1,101 @@
 // Package eventlog is the ordered, replayable log of events.
 //
-// Every event has a position, a ULID, which is the order of the log. The
-// position is the ULID of the event's id, unless the event is logged late: then
-// it is the time of logging, so that no reader can have passed it. Within a
-// directory each position is greater than the previous one, whatever the clocks
-// are.
+// Every event has a record, a sequence in its directory and a position. The
+// position orders the events of a directory and those of the environment. It
+// follows the clock of the relay, but the order of the log never depends on a
+// clock.
 //
 // Promises:
 //
-//   - An event is logged once, however often it is appended. The events of a
-//     directory are logged in the order of the entries. No event is logged after
-//     the end of a directory. When two relays append to a directory at the same
-//     time, one of them reads the head of the log again and retries.
+//   - An event is logged once, however often it is appended: the record of the
+//     event is the claim of its change. Sequence numbers of the stream are never
+//     compared.
+//   - The sequences of a directory are 1, 2, 3 and so on. An append is one
+//     transaction, which replaces the heads of two journals: that of the
+//     directory and that of a shard of the environment. It fails when another
+//     append has replaced the head since it was read. So events are derived from
+//     what was read after the head, or they are derived again.
+//   - No event is logged after the end of a directory.
 //   - A reader that follows the cursors to the end, and later resumes from the
 //     last event it saw, sees every event, and the events of each directory in
-//     order. The log of one directory is complete up to now. The log of all
-//     directories ends Settle before now: several relays, with clocks that
-//     differ by some seconds, may still log events with earlier positions.
+//     order. The log is complete up to now. Before a reader of several shards
+//     passes a position, it raises the marks of the other shards: no later
+//     append can get an earlier position. No read depends on the index.
 //   - A read is bounded: a page may be short or empty and still have a cursor.
 package eventlog
 
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
-	"dsync/internal/cache"
 	"dsync/internal/table"
-
-	"github.com/oklog/ulid/v2"
 )
 
 const (
 	// Retention is how long an event can be read (workos.md section 2.7).
 	Retention = 90 * 24 * time.Hour
 
-	// Settle is the delay of the log of all directories. It is the sum of
-	// lateAfter, the resolution of a stream record's time (1 s), appendTimeout,
-	// the lag of the index, and clocks that differ by some seconds.
-	Settle = 10 * time.Second
+	// pageRetention is how long the page of a journal is retained: longer than
+	// its events.
+	pageRetention = Retention + 48*time.Hour
 
-	// lateAfter is the age at which an event is logged late.
-	lateAfter = time.Second
-
-	// appendTimeout bounds one transaction: a slower one is retried with new
-	// positions.
-	appendTimeout = 2 * time.Second
+	// StreamRetention is how long the stream holds a change: 24 hours, and one
+	// for clocks and slow deliveries.
+	StreamRetention = 25 * time.Hour
 )
-
-// shards is the number of index partitions of an hour. DynamoDB allows 1,000
-// writes a second to each. All events of an organization are in one shard.
-const shards = 4
-
-// maxWritten is how many buckets a Log remembers to have written. A relay
-// appends to the shards of one hour, or of a few hours when it is late.
-const maxWritten = 1000
 
 // Log is the log. It is safe for concurrent use.
 type Log struct {
-	table   *table.Table
-	now     func() time.Time
-	written *cache.Cache[table.Bucket, struct{}] // buckets that are in the table
+	table    *table.Table
+	now      func() time.Time
+	appender *Appender
+	migrated sync.Once
 }
 
 // New returns the log in the table.
 func New(t *table.Table, now func() time.Time) *Log {
-	return &Log{table: t, now: now, written: cache.New[table.Bucket, struct{}](maxWritten)}
+	return &Log{table: t, now: now, appender: NewAppender(t, now)}
 }
 
-// bucketOf is the bucket of an event.
-func bucketOf(position, organizationID string) table.Bucket {
-	shard := 0
-	for _, c := range organizationID {
-		shard = (shard*31 + int(c)) % shards
-	}
-	return table.Bucket{Hour: hourOf(timeOf(position)), Shard: shard}
-}
+// Appender returns what appends to the log.
+func (l *Log) Appender() *Appender { return l.appender }
 
-func hourOf(t time.Time) time.Time { return t.UTC().Truncate(time.Hour) }
-
-// timeOf is the time of a position.
-func timeOf(position string) time.Time {
-	u, err := ulid.ParseStrict(position)
+// Find reads the event of a directory that has that id. It fails with
+// table.ErrNotFound.
+func (l *Log) Find(ctx context.Context, directoryID, eventID string) (json.RawMessage, error) {
+	events, err := l.table.LoggedEvents(ctx, []string{table.EventKey(eventID)})
 	if err != nil {
-		return time.Time{}
+		return nil, err
 	}
-	return ulid.Time(u.Time()).UTC()
+	if len(events) == 0 || events[0].ID != eventID || events[0].DirectoryID != directoryID {
+		return nil, table.ErrNotFound
+	}
+	return decompress(events[0].Body)
 }
 
-// firstPosition is the first position of a millisecond.
-func firstPosition(t time.Time) string { return filled(t, 0) }
-
-// lastPosition is the last position of a millisecond.
-func lastPosition(t time.Time) string { return filled(t, 0xff) }
-
-// filled is a position of a millisecond. A time that a ULID cannot hold gives
-// the earliest or the latest position of all.
-func filled(t time.Time, fill byte) string {
-	u := ulid.ULID(bytes.Repeat([]byte{fill}, 16))
-	if t.Before(time.UnixMilli(0)) {
-		t = time.UnixMilli(0)
-	}
-	if err := u.SetTime(ulid.Timestamp(t)); err != nil {
-		return ulid.ULID(bytes.Repeat([]byte{fill}, 16)).String()
-	}
-	return u.String()
-}
-
-// following is the next position after p.
-func following(p ulid.ULID) ulid.ULID {
-	for i := len(p) - 1; i >= 0; i-- {
-		if p[i]++; p[i] != 0 {
-			break
-		}
-	}
-	return p
-}
+// writers are reused: a gzip writer has about 800 KB.
+var writers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // compress returns the stored form of an event: gzip, half of the JSON or less.
 func compress(detail []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w, _ := writers.Get().(*gzip.Writer)
+	defer writers.Put(w)
+	w.Reset(&b)
 	_, err := w.Write(detail)
 	err = errors.Join(err, w.Close())
 	return b.Bytes(), err
 }
+
+// Detail returns a logged event, JSON.
+func Detail(e table.LoggedEvent) (json.RawMessage, error) { return decompress(e.Body) }
 
 func decompress(body []byte) (json.RawMessage, error) {
 	r, err := gzip.NewReader(bytes.NewReader(body))

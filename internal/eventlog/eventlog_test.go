@@ -1,8 +1,11 @@
 package eventlog_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -43,41 +46,98 @@ func (c *clock) add(d time.Duration) time.Time {
 	return c.t
 }
 
-// fixture is a log, with a counter for the sequence numbers of the stream.
+// fixture is a log, with a counter for the identities of changes.
 type fixture struct {
 	t     testing.TB
 	table *table.Table
 	log   *eventlog.Log
 	clock *clock
-	seq   int
+	n     int
 }
 
 func setup(t testing.TB) *fixture {
 	api, name := dsynctest.Table(t)
-	f := &fixture{t: t, table: table.New(api, name), clock: &clock{t: epoch}, seq: 1000}
+	f := &fixture{t: t, table: table.New(api, name), clock: &clock{t: epoch}}
 	f.log = eventlog.New(f.table, f.clock.now)
 	return f
 }
 
-// change is the entry of a change that is in the stream now.
-func (f *fixture) change(org, dir, name string) eventlog.Entry {
-	f.seq++
-	e := eventlog.Entry{Name: name, OrganizationID: org, DirectoryID: dir, Changed: f.clock.now().Truncate(time.Second), Sequence: fmt.Sprintf("%030d", f.seq)}
+// change is the entry of a change that happens now.
+func (f *fixture) change(org, dir, name string) *eventlog.Entry {
+	f.n++
+	e := &eventlog.Entry{Name: name, OrganizationID: org, DirectoryID: dir}
 	var err error
-	if e.ID, err = dsync.EventID(e.Changed, e.Sequence); err != nil {
+	if e.ID, err = dsync.EventID(f.clock.now().Truncate(time.Second), fmt.Sprint(f.n)); err != nil {
 		f.t.Fatal(err)
 	}
-	e.Detail, _ = json.Marshal(dsync.Event{Object: "event", ID: e.ID, Name: name})
-	return e
-}
-
-func (f *fixture) append(entries ...eventlog.Entry) []eventlog.Outcome {
-	f.t.Helper()
-	outcomes, err := f.log.Append(f.t.Context(), entries)
+	event := dsync.Event{Object: "event", ID: e.ID, Name: name}
+	encoded, err := event.Encode()
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return outcomes
+	e.JSON = encoded.JSON
+	return e
+}
+
+// add appends entries, as a relay does that reads the head again when it has
+// moved.
+func add(ctx context.Context, t *table.Table, a *eventlog.Appender, entries []*eventlog.Entry) error {
+	byDirectory := map[string][]eventlog.Op{}
+	organizations := map[string]string{}
+	for _, e := range entries {
+		byDirectory[e.DirectoryID] = append(byDirectory[e.DirectoryID], eventlog.Op{Event: e})
+		organizations[e.DirectoryID] = e.OrganizationID
+	}
+	for _, directoryID := range slices.Sorted(maps.Keys(byDirectory)) {
+		for ops := byDirectory[directoryID]; len(ops) > 0; {
+			heads, err := t.LogHeads(ctx, []string{directoryID})
+			if err != nil {
+				return err
+			}
+			done, _, err := a.Append(ctx, heads[directoryID], organizations[directoryID], ops)
+			if ops = ops[done:]; err != nil && !errors.Is(err, eventlog.ErrMoved) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *fixture) append(entries ...*eventlog.Entry) {
+	f.t.Helper()
+	if err := add(f.t.Context(), f.table, f.log.Appender(), entries); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// sequences reads the sequences of a directory in the order of its log.
+func (f *fixture) sequences(directoryID string) (list []int64) {
+	f.t.Helper()
+	q := eventlog.Query{DirectoryID: directoryID, Limit: 100}
+	for {
+		p, err := f.log.Read(f.t.Context(), q)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for _, detail := range p.Events {
+			var e dsync.Event
+			if err := json.Unmarshal(detail, &e); err != nil {
+				f.t.Fatal(err)
+			}
+			list = append(list, e.Context.Sequence)
+		}
+		if q.After = p.After; q.After == "" {
+			return list
+		}
+	}
+}
+
+// gapless is 1 to n.
+func gapless(n int) (list []int64) {
+	for i := range n {
+		list = append(list, int64(i+1))
+	}
+	return list
 }
 
 func (f *fixture) read(q eventlog.Query) (ids []string, p eventlog.Page) {
@@ -111,7 +171,7 @@ func (f *fixture) all(q eventlog.Query) (ids []string) {
 	return nil
 }
 
-func ids(entries []eventlog.Entry, keep func(eventlog.Entry) bool) (list []string) {
+func ids(entries []*eventlog.Entry, keep func(*eventlog.Entry) bool) (list []string) {
 	for _, e := range entries {
 		if keep == nil || keep(e) {
 			list = append(list, e.ID)

@@ -1,13 +1,18 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
 	"time"
 
 	"dsync/internal/id"
+	"dsync/internal/table"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // ErrCursor: the cursor is invalid, or older than Retention.
@@ -19,14 +24,17 @@ type Query struct {
 	DirectoryID    string    // "" for all directories; else OrganizationID is ignored
 	Names          []string  // of events; none selects all
 	After, Before  string    // exclusive: a cursor of a page, or the id of an event
-	From, To       time.Time // inclusive; zero for no bound
+	From, To       time.Time // of logging, inclusive; zero for no bound
 	Limit          int       // of events in a page, at least 1
 	Descending     bool      // newest first
 }
 
-// selects reports whether the query selects events with that name.
-func (q Query) selects(name string) bool {
-	return len(q.Names) == 0 || slices.Contains(q.Names, name)
+// selects reports whether the query selects the event of an entry.
+func (q Query) selects(e table.JournalEntry) bool {
+	if len(q.Names) > 0 && !slices.Contains(q.Names, e.Name) {
+		return false
+	}
+	return q.DirectoryID != "" || q.OrganizationID == "" || e.Of(q.OrganizationID)
 }
 
 // Page is a part of the log in the order of the query.
@@ -37,10 +45,13 @@ type Page struct {
 	After, Before string
 }
 
-// Read reads a page. It fails with ErrCursor.
+// Read reads a page. It fails with ErrCursor, and with ErrMigrating after an
+// upgrade.
 func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
-	now := l.now()
-	r, err := l.positionsOf(ctx, q, now)
+	if err := l.checkMigrated(ctx); err != nil {
+		return Page{}, err
+	}
+	r, err := l.positionsOf(ctx, q, l.now())
 	if err != nil {
 		return Page{}, err
 	}
@@ -51,28 +62,33 @@ func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	return newPage(q, found, backwards)
+	keys := make([]string, len(found.entries))
+	for i, e := range found.entries {
+		keys[i] = e.Key
+	}
+	events, err := l.table.LoggedEvents(ctx, keys)
+	if err != nil {
+		return Page{}, err
+	}
+	return newPage(q, found, events, backwards)
 }
 
 // positions is a range of positions, both ends excluded, and the direction in
 // which it is read.
 type positions struct {
-	after, before string
+	after, before table.Position
 	newest        bool // newest first
 }
 
-// positionsOf is the range of a query: what is retained, settled, within the
-// times and on the right side of the cursors. It fails with ErrCursor.
+// positionsOf is the range of a query: what is retained, within the times and
+// on the right side of the cursors. It fails with ErrCursor.
 func (l *Log) positionsOf(ctx context.Context, q Query, now time.Time) (positions, error) {
-	r := positions{after: lastPosition(now.Add(-Retention)), before: lastPosition(now.Add(-Settle))}
-	if q.DirectoryID != "" {
-		r.before = lastPosition(now.Add(time.Hour)) // the clock of a relay may be ahead
-	}
+	r := positions{after: table.PositionAt(now.Add(-Retention)), before: table.MaxPosition}
 	if !q.From.IsZero() {
-		r.after = max(r.after, lastPosition(q.From.Add(-time.Millisecond)))
+		r.after = max(r.after, table.PositionAt(q.From)-1)
 	}
 	if !q.To.IsZero() {
-		r.before = min(r.before, firstPosition(q.To.Add(time.Millisecond)))
+		r.before = table.PositionAt(q.To.Add(time.Millisecond))
 	}
 	for _, c := range []struct {
 		cursor string
@@ -95,21 +111,57 @@ func (l *Log) positionsOf(ctx context.Context, q Query, now time.Time) (position
 }
 
 // positionOf is the position of a cursor. It fails with ErrCursor.
-func (l *Log) positionOf(ctx context.Context, cursor string, now time.Time) (string, error) {
+func (l *Log) positionOf(ctx context.Context, cursor string, now time.Time) (table.Position, error) {
 	if !id.Event.Valid(cursor) {
-		return "", ErrCursor
+		return 0, ErrCursor
 	}
-	p, err := l.table.LogPosition(ctx, cursor)
-	if err == nil && now.Sub(timeOf(p)) > Retention {
-		err = ErrCursor
+	p, ok := parsePositionCursor(cursor)
+	if !ok {
+		events, err := l.table.LoggedEvents(ctx, []string{table.EventKey(cursor)})
+		if err != nil {
+			return 0, err
+		}
+		if len(events) == 0 || events[0].ID != cursor {
+			return 0, ErrCursor
+		}
+		p = events[0].Position
 	}
-	return p, err
+	if now.Sub(p.Time()) > Retention {
+		return 0, ErrCursor
+	}
+	return p, nil
 }
 
-// newPage makes a page of what a scan found.
-func newPage(q Query, found scanned, backwards bool) (Page, error) {
+// A cursor is the id of an event. Where a page ends at an event that the query
+// does not select, the cursor is an id that holds a position: its first 48 bits
+// after the time are set, which the id of no event has.
+var cursorMark = bytes.Repeat([]byte{0xff}, 6)
+
+const cursorBits = 22 // of a position below the milliseconds
+
+func positionCursor(p table.Position) string {
+	var u ulid.ULID
+	if err := u.SetTime(uint64(p >> cursorBits)); err != nil {
+		panic(err) // 42 bits fit
+	}
+	copy(u[6:], cursorMark)
+	binary.BigEndian.PutUint32(u[12:], uint32(p&(1<<cursorBits-1)))
+	return id.Event.Of(u.String())
+}
+
+func parsePositionCursor(cursor string) (table.Position, bool) {
+	u, err := ulid.ParseStrict(cursor[len(id.Event.Of("")):])
+	if err != nil || !bytes.Equal(u[6:12], cursorMark) {
+		return 0, false
+	}
+	return table.Position(u.Time()<<cursorBits | uint64(binary.BigEndian.Uint32(u[12:]))), true
+}
+
+// newPage makes a page of what a scan found. events are those of the entries,
+// without the ones that have expired since.
+func newPage(q Query, found scanned, events []table.LoggedEvent, backwards bool) (Page, error) {
 	var p Page
-	for _, e := range found.events {
+	for _, e := range events {
 		detail, err := decompress(e.Body)
 		if err != nil {
 			return p, err
@@ -117,11 +169,15 @@ func newPage(q Query, found scanned, backwards bool) (Page, error) {
 		p.Events = append(p.Events, detail)
 	}
 	end, start := "", ""
+	n := len(events)
 	if found.more {
-		end = id.Event.Of(found.last)
+		end = positionCursor(found.last)
+		if n > 0 && events[n-1].Position == found.last {
+			end = events[n-1].ID
+		}
 	}
-	if len(found.events) > 0 && (q.After != "" || q.Before != "") {
-		start = id.Event.Of(found.events[0].Position)
+	if n > 0 && (q.After != "" || q.Before != "") {
+		start = events[0].ID
 	}
 	p.After, p.Before = end, start
 	if backwards {
@@ -129,18 +185,4 @@ func newPage(q Query, found scanned, backwards bool) (Page, error) {
 		p.After, p.Before = start, end
 	}
 	return p, nil
-}
-
-// Find reads the event of a directory that has that id. It fails with
-// table.ErrNotFound.
-func (l *Log) Find(ctx context.Context, directoryID, eventID string) (json.RawMessage, error) {
-	p, err := l.table.LogPosition(ctx, eventID)
-	if err != nil {
-		return nil, err
-	}
-	e, err := l.table.LoggedEvent(ctx, directoryID, p)
-	if err != nil {
-		return nil, err
-	}
-	return decompress(e.Body)
 }

@@ -2,197 +2,271 @@ package eventlog
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"time"
 
 	"dsync/internal/table"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Limits of one scan: then the page ends, and a cursor continues it.
 const (
-	maxExamined = 5_000 // events, selected or not
-	maxBuckets  = 100   // hours and shards
-	// chunkSize is how many entries of a bucket are read at a time if the query
-	// does not select all of them.
-	chunkSize = 500
+	maxExamined = 5_000 // entries, selected or not
+	// pageEntries is the least number of entries of a page of a journal: a page
+	// is written when so many do not fit a head.
+	pageEntries = 10
+	maxPages    = 100 // pages of one read of a journal: about a megabyte
 )
+
+// markAhead is how far a mark is raised beyond the last event: events that
+// follow within that time need no other mark. It is added to the position of an
+// event that follows at once.
+const markAhead = time.Second
 
 // scanned is the result of a scan, in the order of reading.
 type scanned struct {
-	events []table.LoggedEvent
-	last   string // position where the scan stopped
-	more   bool   // whether events may follow
+	entries []table.JournalEntry
+	last    table.Position // where the scan stopped
+	more    bool           // whether entries may follow
 }
 
-// scan finds the events of a query in a range of positions.
+// scan finds the entries of a query in a range of positions.
 func (l *Log) scan(ctx context.Context, q Query, r positions) (scanned, error) {
 	if r.after >= r.before {
 		return scanned{}, nil
 	}
+	s := scan{table: l.table, now: l.now, query: q, positions: r}
 	if q.DirectoryID != "" {
-		return l.scanDirectory(ctx, q, r)
-	}
-	buckets, err := l.table.Buckets(ctx, timeOf(r.after), timeOf(r.before))
-	if err != nil {
-		return scanned{}, err
-	}
-	s := bucketScan{table: l.table, query: q, positions: r}
-	more, err := s.run(ctx, buckets)
-	if err != nil {
-		return scanned{}, err
-	}
-	events, err := l.table.LogEvents(ctx, s.selected)
-	return scanned{events, s.last, more}, err
-}
-
-func (l *Log) scanDirectory(ctx context.Context, q Query, r positions) (scanned, error) {
-	var s scanned
-	examined := 0
-	for e, err := range l.table.DirectoryLog(ctx, q.DirectoryID, r.after, r.before, r.newest) {
+		heads, err := l.table.LogHeads(ctx, []string{q.DirectoryID})
 		if err != nil {
 			return scanned{}, err
 		}
-		if len(s.events) == q.Limit || examined == maxExamined {
-			s.more = true
-			break
-		}
-		examined++
-		s.last = e.Position
-		if q.selects(e.Name) {
-			s.events = append(s.events, e)
+		s.readers = []*journalReader{s.reader(table.DirectoryJournal(q.DirectoryID), heads[q.DirectoryID].JournalHead)}
+		s.horizon = table.MaxPosition
+		return s.run(ctx)
+	}
+	shards := []int{table.EnvironmentShard(q.OrganizationID)}
+	if q.OrganizationID == "" {
+		shards = shards[:0]
+		for n := range table.EnvironmentShards {
+			shards = append(shards, n)
 		}
 	}
-	return s, nil
+	heads, err := l.table.EnvironmentHeads(ctx, shards)
+	if err != nil {
+		return scanned{}, err
+	}
+	s.horizon = table.MaxPosition
+	for _, n := range shards {
+		reader := s.reader(table.EnvironmentJournal(n), heads[n])
+		reader.shard = n
+		s.readers = append(s.readers, reader)
+		if len(shards) > 1 {
+			s.horizon = min(s.horizon, heads[n].Position)
+		}
+	}
+	if r.newest {
+		if err := s.settle(ctx, s.lastEntry()); err != nil {
+			return scanned{}, err
+		}
+		if s.horizon < table.MaxPosition {
+			s.positions.before = min(s.positions.before, s.horizon+1)
+		}
+		for _, reader := range s.readers {
+			reader.cursor = s.positions.before
+		}
+	}
+	return s.run(ctx)
 }
 
-// bucketScan scans the log of all directories, hour by hour. It merges the
-// shards of an hour by position.
-type bucketScan struct {
+// scan merges journals by position.
+type scan struct {
 	table     *table.Table
+	now       func() time.Time
 	query     Query
 	positions positions
+	readers   []*journalReader
+	// horizon is the position up to which the journals are complete: no later
+	// append can add an entry there.
+	horizon table.Position
 
+	found    scanned
 	examined int
-	selected []table.LogEntry
-	last     string // position where the scan stopped
 }
 
-// run scans the buckets, which are in the order of time. It reports whether
-// events may follow.
-func (s *bucketScan) run(ctx context.Context, buckets []table.Bucket) (more bool, err error) {
-	if s.query.OrganizationID != "" {
-		shard := bucketOf(s.positions.after, s.query.OrganizationID).Shard
-		buckets = slices.DeleteFunc(buckets, func(b table.Bucket) bool { return b.Shard != shard })
-	}
-	if s.positions.newest {
-		slices.Reverse(buckets)
-	}
-	for n := 0; n < len(buckets); {
-		end := n
-		for end < len(buckets) && buckets[end].Hour.Equal(buckets[n].Hour) {
-			end++
-		}
-		if n > 0 && end > maxBuckets {
-			s.last = s.startOf(buckets[n].Hour) // all previous hours were scanned
-			return true, nil
-		}
-		full, err := s.scanHour(ctx, buckets[n:end])
-		if err != nil || full {
-			return full, err
-		}
-		n = end
-	}
-	return false, nil
-}
-
-// startOf is a position before all events of an hour, in the order of reading.
-func (s *bucketScan) startOf(hour time.Time) string {
-	if s.positions.newest {
-		return firstPosition(hour.Add(time.Hour))
-	}
-	return lastPosition(hour.Add(-time.Millisecond))
-}
-
-// scanHour scans the shards of an hour. It reports whether the page is full or
-// maxExamined is reached.
-func (s *bucketScan) scanHour(ctx context.Context, buckets []table.Bucket) (full bool, err error) {
-	size := s.query.Limit + 1
+func (s *scan) reader(j table.Journal, head table.JournalHead) *journalReader {
+	r := &journalReader{journal: j, head: head, cursor: s.positions.after, newest: s.positions.newest}
+	r.limit = min(s.query.Limit/pageEntries+2, maxPages)
 	if len(s.query.Names) > 0 || s.query.OrganizationID != "" {
-		size = chunkSize
+		r.limit = maxPages
 	}
-	readers := make([]*bucketReader, len(buckets))
-	for i, b := range buckets {
-		readers[i] = &bucketReader{bucket: b, after: s.positions.after, before: s.positions.before, newest: s.positions.newest, size: size}
+	if r.newest {
+		r.cursor = s.positions.before
 	}
-	for {
-		next, err := s.nextReader(ctx, readers)
-		if err != nil || next == nil {
-			return false, err
+	return r
+}
+
+// lastEntry is the position of the newest entry of all journals, according to
+// their heads.
+func (s *scan) lastEntry() table.Position {
+	last := table.Position(0)
+	for _, r := range s.readers {
+		last = max(last, r.head.Paged)
+		if n := len(r.head.Entries); n > 0 {
+			last = max(last, r.head.Entries[n-1].Position)
 		}
-		// Events with the same position stay together: a cursor cannot separate
-		// them.
-		if (len(s.selected) >= s.query.Limit || s.examined >= maxExamined) && next.position() != s.last {
-			return true, nil
+	}
+	return last
+}
+
+// settle completes the journals up to a position: it raises the marks that are
+// lower, and reads the heads of these journals again.
+func (s *scan) settle(ctx context.Context, upTo table.Position) error {
+	if s.horizon >= upTo {
+		return nil
+	}
+	mark := upTo
+	// A mark that is ahead of the clock is not raised further.
+	if now := s.now(); !upTo.Time().After(now) {
+		mark = max(upTo, table.PositionAt(now.Add(markAhead)))
+	}
+	var group errgroup.Group
+	for _, r := range s.readers {
+		if r.head.Position >= upTo {
+			continue
+		}
+		group.Go(func() error {
+			head, err := s.table.RaiseMark(ctx, r.shard, mark)
+			r.restart(head)
+			return err
+		})
+	}
+	s.horizon = upTo
+	return group.Wait()
+}
+
+// run reads entries until the page is full, the limit of a scan is reached, or
+// the range ends.
+func (s *scan) run(ctx context.Context) (scanned, error) {
+	for {
+		next, err := s.next(ctx)
+		if err != nil {
+			return scanned{}, err
+		}
+		if next == nil || !s.within(next.entries[0].Position) {
+			return s.found, nil
+		}
+		if p := next.entries[0].Position; p > s.horizon && !s.positions.newest {
+			if err := s.settle(ctx, max(p, s.lastEntry())); err != nil {
+				return scanned{}, err
+			}
+			continue // another journal may have an earlier entry
+		}
+		if len(s.found.entries) == s.query.Limit || s.examined == maxExamined {
+			s.found.more = true
+			return s.found, nil
 		}
 		e := next.take()
 		s.examined++
-		s.last = e.Position
-		if s.query.selects(e.Name) && (s.query.OrganizationID == "" || e.Of(s.query.OrganizationID)) {
-			s.selected = append(s.selected, e)
+		s.found.last = e.Position
+		if s.query.selects(e) {
+			s.found.entries = append(s.found.entries, e)
 		}
 	}
 }
 
-// nextReader returns the reader whose next entry is the first in the order of
-// reading, or nil when all readers are at the end.
-func (s *bucketScan) nextReader(ctx context.Context, readers []*bucketReader) (next *bucketReader, err error) {
-	for _, r := range readers {
-		if err := r.fill(ctx, s.table); err != nil {
-			return nil, fmt.Errorf("eventlog: %w", err)
+func (s *scan) within(p table.Position) bool {
+	return p > s.positions.after && p < s.positions.before
+}
+
+// next returns the reader whose next entry is the first in the order of reading,
+// or nil when all readers are at the end.
+func (s *scan) next(ctx context.Context) (next *journalReader, err error) {
+	var group errgroup.Group
+	for _, r := range s.readers {
+		if len(r.entries) == 0 && !r.end {
+			group.Go(func() error { return r.fill(ctx, s.table) })
 		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, r := range s.readers {
 		if len(r.entries) == 0 {
 			continue
 		}
-		if next == nil || (r.position() < next.position()) != s.positions.newest {
+		if next == nil || (r.entries[0].Position < next.entries[0].Position) != s.positions.newest {
 			next = r
 		}
 	}
 	return next, nil
 }
 
-// bucketReader reads the entries of one bucket, a chunk at a time.
-type bucketReader struct {
-	bucket        table.Bucket
-	after, before string // positions at first, then sort keys of entries
-	newest        bool
-	size          int              // of a chunk
-	entries       []table.LogEntry // that were read and not taken
-	end           bool             // there are no more chunks
+// journalReader reads the entries of one journal. The head was read before the
+// pages, so entries that move from the head to a page in between are not missed.
+type journalReader struct {
+	journal table.Journal
+	shard   int // of the environment's journal
+	head    table.JournalHead
+	newest  bool
+	limit   int // pages of one read
+
+	cursor    table.Position       // of the last entry that was read
+	entries   []table.JournalEntry // that were read and not taken
+	headRead  bool
+	pagesRead bool
+	end       bool
 }
 
-func (r *bucketReader) position() string { return r.entries[0].Position }
+// restart continues with a newer head.
+func (r *journalReader) restart(head table.JournalHead) {
+	r.head, r.headRead, r.pagesRead, r.end = head, false, false, false
+}
 
-func (r *bucketReader) take() table.LogEntry {
+func (r *journalReader) take() table.JournalEntry {
 	e := r.entries[0]
 	r.entries = r.entries[1:]
 	return e
 }
 
-// fill reads the next chunk if all entries were taken.
-func (r *bucketReader) fill(ctx context.Context, t *table.Table) error {
+// fill reads the next entries, if there are any.
+func (r *journalReader) fill(ctx context.Context, t *table.Table) error {
 	for len(r.entries) == 0 && !r.end {
-		entries, more, err := t.BucketEntries(ctx, r.bucket, r.after, r.before, r.size, r.newest)
-		if err != nil {
-			return err
-		}
-		r.entries, r.end = entries, !more
-		switch n := len(entries); {
-		case n > 0 && r.newest:
-			r.before = entries[n-1].Sort
-		case n > 0:
-			r.after = entries[n-1].Sort
+		switch {
+		case r.newest && !r.headRead, !r.newest && r.pagesRead && !r.headRead:
+			r.readHead()
+		case !r.pagesRead && !r.newest && r.cursor >= r.head.Paged, !r.pagesRead && r.head.Paged == 0:
+			r.pagesRead = true
+		case !r.pagesRead:
+			entries, more, err := t.JournalPages(ctx, r.journal, r.cursor, r.newest, r.limit)
+			if err != nil {
+				return err
+			}
+			r.add(entries)
+			r.pagesRead = !more
+		default:
+			r.end = true
 		}
 	}
 	return nil
+}
+
+func (r *journalReader) readHead() {
+	r.headRead = true
+	var entries []table.JournalEntry
+	for _, e := range r.head.Entries {
+		if r.newest && e.Position < r.cursor {
+			entries = append([]table.JournalEntry{e}, entries...)
+		} else if !r.newest && e.Position > r.cursor {
+			entries = append(entries, e)
+		}
+	}
+	r.add(entries)
+}
+
+func (r *journalReader) add(entries []table.JournalEntry) {
+	r.entries = append(r.entries, entries...)
+	if n := len(entries); n > 0 {
+		r.cursor = entries[n-1].Position
+	}
 }

@@ -1,19 +1,26 @@
 // Package jobs does long work one page at a time. A job is a record of the
 // table. Creating the record starts the first step through the stream. Each
-// step ends with a write of the record, which starts the next step.
+// step ends with a write of the record, which starts the next step. A step
+// never waits: it writes the time at which the next one is due, and Sweep,
+// which a schedule calls, starts that step. Sweep also starts the steps that
+// the stream has not started or that have failed.
 //
-// Promises: a job survives crashes and needs no queue. A step that is delivered
-// twice is done once.
+// Promises:
+//
+//   - A job survives crashes, and a step that is delivered twice is done once.
+//   - A job ends or is retried, for as long as that takes. Only a job that has
+//     done MaxSteps steps without an end is stopped: it becomes JobFailed.
+//   - A job that fails stops no other job.
 package jobs
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
+	"dsync/internal/metric"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -22,14 +29,21 @@ import (
 // page is the number of records of one step: 20 BatchWriteItem calls of 25.
 const page = 500
 
+// MaxSteps bounds the steps of a job. A job with so many is in a loop: 50
+// million records are deleted in as many steps.
+const MaxSteps = 100_000
+
 // TokenTrust is how long a function may still act on the old state after a
 // directory changed: it caches a token for 5 seconds, and a request may then
 // run for 10 seconds. One second is added for the clocks.
 const TokenTrust = 16 * time.Second
 
-// maxWait is the longest wait within a step. It is shorter than the timeout of
-// the function.
-const maxWait = 20 * time.Second
+// DefaultEraseAfter is when the log of a deleted directory is erased, after the
+// deletion, if the deployment does not say otherwise.
+const DefaultEraseAfter = 30 * 24 * time.Hour
+
+// FailedRetention is how long the record of a failed job is retained.
+const FailedRetention = 90 * 24 * time.Hour
 
 // Worker runs jobs. It is safe for concurrent use.
 type Worker struct {
@@ -37,156 +51,168 @@ type Worker struct {
 	now        func() time.Time
 	entropy    io.Reader
 	tokenTrust time.Duration
+	eraseAfter time.Duration
 	log        *slog.Logger
+	metrics    *metric.Writer
 }
+
+// Option is a setting of a Worker.
+type Option func(*Worker)
+
+// EraseAfter sets when the log of a deleted directory is erased, after the
+// deletion.
+func EraseAfter(d time.Duration) Option { return func(w *Worker) { w.eraseAfter = d } }
+
+// Metrics sets where metrics are written.
+func Metrics(m *metric.Writer) Option { return func(w *Worker) { w.metrics = m } }
 
 // New returns a worker on the table. entropy is the source of ids. tokenTrust
-// is TokenTrust outside tests.
-func New(t *table.Table, now func() time.Time, entropy io.Reader, tokenTrust time.Duration, log *slog.Logger) *Worker {
-	return &Worker{t, now, entropy, tokenTrust, log}
+// is TokenTrust outside tests. The other waits of jobs are multiples of it.
+func New(t *table.Table, now func() time.Time, entropy io.Reader, tokenTrust time.Duration, log *slog.Logger, options ...Option) *Worker {
+	w := &Worker{table: t, now: now, entropy: entropy, tokenTrust: tokenTrust, eraseAfter: DefaultEraseAfter, log: log}
+	for _, set := range options {
+		set(w)
+	}
+	return w
 }
 
-// Handle does one step of each job in the batch. It fails if a step fails.
-// Lambda then retries the batch; completed steps are recognised and skipped.
+// Invocation is the payload of an invocation: a batch of the stream, or
+// {"sweep":true} from a schedule.
+type Invocation struct {
+	Records []events.DynamoDBEventRecord `json:"Records"`
+	Sweep   bool                         `json:"sweep"`
+}
+
+// Invoke handles an invocation: see Handle and Sweep.
+func (w *Worker) Invoke(ctx context.Context, i Invocation) error {
+	if i.Sweep {
+		return w.Sweep(ctx)
+	}
+	return w.Handle(ctx, events.DynamoDBEvent{Records: i.Records})
+}
+
+// Handle does one step of each job in the batch that is due. A step that fails
+// is left to Sweep, so that it does not delay the jobs behind it. Handle fails
+// if it cannot record that. Lambda then retries the batch; completed steps are
+// recognised and skipped.
 func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
+	var failures []error
 	for _, record := range batch.Records {
 		job, err := table.ReadJob(record.Change)
 		if err != nil {
 			return err
 		}
-		if job == nil || job.State != table.JobRunning {
-			continue
-		}
-		if err := w.step(ctx, *job); err != nil {
-			return fmt.Errorf("%s %s: %w", job.Task, job.ID, err)
+		if job != nil && job.State == table.JobRunning {
+			failures = append(failures, w.attempt(ctx, *job))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // progress is the result of a step.
 type progress struct {
-	records int    // number of records processed
-	cursor  string // start of the next step
-	end     bool
+	records int         // number of records processed
+	cursor  string      // start of the next step
+	due     time.Time   // when the next step may run; zero is at once
+	end     bool        // of a pass over the records
+	follow  []table.Job // jobs that begin when this one ends
 }
 
-// step processes one page of the job.
-func (w *Worker) step(ctx context.Context, job table.Job) error {
-	current, err := w.table.Job(ctx, job.ID)
-	if errors.Is(err, table.ErrNotFound) || err == nil && current.Steps != job.Steps {
-		return nil // this step is complete
+// task is how the steps of a task are done.
+type task struct {
+	step func(context.Context, table.Job) (progress, error)
+	// passes is how often the records are gone through. The next pass begins
+	// when the previous one has ended and settle is over.
+	passes int
+}
+
+func (w *Worker) taskOf(job table.Job) (task, error) {
+	switch job.Task {
+	case table.ClearMemberships:
+		return task{w.clearMemberships, 2}, nil
+	case table.Announce:
+		return task{w.announce, 2}, nil
+	case table.Project:
+		return task{w.project, 1}, nil
+	case table.Purge:
+		return task{w.purge, 1}, nil
+	case table.Erase:
+		return task{w.erase, 1}, nil
+	}
+	return task{}, errors.New("no such task")
+}
+
+// settle is the time between two passes over memberships. The second pass finds
+// what the index did not have yet, and what a request wrote that had read the
+// state before the change. A request runs for less than TokenTrust; the index
+// follows within moments, for which there is no bound.
+func (w *Worker) settle() time.Duration { return 4 * w.tokenTrust }
+
+// step processes one page of the job, unless the step is done already or is
+// not due.
+func (w *Worker) step(ctx context.Context, delivered table.Job) error {
+	job, err := w.table.Job(ctx, delivered.ID)
+	if errors.Is(err, table.ErrNotFound) {
+		return nil
 	} else if err != nil {
 		return err
 	}
-	do, ok := map[table.Task]func(context.Context, table.Job) (progress, error){
-		table.ClearMemberships: w.clearMemberships,
-		table.Announce:         w.announce,
-		table.Project:          w.project,
-		table.Purge:            w.purge,
-	}[job.Task]
-	if !ok {
-		return errors.New("no such task")
+	at := w.now()
+	if job.Steps != delivered.Steps || job.State != table.JobRunning || job.Due.After(at) {
+		return nil
 	}
-	p, err := do(ctx, job)
+	if job.Steps >= MaxSteps {
+		return w.fail(ctx, job, table.Timestamp(at))
+	}
+	task, err := w.taskOf(job)
 	if err != nil {
 		return err
 	}
-	at := w.now().UTC().Truncate(time.Millisecond)
-	job.Steps++
-	job.Done += p.records
-	job.Cursor, job.Modified = p.cursor, at
-	if p.end {
-		job.State, job.TTL = table.JobDone, at.Add(table.DeletedRetention).Unix()
-	}
-	if err := w.table.StepJob(ctx, job); err != nil && !errors.Is(err, table.ErrStale) {
+	p, err := task.step(ctx, job)
+	if err != nil {
 		return err
 	}
-	w.log.LogAttrs(ctx, slog.LevelInfo, "job step", slog.String("job_id", job.ID), slog.String("task", string(job.Task)),
-		slog.String("directory_id", job.DirectoryID), slog.Int("step", job.Steps), slog.Int("done", job.Done), slog.String("state", string(job.State)))
+	at = table.Timestamp(w.now())
+	job.Steps++
+	job.Done += p.records
+	job.Cursor, job.Due, job.Modified = p.cursor, p.due, at
+	job.Failures, job.Error = 0, ""
+	if p.end {
+		job.Pass++
+		job.Cursor = ""
+		if job.Pass < task.passes {
+			job.Due = at.Add(w.settle())
+		} else {
+			job.State, job.TTL = table.JobDone, at.Add(table.DeletedRetention).Unix()
+		}
+	}
+	if err := w.table.StepJob(ctx, job, p.follow...); err != nil && !errors.Is(err, table.ErrStale) {
+		return err
+	}
+	w.logJob(ctx, slog.LevelInfo, "job step", job, slog.Int("step", job.Steps), slog.Int("done", job.Done), slog.String("state", string(job.State)))
 	return nil
 }
 
-// clearMemberships removes a page of memberships of a deleted user or group.
-func (w *Worker) clearMemberships(ctx context.Context, job table.Job) (progress, error) {
-	n, err := w.table.ClearMemberships(ctx, job.Kind, job.DirectoryID, job.Subject, page)
-	return progress{records: n, end: n == 0}, err
-}
-
-// announce makes events for a page of memberships of a user who became visible
-// to consumers again.
-func (w *Worker) announce(ctx context.Context, job table.Job) (progress, error) {
-	user, err := w.table.Resource(ctx, table.User, job.DirectoryID, job.Subject)
-	if errors.Is(err, table.ErrNotFound) || err == nil && user.Hidden {
-		return progress{end: true}, nil // deleted or hidden since
-	} else if err != nil {
-		return progress{}, err
-	}
-	kept, cursor, err := w.table.KeptMemberships(ctx, job.DirectoryID, job.Subject, job.Cursor, announcePage)
-	if err != nil {
-		return progress{}, err
-	}
-	for _, m := range kept {
-		if m.Hidden || m.Generation < user.Generation {
-			if err := w.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
-				return progress{}, err
-			}
-		}
-	}
-	return progress{len(kept), cursor, cursor == ""}, nil
-}
-
-// announcePage is the number of memberships that one step reads. Each may cost
-// a write.
-const announcePage = 100
-
-// purge removes a page of the records of a deleted directory. It starts after
-// the end of the directory's log, because earlier events are derived from the
-// records, and after the last function can have written to the directory.
-func (w *Worker) purge(ctx context.Context, job table.Job) (progress, error) {
-	if job.Done == 0 {
-		if ready, err := w.waitForLog(ctx, job); !ready || err != nil {
-			return progress{}, err
-		}
-	}
-	n, err := w.table.Purge(ctx, job.DirectoryID, page)
-	if err != nil || n > 0 {
-		return progress{records: n}, err
-	}
-	d, err := w.table.Directory(ctx, job.DirectoryID)
-	if errors.Is(err, table.ErrNotFound) {
-		return progress{end: true}, nil
-	} else if err != nil {
-		return progress{}, err
-	}
-	return progress{records: 1, end: true}, w.table.RemoveDirectory(ctx, d)
-}
-
-// maxLogWait is how long a purge waits for the end of the log. By then the
-// stream has lost the records that the log could not take: it keeps 24 hours.
-const maxLogWait = 48 * time.Hour
-
-// waitForLog waits until the purge may start, up to maxWait, and reports
-// whether it may.
-func (w *Worker) waitForLog(ctx context.Context, job table.Job) (bool, error) {
-	heads, err := w.table.LogHeads(ctx, []string{job.DirectoryID})
-	if err != nil {
-		return false, err
-	}
-	if !heads[job.DirectoryID].End && w.now().Before(job.Created.Add(maxLogWait)) {
-		return false, w.wait(ctx, w.tokenTrust/8)
-	}
-	return true, w.wait(ctx, job.Created.Add(w.tokenTrust).Sub(w.now()))
-}
-
-// wait waits for d, at most for maxWait.
-func (w *Worker) wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(min(d, maxWait))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
+// fail stops a job that has done too many steps.
+func (w *Worker) fail(ctx context.Context, job table.Job, at time.Time) error {
+	job.Steps++
+	job.State, job.Error, job.Modified, job.Due = table.JobFailed, tooManySteps, at, time.Time{}
+	job.TTL = at.Add(FailedRetention).Unix()
+	if err := w.table.StepJob(ctx, job); errors.Is(err, table.ErrStale) {
 		return nil
+	} else if err != nil {
+		return err
 	}
+	w.logJob(ctx, slog.LevelError, "job failed", job, slog.String("error", job.Error), slog.Int("step", job.Steps))
+	w.metrics.Write(nil, metric.Properties{"job_id": job.ID}, metric.JobsFailed.Of(1))
+	return nil
+}
+
+const tooManySteps = "the job has done 100,000 steps, the most that a job may do, and has not ended"
+
+// logJob logs a message about a job.
+func (w *Worker) logJob(ctx context.Context, level slog.Level, message string, job table.Job, attributes ...slog.Attr) {
+	w.log.LogAttrs(ctx, level, message, append([]slog.Attr{
+		slog.String("job_id", job.ID), slog.String("task", string(job.Task)), slog.String("directory_id", job.DirectoryID),
+	}, attributes...)...)
 }

@@ -25,10 +25,8 @@ const (
 // starts after the last function can have written with the old view. A resource
 // that looks different gets a new version and time, and so an event.
 func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
-	if job.Cursor == "" {
-		if err := w.wait(ctx, job.Created.Add(w.tokenTrust).Sub(w.now())); err != nil {
-			return progress{}, err
-		}
+	if due := job.Created.Add(w.tokenTrust); job.Cursor == "" && due.After(w.now()) {
+		return progress{due: due}, nil
 	}
 	d, err := w.table.Directory(ctx, job.DirectoryID)
 	if errors.Is(err, table.ErrNotFound) || err == nil && d.State == table.Deleting {
@@ -135,6 +133,7 @@ func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view
 	next.Hidden = hidden
 	if r.Hidden && !hidden {
 		next.Generation++
+		next.VisibleSince = at
 		announce := table.Job{
 			DirectoryID: r.DirectoryID, Task: table.Announce, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at, Actor: job.Actor,
 		}

@@ -190,8 +190,8 @@ func TestPurge(t *testing.T) {
 	if _, err := w.table.Resource(t.Context(), table.User, w.dir.ID, userIDs[0]); err != nil {
 		t.Fatal(err)
 	}
-	head := table.LogHead{DirectoryID: w.dir.ID, Sequence: "1", Position: "01000000000000000000000000", End: true}
-	if err := w.table.AppendLog(t.Context(), head, nil, nil); err != nil {
+	end := table.LogAppend{Head: table.LogHead{DirectoryID: w.dir.ID, End: true}}
+	if _, err := w.table.AppendLog(t.Context(), end); err != nil {
 		t.Fatal(err)
 	}
 	done := w.await(t, job)

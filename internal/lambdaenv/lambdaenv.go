@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"time"
 
 	"dsync/internal/metric"
@@ -82,6 +83,20 @@ func (e Environment) Required(name string) (string, error) {
 		return v, nil
 	}
 	return "", fmt.Errorf("the environment variable %s is not set", name)
+}
+
+// Days returns a variable that is a whole number of days, from least to most.
+// It returns fallback if the variable is empty.
+func (e Environment) Days(name string, fallback time.Duration, least, most int) (time.Duration, error) {
+	text := e.getenv(name)
+	if text == "" {
+		return fallback, nil
+	}
+	days, err := strconv.Atoi(text)
+	if err != nil || days < least || days > most {
+		return 0, fmt.Errorf("the environment variable %s is not a whole number from %d to %d", name, least, most)
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
 }
 
 // Endpoint returns the endpoint configured for an AWS service, for example

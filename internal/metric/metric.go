@@ -41,6 +41,7 @@ type Unit string
 const (
 	Count        Unit = "Count"
 	Milliseconds Unit = "Milliseconds"
+	Seconds      Unit = "Seconds"
 )
 
 // Metric is a declared metric.
@@ -59,21 +60,39 @@ var (
 		"time from the request in the function to the response"}
 	TransactionConflicts = Metric{"TransactionConflicts", Count, nil,
 		"writes retried because of a conflict with another transaction"}
+	// ChangesWritten and RecordsProcessed belong together: an alarm compares them.
+	// Neither is written with the value 0.
+	ChangesWritten = Metric{"ChangesWritten", Count, nil,
+		"requests that changed users, groups or memberships"}
+	RecordsProcessed = Metric{"RecordsProcessed", Count, nil,
+		"stream records that the relay is done with: logged, parked, or without an event"}
 	EventsLogged = Metric{"EventsLogged", Count, nil,
 		"events appended to the log"}
 	EventsPublished = Metric{"EventsPublished", Count, nil,
 		"events accepted by the event bus"}
 	EventsParked = Metric{"EventsParked", Count, nil,
-		"events and records that can never be processed, sent to the dead-letter queue"}
+		"events and records that can never be processed, sent to the dead-letter queue or the failure bucket"}
+	EventsTruncated = Metric{"EventsTruncated", Count, nil,
+		"events that were too large and were logged without some of their data"}
 	RelayLag = Metric{"RelayLag", Milliseconds, nil,
 		"time from the change to its event on the event bus"}
 	EventsRedriven = Metric{"EventsRedriven", Count, nil,
 		"events published again by an operator"}
+	// OldestJobAge is written by every sweep, also with the value 0: an alarm goes
+	// off without it.
+	OldestJobAge = Metric{"OldestJobAge", Seconds, nil,
+		"age of the oldest running job; 0 if none runs"}
+	JobsFailed = Metric{"JobsFailed", Count, nil,
+		"jobs that were stopped before their end"}
 )
 
 // All returns every metric.
 func All() []Metric {
-	return []Metric{Requests, Latency, TransactionConflicts, EventsLogged, EventsPublished, EventsParked, RelayLag, EventsRedriven}
+	return []Metric{
+		Requests, Latency, TransactionConflicts, ChangesWritten,
+		RecordsProcessed, EventsLogged, EventsPublished, EventsParked, EventsTruncated, RelayLag, EventsRedriven,
+		OldestJobAge, JobsFailed,
+	}
 }
 
 // Of returns a value of the metric, in its unit.

@@ -64,7 +64,7 @@ func check(t *testing.T, text string) map[string]any {
 			if _, ok := line[m["Name"].(string)].(float64); !ok {
 				t.Errorf("metric %s holds %v", m["Name"], line[m["Name"].(string)])
 			}
-			if unit := m["Unit"]; unit != "Count" && unit != "Milliseconds" {
+			if unit := m["Unit"]; unit != "Count" && unit != "Milliseconds" && unit != "Seconds" {
 				t.Errorf("unit %v", unit)
 			}
 		}

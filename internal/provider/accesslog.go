@@ -103,11 +103,14 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 		operation = o.method + " " + o.route
 	}
 	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
+	values := []metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}
 	if x.trace != nil {
 		properties["directory_id"] = x.trace.DirectoryID()
+		if x.trace.HasChanged() {
+			values = append(values, metric.ChangesWritten.Of(1))
+		}
 	}
-	p.metrics.Write(metric.Dimensions{metric.Operation: operation, metric.Status: metric.Class(o.status)}, properties,
-		metric.Requests.Of(1), metric.Latency.Of(ms))
+	p.metrics.Write(metric.Dimensions{metric.Operation: operation, metric.Status: metric.Class(o.status)}, properties, values...)
 }
 
 // addOperation keeps the outcome of an operation of a bulk request, if it

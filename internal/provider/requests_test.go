@@ -263,3 +263,39 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("without a token: %s", out.String())
 	}
 }
+
+// A request that changes something is counted, and no other: an alarm goes off if
+// changes are counted and no stream record is processed.
+func TestChangesAreCounted(t *testing.T) {
+	var out bytes.Buffer
+	v := open(t).serving(provider.Options{Log: slog.New(slog.DiscardHandler), Metrics: metric.New(&out, "dsync-dev-users", time.Now), Limits: provider.DefaultLimits})
+	user, group := v.newUser(t, "ada"), v.newGroup(t, "g")
+	patch := func(op string) string {
+		return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + op + `]}`
+	}
+	rename := patch(`{"op":"replace","path":"displayName","value":"Ada"}`)
+	join := patch(`{"op":"add","path":"members","value":[{"value":"` + strings.TrimPrefix(user, "/Users/") + `"}]}`)
+	for _, row := range []struct {
+		name, method, path, body string
+		changes                  any // of ChangesWritten; nil for none
+	}{
+		{"change", "PATCH", user, rename, 1.0},
+		{"the same change again", "PATCH", user, rename, nil},
+		{"new member", "PATCH", group, join, 1.0},
+		{"the same member again", "PATCH", group, join, nil},
+		{"read", "GET", user, "", nil},
+		{"refused", "PATCH", user, `{}`, nil},
+		{"deletion", "DELETE", user, "", 1.0},
+		{"deletion of nothing", "DELETE", user, "", nil},
+	} {
+		out.Reset()
+		v.send(v.discovery, row.method, row.path, row.body)
+		var got map[string]any
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatalf("%s: %q: %v", row.name, out.String(), err)
+		}
+		if got["ChangesWritten"] != row.changes {
+			t.Errorf("%s: ChangesWritten is %v, want %v", row.name, got["ChangesWritten"], row.changes)
+		}
+	}
+}

@@ -2,13 +2,11 @@ package relay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"dsync/internal/backoff"
-	"dsync/internal/dsync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -23,7 +21,7 @@ const Source = "dsync"
 const (
 	maxEntries = 10
 	// maxSize is the largest request, in bytes. Some Regions accept only
-	// 256 KB. A larger event is published without its raw attributes.
+	// 256 KB. An event has at most dsync.MaxBytes.
 	maxSize = 256 << 10
 )
 
@@ -43,11 +41,6 @@ type parkEventFunc func(ctx context.Context, e entry, reason error) error
 // permanently. If some cannot be published now, rest holds them and err says
 // why.
 func (b *Bus) publish(ctx context.Context, entries []entry, park parkEventFunc) (sent int, rest []entry, err error) {
-	for i := range entries {
-		if err := entries[i].shrink(); err != nil {
-			return 0, entries, err
-		}
-	}
 	for len(entries) > 0 {
 		n := batchSize(entries)
 		left, err := b.put(ctx, entries[:n], park)
@@ -143,27 +136,6 @@ func (b *Bus) input(entries []entry) *eventbridge.PutEventsInput {
 
 // size returns the size of the entry in bytes, as PutEvents counts it.
 func (e *entry) size() int { return len(e.Detail) + len(e.Name) + len(Source) + 14 }
-
-// shrink removes the raw attributes of an event that is too large for the bus
-// and notes that in its context. The log keeps the whole event.
-func (e *entry) shrink() error {
-	if e.size() <= maxSize {
-		return nil
-	}
-	var event dsync.Event
-	if err := json.Unmarshal(e.Detail, &event); err != nil {
-		return fmt.Errorf("relay: %w", err)
-	}
-	for _, part := range []any{event.Data, event.Data["user"], event.Data["group"], event.Data["previous_attributes"]} {
-		if object, ok := part.(map[string]any); ok && object["raw_attributes"] != nil {
-			object["raw_attributes"] = map[string]any{}
-		}
-	}
-	event.Context.Truncated = []string{"raw_attributes"}
-	var err error
-	e.Detail, err = json.Marshal(event)
-	return err
-}
 
 // subjects are the resources of an event.
 type subjects struct {

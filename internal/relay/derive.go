@@ -2,139 +2,265 @@ package relay
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
-	"dsync/internal/redact"
 	"dsync/internal/scim"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // entry is an event to append and to publish.
 type entry struct {
 	eventlog.Entry
-	event dsync.Event
-	at    time.Time // of the change, by the clock of the function that made it
-	about subjects  // the resources of the event
-}
-
-// errSubjects reports that a membership event cannot be derived: its user or
-// group is no longer in the table.
-var errSubjects = errors.New("the user or group of the membership is not in the table")
-
-// parkFunc stores a record from which no event can be derived.
-type parkFunc func(ctx context.Context, record events.DynamoDBEventRecord, reason error) error
-
-// derive returns the events of a batch, in the order of its records. It parks
-// a record from which no event can be derived. If parking fails, it stops and
-// returns the record's sequence number; the events before it are valid.
-func (r *Relay) derive(ctx context.Context, records []events.DynamoDBEventRecord, park parkFunc) (list []entry, failed string, err error) {
-	changes := make([]table.Change, len(records))
-	unreadable := make([]error, len(records))
-	var members []table.Membership
-	for i, record := range records {
-		if changes[i], unreadable[i] = table.ReadChange(record.Change); unreadable[i] == nil && changes[i].NewMembership != nil {
-			members = append(members, *changes[i].NewMembership)
-		}
-	}
-	// A membership event contains user and group: one read for the whole batch.
-	subjects, err := r.table.Subjects(ctx, members)
-	if err != nil {
-		return nil, "", err
-	}
-	if err := r.repairMemberships(ctx, members, subjects); err != nil {
-		return nil, "", err
-	}
-	for i, c := range changes {
-		reason := unreadable[i]
-		var e *entry
-		if reason == nil {
-			e, reason = r.eventOf(ctx, c, records[i].Change, subjects)
-		}
-		var temporary temporaryError
-		switch {
-		case errors.As(reason, &temporary):
-			return list, records[i].Change.SequenceNumber, nil
-		case reason != nil:
-			if err := park(ctx, records[i], reason); err != nil {
-				r.log.LogAttrs(ctx, slog.LevelError, "parking failed", slog.String("error", redact.Error(err)))
-				return list, records[i].Change.SequenceNumber, nil
-			}
-		case e != nil:
-			list = append(list, *e)
-		}
-	}
-	return list, "", nil
-}
-
-// repairMemberships corrects memberships that were written concurrently with
-// another change. Every membership record passes here, so none is missed:
-//
-//   - It removes memberships of deleted users and groups. The deletion's job
-//     removes only those that it finds.
-//   - It announces memberships that were written while their user was hidden
-//     if the user is visible now.
-func (r *Relay) repairMemberships(ctx context.Context, members []table.Membership, subjects map[string]table.Resource) error {
-	var orphans []table.Membership
-	for _, m := range members {
-		user, group := subjects[m.UserID], subjects[m.GroupID]
-		switch {
-		case m.Deleted:
-		case user.Deleted || group.Deleted:
-			orphans = append(orphans, m)
-		case m.Hidden && user.ID != "":
-			current, err := dsyncResource(&user)
-			if err != nil {
-				return err
-			}
-			if current.Projection.Excludes(current.Document) {
-				continue
-			}
-			if err := r.table.AnnounceMembership(ctx, m, user.Generation); err != nil {
-				return err
-			}
-		}
-	}
-	return r.table.RemoveMemberships(ctx, orphans)
+	event   dsync.Event
+	at      time.Time // of the change, by the clock of the function that made it
+	about   subjects  // the resources of the event
+	creates string    // key of the event, if it creates a user or group
+	deletes string    // key of the event, if it deletes a user or group
+	life    life      // of a membership
 }
 
 // temporaryError is an error that a retry of the record may fix.
 type temporaryError struct{ error }
 
-// eventOf returns the event of a change, or nil if consumers see no change.
-func (r *Relay) eventOf(ctx context.Context, c table.Change, record events.DynamoDBStreamRecord, subjects map[string]table.Resource) (*entry, error) {
-	e := entry{Entry: eventlog.Entry{Sequence: record.SequenceNumber, Changed: record.ApproximateCreationDateTime.Time}}
-	var err error
-	if e.ID, err = dsync.EventID(e.Changed, e.Sequence); err != nil {
-		return nil, err
+// operation is an operation of an append, and the change that it comes from.
+type operation struct {
+	op     eventlog.Op
+	entry  *entry // of an event
+	change change
+}
+
+// waiting is a change whose event has to wait for another event.
+type waiting struct {
+	change change
+	entry  *entry
+}
+
+// derivation derives the events of a work from what was read after the head of
+// its log.
+type derivation struct {
+	relay *Relay
+	work  *work
+	facts *facts
+
+	operations []operation
+	eventless  []int           // indices of records that have no event
+	waiting    []waiting       // in their order
+	created    map[string]bool // keys of creations among the operations
+	deleted    map[string]bool // keys of deletions among the operations
+	progress   bool            // a deferred change has an event now
+}
+
+// run derives events until it has considered all changes, or until one fails
+// temporarily. Then the operations before it are valid.
+func (d *derivation) run(ctx context.Context) error {
+	for _, c := range d.facts.deferred {
+		if err := d.consider(ctx, c); err != nil {
+			return err
+		}
 	}
-	e.event = dsync.Event{Object: "event", ID: e.ID}
+	for _, c := range d.work.changes {
+		if err := d.consider(ctx, c); err != nil {
+			return err
+		}
+	}
+	for _, w := range d.waiting {
+		if w.change.deferral != nil {
+			continue
+		}
+		if d.ended(w.entry) {
+			d.drop(w.change, w.entry)
+			continue
+		}
+		deferral, err := deferralOf(w.change, d.relay.now().Add(eventlog.Retention).Unix())
+		if err != nil {
+			return err
+		}
+		d.operations = append(d.operations, operation{op: eventlog.Op{Deferral: deferral}, change: w.change})
+	}
+	return nil
+}
+
+// consider derives the event of a change. It parks a change that fails
+// permanently.
+func (d *derivation) consider(ctx context.Context, c change) error {
+	e, err := d.eventOf(ctx, c)
+	var temporary temporaryError
+	if errors.As(err, &temporary) {
+		return err
+	}
+	if err != nil {
+		if err := d.work.park(ctx, c.record, err); err != nil {
+			return fmt.Errorf("relay: parking failed: %w", err)
+		}
+	}
+	if e == nil || d.work.seen[e.ID] || d.has(e.ID) {
+		d.omit(c)
+		return nil
+	}
+	d.place(c, e)
+	return nil
+}
+
+// place emits an event, lets it wait, or drops it.
+func (d *derivation) place(c change, e *entry) {
+	switch {
+	case c.NewMembership == nil:
+		d.emit(c, e)
+	case d.ended(e):
+		d.drop(c, e)
+	case d.blocked(c) || !d.exists(e):
+		d.waiting = append(d.waiting, waiting{c, e})
+	default:
+		d.emit(c, e)
+	}
+}
+
+// has reports whether an event is among the operations or waits: a change can be
+// delivered twice in a batch.
+func (d *derivation) has(eventID string) bool {
+	for _, o := range d.operations {
+		if o.entry != nil && o.entry.ID == eventID {
+			return true
+		}
+	}
+	for _, w := range d.waiting {
+		if w.entry.ID == eventID {
+			return true
+		}
+	}
+	return false
+}
+
+// omit finishes a change without an event.
+func (d *derivation) omit(c change) {
+	if c.deferral != nil {
+		d.operations = append(d.operations, operation{change: c})
+	} else {
+		d.eventless = append(d.eventless, c.index)
+	}
+}
+
+// emit adds an event to the operations, and after a creation the events that
+// waited for it.
+func (d *derivation) emit(c change, e *entry) {
+	d.operations = append(d.operations, operation{op: eventlog.Op{Event: &e.Entry}, entry: e, change: c})
+	d.progress = d.progress || c.deferral != nil
+	if e.deletes != "" {
+		d.deleted[e.deletes] = true
+	}
+	if e.creates == "" {
+		return
+	}
+	d.created[e.creates] = true
+	before := d.waiting
+	d.waiting = nil
+	for _, w := range before {
+		d.place(w.change, w.entry)
+	}
+}
+
+// drop finishes a membership whose user or group is deleted for consumers. It may
+// have been logged before that.
+func (d *derivation) drop(c change, e *entry) {
+	d.work.dropped = append(d.work.dropped, e.ID)
+	d.omit(c)
+}
+
+// blocked reports whether an earlier change of the same membership waits.
+func (d *derivation) blocked(c change) bool {
+	if d.facts.more && c.deferral == nil {
+		return true // it may be among those that were not read
+	}
+	for _, w := range d.waiting {
+		other, m := w.change.NewMembership, c.NewMembership
+		if other.UserID == m.UserID && other.GroupID == m.GroupID {
+			return true
+		}
+	}
+	return false
+}
+
+// exists reports whether the creations of the user and the group of a membership,
+// in the generation of the event, are logged or among the operations.
+func (d *derivation) exists(e *entry) bool {
+	return d.isCreated(e.life.user, e.life.began, e.life.userCreated) && d.isCreated(e.life.group, e.life.group.Created, e.life.groupCreated)
+}
+
+// isCreated reports whether the creation of a resource is logged or among the
+// operations. A creation that is older than the stream's retention counts as
+// logged: its event may have expired.
+func (d *derivation) isCreated(r table.Resource, began time.Time, key string) bool {
+	head := d.facts.head
+	legacy := head.Legacy() || head.LegacyUntil > 0 && began.Before(time.Unix(head.LegacyUntil, 0).Add(-eventlog.StreamRetention))
+	if legacy || d.relay.now().Sub(began) > eventlog.StreamRetention || d.created[key] || d.facts.logged[key] {
+		return true
+	}
+	_, known := d.relay.created.Get(key)
+	return known
+}
+
+// ended reports whether the user or the group of a membership is deleted for
+// consumers, in the generation of the event.
+func (d *derivation) ended(e *entry) bool {
+	for _, key := range []string{e.life.userDeleted, e.life.groupDeleted} {
+		if d.deleted[key] || d.facts.logged[key] {
+			return true
+		}
+	}
+	return false
+}
+
+// life is the time in which consumers can know a membership: from the creation of
+// its user and group to the deletion of one of them.
+type life struct {
+	user, group               table.Resource
+	began                     time.Time // of the user's generation, or earlier
+	userCreated, groupCreated string    // keys of events
+	userDeleted, groupDeleted string
+}
+
+func lifeOf(user, group table.Resource, generation int64) (life, error) {
+	began := user.Created
+	if generation > 0 && generation == user.Generation {
+		began = user.VisibleSince // zero if an earlier version wrote it
+	}
+	at := user.Created // the key of an event does not depend on the time
+	created, err1 := dsync.CreationID(at, user.ID, generation)
+	deleted, err2 := dsync.DeletionID(at, user.ID, generation)
+	groupCreated, err3 := dsync.CreationID(at, group.ID, 0)
+	groupDeleted, err4 := dsync.DeletionID(at, group.ID, 0)
+	return life{
+		user, group, began, table.EventKey(created), table.EventKey(groupCreated), table.EventKey(deleted), table.EventKey(groupDeleted),
+	}, errors.Join(err1, err2, err3, err4)
+}
+
+// eventOf returns the event of a change, or nil if consumers see no change. A
+// panic is an error.
+func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error) {
+	defer recovered(&err)
+	e = &entry{event: dsync.Event{Object: "event"}}
+	at := c.record.Change.ApproximateCreationDateTime.Time
 	var change *dsync.Change
 	switch {
 	case c.NewResource != nil:
-		change, err = e.resourceChange(c.OldResource, c.NewResource)
+		change, err = e.resourceChange(at, c.OldResource, c.NewResource)
 	case c.NewMembership != nil:
-		change, err = e.membershipChange(c.OldMembership, c.NewMembership, subjects)
-		if errors.Is(err, errSubjects) {
-			return r.findLogged(ctx, e)
-		}
+		change, err = d.membershipChange(e, at, c)
 	case c.NewDirectory != nil:
-		change, err = r.directoryChange(ctx, &e, c.OldDirectory, c.NewDirectory)
+		change, err = d.directoryChange(ctx, e, at, c.OldDirectory, c.NewDirectory)
 	}
 	if change == nil || err != nil {
 		return nil, err
 	}
-	e.Name, e.event.Name, e.event.Data = change.Name, change.Name, change.Data
-	e.Detail, err = json.Marshal(e.event)
-	return &e, err
+	e.Name, e.event.ID, e.event.Name, e.event.Data = change.Name, e.ID, change.Name, change.Data
+	encoded, err := e.event.Encode()
+	e.JSON = encoded.JSON
+	return e, err
 }
 
 // setContext sets the directory, the time and the actor of the change.
@@ -143,7 +269,10 @@ func (e *entry) setContext(dir, org string, at time.Time, actor table.Actor) {
 	e.event.CreatedAt, e.event.Context = scim.Timestamp(at), dsync.Context{RequestID: actor.RequestID, TokenID: actor.TokenID}
 }
 
-func (e *entry) resourceChange(old, updated *table.Resource) (*dsync.Change, error) {
+// resourceChange derives the event of a user or group. The identity of a
+// creation and of a deletion is the generation, that of an update the version:
+// both are unique, because every write of the record is conditional.
+func (e *entry) resourceChange(at time.Time, old, updated *table.Resource) (*dsync.Change, error) {
 	e.setContext(updated.DirectoryID, updated.OrganizationID, updated.Modified, updated.Actor)
 	oldView, err := dsyncResource(old)
 	if err != nil {
@@ -153,69 +282,72 @@ func (e *entry) resourceChange(old, updated *table.Resource) (*dsync.Change, err
 	if err != nil {
 		return nil, err
 	}
-	if updated.Kind == table.User {
-		e.about = subjects{user: updated.ID}
-		return dsync.UserChange(oldView, newView), nil
+	change := dsync.UserChange
+	e.about = subjects{user: updated.ID}
+	if updated.Kind == table.Group {
+		change, e.about = dsync.GroupChange, subjects{group: updated.ID}
 	}
-	e.about = subjects{group: updated.ID}
-	return dsync.GroupChange(oldView, newView), nil
-}
-
-func (e *entry) membershipChange(old, updated *table.Membership, records map[string]table.Resource) (*dsync.Change, error) {
-	e.setContext(updated.DirectoryID, updated.OrganizationID, updated.At, updated.Actor)
-	e.about = subjects{user: updated.UserID, group: updated.GroupID}
-	userRecord, known := records[updated.UserID]
-	groupRecord, also := records[updated.GroupID]
-	if !known || !also {
-		return nil, errSubjects
-	}
-	user, err := dsyncResource(&userRecord)
-	if err != nil {
-		return nil, err
-	}
-	group, err := dsyncResource(&groupRecord)
-	if err != nil {
-		return nil, err
-	}
-	return dsync.MembershipChange(membership(old), *membership(updated), *user, *group), nil
-}
-
-// findLogged returns the event of a membership whose user and group have been
-// purged. The purge starts after the directory's log has ended. So the event
-// is in the log already, or it comes after the end and is dropped.
-func (r *Relay) findLogged(ctx context.Context, e entry) (*entry, error) {
-	detail, err := r.eventLog.Find(ctx, e.DirectoryID, e.ID)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(detail, &e.event); err != nil {
-			return nil, fmt.Errorf("relay: logged event: %w", err)
-		}
-		e.Name, e.Detail = e.event.Name, detail
-		return &e, nil
-	case !errors.Is(err, table.ErrNotFound):
-		return nil, temporaryError{err}
-	}
-	heads, err := r.table.LogHeads(ctx, []string{e.DirectoryID})
-	if err != nil {
-		return nil, temporaryError{err}
-	}
-	if heads[e.DirectoryID].End {
+	c := change(oldView, newView)
+	if c == nil {
 		return nil, nil
 	}
-	return nil, errSubjects
+	switch c.Name {
+	case dsync.UserCreated, dsync.GroupCreated:
+		e.ID, err = dsync.CreationID(at, updated.ID, updated.Generation)
+		e.creates = table.EventKey(e.ID)
+	case dsync.UserDeleted, dsync.GroupDeleted:
+		e.ID, err = dsync.DeletionID(at, updated.ID, updated.Generation)
+		e.deletes = table.EventKey(e.ID)
+	default:
+		e.ID, err = dsync.EventID(at, "updated", updated.ID, fmt.Sprint(updated.Version))
+	}
+	return c, err
 }
 
-func (r *Relay) directoryChange(ctx context.Context, e *entry, old, updated *table.Directory) (*dsync.Change, error) {
+// membershipChange derives the event of a membership. Memberships are written
+// without a condition, so their records have no unique version: the identity of
+// their changes is the eventID of the stream record.
+func (d *derivation) membershipChange(e *entry, at time.Time, c change) (*dsync.Change, error) {
+	m := c.NewMembership
+	e.setContext(m.DirectoryID, m.OrganizationID, m.At, m.Actor)
+	e.about = subjects{user: m.UserID, group: m.GroupID}
+	if c.record.EventID == "" {
+		return nil, errors.New("relay: the stream record has no eventID")
+	}
+	var err error
+	if e.ID, err = dsync.EventID(at, "record", c.record.EventID); err != nil {
+		return nil, err
+	}
+	user, group := d.facts.subject(m.UserID), d.facts.subject(m.GroupID)
+	if user == nil || group == nil { // deleted more than a week ago, or purged
+		d.work.dropped = append(d.work.dropped, e.ID)
+		return nil, nil
+	}
+	userView, userErr := dsyncResource(user)
+	groupView, groupErr := dsyncResource(group)
+	if err := errors.Join(userErr, groupErr); err != nil {
+		return nil, err
+	}
+	old, updated := membership(c.OldMembership), *membership(m)
+	e.life, err = lifeOf(*user, *group, dsync.MembershipGeneration(old, updated))
+	return dsync.MembershipChange(old, updated, *userView, *groupView), err
+}
+
+func (d *derivation) directoryChange(ctx context.Context, e *entry, at time.Time, old, updated *table.Directory) (*dsync.Change, error) {
 	e.setContext(updated.ID, updated.OrganizationID, updated.Modified, updated.Actor)
 	e.about = subjects{directory: true}
+	var err error
+	if e.ID, err = dsync.EventID(at, "directory", updated.ID, fmt.Sprint(updated.Version)); err != nil {
+		return nil, err
+	}
 	view := directory(updated)
 	if old != nil && old.Pending && !updated.Pending {
-		o, err := r.table.Organization(ctx, updated.OrganizationID)
+		o, err := d.relay.table.Organization(ctx, updated.OrganizationID)
 		if err != nil && !errors.Is(err, table.ErrNotFound) {
 			return nil, temporaryError{err}
 		}
-		for _, d := range o.Domains {
-			view.Domains = append(view.Domains, dsync.Domain{ID: d.ID, Domain: d.Domain})
+		for _, domain := range o.Domains {
+			view.Domains = append(view.Domains, dsync.Domain{ID: domain.ID, Domain: domain.Domain})
 		}
 	}
 	change := dsync.DirectoryChange(directory(old), view)

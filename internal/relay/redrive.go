@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/redact"
-	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -93,9 +91,10 @@ func (r *Relay) redriveRange(ctx context.Context, request Request) (report Repor
 				return report, err
 			}
 		}
-		sent, stopped := r.publish(ctx, entries)
+		sent, _, err := r.bus.publish(ctx, entries, r.parkEvent)
 		report.Published += sent
-		if stopped != "" {
+		if err != nil {
+			r.log.LogAttrs(ctx, slog.LevelError, "publishing failed", slog.String("error", redact.Error(err)))
 			report.After = q.After
 			return report, errors.New("EventBridge does not accept events now: see the log of the function, and continue later with \"after\"")
 		}
@@ -116,7 +115,6 @@ func fromLog(detail json.RawMessage) (e entry, err error) {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}
 	e.ID, e.Name, e.Detail = e.event.ID, e.event.Name, detail
-	e.Sequence = e.ID
 	if e.at, err = time.Parse(time.RFC3339, e.event.CreatedAt); err != nil {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}
@@ -192,40 +190,6 @@ func (r *Relay) redriveMessage(ctx context.Context, body []byte) (sent int, err 
 		return 0, errors.New("relay: the message contains neither an event nor a record")
 	}
 	return r.replay(ctx, g.Payload.Records)
-}
-
-// replay derives events from records that were not relayed in their order. It
-// appends each at the end of the log, unless the log has it already.
-func (r *Relay) replay(ctx context.Context, records []events.DynamoDBEventRecord) (sent int, err error) {
-	var reason error
-	strict := func(_ context.Context, _ events.DynamoDBEventRecord, why error) error { reason = why; return why }
-	for _, record := range records {
-		list, failed, err := r.derive(ctx, []events.DynamoDBEventRecord{record}, strict)
-		if err == nil && failed != "" {
-			err = cmp.Or(reason, errors.New("relay: the record cannot be processed now"))
-		}
-		if err != nil {
-			return sent, err
-		}
-		for i := range list {
-			if _, err := r.eventLog.Find(ctx, list[i].DirectoryID, list[i].ID); err == nil {
-				continue
-			} else if !errors.Is(err, table.ErrNotFound) {
-				return sent, err
-			}
-			list[i].Redriven = true
-		}
-		logged, stopped := r.append(ctx, list)
-		if stopped != "" {
-			return sent, errors.New("relay: the event could not be appended to the log")
-		}
-		n, err := r.publishStrict(ctx, logged)
-		sent += n
-		if err != nil {
-			return sent, err
-		}
-	}
-	return sent, nil
 }
 
 // publishStrict publishes and returns a rejection as an error instead of

@@ -113,10 +113,10 @@ func TestBudget(t *testing.T) {
 	spend(t, "is a user in a group", budget{2, 0, 2}, filter(session.Groups, member))
 	spend(t, "PATCH displayName of a group (bills 6)", budget{2, 4, 1}, w.patch(t, session.Groups, group.Meta.ID,
 		`{"op":"Replace","path":"displayName","value":"Scientists"}`))
-	spend(t, "delete user (bills 14)", budget{2, 24, 1}, func(ctx context.Context) error {
+	spend(t, "delete user (bills 16)", budget{3, 24, 1}, func(ctx context.Context) error {
 		return w.session.Delete(ctx, session.Users, user.Meta.ID, session.Condition{})
 	})
-	spend(t, "delete group (bills 10)", budget{2, 12, 1}, func(ctx context.Context) error {
+	spend(t, "delete group (bills 12)", budget{3, 12, 1}, func(ctx context.Context) error {
 		return w.session.Delete(ctx, session.Groups, group.Meta.ID, session.Condition{})
 	})
 }

@@ -242,12 +242,21 @@ func (s *Session) announce(old table.Resource, updated *table.Resource) ([]table
 		return nil, nil
 	}
 	updated.Generation++
+	updated.VisibleSince = updated.Modified
 	job, err := table.NewJob(table.Announce, updated.DirectoryID, updated.Modified, updated.Actor, s.entropy)
 	job.Kind, job.Subject = updated.Kind, updated.ID
 	return []table.Job{job}, err
 }
 
-// Delete deletes a resource. Its memberships follow, without events.
+// MaxCleared is how many memberships go with their user or group in the request
+// that deletes it: 12 batches, which take some hundred milliseconds. A job
+// removes the others. Users are in fewer groups, with rare exceptions.
+const MaxCleared = 300
+
+// Delete deletes a resource, and its memberships without events: as many as
+// MaxCleared at once, the others shortly afterwards. The memberships of a user
+// are found in the index; a job removes those that it does not have yet. When
+// Delete fails after the resource is deleted, the job removes all of them.
 func (s *Session) Delete(ctx context.Context, t Type, id string, c Condition) error {
 	return retryStale(func() error {
 		old, r, err := s.load(ctx, t, id)
@@ -268,6 +277,7 @@ func (s *Session) Delete(ctx context.Context, t Type, id string, c Condition) er
 			return err
 		}
 		s.trace.Changed()
-		return nil
+		_, err = s.table.ClearMemberships(ctx, t.kind, s.directoryID, id, MaxCleared)
+		return err
 	})
 }

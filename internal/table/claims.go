@@ -109,7 +109,7 @@ func (t *Table) changeName(ctx context.Context, c nameChange, write func(nameAct
 		case !ok:
 			return err
 		case failed.action >= len(all):
-			return conditionFailed{failed.action - len(all)}
+			return conditionFailed{action: failed.action - len(all)}
 		case c.resource.Kind == User:
 			return ErrTaken // a claim of a userName has no other state
 		}

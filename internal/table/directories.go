@@ -64,7 +64,7 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 		}
 	}
 	if job != nil {
-		actions = append(actions, t.putNewAction(job.item()))
+		actions = append(actions, t.createJob(*job)...)
 	}
 	return ifConditionFails(t.transact(ctx, actions), ErrStale)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"dsync/internal/id"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -26,6 +29,9 @@ func NewJob(task Task, directoryID string, at time.Time, actor Actor, entropy io
 	return Job{ID: jobID, DirectoryID: directoryID, Task: task, State: JobRunning, Created: at, Modified: at, Actor: actor}, nil
 }
 
+// Failed reports whether the job was stopped before its end.
+func (j Job) Failed() bool { return j.State == JobFailed }
+
 // Job reads a job. It fails with ErrNotFound.
 func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	var j Job
@@ -33,13 +39,98 @@ func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	return j, err
 }
 
-// StepJob writes a job after step number j.Steps. It fails with ErrStale when
-// another invocation has done that step already.
-func (t *Table) StepJob(ctx context.Context, j Job) error {
-	err := t.put(ctx, types.Put{
+// createJob are the actions that write a new job and list it as running.
+func (t *Table) createJob(j Job) []types.TransactWriteItem {
+	j.Listed = true
+	return []types.TransactWriteItem{t.putNewAction(j.item()), t.listJob(j)}
+}
+
+// listJob is the action that lists a job as running.
+func (t *Table) listJob(j Job) types.TransactWriteItem {
+	return t.putAction(marshal(runningKey(j.ID), runningEntry{j.ID, j.Begins}))
+}
+
+// runningEntry is the record of a job in the list of running jobs.
+type runningEntry struct {
+	JobID  string    `dynamodbav:"job"`
+	Begins time.Time `dynamodbav:"begins,omitempty,omitzero"`
+}
+
+// StepJob writes a job after step number j.Steps, and the jobs that follow it,
+// all or nothing. A job that has ended leaves the list of running jobs, and one
+// that is missing there, because older code created it, enters it. StepJob
+// fails with ErrStale when another invocation has done that step already.
+func (t *Table) StepJob(ctx context.Context, j Job, follow ...Job) error {
+	return t.writeJob(ctx, j, j.Steps-1, follow)
+}
+
+// PostponeJob writes a job whose next step was tried and is not done. It fails
+// with ErrStale when another invocation has done the step.
+func (t *Table) PostponeJob(ctx context.Context, j Job) error {
+	return t.writeJob(ctx, j, j.Steps, nil)
+}
+
+// writeJob writes a job if the stored one has done that many steps.
+func (t *Table) writeJob(ctx context.Context, j Job, steps int, follow []Job) error {
+	var actions []types.TransactWriteItem
+	switch {
+	case j.State != JobRunning:
+		j.Listed = false
+		actions = append(actions, t.deleteAction(runningKey(j.ID)))
+	case !j.Listed:
+		j.Listed = true
+		actions = append(actions, t.listJob(j))
+	}
+	for _, f := range follow {
+		actions = append(actions, t.createJob(f)...)
+	}
+	write := types.Put{
+		TableName:                 &t.name,
 		Item:                      j.item(),
 		ConditionExpression:       aws.String("steps = :before"),
-		ExpressionAttributeValues: marshal(map[string]int{":before": j.Steps - 1}),
-	})
-	return ifConditionFails(err, ErrStale)
+		ExpressionAttributeValues: marshal(map[string]int{":before": steps}),
+	}
+	if len(actions) == 0 {
+		return ifConditionFails(t.put(ctx, write), ErrStale)
+	}
+	return ifConditionFails(t.transact(ctx, append(actions, types.TransactWriteItem{Put: &write})), ErrStale)
+}
+
+// RunningJobs reads all running jobs that have begun at that time. Jobs that
+// older code created are among them after their next step: see StepJob.
+func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
+	var jobs []Job
+	for shard := range runningShards {
+		entries := make(map[string]key)
+		var keys []key
+		in := dynamodb.QueryInput{
+			ConsistentRead:            aws.Bool(true),
+			KeyConditionExpression:    aws.String("pk = :pk"),
+			ExpressionAttributeValues: marshal(map[string]string{":pk": runningPartition(shard)}),
+		}
+		for e, err := range records[runningEntry](t.query(ctx, in)) {
+			if err != nil {
+				return nil, err
+			}
+			if !e.Begins.After(at) {
+				entries[e.JobID] = runningKey(e.JobID)
+				keys = append(keys, jobKey(e.JobID))
+			}
+		}
+		for j, err := range records[Job](t.batchGet(ctx, keys)) {
+			if err != nil {
+				return nil, err
+			}
+			if j.State == JobRunning {
+				jobs = append(jobs, j)
+				delete(entries, j.ID)
+			}
+		}
+		// Entries of jobs that have ended: code that does not know the list ended
+		// them, or they ended since the query.
+		if err := t.deleteItems(ctx, slices.Collect(maps.Values(entries))); err != nil {
+			return nil, err
+		}
+	}
+	return jobs, nil
 }

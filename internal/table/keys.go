@@ -3,6 +3,8 @@ package table
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"dsync/internal/scim"
@@ -91,6 +93,19 @@ func apiKeysIndex() string                  { return "KEYS" }
 func jobKey(jobID string) key               { return key{"J#" + ulidOf(jobID), "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
 
+// runningShards is the number of partitions of the list of running jobs. Each
+// deletion of a user writes the list twice in transactions, which cost 2 units
+// a record, and a partition takes 1,000 units a second.
+const runningShards = 4
+
+func runningPartition(shard int) string { return "RJ#" + strconv.Itoa(shard) }
+
+// runningKey is a job's entry in the list of running jobs.
+func runningKey(jobID string) key {
+	u := ulidOf(jobID)
+	return key{runningPartition(int(u[len(u)-1]) % runningShards), u}
+}
+
 // Users, groups and memberships.
 
 func resourceKey(k Kind, directoryID, id string) key {
@@ -176,22 +191,38 @@ func dayKey(directoryID, date string) key {
 
 // The log of events.
 
+// EventKey is the key of an event in the log: the 16 characters of its id that
+// identify the change. The other characters are the time.
+func EventKey(eventID string) string {
+	u := ulidOf(eventID)
+	return u[max(len(u)-16, 0):]
+}
+
+// eventKey is the record of an event. It is the claim of its change, too: a
+// change is logged when this record exists. Every event has a partition of its
+// own, so the largest events of one directory do not slow its other records.
+func eventKey(k string) key { return key{"E#" + k, "E"} }
+
+// logPartition is the partition of the journal of a directory.
 func logPartition(directoryID string) string { return "L#" + ulidOf(directoryID) }
 
-// logKey is the record of an event in its directory's log. Positions are ULIDs.
-func logKey(directoryID, position string) key { return key{logPartition(directoryID), position} }
+const environmentPrefix = "EL#"
 
-// logHeadKey is the head of a directory's log. It sorts after every position.
-func logHeadKey(directoryID string) key { return key{logPartition(directoryID), "HEAD"} }
+// environmentPartition is the partition of a shard of the environment's journal.
+func environmentPartition(shard int) string { return environmentPrefix + strconv.Itoa(shard) }
 
-// positionKey leads from the id of an event to its position, if the position is
-// not the id's ULID.
-func positionKey(eventID string) key { return key{"LP#" + ulidOf(eventID), "P"} }
+func journalHeadKey(j Journal) key { return key{j.partition, headSort} }
 
-const bucketsPartition = "LB"
+const (
+	headSort       = "HEAD"
+	pagePrefix     = "P#"
+	deferralPrefix = "W#"
+)
 
-// bucketKey records that a bucket of the environment's log has events.
-func bucketKey(b Bucket) key { return key{bucketsPartition, b.String()} }
+func pageKey(j Journal, last Position) key { return key{j.partition, pagePrefix + last.String()} }
 
-// bucketIndex is the index partition of the events of a bucket.
-func bucketIndex(b Bucket) string { return "L#" + b.String() }
+// deferralKey is a deferred change of a directory. Deferred changes are in the
+// order of the appends that deferred them.
+func deferralKey(directoryID string, version int64, n int) key {
+	return key{logPartition(directoryID), fmt.Sprintf("%s%016d#%04d", deferralPrefix, version, n)}
+}

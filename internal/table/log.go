@@ -4,56 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
+	"maps"
+	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/oklog/ulid/v2"
 )
 
 // LoggedEvent is an event in the log.
 type LoggedEvent struct {
-	Position       string `dynamodbav:"pos"` // a ULID: the order of the log
-	ID             string `dynamodbav:"id"`  // event_…
-	Name           string `dynamodbav:"event"`
-	DirectoryID    string `dynamodbav:"dir"`
-	OrganizationID string `dynamodbav:"org"`
-	Body           []byte `dynamodbav:"body"` // the event, JSON, gzip
-	TTL            int64  `dynamodbav:"ttl"`
+	ID             string   `dynamodbav:"id"` // event_…
+	Name           string   `dynamodbav:"event"`
+	DirectoryID    string   `dynamodbav:"dir"`
+	OrganizationID string   `dynamodbav:"org"`
+	Sequence       int64    `dynamodbav:"seq,omitempty"` // in its directory; 0 if an earlier version logged it
+	Position       Position `dynamodbav:"pos"`
+	Body           []byte   `dynamodbav:"body"` // the event, JSON, gzip
+	TTL            int64    `dynamodbav:"ttl"`
 }
 
 // LogHead is the end of the log of a directory.
 type LogHead struct {
 	DirectoryID string `dynamodbav:"dir"`
-	Sequence    string `dynamodbav:"seq"`           // sequence number of the last stream record whose event is logged
-	Position    string `dynamodbav:"pos"`           // of the last event
-	End         bool   `dynamodbav:"end,omitempty"` // the directory is deleted: no event follows
-	Version     int64  `dynamodbav:"v"`
-	TTL         int64  `dynamodbav:"ttl,omitempty"`
+	JournalHead
+	Sequence logSequence `dynamodbav:"seq"`           // of the last event
+	End      bool        `dynamodbav:"end,omitempty"` // the directory is deleted: no event follows
+	Deferred int         `dynamodbav:"deferred"`      // changes that wait for an event
+	// LegacyUntil is the time, in seconds since the epoch, until which the stream
+	// may hold changes that an earlier version has logged. 0 is never.
+	LegacyUntil int64 `dynamodbav:"legacy,omitempty"`
+	TTL         int64 `dynamodbav:"ttl,omitempty"`
 }
 
-// Bucket is a part of the environment's log: the events of one hour and of the
-// organizations of one shard.
-type Bucket struct {
-	Hour  time.Time
-	Shard int
-}
+// Legacy reports whether an earlier version wrote the head. Its version is valid
+// and its other fields are not.
+func (h LogHead) Legacy() bool { return h.Sequence < 0 }
 
-// bucketHour is the layout of a bucket's hour. It sorts by time.
-const bucketHour = "2006010215"
+// logSequence counts the events of a directory. Earlier versions stored a
+// string under its name; then it is -1.
+type logSequence int64
 
-func (b Bucket) String() string {
-	return b.Hour.UTC().Format(bucketHour) + "#" + strconv.Itoa(b.Shard)
-}
-
-func parseBucket(s string) (b Bucket, err error) {
-	hour, shard, _ := strings.Cut(s, "#")
-	if b.Hour, err = time.Parse(bucketHour, hour); err == nil {
-		b.Shard, err = strconv.Atoi(shard)
+// UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
+func (s *logSequence) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) (err error) {
+	*s = -1
+	if number, ok := v.(*types.AttributeValueMemberN); ok {
+		var n int64
+		n, err = strconv.ParseInt(number.Value, 10, 64)
+		*s = logSequence(n)
 	}
-	return b, err
+	return err
 }
 
 // LogHeads reads the heads of the logs of directories, by directory id. An
@@ -64,10 +65,14 @@ func (t *Table) LogHeads(ctx context.Context, directoryIDs []string) (map[string
 	for _, directoryID := range directoryIDs {
 		if _, ok := heads[directoryID]; !ok {
 			heads[directoryID] = LogHead{DirectoryID: directoryID}
-			keys = append(keys, logHeadKey(directoryID))
+			keys = append(keys, journalHeadKey(DirectoryJournal(directoryID)))
 		}
 	}
-	for head, err := range records[LogHead](t.batchGet(ctx, keys)) {
+	for i, err := range t.batchGet(ctx, keys) {
+		if err != nil {
+			return nil, err
+		}
+		head, err := readHead(i)
 		if err != nil {
 			return nil, err
 		}
@@ -76,142 +81,219 @@ func (t *Table) LogHeads(ctx context.Context, directoryIDs []string) (map[string
 	return heads, nil
 }
 
-// MaxAppend is how many events fit one AppendLog: an event and its position
-// each, and the head.
-const MaxAppend = (maxTransact - 1) / 2
-
-// AppendLog writes events to the end of a directory's log and replaces its
-// head, all or nothing. It fails with ErrStale when the stored version of the
-// head is not head.Version: then another relay has appended. bucket returns the
-// bucket of an event.
-func (t *Table) AppendLog(ctx context.Context, head LogHead, events []LoggedEvent, bucket func(LoggedEvent) Bucket) error {
-	version := head.Version
-	head.Version++
-	actions := []types.TransactWriteItem{{Put: &types.Put{
-		TableName:                 &t.name,
-		Item:                      marshal(logHeadKey(head.DirectoryID), head),
-		ConditionExpression:       aws.String("attribute_not_exists(pk) OR v = :v"),
-		ExpressionAttributeValues: marshal(map[string]int64{":v": version}),
-	}}}
-	for _, e := range events {
-		index := indexKey{bucketIndex(bucket(e)), entrySort(e)}
-		actions = append(actions, t.putAction(marshal(logKey(e.DirectoryID, e.Position), index, e)))
-		if e.Position != ulidOf(e.ID) {
-			actions = append(actions, t.putAction(marshal(positionKey(e.ID), positionRecord{e.Position, e.TTL})))
-		}
+func readHead(i item) (head LogHead, err error) {
+	_, legacy := i["seq"].(*types.AttributeValueMemberS)
+	if !legacy {
+		return head, unmarshal(i, &head)
 	}
-	return ifConditionFails(t.transact(ctx, actions), ErrStale)
-}
-
-// positionRecord is the record of the position of an event, and of a bucket.
-type positionRecord struct {
-	Position string `dynamodbav:"pos"`
-	TTL      int64  `dynamodbav:"ttl"`
-}
-
-// LogPosition returns the position of an event: the ULID of its id, unless the
-// event was logged late.
-func (t *Table) LogPosition(ctx context.Context, eventID string) (string, error) {
-	var p positionRecord
-	err := t.get(ctx, positionKey(eventID), &p)
-	if errors.Is(err, ErrNotFound) {
-		return ulidOf(eventID), nil
+	var position struct {
+		Last string `dynamodbav:"pos"`
 	}
-	return p.Position, err
+	if err := unmarshal(i, &position); err != nil {
+		return head, err
+	}
+	i = maps.Clone(i)
+	delete(i, "pos")
+	err = unmarshal(i, &head)
+	// New events come after those of the earlier version.
+	if u, parseErr := ulid.ParseStrict(position.Last); parseErr == nil {
+		head.Position = PositionAt(ulid.Time(u.Time() + 1))
+	}
+	return head, err
 }
 
-// LoggedEvent reads the event at a position of a directory's log. It fails
-// with ErrNotFound.
-func (t *Table) LoggedEvent(ctx context.Context, directoryID, position string) (LoggedEvent, error) {
-	var e LoggedEvent
-	err := t.get(ctx, logKey(directoryID, position), &e)
-	return e, err
+// Deferral is a change whose event has to wait for another event.
+type Deferral struct {
+	Record []byte // the stream record, JSON, gzip
+	TTL    int64
+	key    key // set for a deferral that was read
 }
 
-// LogEntry is the index entry of an event in the environment's log. Readers select
-// events by it without reading them.
-type LogEntry struct {
-	Position string
-	Name     string
-	Sort     string // sort key in the bucket
-	orgULID  string
-	key      key
+// deferralRecord is the stored form of a Deferral.
+type deferralRecord struct {
+	key
+	Record []byte `dynamodbav:"record"`
+	TTL    int64  `dynamodbav:"ttl"`
 }
 
-// entrySort is the sort key of an event in its bucket. The index has keys only,
-// so the values that readers select by are part of the key.
-func entrySort(e LoggedEvent) string {
-	return e.Position + "#" + e.Name + "#" + ulidOf(e.OrganizationID)
-}
-
-// Of reports whether the event belongs to that organization.
-func (e LogEntry) Of(organizationID string) bool { return e.orgULID == ulidOf(organizationID) }
-
-// PutBucket records that a bucket has events, before the first one is appended.
-func (t *Table) PutBucket(ctx context.Context, b Bucket, ttl int64) error {
-	return t.put(ctx, types.Put{Item: marshal(bucketKey(b), positionRecord{TTL: ttl})})
-}
-
-// Buckets lists the buckets from one hour to another, both included, that have
-// events.
-func (t *Table) Buckets(ctx context.Context, from, to time.Time) ([]Bucket, error) {
-	in := between(bucketsPartition, from.UTC().Format(bucketHour), to.UTC().Format(bucketHour)+"~")
-	var buckets []Bucket
-	for k, err := range records[key](t.query(ctx, in)) {
+// Deferrals reads the oldest deferred changes of a directory, at most limit of
+// them. more says whether there are others.
+func (t *Table) Deferrals(ctx context.Context, directoryID string, limit int) (list []Deferral, more bool, err error) {
+	for r, err := range records[deferralRecord](t.query(ctx, withPrefix(logPartition(directoryID), deferralPrefix))) {
 		if err != nil {
-			return nil, err
-		}
-		b, err := parseBucket(k.SK)
-		if err != nil {
-			return nil, fmt.Errorf("table: bucket %q: %w", k.SK, err)
-		}
-		buckets = append(buckets, b)
-	}
-	return buckets, nil
-}
-
-// BucketEntries reads at most limit entries of a bucket, oldest first or newest
-// first, between two positions or sort keys, both excluded. more says whether
-// entries may follow. It reads the index.
-func (t *Table) BucketEntries(ctx context.Context, b Bucket, from, to string, limit int, newest bool) (entries []LogEntry, more bool, err error) {
-	// A tilde sorts after everything that follows a position.
-	in := indexBetween(bucketIndex(b), from+"~", to)
-	in.Limit = aws.Int32(int32(limit))
-	in.ScanIndexForward = aws.Bool(!newest)
-	out, err := t.queryPage(ctx, in)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, i := range out.Items {
-		var k key
-		var index indexKey
-		if err := errors.Join(unmarshal(i, &k), unmarshal(i, &index)); err != nil {
 			return nil, false, err
 		}
-		parts := strings.Split(index.SK, "#")
-		if len(parts) != 3 {
-			return nil, false, fmt.Errorf("table: log entry %q", index.SK)
+		if len(list) == limit {
+			return list, true, nil
 		}
-		if index.SK != to { // BETWEEN includes it
-			entries = append(entries, LogEntry{Position: parts[0], Name: parts[1], orgULID: parts[2], Sort: index.SK, key: k})
-		}
+		list = append(list, Deferral{r.Record, r.TTL, r.key})
 	}
-	return entries, out.LastEvaluatedKey != nil, nil
+	return list, false, nil
 }
 
-// LogEvents reads the events of entries, in their order. Events that have
-// expired since are left out.
-func (t *Table) LogEvents(ctx context.Context, entries []LogEntry) ([]LoggedEvent, error) {
-	keys := make([]key, len(entries))
-	for n, e := range entries {
-		keys[n] = e.key
+// ReleaseDeferrals deletes deferred changes of a directory. Those that another
+// relay has deleted are skipped.
+func (t *Table) ReleaseDeferrals(ctx context.Context, directoryID string, list []Deferral) error {
+	for len(list) > 0 {
+		n := min(len(list), maxTransact-1)
+		if err := t.releaseDeferrals(ctx, directoryID, list[:n]); err != nil {
+			return err
+		}
+		list = list[n:]
 	}
-	found := make(map[key]LoggedEvent, len(entries))
-	for e, err := range records[LoggedEvent](t.batchGet(ctx, keys)) {
+	return nil
+}
+
+func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list []Deferral) error {
+	for range maxStale {
+		if len(list) == 0 {
+			return nil
+		}
+		actions := []types.TransactWriteItem{{Update: &types.Update{
+			TableName:                 &t.name,
+			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
+			UpdateExpression:          aws.String("ADD deferred :n, v :one"),
+			ConditionExpression:       aws.String("attribute_exists(pk)"),
+			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
+		}}}
+		for _, d := range list {
+			actions = append(actions, types.TransactWriteItem{Delete: &types.Delete{
+				TableName: &t.name, Key: marshal(d.key), ConditionExpression: aws.String("attribute_exists(pk)"),
+			}})
+		}
+		err := t.transact(ctx, actions)
+		failed, ok := errors.AsType[conditionFailed](err)
+		if !ok {
+			return err
+		}
+		if failed.action == 0 {
+			return nil // the log is erased
+		}
+		var left []Deferral
+		for i, d := range list {
+			if !slices.Contains(failed.all, i+1) {
+				left = append(left, d)
+			}
+		}
+		list = left
+	}
+	return ErrBusy
+}
+
+// LogAppend is an append to the log of a directory.
+type LogAppend struct {
+	Head      LogHead       // of the directory, as it was read; Append writes its TTL and End
+	Shard     int           // of the environment's journal
+	ShardHead JournalHead   // as it was read
+	Events    []LoggedEvent // in order, with their positions and sequences
+	Deferred  []Deferral    // to be stored
+	Released  []Deferral    // to be deleted
+	PageTTL   int64         // of pages of the journals
+}
+
+// MaxLogActions is how many events and deferred changes fit one append: a transaction without the heads and a page of each journal.
+const MaxLogActions = maxTransact - 4
+
+// LogConflict says why an append was rejected. At least one field is set.
+type LogConflict struct {
+	Head   bool  // another append has changed the head of the directory
+	Shard  bool  // another append, or a reader, has changed the head of the shard
+	Logged []int // indices of the events that are in the log already
+}
+
+func (e *LogConflict) Error() string {
+	return fmt.Sprintf("table: the append conflicts: head %v, shard %v, %d events logged", e.Head, e.Shard, len(e.Logged))
+}
+
+// AppendLog writes events to the end of a directory's log and of the
+// environment's, and replaces both heads, all or nothing. It returns the new
+// heads, or fails with *LogConflict. Without events it leaves the head of the
+// shard.
+func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
+	next, page, sharedPage := a.Apply()
+	own, shared := DirectoryJournal(a.Head.DirectoryID), EnvironmentJournal(a.Shard)
+	actions := []types.TransactWriteItem{t.putHead(own, next.Head, a.Head.Version)}
+	if len(a.Events) > 0 {
+		actions = append(actions, t.putHead(shared, next.ShardHead, a.ShardHead.Version))
+	}
+	heads := len(actions)
+	for _, e := range a.Events {
+		actions = append(actions, t.putNewAction(marshal(eventKey(EventKey(e.ID)), e)))
+	}
+	for n, d := range a.Deferred {
+		actions = append(actions, t.putAction(marshal(deferralRecord{deferralKey(a.Head.DirectoryID, next.Head.Version, n), d.Record, d.TTL})))
+	}
+	actions = append(actions, t.putPage(own, page, a.PageTTL)...)
+	actions = append(actions, t.putPage(shared, sharedPage, a.PageTTL)...)
+	err := t.transact(ctx, actions)
+	if failed, ok := errors.AsType[conditionFailed](err); ok {
+		conflict := &LogConflict{}
+		for _, i := range failed.all {
+			switch {
+			case i == 0:
+				conflict.Head = true
+			case i < heads:
+				conflict.Shard = true
+			default:
+				conflict.Logged = append(conflict.Logged, i-heads)
+			}
+		}
+		return LogHeads{}, conflict
+	}
+	return next, err
+}
+
+// LogHeads are the heads after an append.
+type LogHeads struct {
+	Head      LogHead
+	ShardHead JournalHead
+}
+
+// Apply returns the heads after the append, and the page of each journal that it
+// writes, if any. It does no I/O.
+func (a LogAppend) Apply() (next LogHeads, page, sharedPage []JournalEntry) {
+	own, shared := make([]JournalEntry, len(a.Events)), make([]JournalEntry, len(a.Events))
+	next = LogHeads{a.Head, a.ShardHead}
+	for i, e := range a.Events {
+		own[i] = JournalEntry{e.Position, EventKey(e.ID), e.Name, ""}
+		shared[i] = JournalEntry{e.Position, EventKey(e.ID), e.Name, ulidOf(e.OrganizationID)}
+		next.Head.Sequence = logSequence(e.Sequence)
+	}
+	next.Head.Deferred += len(a.Deferred)
+	next.Head.JournalHead, page = a.Head.after(own)
+	if len(a.Events) > 0 {
+		next.ShardHead, sharedPage = a.ShardHead.after(shared)
+	}
+	return next, page, sharedPage
+}
+
+// putPage is the action that writes a page of a journal, if it has entries.
+func (t *Table) putPage(j Journal, entries entryList, ttl int64) []types.TransactWriteItem {
+	if len(entries) == 0 {
+		return nil
+	}
+	last := entries[len(entries)-1].Position
+	return []types.TransactWriteItem{t.putAction(marshal(pageKey(j, last), journalPage{entries, ttl}))}
+}
+
+// putHead is the action that replaces the version of a head that was read.
+func (t *Table) putHead(j Journal, head any, version int64) types.TransactWriteItem {
+	put := t.putNew(marshal(journalHeadKey(j), head))
+	if version > 0 {
+		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("v = :v"), marshal(map[string]int64{":v": version})
+	}
+	return types.TransactWriteItem{Put: put}
+}
+
+// LoggedEvents reads the events with these keys, in the order of the keys. Those
+// that are not in the log, or have expired, are left out.
+func (t *Table) LoggedEvents(ctx context.Context, keys []string) ([]LoggedEvent, error) {
+	found := make(map[string]LoggedEvent, len(keys))
+	for e, err := range records[LoggedEvent](t.batchGet(ctx, eventKeys(keys))) {
 		if err != nil {
 			return nil, err
 		}
-		found[logKey(e.DirectoryID, e.Position)] = e
+		found[EventKey(e.ID)] = e
 	}
 	var events []LoggedEvent
 	for _, k := range keys {
@@ -222,20 +304,50 @@ func (t *Table) LogEvents(ctx context.Context, entries []LogEntry) ([]LoggedEven
 	return events, nil
 }
 
-// DirectoryLog reads the log of a directory between two positions, both
-// excluded, oldest or newest first. It reads the next page of 1 MB when the
-// loop needs it. An error is the last pair.
-func (t *Table) DirectoryLog(ctx context.Context, directoryID, from, to string, newest bool) iter.Seq2[LoggedEvent, error] {
-	in := between(logPartition(directoryID), from+"\x00", to)
-	in.ScanIndexForward = aws.Bool(!newest)
-	return func(yield func(LoggedEvent, error) bool) {
-		for e, err := range records[LoggedEvent](t.query(ctx, in)) {
-			if err == nil && e.Position == to {
-				continue // BETWEEN includes it
-			}
-			if !yield(e, err) {
-				return
-			}
+func eventKeys(keys []string) []key {
+	distinct := make([]key, 0, len(keys))
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		if !seen[k] {
+			seen[k] = true
+			distinct = append(distinct, eventKey(k))
 		}
 	}
+	return distinct
+}
+
+// EraseLog deletes a part of the log of a deleted directory: about limit events,
+// and their pages. It returns how many records it deleted; 0 means that there
+// are none left. The journal of the environment keeps the ids of the events
+// until they expire. EraseLog is not atomic and can be repeated.
+func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (deleted int, err error) {
+	in := between(logPartition(directoryID), "", "~")
+	const pageEntries = 20 // about
+	in.Limit = aws.Int32(max(limit/pageEntries, 2))
+	out, err := t.queryPage(ctx, in)
+	if err != nil || len(out.Items) == 0 {
+		return 0, err
+	}
+	var events, own []key
+	for _, i := range out.Items {
+		var r struct {
+			key
+			Entries entryList `dynamodbav:"entries"`
+		}
+		if err := unmarshal(i, &r); err != nil {
+			return 0, err
+		}
+		// The head is the last to go: it says that the directory has ended.
+		if r.SK == headSort && len(out.Items) > 1 {
+			continue
+		}
+		for _, e := range r.Entries {
+			events = append(events, eventKey(e.Key))
+		}
+		own = append(own, r.key)
+	}
+	if err := t.deleteItems(ctx, events); err != nil {
+		return 0, err
+	}
+	return len(events) + len(own), t.deleteItems(ctx, own)
 }

@@ -65,6 +65,14 @@ func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID strin
 	return err == nil && !m.Deleted, err
 }
 
+// Membership reads the record of a membership, which may be soft-deleted. It
+// fails with ErrNotFound.
+func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error) {
+	var current Membership
+	err := t.get(ctx, m.key(), &current)
+	return current, err
+}
+
 // Members reads the memberships of a group in the order of user ids: those
 // after the user last, or all of them for "". Soft-deleted memberships are left
 // out. It reads the next page of 1 MB when the loop needs it. An error is the

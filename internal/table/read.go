@@ -32,7 +32,8 @@ func (t *Table) get(ctx context.Context, k key, record any) error {
 
 // batchGet reads items by key, one call for each maxBatchGet keys. The items
 // come in no order; a key without an item is skipped. The keys must be
-// distinct. An error is the last pair.
+// distinct. An error is the last pair: ErrBusy when DynamoDB leaves keys
+// unprocessed maxAttempts times.
 func (t *Table) batchGet(ctx context.Context, keys []key) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		for rest := keys; len(rest) > 0; {
@@ -43,6 +44,10 @@ func (t *Table) batchGet(ctx context.Context, keys []key) iter.Seq2[item, error]
 			}
 			rest = rest[n:]
 			for retry := 0; len(request.Keys) > 0; retry++ {
+				if retry == maxAttempts {
+					yield(nil, ErrBusy)
+					return
+				}
 				out, err := t.batchGetOnce(ctx, request, retry)
 				if err != nil {
 					yield(nil, err)

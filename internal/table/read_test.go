@@ -73,6 +73,25 @@ func TestUnprocessedKeys(t *testing.T) {
 	})
 }
 
+// Keys that DynamoDB leaves unprocessed again and again are given up.
+func TestKeysStayUnprocessed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		records := fake(func(r *http.Request) (*http.Response, error) {
+			var in struct{ RequestItems json.RawMessage }
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+				return nil, err
+			}
+			calls++
+			return response(http.StatusOK, `{"UnprocessedKeys":`+string(in.RequestItems)+`}`), nil
+		})
+		_, err := records.Resources(t.Context(), table.User, "directory_1", []string{fmt.Sprintf("directory_user_%026d", 1)})
+		if !errors.Is(err, table.ErrBusy) || calls != 40 {
+			t.Errorf("%v after %d calls", err, calls)
+		}
+	})
+}
+
 // Resources are returned in the order of the ids, each once, without those that
 // do not exist.
 func TestResources(t *testing.T) {

@@ -141,6 +141,8 @@ type Resource struct {
 	// Generation counts how often a user became visible to consumers again
 	// after it was hidden. 0 is the first time.
 	Generation int64 `dynamodbav:"life,omitempty"`
+	// VisibleSince is when the generation began; zero for the first one.
+	VisibleSince time.Time `dynamodbav:"since,omitempty,omitzero"`
 	// Hidden says that the user is hidden from consumers. It follows from View
 	// and Document, and is stored for readers that do not decode them.
 	Hidden   bool      `dynamodbav:"hidden,omitempty"`
@@ -182,6 +184,7 @@ type JobState string
 const (
 	JobRunning JobState = "running"
 	JobDone    JobState = "done"
+	JobFailed  JobState = "failed" // it was stopped before its end: see Job.Error
 )
 
 // Task is the work of a job.
@@ -198,10 +201,13 @@ const (
 	Project Task = "project users"
 	// Purge deletes all records of a deleted directory.
 	Purge Task = "purge directory"
+	// Erase deletes the event log of a purged directory.
+	Erase Task = "erase directory"
 )
 
 // Job is long work as a record. Each step processes one page and writes the
-// record again; the stream starts the next step.
+// record again; the stream starts the next step. A job that waits for a time
+// is started by a schedule, which finds it in the list of running jobs.
 type Job struct {
 	ID          string    `dynamodbav:"id"`
 	DirectoryID string    `dynamodbav:"dir"`
@@ -210,10 +216,21 @@ type Job struct {
 	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
 	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
 	State       JobState  `dynamodbav:"state"`
-	Steps       int       `dynamodbav:"steps"` // number of steps done
-	Done        int       `dynamodbav:"done"`  // number of records processed
+	Steps       int       `dynamodbav:"steps"`          // number of steps done
+	Done        int       `dynamodbav:"done"`           // number of records processed
+	Pass        int       `dynamodbav:"pass,omitempty"` // number of complete passes over the records
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
+	// Begins is when a job begins that was created to run later, else zero. Due
+	// is when the next step may run; zero is at once.
+	Begins time.Time `dynamodbav:"begins,omitempty,omitzero"`
+	Due    time.Time `dynamodbav:"due,omitempty,omitzero"`
+	// Failures counts the failed attempts of the next step. Error is why the
+	// last of them failed, or why the job is JobFailed.
+	Failures int    `dynamodbav:"failures,omitempty"`
+	Error    string `dynamodbav:"error,omitempty"`
+	// Listed says that the list of running jobs has the job.
+	Listed bool `dynamodbav:"listed,omitempty"`
 	Actor
 	TTL int64 `dynamodbav:"ttl,omitempty"`
 }

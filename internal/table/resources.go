@@ -64,7 +64,7 @@ func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newV
 		actions = append(actions, t.deleteAction(k))
 	}
 	for _, j := range jobs {
-		actions = append(actions, t.putNewAction(j.item()))
+		actions = append(actions, t.createJob(j)...)
 	}
 	change := nameChange{resource: next, shared: shared}
 	if old.nameKey(oldValues.Name) != next.nameKey(newValues.Name) {
@@ -93,7 +93,7 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 	deleted := old
 	deleted.Version++
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
-	actions := []types.TransactWriteItem{{Put: t.putVersion(deleted.item(), old.Version)}, t.putNewAction(job.item())}
+	actions := append(t.createJob(job), types.TransactWriteItem{Put: t.putVersion(deleted.item(), old.Version)})
 	for _, k := range old.lookupKeys(values) {
 		actions = append(actions, t.deleteAction(k))
 	}

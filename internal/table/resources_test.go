@@ -123,6 +123,7 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 		t.Errorf("the relay cannot read the deleted user: %v", all)
 	}
 	f.create(table.User, n) // the name is free
+	job.Listed = true
 	if got, err := f.Job(ctx, job.ID); err != nil || got != job {
 		t.Errorf("Job = %+v, %v", got, err)
 	}

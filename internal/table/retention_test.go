@@ -2,6 +2,8 @@ package table_test
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -110,8 +112,10 @@ func (f fixture) createDirectory(tokens ...table.TokenRef) table.Directory {
 	return d
 }
 
-// A deleted resource leaves its record and the job, and nothing else: no claim,
-// no look-up, no index entry. The record has the actor of the deletion.
+// A deleted resource leaves its record, the job and the job's entry in the list
+// of running jobs, and nothing else: no claim, no look-up, no index entry. The
+// record has the actor of the deletion. When the job has ended, its entry is
+// gone, too.
 func TestDeletedResourceRemains(t *testing.T) {
 	for kind, values := range map[table.Kind]table.Keys{
 		table.User:  {Name: "ada", ExternalID: "x", Emails: []string{"a@example.com", "b@example.com"}},
@@ -120,20 +124,54 @@ func TestDeletedResourceRemains(t *testing.T) {
 		f := open(t)
 		r := f.create(kind, values)
 		deleter := table.Actor{RequestID: "other request", TokenID: "other token"}
-		f.do(f.Delete(t.Context(), r, values, f.job(r), now, deleter))
+		job := f.job(r)
+		f.do(f.Delete(t.Context(), r, values, job, now, deleter))
 		all := must(f.Resources(t.Context(), kind, f.directoryID, []string{r.ID}))
 		if len(all) != 1 || !all[0].Deleted || all[0].Version != r.Version+1 || all[0].Actor != deleter || all[0].Document != r.Document {
 			t.Errorf("%s: the record is %+v", kind, all)
 		}
 		items := f.items()
-		if len(items) != 2 {
-			t.Errorf("%s: %d items remain, want the record and the job", kind, len(items))
+		if len(items) != 3 {
+			t.Errorf("%s: %d items remain, want the record, the job and its entry", kind, len(items))
 		}
 		for _, item := range items {
 			if _, deleted := item["deleted"]; deleted && item["gsi1pk"] != nil {
 				t.Errorf("%s: the record is in the index", kind)
 			}
 		}
+		job.Steps, job.State = 1, table.JobDone
+		f.do(f.StepJob(t.Context(), job))
+		if items := f.items(); len(items) != 2 {
+			t.Errorf("%s: %d items remain after the job, want the record and the job", kind, len(items))
+		}
+	}
+}
+
+// What is used or changed after it was removed does not come back.
+func TestNoGhosts(t *testing.T) {
+	f, ctx := open(t), t.Context()
+	user, group := f.create(table.User, table.Keys{Name: "u"}), f.create(table.Group, table.Keys{Name: "g"})
+	m := f.member(group, user)
+	m.Hidden = true
+	before := f.items()
+	f.do(f.UseToken(ctx, "gone", "2026-11-23"))
+	f.do(f.UseAPIKey(ctx, "gone", "2026-11-23"))
+	f.do(f.RevokeAPIKey(ctx, "gone", now))
+	f.do(f.AnnounceMembership(ctx, m, 1))
+	if err := f.Activate(ctx, f.directoryID, "gone", now, actor); !errors.Is(err, table.ErrNotFound) {
+		t.Errorf("Activate with a token that is gone: %v", err)
+	}
+	if err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, table.ErrNotFound) {
+		t.Errorf("Touch of a group that is gone: %v", err)
+	}
+	if after := f.items(); !reflect.DeepEqual(before, after) {
+		t.Errorf("the items were %v and are %v", before, after)
+	}
+	f.do(f.PutMemberships(ctx, []table.Membership{m.SoftDelete()}))
+	before = f.items()
+	f.do(f.AnnounceMembership(ctx, m, 1))
+	if after := f.items(); !reflect.DeepEqual(before, after) {
+		t.Errorf("a deleted membership was announced: %v", after)
 	}
 }
 

@@ -51,7 +51,7 @@ func (t *Table) retryConflicts(ctx context.Context, write func() error) error {
 		action, conflict := classify(err)
 		switch {
 		case action >= 0:
-			return conditionFailed{action}
+			return conditionFailed{action, failedConditions(err)}
 		case !conflict:
 			return fmt.Errorf("table: write: %w", err)
 		}
@@ -83,4 +83,19 @@ func classify(err error) (action int, conflict bool) {
 		}
 	}
 	return -1, conflict
+}
+
+// failedConditions returns the indices of all actions of a cancelled transaction
+// whose condition did not hold.
+func failedConditions(err error) (all []int) {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return nil
+	}
+	for i, reason := range cancelled.CancellationReasons {
+		if aws.ToString(reason.Code) == "ConditionalCheckFailed" {
+			all = append(all, i)
+		}
+	}
+	return all
 }

@@ -14,7 +14,8 @@ import (
 
 // conditionFailed is the error of a write whose condition did not hold.
 type conditionFailed struct {
-	action int // index of the first such action of the transaction
+	action int   // index of the first such action of the transaction
+	all    []int // indices of all such actions
 }
 
 func (e conditionFailed) Error() string { return fmt.Sprintf("table: condition %d failed", e.action) }

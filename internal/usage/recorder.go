@@ -68,7 +68,7 @@ func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
 	defer cancel()
 
 	now := table.Timestamp(r.now())
-	due, ok := r.counters.count(t.DirectoryID(), now, outcomes[len(outcomes)-1].Refused, t.hasChanged())
+	due, ok := r.counters.count(t.DirectoryID(), now, outcomes[len(outcomes)-1].Refused, t.HasChanged())
 	if ok {
 		r.logFailure(ctx, t, "the requests of the day were not counted", r.table.CountDay(ctx, t.DirectoryID(), due))
 	}

@@ -70,8 +70,8 @@ func (t *Trace) Changed() {
 	t.changed = true
 }
 
-// hasChanged reports whether the request has changed something.
-func (t *Trace) hasChanged() bool {
+// HasChanged reports whether the request has changed something.
+func (t *Trace) HasChanged() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.changed

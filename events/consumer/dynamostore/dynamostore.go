@@ -2,9 +2,9 @@
 //
 // The table has a partition key pk and a sort key sk, both strings, and TTL on
 // the attribute forget_at. A directory is one partition, so the limit is about
-// 500 events per second and directory: an event takes two writes, and a
-// partition allows 1,000 write units per second. An event also reads a few
-// keys.
+// 500 events per second and directory: an event takes two writes of one unit,
+// and a partition allows 1,000 write units per second. With Options.Gap it takes
+// three writes, and the limit is about 330. An event also reads a few keys.
 package dynamostore
 
 import (
@@ -42,8 +42,11 @@ func New(api *dynamodb.Client, table string) *Store { return &Store{api, table} 
 const (
 	partitionKey = "pk"
 	sortKey      = "sk"
-	newest       = "event_id"    // the newest event that was started, or the mark
-	finished     = "is_finished" // exists if that event is finished
+	// newest is the position of the newest event that was started, or the mark.
+	// Before events had sequences, it was the id of that event.
+	newest   = "event_id"
+	finished = "is_finished" // exists if that event is finished
+	offsets  = "offsets"     // of the recorded sequences in a window
 )
 
 // noDirectory is the partition of events without a directory. DynamoDB allows
@@ -80,14 +83,25 @@ func keyOf(k consumer.Key) item {
 // update updates an item if the condition holds. ok reports whether it did; if
 // not, old is the item.
 func (s *Store) update(ctx context.Context, k consumer.Key, expression, condition string, values item) (ok bool, old item, err error) {
-	_, err = s.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	in := &dynamodb.UpdateItemInput{
 		TableName:                           &s.table,
 		Key:                                 keyOf(k),
 		UpdateExpression:                    &expression,
-		ConditionExpression:                 &condition,
 		ExpressionAttributeValues:           values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	}
+	if condition != "" {
+		in.ConditionExpression = &condition
+	}
+	for attempt := 0; ; attempt++ {
+		_, err = s.api.UpdateItem(ctx, in)
+		if conflict := (*types.TransactionConflictException)(nil); !errors.As(err, &conflict) || attempt == attempts {
+			break
+		}
+		if err := wait(ctx, attempt); err != nil {
+			return false, nil, err
+		}
+	}
 	if failed := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &failed) {
 		return false, failed.Item, nil
 	}
@@ -97,19 +111,33 @@ func (s *Store) update(ctx context.Context, k consumer.Key, expression, conditio
 	return true, nil, nil
 }
 
+// attempts is how often a call is repeated that DynamoDB answers with a conflict
+// or in part. The SDK itself repeats calls that fail or are throttled.
+const attempts = 8
+
+// wait waits before the next attempt.
+func wait(ctx context.Context, attempt int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(min(20*time.Millisecond<<attempt, 200*time.Millisecond))):
+		return nil
+	}
+}
+
 // Take implements consumer.Store.
 func (s *Store) Take(ctx context.Context, k consumer.Key, l consumer.Lease) error {
 	ok, old, err := s.update(ctx, k,
 		"SET event_id = :id, held_by = :holder, held_until = :until REMOVE is_finished, forget_at",
 		"(attribute_not_exists(event_id) OR event_id < :id OR event_id = :id AND attribute_not_exists(is_finished))"+
-			" AND (attribute_not_exists(held_by) OR held_until <= :now)",
-		item{":id": text(l.ID), ":holder": text(l.Holder), ":until": number(l.Until.UnixMilli()), ":now": number(l.Now.UnixMilli())})
+			" AND (attribute_not_exists(held_by) OR held_by = :holder OR held_until <= :now)",
+		item{":id": text(l.Position), ":holder": text(l.Holder), ":until": number(l.Until.UnixMilli()), ":now": number(l.Now.UnixMilli())})
 	if ok || err != nil {
 		return err
 	}
-	id := stringOf(old[newest])
+	position := stringOf(old[newest])
 	_, isFinished := old[finished]
-	if id > l.ID || id == l.ID && isFinished {
+	if position > l.Position || position == l.Position && isFinished {
 		return consumer.ErrStale
 	}
 	return consumer.ErrHeld
@@ -136,9 +164,9 @@ func (s *Store) Release(ctx context.Context, k consumer.Key, holder string) erro
 }
 
 // Raise implements consumer.Store.
-func (s *Store) Raise(ctx context.Context, k consumer.Key, id string, expiry time.Time) error {
+func (s *Store) Raise(ctx context.Context, k consumer.Key, position string, expiry time.Time) error {
 	_, _, err := s.update(ctx, k, "SET event_id = :id, forget_at = :forget", "attribute_not_exists(event_id) OR event_id < :id",
-		item{":id": text(id), ":forget": number(expiry.Unix())})
+		item{":id": text(position), ":forget": number(expiry.Unix())})
 	return err
 }
 
@@ -169,9 +197,6 @@ func (s *Store) List(ctx context.Context, prefix consumer.Key) ([]consumer.Key, 
 	return keys, nil
 }
 
-// attempts is how often Read requests keys that DynamoDB leaves unprocessed.
-const attempts = 8
-
 // Read implements consumer.Store.
 func (s *Store) Read(ctx context.Context, keys ...consumer.Key) ([]string, error) {
 	marks := map[consumer.Key]string{}
@@ -183,14 +208,12 @@ func (s *Store) Read(ctx context.Context, keys ...consumer.Key) ([]string, error
 		}
 	}
 	for attempt := 0; len(request.Keys) > 0; attempt++ {
-		if attempt == attempts {
+		if attempt > attempts {
 			return nil, errors.New("dynamostore: DynamoDB throttles the table")
 		}
 		if attempt > 0 {
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-time.After(rand.N(10 * time.Millisecond << attempt)):
+			if err := wait(ctx, attempt); err != nil {
+				return nil, err
 			}
 		}
 		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{s.table: request}})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,19 +23,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/middleware"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestMain(m *testing.M) { dsynctest.Main(m) }
 
-// samples returns the events of events/samples, in the order of their ids.
+// samples returns the events of events/samples, in the order of their sequences.
 func samples(t *testing.T) (all []events.EventBridgeEvent) {
 	t.Helper()
 	files, err := filepath.Glob("../../samples/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	ids := map[string]string{}
+	sequences := map[string]int64{}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -48,10 +49,12 @@ func samples(t *testing.T) (all []events.EventBridgeEvent) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids[e.DetailType] = parsed.ID
+		sequences[e.DetailType] = parsed.Sequence
 		all = append(all, e)
 	}
-	slices.SortFunc(all, func(a, b events.EventBridgeEvent) int { return strings.Compare(ids[a.DetailType], ids[b.DetailType]) })
+	slices.SortFunc(all, func(a, b events.EventBridgeEvent) int {
+		return cmp.Compare(sequences[a.DetailType], sequences[b.DetailType])
+	})
 	return all
 }
 
@@ -108,7 +111,7 @@ func TestHandler(t *testing.T) {
 			running.Wait()
 		}
 		deliver(history[:changed])
-		if diff := cmp.Diff(want, rows(t, api, table)); diff != "" {
+		if diff := gocmp.Diff(want, rows(t, api, table)); diff != "" {
 			t.Errorf("%d: %s", seed, diff)
 		}
 		deliver(history)
@@ -170,7 +173,7 @@ func TestLeastPrivilege(t *testing.T) {
 		slices.Sort(calls)
 		called[name] = slices.Compact(calls)
 	}
-	if diff := cmp.Diff(called, granted); diff != "" {
+	if diff := gocmp.Diff(called, granted); diff != "" {
 		t.Error(diff)
 	}
 }

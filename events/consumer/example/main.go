@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log"
+	"log/slog"
 	"os"
 
 	"dsync/events/consumer"
@@ -27,7 +28,7 @@ func main() {
 // handler applies the events that the rule delivers to the application's table.
 func handler(api *dynamodb.Client, table, progress string) func(context.Context, events.EventBridgeEvent) error {
 	p := people{api, table}
-	c := consumer.New(dynamostore.New(api, progress), p.apply, consumer.Options{})
+	c := consumer.New(dynamostore.New(api, progress), p.apply, consumer.Options{Gap: logGap})
 	return func(ctx context.Context, delivery events.EventBridgeEvent) error {
 		e, err := consumer.Parse(delivery.Detail)
 		if err != nil {
@@ -35,6 +36,12 @@ func handler(api *dynamodb.Client, table, progress string) func(context.Context,
 		}
 		return c.Consume(ctx, e)
 	}
+}
+
+// logGap logs a gap. docs/consuming.md says how to fill it.
+func logGap(_ context.Context, g consumer.Gap) error {
+	slog.Error("events did not arrive", "directory", g.DirectoryID, "from", g.From, "to", g.To)
+	return nil
 }
 
 // apply writes one resource, or removes it with what belongs to it.

@@ -21,8 +21,8 @@ var (
 )
 
 // lease returns a lease of one minute.
-func lease(id, holder string, at time.Time) consumer.Lease {
-	return consumer.Lease{ID: id, Holder: holder, Now: at, Until: at.Add(time.Minute)}
+func lease(position, holder string, at time.Time) consumer.Lease {
+	return consumer.Lease{Position: position, Holder: holder, Now: at, Until: at.Add(time.Minute)}
 }
 
 // Run runs the suite. open returns an empty store; it is called once per test.
@@ -40,6 +40,9 @@ func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 		"list of many":           listOfMany,
 		"one holder at a time":   oneHolder,
 		"the greatest mark wins": greatestMark,
+		"a repeated take":        repeatedTake,
+		"recorded sequences":     recorded,
+		"recorded concurrently":  recordedConcurrently,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -246,5 +249,81 @@ func greatestMark(t *testing.T, s consumer.Store) {
 	wg.Wait()
 	if got, err := s.Read(t.Context(), key); err != nil || got[0] != "event_39" {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// A client may repeat a request whose response was lost.
+func repeatedTake(t *testing.T, s consumer.Store) {
+	ctx := t.Context()
+	expect(t, "take", s.Take(ctx, key, lease("event_5", "a", now)), nil)
+	expect(t, "take again", s.Take(ctx, key, lease("event_5", "a", now)), nil)
+	expect(t, "another holder", s.Take(ctx, key, lease("event_5", "b", now)), consumer.ErrHeld)
+	expect(t, "finish", s.Finish(ctx, key, "a", time.Time{}), nil)
+	expect(t, "take after finish", s.Take(ctx, key, lease("event_5", "a", now)), consumer.ErrStale)
+}
+
+// sequences returns the recorded sequences after a number.
+func sequences(t *testing.T, s consumer.Store, directory string, after int64) (list []int64) {
+	t.Helper()
+	for n, err := range s.Recorded(t.Context(), directory, after) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+func recorded(t *testing.T, s consumer.Store) {
+	const greatest = 1<<63 - 1
+	record := func(directory string, all ...int64) {
+		t.Helper()
+		for _, n := range all {
+			expect(t, fmt.Sprint(n), s.Record(t.Context(), directory, n, later), nil)
+		}
+	}
+	if got := sequences(t, s, "d", 0); len(got) != 0 {
+		t.Errorf("an empty store has %v", got)
+	}
+	record("d", 1000, 3, 1, 4, 2, 4, 1002, 1001, 5_000_000_000, greatest)
+	record("other", 7)
+	for after, want := range map[int64][]int64{
+		0:             {1, 2, 3, 4, 1000, 1001, 1002, 5_000_000_000, greatest},
+		1:             {2, 3, 4, 1000, 1001, 1002, 5_000_000_000, greatest},
+		4:             {1000, 1001, 1002, 5_000_000_000, greatest},
+		1001:          {1002, 5_000_000_000, greatest},
+		5_000_000_000: {greatest},
+	} {
+		if got := sequences(t, s, "d", after); !slices.Equal(got, want) {
+			t.Errorf("after %d: %v, want %v", after, got, want)
+		}
+	}
+	for n, err := range s.Recorded(t.Context(), "d", 1) { // a loop may end early
+		if n != 2 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		break
+	}
+	if keys, err := s.List(t.Context(), consumer.Key{Directory: "d"}); err != nil || len(keys) != 0 {
+		t.Errorf("recorded sequences are listed: %v, %v", keys, err)
+	}
+}
+
+func recordedConcurrently(t *testing.T, s consumer.Store) {
+	const workers, each = 8, 60
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for i := range each {
+				if err := s.Record(t.Context(), "d", int64(1+i*workers+worker), later); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := sequences(t, s, "d", 0)
+	if len(got) != workers*each || got[0] != 1 || got[len(got)-1] != workers*each {
+		t.Errorf("%d sequences: %v", len(got), got)
 	}
 }

@@ -90,8 +90,6 @@ func TestUnitsOfAnEvent(t *testing.T) {
 const (
 	accessLine   = `{"error":"","integrationLatency":"14","integrationRequest":"5f2b8a0e-6d2c-4a53-9a3f-0d6f5f5f0f5f","integrationStatus":"200","method":"PATCH","path":"/scim/v2.0/a1b2c3d4e5f6a7b8/Users/directory_user_01KQXW9N3T4Z5Y6X7W8V9T0S1R","protocol":"HTTP/1.1","requestId":"Y0ur8jXQoAMEP9w=","requestTime":"04/May/2026:12:00:00 +0000","responseLatency":"16","responseLength":"1874","route":"ANY /scim/v2.0/{external_key}/Users/{proxy+}","status":"200"}`
 	functionLine = `{"timestamp":"2026-05-04T12:00:00.123456789Z","level":"INFO","message":"request","method":"PATCH","request_id":"Y0ur8jXQoAMEP9w=","directory_id":"directory_01KQXW9N3T4Z5Y6X7W8V9T0S1R","endpoint":"Users","resource_id":"directory_user_01KQXW9N3T4Z5Y6X7W8V9T0S1R","status":200,"ms":12.345,"requestId":"5f2b8a0e-6d2c-4a53-9a3f-0d6f5f5f0f5f"}`
-	// perLine is the number of bytes that CloudWatch adds to each line.
-	perLine = 26
 )
 
 func TestSizes(t *testing.T) {

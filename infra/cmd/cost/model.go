@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"dsync/infra/topology"
 )
@@ -23,6 +25,7 @@ const (
 	joinedADay   = 0.0005 // share of users created, and share of users deleted
 	movedADay    = 0.005  // memberships added or removed per user
 	daysAMonth   = 30
+	monthTime    = daysAMonth * 24 * time.Hour
 	cyclesADay   = 36 // every 40 minutes
 	probesACycle = 2  // one for a missing user and one for a missing group
 	readsAnEvent = 1  // REST API requests of the application
@@ -123,9 +126,16 @@ func bill(l load) []item {
 func fixed() []item {
 	items := []item{
 		{"CloudWatch alarms", float64(alarmMetrics()) * alarmMonth, fmt.Sprintf("%d metrics that they watch", alarmMetrics())},
-		{"CloudWatch metrics", series * metricMonth, fmt.Sprintf("%d at most", series)},
+		{"CloudWatch metrics", series * metricMonth, fmt.Sprintf("%d in use", series)},
 		{"CloudWatch dashboard", dashboardMonth, "1"},
 	}
+	sweeps := 0.0
+	for _, f := range topology.Dsync().Functions {
+		for _, s := range f.Schedules {
+			sweeps += monthTime.Minutes() / s.Rate.Minutes()
+		}
+	}
+	items = append(items, item{"Schedule of jobs", sweeps * sweepCost(), number(sweeps) + " invocations"})
 	queues := 0
 	for _, f := range topology.Dsync().Functions {
 		if f.Queue != nil {
@@ -138,10 +148,17 @@ func fixed() []item {
 	return items
 }
 
-// alarmMetrics counts the metrics of the stack's alarms. TestAlarmsOnTheBill in
-// the stack's tests compares this number with the template.
+// sweepCost is the cost of one invocation that finds no job to do.
+func sweepCost() float64 {
+	return schedulerInvocation + lambdaRequest + sweepTime*memory(topology.RunsJobs)*lambdaGBSecond + sweepReads*readUnit
+}
+
+// alarmMetrics counts the metrics of the alarms of the stage prod.
+// TestAlarmsOnTheBill in the stack's tests compares this number with the template.
 func alarmMetrics() int {
 	system := topology.Dsync()
+	// Prod has no rule that writes events to a log group.
+	system.Rules = slices.DeleteFunc(system.Rules, func(r topology.Rule) bool { return r.Target == topology.EventLog })
 	streams := 0
 	for _, f := range system.Functions {
 		if f.Stream != nil {
@@ -149,9 +166,9 @@ func alarmMetrics() int {
 		}
 	}
 	const (
-		fixed       = 16 // API, table, parked events, lag
+		fixed       = 22 // API, table, relay, jobs
 		perFunction = 2  // errors, throttles
-		perStream   = 1  // iterator age
+		perStream   = 6  // iterator age, failed, given up and lost records, polling
 		perQueue    = 1  // dead letters
 		perRule     = 2  // failed deliveries
 	)

@@ -52,7 +52,7 @@ func page() string {
 		line("| %s | %s | %s |", row.name, number(row.of(month(sizes[0]))), number(row.of(month(sizes[1]))))
 	}
 	line("")
-	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching.", int(requestTime*1000), int(relayTime*1000))
+	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching. The model also takes the write units of an event about a user of 2 KB that is logged alone. Events that are logged together cost less, because an append writes the heads of the log once: in a batch of 30, an event of 1 KB costs about 2.3 write units, alone about 6.", int(requestTime*1000), int(relayTime*1000))
 	line("")
 
 	for _, s := range sizes {
@@ -82,7 +82,9 @@ func page() string {
 		line("| %s | %s | %s |", i.name, i.of, dollars(i.cost))
 	}
 	line("")
-	line("CloudWatch charges for a metric only in hours in which it receives data. An idle deployment has no such hours, and a deployment with few directories has few. When idle, a deployment pays for alarms and the dashboard only.")
+	line("The stage is prod. With every operation of every function in every status class, there are about %d metrics ($%s).", seriesMost, dollars(seriesMost*metricMonth))
+	line("")
+	line("CloudWatch charges for a metric only in hours in which it receives data. An idle deployment has no such hours, and a deployment with few directories has few. When idle, a deployment pays for alarms, the dashboard, the schedule and its metric only. The failure bucket and the dead-letter queues cost nothing while they are empty. AWS does not charge for the metrics of Lambda, which include those of event source mappings.")
 	line("")
 	line("The initial cycle of a directory costs, once:")
 	line("")
@@ -115,7 +117,8 @@ func page() string {
 	line("")
 	line("## Settings that change the costs")
 	line("")
-	line("- The example rule `every-event` logs each event a second time. Without it, event logs shrink by about two thirds. Remove it from the topology if you do not need it.")
+	line("- `exampleRule`, which is off for prod, logs each event a second time: $%s for 1,000 events. It also adds 3 metrics of alarms.", dollars(1_000*(eventBytes+perLine)/gb*(logsGB+logsGBMonth)))
+	line("- `eraseAfterDays` erases the log of deleted directories earlier than after 90 days. The deletion of an event costs as many write units as its size in KB.")
 	line("- `logRetentionDays` limits the cost of log storage. Log ingestion costs more than storage.")
 	line("- `archiveDays` adds $0.10 per GB of archived events, and $0.023 per GB and month of storage.")
 	line("- `tracing` adds $5 per million traces.")

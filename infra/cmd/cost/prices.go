@@ -26,6 +26,9 @@ const (
 	// Rules and schemas are free. The model does not include an archive.
 	customEvent = 1.00 / million
 
+	// aws.amazon.com/eventbridge/pricing: EventBridge Scheduler.
+	schedulerInvocation = 1.00 / million
+
 	// aws.amazon.com/sqs/pricing: standard queues.
 	sqsRequest = 0.40 / million
 

@@ -39,11 +39,12 @@ const (
 	eventBytes = 2_000
 
 	// requestLogBytes is the size of a request's log lines: the access log, the
-	// function log and the metrics, with the 26 bytes that CloudWatch adds to
-	// each line. eventLogBytes is the size of an event's log lines: the line of
-	// the relay and the copy from the example rule. TestSizes measures them.
+	// function log and the metrics, with the bytes that CloudWatch adds to each line
+	// (perLine). eventLogBytes is the size of an event's log lines: the line of
+	// the relay and its metrics. TestSizes measures requestLogBytes.
 	requestLogBytes = 1_500
-	eventLogBytes   = eventBytes + 1_000
+	eventLogBytes   = 1_000
+	perLine         = 26
 )
 
 // Assumptions, which cannot be measured without AWS. The page states them.
@@ -55,6 +56,11 @@ const (
 	requestTime = 0.020
 	relayTime   = 0.100 // one event per batch, the worst case
 
+	// sweepTime is the billed seconds of a sweep that finds no job, and sweepReads
+	// the read units: the list of running jobs has four partitions.
+	sweepTime  = 0.020
+	sweepReads = 4
+
 	// emptyReceives is how many requests an event source mapping makes in a month
 	// to a queue that is empty: five pollers wait for 20 s each.
 	emptyReceives = 5 * 3 * 60 * 24 * 30
@@ -62,10 +68,13 @@ const (
 	// answerBytes is the size of a response with its headers.
 	answerBytes = 2_500
 
-	// series is the maximum number of metrics that the functions write, with one
-	// metric for each operation and status class. internal/metric limits this
-	// number.
-	series = 75
+	// series is how many metrics the functions write in normal operation: Entra's
+	// ten operations on users and groups with their status classes and latencies
+	// (40), and the metrics without an operation (20). seriesMost is the number if
+	// every operation of every function has every status class; internal/metric
+	// limits the number of operations.
+	series     = 60
+	seriesMost = 230
 )
 
 // Stored bytes of a directory's records, including the index and the 100 bytes

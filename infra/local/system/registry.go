@@ -43,7 +43,7 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 	topology.RelaysEvents:    func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Handle) },
 	topology.RedrivesEvents:  func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Redrive) },
 	topology.RunsJobs: func(c configuration) lambda.Handler {
-		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log).Handle)
+		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log).Invoke)
 	},
 	topology.ServesREST: func(c configuration) lambda.Handler {
 		return gateway.NewHandler(api.New(api.Options{

@@ -133,7 +133,7 @@ func TestConsumerRemovesWhatTheCatalogueSays(t *testing.T) {
 		}
 		for _, row := range dsync.Catalogue {
 			older := sample(t, row.Name)
-			if row.Removes != nil || older.ID > sample(t, deletion.Name).ID {
+			if row.Removes != nil || older.Sequence > sample(t, deletion.Name).Sequence {
 				continue
 			}
 			var applied []consumer.Event

@@ -24,7 +24,7 @@ func TestMethodSets(t *testing.T) {
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
 		{&session.Session{}, []string{"Create", "Delete", "Get", "Groups", "List", "Members", "Patch", "Replace", "Type"}},
-		{&usage.Trace{}, []string{"Changed", "DirectoryID", "TakeTolerated", "TokenID", "Tolerate"}},
+		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate"}},
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Session{}, []string{
@@ -54,7 +54,7 @@ func TestMethodSets(t *testing.T) {
 // schemas, which give access to nothing.
 var embeddable = []string{
 	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "table.APIKey", "table.softDeletion",
-	"table.key", "table.indexKey", "eventlog.Entry", "scim.ResourceType", "error",
+	"table.key", "table.indexKey", "table.Change", "table.JournalHead", "eventlog.Entry", "scim.ResourceType", "error",
 }
 
 // No struct embeds a service: a method that a struct has by embedding is one

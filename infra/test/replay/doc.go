@@ -40,7 +40,8 @@
 //	{"<contains>": […]}   a list that holds these among others
 //
 // What holds of every SCIM answer is checked of every answer and stands in no
-// file: see answer.lawful. The events of a directory arrive in the order of
-// its requests, so a last user, created when all is done, tells that there are
-// no more.
+// file: see answer.lawful. So are the sequences of the events, which have no
+// gap, and the order of the events of each resource. The events are compared in
+// the order of their requests. A last user is created when all is done: after
+// its event there are no more.
 package replay

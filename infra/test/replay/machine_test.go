@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,13 +26,13 @@ const patience = time.Minute
 // machine is the one machine of all exchanges, and what left its bus.
 type machine struct {
 	*system.System
-	log delivered
+	log *delivered
 }
 
 // newMachine starts a machine that runs until the test and its parts end.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{log: delivered{waiting: map[string]chan struct{}{}}}
+	m := &machine{log: newDelivered()}
 	var err error
 	m.System, err = system.Start(t.Context(), system.Options{Log: onlyErrors{os.Stderr}, OnEvent: m.log.add})
 	if err != nil {
@@ -151,7 +152,27 @@ type event struct {
 
 func (e event) id() string        { return member(e.Detail, "id") }
 func (e event) requestID() string { return member(e.Detail, "context", "request_id") }
-func (e event) directory() string { return member(e.Detail, "data", "directory_id") }
+
+// sequence is the position of the event in its directory.
+func (e event) sequence() int {
+	where, _ := e.Detail["context"].(map[string]any)
+	n, _ := where["sequence"].(float64)
+	return int(n)
+}
+
+// directory is the id of the event's directory, which may be its subject.
+func (e event) directory() string {
+	if id := member(e.Detail, "data", "directory_id"); id != "" {
+		return id
+	}
+	return member(e.Detail, "data", "id")
+}
+
+// resource is the id of what the event is about: of a membership, those of its
+// user and its group.
+func (e event) resource() string {
+	return member(e.Detail, "data", "id") + member(e.Detail, "data", "user", "id") + member(e.Detail, "data", "group", "id")
+}
 
 // member is the text at a path in an object, or "".
 func member(object map[string]any, path ...string) string {
@@ -162,12 +183,16 @@ func member(object map[string]any, path ...string) string {
 	return s
 }
 
-// delivered is the events that left the bus, in their order.
+// delivered has the events that the bus delivered.
 type delivered struct {
-	mu      sync.Mutex
-	events  []event
-	failed  error
-	waiting map[string]chan struct{} // request id → its event has come
+	mu     sync.Mutex
+	events map[string][]event // by directory, without repetitions
+	failed error
+	added  chan struct{} // closed with the next event
+}
+
+func newDelivered() *delivered {
+	return &delivered{events: map[string][]event{}, added: make(chan struct{})}
 }
 
 func (d *delivered) add(line json.RawMessage) {
@@ -178,53 +203,44 @@ func (d *delivered) add(line json.RawMessage) {
 		d.failed = fmt.Errorf("event %s: %w", line, err)
 		return
 	}
-	d.events = append(d.events, e)
-	if came, ok := d.waiting[e.requestID()]; ok {
-		close(came)
-		delete(d.waiting, e.requestID())
+	of := d.events[e.directory()]
+	if slices.ContainsFunc(of, func(other event) bool { return other.id() == e.id() }) {
+		return
 	}
+	d.events[e.directory()] = append(of, e)
+	close(d.added)
+	d.added = make(chan struct{})
 }
 
-// until waits for an event that a request caused.
-func (d *delivered) until(t *testing.T, requestID string) {
-	t.Helper()
-	d.mu.Lock()
-	came := make(chan struct{})
-	d.waiting[requestID] = came
-	for _, e := range d.events {
-		if e.requestID() == requestID {
-			delete(d.waiting, requestID)
-			close(came)
-			break
-		}
-	}
-	d.mu.Unlock()
-	select {
-	case <-came:
-	case <-time.After(patience):
-		t.Fatal("the event of the last user did not come")
-	}
-}
-
-// birth is the events of a directory's own beginning: no exchange is about them.
-var birth = map[string]bool{"dsync.activated": true, "dsync.token.created": true}
-
-// of lists the events of a directory. The bus may deliver one twice, under its
-// one id: then the first counts.
-func (d *delivered) of(t *testing.T, directory string) []event {
+// of returns the events of a directory, in the order of their sequences, and a
+// channel that is closed with the next event.
+func (d *delivered) of(t *testing.T, directory string) ([]event, chan struct{}) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failed != nil {
 		t.Fatal(d.failed)
 	}
-	var list []event
-	seen := map[string]bool{}
-	for _, e := range d.events {
-		if e.directory() == directory && !birth[e.DetailType] && !seen[e.id()] {
-			seen[e.id()] = true
-			list = append(list, e)
+	return slices.SortedStableFunc(slices.Values(d.events[directory]), func(a, b event) int { return a.sequence() - b.sequence() }), d.added
+}
+
+// until waits until the events of a directory meet a condition, for at most
+// patience, and returns them.
+func (d *delivered) until(t *testing.T, directory string, met func([]event) bool) []event {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		events, added := d.of(t, directory)
+		if met(events) {
+			return events
+		}
+		select {
+		case <-added:
+		case <-timeout:
+			return events
 		}
 	}
-	return list
 }
+
+// ownEvents are the events of a directory itself. No exchange is about them.
+var ownEvents = map[string]bool{"dsync.activated": true, "dsync.token.created": true, "dsync.deleted": true}

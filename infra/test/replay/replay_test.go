@@ -2,12 +2,14 @@ package replay
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"dsync/internal/id"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // TestReplay sends each exchange over HTTP to a machine, in a directory of its
@@ -55,38 +57,70 @@ func replay(t *testing.T, m *machine, f fixture) {
 		}
 	}
 	x.compareEvents(f.Events, given)
-	if stray := m.log.of(t, other.DirectoryID); len(stray) > 0 {
-		t.Errorf("events of another directory: %s", show(stray))
+	others, _ := m.log.of(t, other.DirectoryID)
+	for _, e := range others {
+		if !ownEvents[e.DetailType] {
+			t.Errorf("an event of another directory: %s", show(e))
+		}
 	}
 }
 
 // compareEvents compares all events of the directory but those of the first
-// requests, which brought it into its state.
+// requests, which brought it into its state. It waits until the event of a last
+// user and all events before it are there, and the expected ones: the changes of
+// different resources may be logged in another order than they were made.
 func (x *exchange) compareEvents(want any, given int) {
 	x.Helper()
 	last := x.send(step{Method: "POST", Path: "/Users", Body: []byte(`{"userName":"the.last@example.com"}`)})
 	if last.status != 201 {
 		x.Fatalf("the last user was not created: %d %s", last.status, last.text)
 	}
-	x.m.log.until(x.T, last.requestID)
-
-	came := []any{}
-	position := 0
-	for _, e := range x.m.log.of(x.T, x.own.DirectoryID) {
-		x.envelope(e)
-		at := slices.Index(x.requests, e.requestID())
-		if at < position {
-			x.Errorf("an event of request %d comes after one of request %d, of %d in all: %s", at+1, position+1, len(x.requests), show(e))
-		}
-		position = max(position, at)
-		if at < given && at >= 0 || e.requestID() == last.requestID {
-			continue
-		}
-		came = append(came, map[string]any{"event": e.Detail["event"], "data": e.Detail["data"]})
+	want = x.fillAll(want)
+	events := x.m.log.until(x.T, x.own.DirectoryID, func(events []event) bool {
+		i := slices.IndexFunc(events, func(e event) bool { return e.requestID() == last.requestID })
+		return i >= 0 && events[i].sequence() <= i+1 && len(match(want, x.caused(events, given))) == 0
+	})
+	if !slices.ContainsFunc(events, func(e event) bool { return e.requestID() == last.requestID }) {
+		x.Fatal("the event of the last user did not arrive")
 	}
-	for _, difference := range match(x.fillAll(want), came) {
+	for _, difference := range match(want, x.caused(events, given)) {
 		x.Errorf("events: %s", difference)
 	}
+	changed := map[string]int{} // the last request whose event of a resource has come
+	for i, e := range events {
+		if n := e.sequence(); n != i+1 {
+			x.Errorf("event %d of the directory has the sequence %d: %s", i+1, n, show(e))
+		}
+		if ownEvents[e.DetailType] {
+			continue
+		}
+		x.envelope(e)
+		at := slices.Index(x.requests, e.requestID())
+		if at < changed[e.resource()] {
+			x.Errorf("an event of request %d comes after one of request %d: %s", at+1, changed[e.resource()]+1, show(e))
+		}
+		changed[e.resource()] = max(changed[e.resource()], at)
+	}
+}
+
+// caused returns the events of the requests after the given ones, without that
+// of the last user, in the order of the requests. Those of one request, and of
+// none, are in the order of their sequences.
+func (x *exchange) caused(events []event, given int) []any {
+	order := func(e event) int {
+		at := slices.Index(x.requests, e.requestID())
+		if at < 0 {
+			return len(x.requests)
+		}
+		return at
+	}
+	caused := []any{}
+	for _, e := range slices.SortedStableFunc(slices.Values(events), func(a, b event) int { return order(a) - order(b) }) {
+		if at := order(e); at >= given && at != len(x.requests)-1 && !ownEvents[e.DetailType] {
+			caused = append(caused, map[string]any{"event": e.Detail["event"], "data": e.Detail["data"]})
+		}
+	}
+	return caused
 }
 
 // envelope checks what holds of every event (workos.md section 2.1).
@@ -95,10 +129,25 @@ func (x *exchange) envelope(e event) {
 	if e.Source != "dsync" || e.DetailType == "" || e.DetailType != e.Detail["event"] {
 		x.Errorf("an event that rules cannot match: %s", show(e))
 	}
+	if err := schema(x.T, e.DetailType).Validate(any(e.Detail)); err != nil {
+		x.Errorf("%s does not satisfy its schema: %v", show(e), err)
+	}
 	if wrong := match(map[string]any{"object": "event", "created_at": "<timestamp>", "data": "<any>", "context": "<any>"}, any(e.Detail)); len(wrong) > 0 {
 		x.Errorf("envelope: %q", wrong)
 	}
 	if !id.Event.Valid(e.id()) || !id.Token.Valid(member(e.Detail, "context", "token_id")) {
 		x.Errorf("an event without its id, or its token's: %s", show(e))
 	}
+}
+
+// schema returns the published schema of an event.
+func schema(t *testing.T, name string) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	s, err := c.Compile(filepath.Join("../../../events/schemas", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

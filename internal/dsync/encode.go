@@ -1,0 +1,131 @@
+package dsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// MaxBytes is the size of the largest event, JSON. EventBridge accepts 256 KB in
+// every Region; the rest is for the other fields of an entry.
+const MaxBytes = 250 << 10
+
+// maxText is the size of a text, in bytes, in an event that is too large
+// without its objects, too.
+const maxText = 1 << 10
+
+// Encoded is an event as JSON, without its sequence.
+type Encoded struct {
+	head    []byte // up to the context
+	context Context
+}
+
+// Encode returns the event as JSON, in at most MaxBytes. From a larger event it
+// removes raw_attributes, then previous_attributes, then custom_attributes, and
+// then it shortens every text: as little as possible. The context names what was
+// removed. The event itself is not changed.
+func (e Event) Encode() (Encoded, error) {
+	for n := 0; ; n++ {
+		head, err := encode(struct {
+			Object    string         `json:"object"`
+			ID        string         `json:"id"`
+			Name      string         `json:"event"`
+			Data      map[string]any `json:"data"`
+			CreatedAt string         `json:"created_at"`
+		}{e.Object, e.ID, e.Name, e.Data, e.CreatedAt})
+		if err != nil {
+			return Encoded{}, err
+		}
+		encoded := Encoded{head[:len(head)-1], e.Context}
+		if size := len(encoded.JSON(1 << 62)); size <= MaxBytes {
+			return encoded, nil
+		} else if n == len(reductions) {
+			return Encoded{}, fmt.Errorf("dsync: an event of %d bytes cannot be reduced", size)
+		}
+		e.Data = reductions[n].apply(e.Data)
+		e.Context.Truncated = append(slices.Clip(e.Context.Truncated), reductions[n].name)
+	}
+}
+
+// JSON returns the event with a sequence.
+func (e Encoded) JSON(sequence int64) []byte {
+	e.context.Sequence = sequence
+	context, err := encode(e.context)
+	if err != nil {
+		panic(err) // strings and numbers marshal
+	}
+	return slices.Concat(e.head, []byte(`,"context":`), context, []byte("}"))
+}
+
+// encode does not escape the characters of HTML: each takes six bytes then.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("dsync: event: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// reductions are what Encode removes, in this order.
+var reductions = []struct {
+	name  string
+	apply func(map[string]any) map[string]any
+}{
+	{"raw_attributes", emptied("raw_attributes")},
+	{"previous_attributes", emptied("previous_attributes")},
+	{"custom_attributes", emptied("custom_attributes")},
+	{"texts", func(data map[string]any) map[string]any { return shortened(data).(map[string]any) }},
+}
+
+// emptied returns a function that copies data with an empty object instead of
+// the attribute, in the resource, its parts and its previous attributes.
+func emptied(name string) func(map[string]any) map[string]any {
+	var replace func(object map[string]any, depth int) map[string]any
+	replace = func(object map[string]any, depth int) map[string]any {
+		object = maps.Clone(object)
+		for key, v := range object {
+			part, ok := v.(map[string]any)
+			switch {
+			case ok && key == name:
+				object[key] = map[string]any{}
+			case ok && depth > 0 && (key == "user" || key == "group" || key == "previous_attributes"):
+				object[key] = replace(part, depth-1)
+			}
+		}
+		return object
+	}
+	return func(data map[string]any) map[string]any { return replace(data, 1) }
+}
+
+// shortened copies a value and cuts every text in it to maxText.
+func shortened(v any) any {
+	switch v := v.(type) {
+	case string:
+		if len(v) <= maxText {
+			return v
+		}
+		cut := maxText
+		for !utf8.RuneStart(v[cut]) {
+			cut--
+		}
+		return v[:cut]
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for key, value := range v {
+			object[key] = shortened(value)
+		}
+		return object
+	case []any:
+		list := make([]any, len(v))
+		for i, value := range v {
+			list[i] = shortened(value)
+		}
+		return list
+	}
+	return v
+}

@@ -1,0 +1,303 @@
+package relay
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"dsync/internal/eventlog"
+	"dsync/internal/table"
+
+	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/sync/errgroup"
+)
+
+// change is a stream record of a directory.
+type change struct {
+	table.Change
+	record   events.DynamoDBEventRecord
+	index    int             // of the record in the batch
+	deferral *table.Deferral // which the record was read from, or nil
+}
+
+// work are the changes of one directory in a batch, and what became of them.
+type work struct {
+	directoryID    string
+	organizationID string
+	first          int      // index of the first record in the batch
+	changes        []change // not logged yet
+	size           int      // of all records, in bytes
+	excess         int      // index of the first record that exceeds the budget, -1 for none
+	park           parkFunc
+
+	entries   []entry          // logged, in the order of the log
+	released  []table.Deferral // whose events are among the entries, or that have none
+	seen      map[string]bool  // ids of the entries
+	dropped   []string         // ids of the events of changes that have no event now
+	delivered int              // entries that are on the bus or parked
+	published int
+	more      bool  // there are deferred changes that were not read
+	err       error // why changes or entries are left
+}
+
+// failure returns the index of the first record to retry, -1 for none.
+func (w *work) failure() (index int, reason error) {
+	if w.err != nil {
+		index = w.first
+		if w.delivered == len(w.entries) && len(w.changes) > 0 {
+			index = w.changes[0].index
+		}
+		return index, w.err
+	}
+	if w.excess >= 0 {
+		return w.excess, errors.New("relay: the directory has used its share of the batch")
+	}
+	return -1, nil
+}
+
+// The share of one directory in a batch, in bytes of stream records. The rest is
+// retried with the next records, so that a directory of large changes delays
+// others by a second or so.
+const maxWorkBytes = 4 << 20
+
+// sort distributes the records of a batch by directory, smallest directory
+// first. It parks records that cannot be read.
+func (r *Relay) sort(ctx context.Context, batch []events.DynamoDBEventRecord, park parkFunc) []*work {
+	var works []*work
+	byDirectory := map[string]*work{}
+	for i, record := range batch {
+		c, size, err := read(record)
+		directoryID, organizationID := owner(c)
+		if err == nil && directoryID == "" {
+			continue // a REMOVE record
+		}
+		w := byDirectory[directoryID]
+		if w == nil {
+			w = &work{directoryID: directoryID, organizationID: organizationID, first: i, excess: -1, park: park, seen: map[string]bool{}}
+			byDirectory[directoryID] = w
+			works = append(works, w)
+		}
+		if err != nil {
+			// The record has no directory: all such records share a work.
+			if err := park(ctx, record, err); err != nil && w.err == nil {
+				w.first, w.err = i, err
+			}
+			continue
+		}
+		if w.excess < 0 && w.size > 0 && w.size+size > maxWorkBytes {
+			w.excess = i
+		}
+		if w.excess < 0 {
+			w.size += size
+			w.changes = append(w.changes, change{Change: c, record: record, index: i})
+		}
+	}
+	slices.SortStableFunc(works, func(a, b *work) int { return cmp.Compare(a.size, b.size) })
+	return works
+}
+
+// read reads a record and returns its approximate size. A panic is an error of
+// that record.
+func read(record events.DynamoDBEventRecord) (c table.Change, size int, err error) {
+	defer recovered(&err)
+	c, err = table.ReadChange(record.Change)
+	size = int(record.Change.SizeBytes)
+	return c, size, err
+}
+
+// recovered makes an error of a panic. It is to be deferred. The value of the
+// panic is left out, as it may hold personal data.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("relay: panic of type %T", v)
+	}
+}
+
+// owner returns the directory and the organization of a change, "" for none.
+func owner(c table.Change) (directoryID, organizationID string) {
+	switch {
+	case c.NewResource != nil:
+		return c.NewResource.DirectoryID, c.NewResource.OrganizationID
+	case c.NewMembership != nil:
+		return c.NewMembership.DirectoryID, c.NewMembership.OrganizationID
+	case c.NewDirectory != nil:
+		return c.NewDirectory.ID, c.NewDirectory.OrganizationID
+	}
+	return "", ""
+}
+
+// maxConcurrent is how many directories are appended to at the same time,
+// maxRounds how often the events of a directory are derived again because
+// another relay has appended in between.
+const (
+	maxConcurrent = 8
+	maxRounds     = 100
+)
+
+// process derives the events of all works, appends them to the log and publishes
+// them. In each round it reads the heads of the logs, then everything else, and
+// then appends. A work whose head has moved in between takes part in the next
+// round.
+func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
+	pending := slices.DeleteFunc(slices.Clone(works), func(w *work) bool { return len(w.changes) == 0 })
+	for round := 0; len(pending) > 0; round++ {
+		facts, err := r.facts(ctx, pending)
+		if err != nil {
+			return err
+		}
+		another := make([]bool, len(pending))
+		var group errgroup.Group
+		group.SetLimit(maxConcurrent)
+		for i, w := range pending {
+			group.Go(func() error {
+				another[i], w.err = r.advance(ctx, w, facts[w], late, round)
+				return nil
+			})
+		}
+		_ = group.Wait() // failures are in the works
+		var next []*work
+		for i, w := range pending {
+			if another[i] {
+				next = append(next, w)
+			}
+		}
+		pending = next
+	}
+	return nil
+}
+
+// advance derives the events of a work, appends them and publishes them. It
+// reports whether another round is needed.
+func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round int) (another bool, err error) {
+	defer recovered(&err)
+	if round == 0 {
+		if err := r.repair(ctx, w, f); err != nil {
+			return false, err
+		}
+	}
+	if late {
+		if err := r.refresh(ctx, w); err != nil {
+			return false, err
+		}
+	}
+	d := &derivation{relay: r, work: w, facts: f, created: map[string]bool{}, deleted: map[string]bool{}}
+	stopped := d.run(ctx)
+	ops := make([]eventlog.Op, len(d.operations))
+	for i, o := range d.operations {
+		ops[i] = o.op
+	}
+	done, _, err := r.appender.Append(ctx, f.head, w.organizationID, ops)
+	w.finish(r, d, done)
+	if errors.Is(err, eventlog.ErrMoved) && round < maxRounds && ctx.Err() == nil {
+		return true, nil
+	}
+	if err == nil && stopped == nil {
+		err = r.findLogged(ctx, w)
+	}
+	if failure := r.deliver(ctx, w); err == nil && stopped == nil && failure != nil {
+		return false, failure
+	}
+	w.more = f.more
+	return w.more && err == nil && stopped == nil && d.progress, cmp.Or(err, stopped)
+}
+
+// finish removes the changes of the operations that are done, and keeps their
+// events.
+func (w *work) finish(r *Relay, d *derivation, done int) {
+	finished := map[int]bool{}
+	for _, o := range d.operations[:done] {
+		if e := o.entry; e != nil {
+			if e.Detail != nil {
+				w.add(*e)
+				if e.creates != "" {
+					r.created.Put(e.creates, struct{}{})
+				}
+			}
+		}
+		if o.change.deferral != nil {
+			w.released = append(w.released, *o.change.deferral)
+		} else {
+			finished[o.change.index] = true
+		}
+	}
+	for _, i := range d.eventless {
+		finished[i] = true
+	}
+	w.changes = slices.DeleteFunc(w.changes, func(c change) bool { return finished[c.index] })
+}
+
+// add adds an event that is logged, once.
+func (w *work) add(e entry) {
+	if !w.seen[e.ID] {
+		w.seen[e.ID] = true
+		w.entries = append(w.entries, e)
+	}
+}
+
+// findLogged adds the events of changes that have no event now but had one when
+// they were relayed before: the process may have ended before it published them.
+func (r *Relay) findLogged(ctx context.Context, w *work) error {
+	keys := make([]string, len(w.dropped))
+	for i, id := range w.dropped {
+		keys[i] = table.EventKey(id)
+	}
+	w.dropped = nil
+	logged, err := r.table.LoggedEvents(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, l := range logged {
+		detail, err := eventlog.Detail(l)
+		if err != nil {
+			return err
+		}
+		e, err := fromLog(detail)
+		if err != nil {
+			return err
+		}
+		e.Sequence = l.Sequence
+		w.add(e)
+	}
+	return nil
+}
+
+// deferralOf returns a change as it is stored to wait.
+func deferralOf(c change, expires int64) (*table.Deferral, error) {
+	text, err := json.Marshal(c.record)
+	if err != nil {
+		return nil, fmt.Errorf("relay: deferred record: %w", err)
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return &table.Deferral{Record: b.Bytes(), TTL: expires}, nil
+}
+
+// deferred reads a change that waited.
+func deferred(d table.Deferral) (change, error) {
+	c := change{index: -1, deferral: &d}
+	unpacked, err := gzip.NewReader(bytes.NewReader(d.Record))
+	if err != nil {
+		return c, fmt.Errorf("relay: deferred record: %w", err)
+	}
+	text, err := io.ReadAll(unpacked)
+	if err != nil {
+		return c, fmt.Errorf("relay: deferred record: %w", err)
+	}
+	if err := json.Unmarshal(text, &c.record); err != nil {
+		return c, fmt.Errorf("relay: deferred record: %w", err)
+	}
+	c.Change, _, err = read(c.record)
+	return c, err
+}
