@@ -114,8 +114,19 @@ func (s setup) run(ctx context.Context) error {
 			wg.Go(func() { _ = m.Run(ctx) })
 		}
 	}
+	wg.Go(func() { s.sweep(ctx, faultyJobs{w, s, d, faults, poisoned}) })
 	wg.Wait()
 	return nil
+}
+
+// sweep invokes the jobs function as its schedule does, but more often.
+func (s setup) sweep(ctx context.Context, jobs faultyJobs) {
+	f := topology.Dsync().ByRole(topology.RunsJobs)
+	function := locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: jobs}
+	for ctx.Err() == nil {
+		time.Sleep(time.Second)
+		_, _ = function.Invoke(ctx, "sweep", []byte(f.Schedules[0].Payload))
+	}
 }
 
 // mapping returns the event source mapping of the function with that role. It

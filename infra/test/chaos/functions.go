@@ -71,17 +71,17 @@ type faultyJobs struct {
 
 // Invoke implements lambda.Handler.
 func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var batch events.DynamoDBEvent
-	if err := json.Unmarshal(payload, &batch); err != nil {
+	var in jobs.Invocation
+	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, err
 	}
-	poison := poisonOf(batch)
+	poison := poisonOf(events.DynamoDBEvent{Records: in.Records})
 	f.poison.writeAll("received ", poison)
 	if !f.setup.Calm && f.dice.percent(10) {
 		f.diary.write(jobStopped)
 		ctx = dying(ctx, 1+f.dice.below(4))
 	}
-	err := f.worker.Handle(ctx, batch)
+	err := f.worker.Invoke(ctx, in)
 	if err == nil {
 		f.poison.writeAll("handled ", poison)
 	}
