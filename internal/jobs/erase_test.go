@@ -93,18 +93,21 @@ func testErase(t *testing.T, after, want time.Duration, logged int) {
 // logEvents writes events to the directory's log, and its end.
 func (s *still) logEvents(n int) {
 	s.t.Helper()
-	head := table.LogHead{DirectoryID: s.dir.ID, Sequence: "1", Position: "01000000000000000000000000"}
+	shard := table.EnvironmentShard(s.dir.OrganizationID)
+	heads := table.LogHeads{Head: table.LogHead{DirectoryID: s.dir.ID}}
+	var position table.Position
 	for first := true; first || n > 0; first = false {
 		var list []table.LoggedEvent
-		for range min(n, table.MaxAppend) {
-			e := newID(s.t, id.Event, s.at)
-			list = append(list, table.LoggedEvent{Position: e[len("event_"):], ID: e, Name: "dsync.user.created", DirectoryID: s.dir.ID,
+		for range min(n, table.MaxLogActions) {
+			position = position.Next(s.at, shard)
+			list = append(list, table.LoggedEvent{Position: position, ID: newID(s.t, id.Event, s.at), Name: "dsync.user.created", DirectoryID: s.dir.ID,
 				OrganizationID: s.dir.OrganizationID, Body: compressed(`{"userName":"` + marker + `"}`), TTL: s.at.Add(90 * 24 * time.Hour).Unix()})
 		}
 		n -= len(list)
-		head.End = n == 0
-		s.do(s.AppendLog(s.t.Context(), head, list, func(table.LoggedEvent) table.Bucket { return table.Bucket{Hour: s.at} }))
-		head.Version++
+		heads.Head.End = n == 0
+		var err error
+		heads, err = s.AppendLog(s.t.Context(), table.LogAppend{Head: heads.Head, Shard: shard, ShardHead: heads.ShardHead, Events: list})
+		s.do(err)
 	}
 }
 

@@ -110,7 +110,8 @@ func (s *still) change(job table.Job, change func(*table.Directory)) {
 // endLog writes the end of the directory's log.
 func (s *still) endLog() {
 	s.t.Helper()
-	s.do(s.AppendLog(s.t.Context(), table.LogHead{DirectoryID: s.dir.ID, Sequence: "1", Position: "01000000000000000000000000", End: true}, nil, nil))
+	_, err := s.AppendLog(s.t.Context(), table.LogAppend{Head: table.LogHead{DirectoryID: s.dir.ID, End: true}})
+	s.do(err)
 }
 
 // record is the stream record of a job.

@@ -104,11 +104,14 @@ func (l entryList) MarshalDynamoDBAttributeValue() (types.AttributeValue, error)
 
 // UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
 func (l *entryList) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) error {
-	text, _ := v.(*types.AttributeValueMemberS)
-	if text == nil {
+	*l = nil
+	if _, ok := v.(*types.AttributeValueMemberNULL); ok {
+		return nil // an empty list
+	}
+	text, ok := v.(*types.AttributeValueMemberS)
+	if !ok {
 		return errors.New("table: entries of a journal are not a string")
 	}
-	*l = nil
 	for line := range strings.Lines(text.Value) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), " ")
 		if len(fields) != 4 {

@@ -321,7 +321,7 @@ func eventKeys(keys []string) []key {
 // are none left. The journal of the environment keeps the ids of the events
 // until they expire. EraseLog is not atomic and can be repeated.
 func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (deleted int, err error) {
-	in := between(logPartition(directoryID), "", "~")
+	in := between(logPartition(directoryID), " ", "~")
 	const pageEntries = 20 // about
 	in.Limit = aws.Int32(max(limit/pageEntries, 2))
 	out, err := t.queryPage(ctx, in)
