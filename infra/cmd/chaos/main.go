@@ -29,8 +29,11 @@ func main() {
 	flag.IntVar(&c.Changes, "changes", 10_000, "number of changes in all directories")
 	flag.IntVar(&c.Directories, "directories", 20, "number of directories")
 	flag.Uint64Var(&c.Seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
+	flag.DurationVar(&c.Attack, "attack", 20*time.Second, "how long an attacker makes changes beside a victim")
 	flag.DurationVar(&c.Patience, "patience", 5*time.Minute, "maximum wait for outstanding events after the last change")
+	sabotage := flag.String("sabotage", "", "a mechanism to switch off: the campaign must fail")
 	flag.Parse()
+	c.Sabotage = chaos.Sabotage(*sabotage)
 	exit(run(ctx, c))
 }
 

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // campaign.
 func TestCampaign(t *testing.T) {
 	report, err := chaos.Run(t.Context(), chaos.Config{
-		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute,
+		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute, Attack: 5 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -21,7 +20,6 @@ import (
 	"dsync/internal/relay"
 	"dsync/internal/table"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -37,19 +35,30 @@ const (
 
 	region  = "us-east-1"
 	busName = "dsync"
-	// shards is the number of simulated shards. The stream of the engine has
-	// one shard. Each simulated shard has its own reader with its own delays.
-	// A hash of the partition key assigns each directory to a shard.
-	shards = 4
+	// siblings is the number of shards as which the stream of the engine is
+	// presented. A directory is in all of them. They are split while they are read.
+	siblings   = 4
+	splitAfter = 300 // records
+	// longestDelay is the maximum delay of a delayed shard.
+	longestDelay = 3 * time.Second
+	shuffle      = 12 // records
+	poison       = 2  // percent of the records
+	twice        = 12 // percent of the batches
+	maxParallel  = 5  // batches of a sibling at a time
+
+	poisonMark = eventsource.PoisonMark
 )
 
 // setup is the configuration of a child process.
 type setup struct {
-	Engine, Bus, Queue, Bucket string // endpoints; Queue is the URL of the queue
-	Table, Stream              string
-	Folder                     string // of the checkpoint and diary files
-	Seed                       uint64
-	Skew                       time.Duration // error of the clock
+	Engine, Proxy, Bus, Queue, Bucket string // endpoints; Queue is the URL of the queue
+	Table                             string
+	Streams                           []string // the current one last
+	Folder                            string   // of the checkpoint and diary files
+	Seed                              uint64
+	Skew                              time.Duration // error of the clock
+	Calm                              bool          // without faults, except of the stream's form
+	Sabotage                          Sabotage
 }
 
 // Child runs the relay and the jobs if the environment contains a setup.
@@ -69,13 +78,21 @@ func Child(ctx context.Context, env func(string) string) (bool, error) {
 
 func (s setup) run(ctx context.Context) error {
 	d := newDice(s.Seed)
-	faults, err := openDiary(filepath.Join(s.Folder, "faults.log"))
+	faults, err := openDiary(filepath.Join(s.Folder, faultsFile))
+	if err != nil {
+		return err
+	}
+	poisoned, err := openDiary(filepath.Join(s.Folder, poisonFile))
 	if err != nil {
 		return err
 	}
 	quick := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
-	client := &http.Client{Transport: mortal{http.DefaultTransport, d}}
-	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials, HTTPClient: client, Retryer: quick})
+	endpoint := s.Proxy
+	if s.Calm {
+		endpoint = s.Engine
+	}
+	client := &http.Client{Transport: mortal{&http.Transport{MaxIdleConnsPerHost: 100}, d}}
+	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: credentials, HTTPClient: client, Retryer: quick})
 	streams := dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials})
 	now := func() time.Time { return time.Now().Add(s.Skew) }
 	log := slog.New(slog.DiscardHandler)
@@ -87,118 +104,69 @@ func (s setup) run(ctx context.Context) error {
 	w := jobs.New(records, now, rand.Reader, time.Second, log)
 
 	var wg sync.WaitGroup
-	for shard := range shards {
-		m, err := s.mapping(streams, topology.RelaysEvents, fmt.Sprint("-", shard), faultyRelay{r, shard, d, faults})
-		if err != nil {
-			return err
+	for n, stream := range s.Streams {
+		for role, h := range map[topology.Role]lambda.Handler{
+			topology.RelaysEvents: &faultyRelay{relay: r, setup: s, dice: d, diary: faults, poison: poisoned},
+			topology.RunsJobs:     faultyJobs{w, s, d, faults, poisoned},
+		} {
+			m, err := s.mapping(streams, stream, role, fmt.Sprint("-", n), h, d, faults)
+			if err != nil {
+				return err
+			}
+			wg.Go(func() { _ = m.Run(ctx) })
 		}
-		wg.Go(func() { _ = m.Run(ctx) })
 	}
-	m, err := s.mapping(streams, topology.RunsJobs, "", faultyJobs{w, d, faults})
-	if err != nil {
-		return err
-	}
-	wg.Go(func() { _ = m.Run(ctx) })
+	wg.Go(func() { s.sweep(ctx, faultyJobs{w, s, d, faults, poisoned}) })
 	wg.Wait()
 	return nil
 }
 
+// sweep invokes the jobs function as its schedule does, but more often.
+func (s setup) sweep(ctx context.Context, jobs faultyJobs) {
+	f := topology.Dsync().ByRole(topology.RunsJobs)
+	function := locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: jobs}
+	for ctx.Err() == nil {
+		time.Sleep(time.Second)
+		_, _ = function.Invoke(ctx, "sweep", []byte(f.Schedules[0].Payload))
+	}
+}
+
 // mapping returns the event source mapping of the function with that role. It
-// has no limit of retry attempts. Several mappings of one function use different
+// has no limit of retry attempts. The mappings of several streams use different
 // suffixes for their checkpoint files.
-func (s setup) mapping(streams *dynamodbstreams.Client, role topology.Role, suffix string, h lambda.Handler) (*eventsource.Mapping, error) {
+func (s setup) mapping(streams *dynamodbstreams.Client, stream string, role topology.Role, suffix string, h lambda.Handler, d *dice, faults *diary) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
 		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: eventsource.Unlimited, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
+		Parallelization: max(f.Stream.Parallelization, 1+d.below(maxParallel)),
+	}
+	if s.Calm {
+		consumer.Parallelization = max(f.Stream.Parallelization, 1)
+	}
+	if s.Sabotage == ServesInTurn {
+		consumer.Parallelization = 1
 	}
 	return eventsource.New(eventsource.Options{
-		Streams: streams, StreamARN: s.Stream, Region: region, Configuration: consumer,
+		Streams: streams, StreamARN: stream, Region: region, Configuration: consumer,
 		Function:   locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
 		Checkpoint: filepath.Join(s.Folder, f.Name+suffix+".json"),
-		OnFailure:  eventsource.AppendTo(filepath.Join(s.Folder, "given-up.ndjson")),
+		OnFailure:  eventsource.AppendTo(filepath.Join(s.Folder, givenUpFile)),
 		Idle:       5 * time.Millisecond,
 		Log:        slog.New(slog.DiscardHandler),
+		Faults:     s.streamFaults(faults),
 	})
 }
 
-// longestDelay is the maximum delay of a delayed shard.
-const longestDelay = 3000 // milliseconds
-
-// faultyRelay is the relay of one shard. It injects four faults: it delays the
-// shard, it handles a batch twice in sequence, it handles a batch twice
-// concurrently, and it stops the relay between two calls.
-type faultyRelay struct {
-	relay *relay.Relay
-	shard int
-	dice  *dice
-	diary *diary
-}
-
-// Invoke implements lambda.Handler.
-func (f faultyRelay) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var batch events.DynamoDBEvent
-	if err := json.Unmarshal(payload, &batch); err != nil {
-		return nil, err
+// streamFaults returns the faults of a stream.
+func (s setup) streamFaults(faults *diary) *eventsource.Faults {
+	f := &eventsource.Faults{Seed: s.Seed, Siblings: siblings, OnFault: faults.write}
+	if s.Sabotage == ServesInTurn {
+		f.Siblings = 0
 	}
-	var own events.DynamoDBEvent
-	for _, record := range batch.Records {
-		if shardOf(record.Change.Keys["pk"].String()) == f.shard {
-			own.Records = append(own.Records, record)
-		}
+	if !s.Calm {
+		f.SplitAfter, f.Delay, f.Shuffle, f.Twice, f.Poison = splitAfter, longestDelay, shuffle, twice, poison
 	}
-	if len(own.Records) == 0 {
-		return nil, nil
-	}
-	if f.dice.percent(4) {
-		f.diary.write("shard delayed")
-		time.Sleep(time.Duration(f.dice.below(longestDelay)) * time.Millisecond)
-	}
-	mortal := ctx
-	if f.dice.percent(20) {
-		f.diary.write("relay stopped between two calls")
-		mortal = dying(ctx, 1+f.dice.below(10))
-	}
-	switch {
-	case f.dice.percent(8):
-		f.diary.write("batch delivered twice in sequence")
-		_, _ = f.relay.Handle(ctx, own)
-	case f.dice.percent(4):
-		f.diary.write("batch delivered twice concurrently")
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		wg.Go(func() { _, _ = f.relay.Handle(ctx, own) })
-	}
-	answer, err := f.relay.Handle(mortal, own)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(answer)
-}
-
-func shardOf(partition string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(partition))
-	return int(h.Sum32() % shards)
-}
-
-// faultyJobs runs the jobs and stops some of them between two calls.
-type faultyJobs struct {
-	worker *jobs.Worker
-	dice   *dice
-	diary  *diary
-}
-
-// Invoke implements lambda.Handler.
-func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var batch events.DynamoDBEvent
-	if err := json.Unmarshal(payload, &batch); err != nil {
-		return nil, err
-	}
-	if f.dice.percent(10) {
-		f.diary.write("job stopped between two calls")
-		ctx = dying(ctx, 1+f.dice.below(4))
-	}
-	return nil, f.worker.Handle(ctx, batch)
+	return f
 }
 
 var credentials = awsconfig.Config(region, "").Credentials

@@ -3,36 +3,34 @@ package chaos
 import "dsync/internal/dsync"
 
 // consumer is an application's copy of a directory. For each resource it
-// applies an event only if the event is newer than the last one that it
-// applied. Deliveries may be duplicated and reordered.
+// applies an event only if its sequence is larger than that of the last one that
+// it applied. Deliveries may be duplicated and reordered.
 type consumer struct {
 	users, groups map[string]bool
-	edges         map[edge]string // → ID of the event that added the membership
-	newest        map[fact]string
-	userSince     map[string]string // → ID of the event that created the user
+	edges         map[edge]int64 // → sequence of the event that added the membership
+	newest        map[fact]int64
+	since         map[string]int64 // user or group → sequence of its creation
 }
 
 func consume(all []dsync.Event) *consumer {
-	c := &consumer{users: map[string]bool{}, groups: map[string]bool{}, edges: map[edge]string{}, newest: map[fact]string{}, userSince: map[string]string{}}
-	said := facts(all)
-	for n, e := range all {
-		f := said[n]
-		about := fact{user: f.user, group: f.group}
-		if e.ID <= c.newest[about] {
+	c := &consumer{users: map[string]bool{}, groups: map[string]bool{}, edges: map[edge]int64{}, newest: map[fact]int64{}, since: map[string]int64{}}
+	for _, e := range all {
+		f, sequence := factOf(e), e.Context.Sequence
+		if sequence <= c.newest[f.subject()] {
 			continue
 		}
-		c.newest[about] = e.ID
+		c.newest[f.subject()] = sequence
 		switch e.Name {
 		case dsync.UserCreated:
-			c.users[f.user], c.userSince[f.user] = true, e.ID
+			c.users[f.user], c.since[f.user] = true, sequence
 		case dsync.UserDeleted:
 			delete(c.users, f.user)
 		case dsync.GroupCreated:
-			c.groups[f.group] = true
+			c.groups[f.group], c.since[f.group] = true, sequence
 		case dsync.GroupDeleted:
 			delete(c.groups, f.group)
 		case dsync.GroupUserAdded:
-			c.edges[edge{f.group, f.user}] = e.ID
+			c.edges[edge{f.group, f.user}] = sequence
 		case dsync.GroupUserRemoved:
 			delete(c.edges, edge{f.group, f.user})
 		case dsync.DirectoryDeleted:
@@ -46,8 +44,8 @@ func consume(all []dsync.Event) *consumer {
 // ignores a membership that is older than the creation of its user.
 func (c *consumer) members(group string) map[string]bool {
 	members := map[string]bool{}
-	for e, since := range c.edges {
-		if e.group == group && c.users[e.user] && since > c.userSince[e.user] {
+	for e, sequence := range c.edges {
+		if e.group == group && c.users[e.user] && sequence > c.since[e.user] {
 			members[e.user] = true
 		}
 	}

@@ -1,17 +1,52 @@
 package chaos
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"sync"
+
+	"dsync/internal/awslocal/eventsource"
+	dynamodbfaults "dsync/internal/awslocal/faults"
 )
+
+// Files in the folder of the campaign.
+const (
+	faultsFile  = "faults.log"
+	poisonFile  = "poison.log"
+	givenUpFile = "given-up.ndjson"
+)
+
+// The faults that the campaign injects by itself. PutEvents fails in ways of its
+// own.
+const (
+	putFailed     = "PutEvents failed"
+	putThrottled  = "PutEvents throttled"
+	putTimedOut   = "PutEvents timed out after accepting the entries"
+	putFailedOne  = "PutEvents failed for one entry"
+	relayStopped  = "relay stopped between two calls"
+	jobStopped    = "job stopped between two calls"
+	processKilled = "process killed"
+	tableRestored = "table restored, with a new stream"
+	userOversized = "user with texts of many kilobytes"
+)
+
+// everyFault lists the faults that a campaign injects.
+var everyFault = []string{
+	putFailed, putThrottled, putTimedOut, putFailedOne, relayStopped, jobStopped, processKilled, tableRestored, userOversized,
+	eventsource.TwiceInSequence, eventsource.TwiceAtTheSame, eventsource.ShardDelayed, eventsource.ShardSplit, eventsource.OrderChanged, eventsource.PoisonRecord,
+	dynamodbfaults.Throttling, dynamodbfaults.HotPartitions, dynamodbfaults.Conflicts, dynamodbfaults.Unprocessing, dynamodbfaults.ShortPages,
+	dynamodbfaults.TimeoutBefore, dynamodbfaults.TimeoutAfter, dynamodbfaults.ServerErrors, dynamodbfaults.StaleIndexes,
+}
 
 // dice makes random choices. Several goroutines can use it concurrently.
 type dice struct {
@@ -44,6 +79,16 @@ func (t *tally) add(fault string) {
 	t.n[fault]++
 }
 
+// counts returns the faults so far.
+func (t *tally) counts() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == nil {
+		return map[string]int{}
+	}
+	return maps.Clone(t.n)
+}
+
 // diary is a file with one line for each injected fault. It outlives the
 // process.
 type diary struct{ f *os.File }
@@ -53,7 +98,29 @@ func openDiary(path string) (*diary, error) {
 	return &diary{f}, err
 }
 
-func (d *diary) write(fault string) { _, _ = d.f.WriteString(fault + "\n") }
+func (d *diary) write(line string) { _, _ = d.f.WriteString(line + "\n") }
+
+func (d *diary) writeAll(prefix string, lines []string) {
+	for _, line := range lines {
+		d.write(prefix + line)
+	}
+}
+
+// readDiary counts the equal lines of a diary.
+func readDiary(folder, file string, counts map[string]int) error {
+	f, err := os.Open(filepath.Join(folder, file))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		counts[lines.Text()]++
+	}
+	return lines.Err()
+}
 
 // faultyBus injects four faults: it fails calls, it throttles calls, it fails
 // single entries, and it accepts the entries of a call but responds with an
@@ -68,23 +135,23 @@ func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
 		}
 		switch d.below(12) {
 		case 0:
-			faults.add("PutEvents failed")
+			faults.add(putFailed)
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		case 1:
-			faults.add("PutEvents throttled")
+			faults.add(putThrottled)
 			w.Header().Set("X-Amzn-ErrorType", "ThrottlingException")
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		case 2:
-			faults.add("PutEvents timed out after accepting the entries")
+			faults.add(putTimedOut)
 			accept(h, r, in.Entries)
 			w.WriteHeader(http.StatusGatewayTimeout)
 			return
 		}
 		failed := -1
 		if d.below(4) == 0 {
-			faults.add("PutEvents failed for one entry")
+			faults.add(putFailedOne)
 			failed = d.below(len(in.Entries))
 		}
 		var kept []json.RawMessage

@@ -3,6 +3,7 @@ package chaos
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"dsync/internal/dsync"
 )
@@ -15,7 +16,7 @@ type model struct {
 	users   map[string]*person
 	groups  map[string]string // id → name
 	members map[edge]bool
-	want    []fact
+	want    []expectation
 }
 
 type person struct {
@@ -26,20 +27,52 @@ type person struct {
 type edge struct{ group, user string }
 
 // fact is the part of an event that the campaign compares: the name, the user
-// and the group. When a user returns, dsync publishes the memberships of the
-// user in any order. The facts of these memberships have the same step.
-type fact struct {
-	name        string
-	user, group string
-	step        int
+// and the group.
+type fact struct{ name, user, group string }
+
+// subject returns what the fact is about: a user, a group, a membership, or with
+// no ids the directory. The facts of one subject have an order.
+func (f fact) subject() fact { return fact{user: f.user, group: f.group} }
+
+func factOf(e dsync.Event) fact {
+	about := e.References()
+	return fact{e.Name, about.UserID, about.GroupID}
 }
+
+// expectation is an event that the directory must publish. One about a membership
+// is optional if its user or group is deleted or hidden soon after, because then
+// nothing about them may follow. Any is optional if the directory is deleted soon
+// after.
+type expectation struct {
+	fact
+	at       time.Time
+	optional bool
+}
+
+// soon is how long an event may be on its way to the log. A loss of an event of
+// an older change is seen although its subject is deleted later.
+const soon = time.Minute
 
 func newModel(id string, deletes bool) *model {
 	return &model{id: id, deletes: deletes, users: map[string]*person{}, groups: map[string]string{}, members: map[edge]bool{}}
 }
 
 func (m *model) tell(name, user, group string) {
-	m.want = append(m.want, fact{name, user, group, len(m.want)})
+	m.want = append(m.want, expectation{fact{name, user, group}, time.Now(), false})
+}
+
+// ends makes recent expectations optional: those of the memberships of a user or
+// a group that ends, or all.
+func (m *model) ends(of func(fact) bool) {
+	for i, w := range m.want {
+		if of(w.fact) && time.Since(w.at) < soon {
+			m.want[i].optional = true
+		}
+	}
+}
+
+func membershipOf(id string) func(fact) bool {
+	return func(f fact) bool { return f.user != "" && f.group != "" && (f.user == id || f.group == id) }
 }
 
 // hidden reports whether the user is hidden from consumers.
@@ -71,13 +104,13 @@ func (m *model) activate(id string, active bool) (follow int) {
 	case !m.deletes:
 		m.tell(dsync.UserUpdated, id, "")
 	case !active:
+		m.ends(membershipOf(id))
 		m.tell(dsync.UserDeleted, id, "")
 	default:
 		m.tell(dsync.UserCreated, id, "")
 		for _, e := range m.edges() {
 			if e.user == id {
 				m.tell(dsync.GroupUserAdded, id, e.group)
-				m.want[len(m.want)-1].step = len(m.want) - 1 - follow
 				follow++
 			}
 		}
@@ -86,6 +119,7 @@ func (m *model) activate(id string, active bool) (follow int) {
 }
 
 func (m *model) deleteUser(id string) {
+	m.ends(membershipOf(id))
 	if !m.hidden(id) {
 		m.tell(dsync.UserDeleted, id, "")
 	}
@@ -104,6 +138,7 @@ func (m *model) rename(id, name string) {
 }
 
 func (m *model) deleteGroup(id string) {
+	m.ends(membershipOf(id))
 	m.tell(dsync.GroupDeleted, "", id)
 	delete(m.groups, id)
 	maps.DeleteFunc(m.members, func(e edge, _ bool) bool { return e.group == id })
@@ -124,7 +159,8 @@ func (m *model) join(group, user string, in bool) {
 	}
 }
 
-func (m *model) delete() {
+func (m *model) end() {
+	m.ends(func(fact) bool { return true })
 	m.tell(dsync.DirectoryDeleted, "", "")
 	m.users, m.groups, m.members = map[string]*person{}, map[string]string{}, map[edge]bool{}
 }

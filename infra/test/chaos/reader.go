@@ -9,14 +9,16 @@ import (
 
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
+	"dsync/internal/table"
 )
 
 // reader reads the log of all directories with cursors while the campaign
-// runs.
+// runs. It can be stopped, and started with another table: it goes on after the
+// last event that it received.
 type reader struct {
-	log     *eventlog.Log
 	cancel  context.CancelFunc
 	done    chan error
+	after   string
 	mu      sync.Mutex
 	seen    []dsync.Event // without duplicates, in the order of first occurrence
 	known   map[string]bool
@@ -24,35 +26,39 @@ type reader struct {
 	pages   int
 }
 
-func (r *campaign) startReader(ctx context.Context) *reader {
-	ctx, cancel := context.WithCancel(ctx)
-	wrong := skew(r.dice) / 2
-	f := &reader{
-		log:    eventlog.New(r.table, func() time.Time { return time.Now().Add(wrong) }),
-		cancel: cancel, done: make(chan error, 1), known: map[string]bool{},
-	}
-	go func() { f.done <- f.follow(ctx) }()
-	return f
+func newReader() *reader { return &reader{known: map[string]bool{}} }
+
+func (f *reader) start(ctx context.Context, t *table.Table, d *dice) {
+	ctx, f.cancel = context.WithCancel(ctx)
+	f.done = make(chan error, 1)
+	wrong := skew(d) / 2
+	log := eventlog.New(t, func() time.Time { return time.Now().Add(wrong) })
+	go func() { f.done <- f.follow(ctx, log) }()
 }
 
 // follow reads pages until there is no next page. After a pause it continues
 // after the last event that it received. A consumer with its own database reads
 // the log the same way.
-func (f *reader) follow(ctx context.Context) error {
-	q := eventlog.Query{Limit: 50}
+func (f *reader) follow(ctx context.Context, log *eventlog.Log) error {
+	q := eventlog.Query{Limit: 50, After: f.after}
+	failures := 0
 	for {
-		page, err := f.log.Read(ctx, q)
+		page, err := log.Read(ctx, q)
 		if ctx.Err() != nil {
 			return nil
-		} else if err != nil {
+		}
+		if err == nil {
+			failures = 0
+			if q.After, err = f.take(page, q.After); err != nil {
+				return err
+			}
+			f.after = q.After
+			if page.After != "" {
+				q.After = page.After
+				continue
+			}
+		} else if failures++; failures > maxReadFailures {
 			return fmt.Errorf("read the log: %w", err)
-		}
-		if q.After, err = f.take(page, q.After); err != nil {
-			return err
-		}
-		if page.After != "" {
-			q.After = page.After
-			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -61,6 +67,9 @@ func (f *reader) follow(ctx context.Context) error {
 		}
 	}
 }
+
+// maxReadFailures is how many requests of a reader may fail in sequence.
+const maxReadFailures = 20
 
 func (f *reader) take(page eventlog.Page, after string) (last string, err error) {
 	f.mu.Lock()
@@ -81,10 +90,11 @@ func (f *reader) take(page eventlog.Page, after string) (last string, err error)
 	return after, nil
 }
 
-func (f *reader) count() int {
+// events returns the events so far.
+func (f *reader) events() (all []dsync.Event, repeats int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.seen)
+	return f.seen[:len(f.seen):len(f.seen)], f.repeats
 }
 
 func (f *reader) stop() error {

@@ -3,40 +3,21 @@ package chaos
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
-	mathrand "math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
+	"dsync/internal/dsync"
+	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim/patch"
+	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 	"dsync/internal/table"
 )
-
-// tenant is a directory that the campaign changes. It has a model and one
-// session for each function instance. The clocks of the instances differ.
-type tenant struct {
-	*model
-	table     *table.Table
-	sessions  []*session.Session
-	functions []*session.Authenticator
-	random    *mathrand.Rand
-	changes   int // number of changes made
-	names     int
-}
-
-// functions returns three function instances. Each has its own clock error.
-func functions(t *table.Table, d *dice) (all []*session.Authenticator) {
-	for range 3 {
-		wrong := skew(d)
-		now := func() time.Time { return time.Now().Add(wrong) }
-		all = append(all, session.NewAuthenticator(t, now, rand.Reader))
-	}
-	return all
-}
 
 func (t *tenant) anySession() *session.Session { return t.sessions[t.random.IntN(len(t.sessions))] }
 
@@ -53,6 +34,10 @@ func (t *tenant) step(ctx context.Context) error {
 	user, someUser := pick(t, t.users, strings.Compare)
 	group, someGroup := pick(t, t.groups, strings.Compare)
 	t.names++
+	if t.fat > 0 && t.changes > 20 {
+		t.fat--
+		return t.oversized(ctx, t.fat)
+	}
 	switch n := t.random.IntN(100); {
 	case n < 25 || !someUser:
 		id, err := t.create(ctx, session.Users, map[string]any{"userName": fmt.Sprintf("u%d@example.com", t.names), "active": true})
@@ -77,13 +62,13 @@ func (t *tenant) step(ctx context.Context) error {
 	case n < 52:
 		return t.setActive(ctx, user, t.random.IntN(2) == 0)
 	case n < 56:
-		err := t.anySession().Delete(ctx, session.Users, user, session.Condition{})
+		err := t.delete(ctx, session.Users, user)
 		if err == nil {
 			t.deleteUser(user)
 		}
 		return err
 	case n < 58:
-		err := t.anySession().Delete(ctx, session.Groups, group, session.Condition{})
+		err := t.delete(ctx, session.Groups, group)
 		if err == nil {
 			t.deleteGroup(group)
 		}
@@ -100,9 +85,30 @@ func (t *tenant) step(ctx context.Context) error {
 	}
 }
 
+// create creates a resource. If the answer to a call that wrote it was lost, a
+// repetition finds the name taken. Entra then looks for the name and goes on with
+// the resource that has it.
 func (t *tenant) create(ctx context.Context, kind session.Type, doc map[string]any) (string, error) {
+	name, tableKind := doc["userName"], table.User
+	if kind.ResourceType == session.Groups.ResourceType {
+		name, tableKind = doc["displayName"], table.Group
+	}
 	r, err := t.anySession().Create(ctx, kind, doc, nil)
-	return r.Meta.ID, err
+	if fault.KindOf(err) != fault.Conflict {
+		return r.Meta.ID, err
+	}
+	t.repeated++
+	return t.table.ByName(ctx, tableKind, t.id, fmt.Sprint(name))
+}
+
+// delete deletes a resource. A repetition finds that it is deleted.
+func (t *tenant) delete(ctx context.Context, kind session.Type, id string) error {
+	err := t.anySession().Delete(ctx, kind, id, session.Condition{})
+	if fault.KindOf(err) == fault.NotFound {
+		t.repeated++
+		return nil
+	}
+	return err
 }
 
 func (t *tenant) patch(ctx context.Context, kind session.Type, id, op, path, value string) error {
@@ -115,15 +121,22 @@ func (t *tenant) patch(ctx context.Context, kind session.Type, id, op, path, val
 }
 
 func (t *tenant) setMember(ctx context.Context, group, user string, in bool) error {
+	return t.setMembers(ctx, group, []string{user}, in)
+}
+
+func (t *tenant) setMembers(ctx context.Context, group string, users []string, in bool) error {
 	op := "Remove"
 	if in {
 		op = "Add"
 	}
-	err := t.patch(ctx, session.Groups, group, op, "members", `[{"value":"`+user+`"}]`)
-	if err == nil {
+	err := t.patch(ctx, session.Groups, group, op, "members", `[{"value":"`+strings.Join(users, `"},{"value":"`)+`"}]`)
+	if err != nil {
+		return err
+	}
+	for _, user := range users {
 		t.join(group, user, in)
 	}
-	return err
+	return nil
 }
 
 func (t *tenant) setActive(ctx context.Context, user string, active bool) error {
@@ -139,8 +152,13 @@ func (t *tenant) setActive(ctx context.Context, user string, active bool) error 
 	return t.announced(ctx, user)
 }
 
+// longestAnnouncement is how long a job may take.
+const longestAnnouncement = 2 * time.Minute
+
 // announced waits until the job of a returned user has finished.
 func (t *tenant) announced(ctx context.Context, user string) error {
+	ctx, cancel := context.WithTimeout(ctx, longestAnnouncement)
+	defer cancel()
 	for {
 		u, err := t.table.Resource(ctx, table.User, t.id, user)
 		if err != nil {
@@ -155,10 +173,86 @@ func (t *tenant) announced(ctx context.Context, user string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("the memberships of %s are not announced: %w", user, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// textAttributes are the attributes of a user that hold any text.
+var textAttributes = []string{
+	"displayName", "title", "userType", "nickName", "name.formatted", "name.familyName", "name.givenName", "name.middleName",
+	enterprise + "department", enterprise + "division", enterprise + "costCenter", enterprise + "organization",
+}
+
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User."
+
+// oversized creates a user whose texts are as large as they may be, and replaces
+// all of them. JSON with HTML escaping has them in up to six times their size. The
+// variation selects the attributes.
+func (t *tenant) oversized(ctx context.Context, variation int) error {
+	var user, name string
+	err := t.largest(variation, func(doc map[string]any) (err error) {
+		name = fmt.Sprint(doc["userName"])
+		user, err = t.create(ctx, session.Users, doc)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.createUser(user)
+	err = t.largest(variation, func(doc map[string]any) error {
+		doc["userName"] = name
+		_, err := t.anySession().Replace(ctx, session.Users, user, doc, nil, session.Condition{})
+		return err
+	})
+	if err == nil {
+		t.tell(dsync.UserUpdated, user, "")
+		t.oversize++
+	}
+	return err
+}
+
+// largest makes a request with the largest texts that are not refused.
+func (t *tenant) largest(variation int, request func(doc map[string]any) error) (err error) {
+	for size := 16 << 10; size > 200; size = size * 3 / 4 {
+		doc, _, invalid := resource.Parse(session.Users.ResourceType, t.large(size, variation))
+		if err = invalid; err == nil {
+			err = request(doc)
+		}
+		if refused, ok := errors.AsType[*fault.Error](err); !ok || refused.Kind != fault.TooLarge && refused.Kind != fault.Invalid {
+			return err
+		}
+	}
+	return err
+}
+
+// large returns the document of a user with texts of that size.
+func (t *tenant) large(size, variation int) map[string]any {
+	t.names++
+	doc := map[string]any{"userName": fmt.Sprintf("fat%06d@example.com", t.names), "active": true}
+	for i, path := range textAttributes {
+		if (i+variation)%(2+variation%4) == 0 {
+			continue
+		}
+		text := make([]byte, size)
+		for j := range text {
+			if text[j] = byte('a' + t.random.IntN(26)); t.random.IntN(10) < 3 {
+				text[j] = "<>&"[t.random.IntN(3)]
+			}
+		}
+		parent := doc
+		if at := strings.LastIndexByte(path, '.'); at >= 0 {
+			child, _ := doc[path[:at]].(map[string]any)
+			if child == nil {
+				child = map[string]any{}
+				doc[path[:at]] = child
+			}
+			parent, path = child, path[at+1:]
+		}
+		parent[path] = string(text)
+	}
+	return doc
 }
 
 // remove deletes the directory. The deletion starts the purge job.
@@ -175,7 +269,7 @@ func (t *tenant) remove(ctx context.Context) error {
 		return err
 	}
 	if err = t.table.ReplaceDirectory(ctx, old, next, &job); err == nil {
-		t.delete()
+		t.end()
 	}
 	return err
 }

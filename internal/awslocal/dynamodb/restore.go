@@ -17,12 +17,12 @@ const (
 	restoreWriters = 4
 )
 
-// Restore creates the table target with all items of source, as
+// Restore creates the table target with all items of origin, as
 // RestoreTableToPointInTime does: the new table has no stream and no TTL
 // (DynamoDB Developer Guide, "Restoring a table to a point in time"). edit
 // changes or drops (nil) an item; it may be nil. The copy is consistent only if
 // nobody writes.
-func Restore(ctx context.Context, db *dynamodb.Client, t schema.Table, source, target string, edit func(map[string]types.AttributeValue) map[string]types.AttributeValue) error {
+func Restore(ctx context.Context, db *dynamodb.Client, t schema.Table, origin, target string, edit func(map[string]types.AttributeValue) map[string]types.AttributeValue) error {
 	in := definition(t, target)
 	in.StreamSpecification = nil
 	if _, err := db.CreateTable(ctx, in); err != nil {
@@ -30,7 +30,7 @@ func Restore(ctx context.Context, db *dynamodb.Client, t schema.Table, source, t
 	}
 	writers, writing := errgroup.WithContext(ctx)
 	writers.SetLimit(restoreWriters)
-	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &source, ConsistentRead: aws.Bool(true)})
+	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &origin, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() && writing.Err() == nil {
 		page, err := pages.NextPage(writing)
 		if err != nil {

@@ -51,8 +51,8 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 		s := newShard(t.Context(), m, "shard", began)
 		s.progress.add([]entry{{sequence: "1"}, {sequence: "2"}})
 		s.siblings.add([]record{
-			{source: "1", sequence: "1", created: began, json: []byte("1")},
-			{source: "2", sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)},
+			{origin: "1", sequence: "1", created: began, json: []byte("1")},
+			{origin: "2", sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)},
 		})
 		s.siblings.wait()
 		if len(discarded) != 1 {

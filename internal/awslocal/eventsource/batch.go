@@ -103,7 +103,7 @@ func (l *lane) invoke(ctx context.Context, batch []record) (done int, failure er
 	call := func() ([]byte, error) {
 		return o.Function.Invoke(context.WithoutCancel(ctx), uuid.New(), payload(batch))
 	}
-	defer o.Faults.again(call)()
+	defer o.Faults.repeat(call)()
 	response, err := call()
 	if err != nil {
 		return 0, err

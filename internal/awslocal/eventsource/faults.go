@@ -64,7 +64,7 @@ func (f *Faults) below(n int) int {
 	return f.dice.IntN(n)
 }
 
-func (f *Faults) note(fault string) {
+func (f *Faults) tell(fault string) {
 	if f.OnFault != nil {
 		f.OnFault(fault)
 	}
@@ -81,7 +81,7 @@ func (f *Faults) splits() bool {
 	if f == nil || f.SplitAfter == 0 || f.Siblings < 2 || f.below(f.SplitAfter) > 0 {
 		return false
 	}
-	f.note(ShardSplit)
+	f.tell(ShardSplit)
 	return true
 }
 
@@ -98,24 +98,24 @@ func (f *Faults) pause(ctx context.Context, usual time.Duration) error {
 		return nil
 	}
 	if f.below(100) < percentDelayed {
-		f.note(ShardDelayed)
+		f.tell(ShardDelayed)
 		usual = time.Duration(f.below(int(f.Delay)))
 	}
 	return sleep(ctx, usual)
 }
 
-// again invokes the function a second time with a batch: now, at the same time
+// repeat invokes the function a second time with a batch: now, at the same time
 // as the first one, or when the returned function is called. The second response
 // is ignored.
-func (f *Faults) again(call func() ([]byte, error)) (after func()) {
+func (f *Faults) repeat(call func() ([]byte, error)) (after func()) {
 	if f == nil || f.below(100) >= f.Twice {
 		return func() {}
 	}
 	if f.below(2) == 0 {
-		f.note(TwiceInSequence)
+		f.tell(TwiceInSequence)
 		return func() { _, _ = call() }
 	}
-	f.note(TwiceAtTheSame)
+	f.tell(TwiceAtTheSame)
 	var second sync.WaitGroup
 	second.Go(func() { _, _ = call() })
 	return second.Wait
@@ -130,8 +130,8 @@ func (f *Faults) rearrange(page []record) []record {
 		var all []record
 		for _, r := range page {
 			all = append(all, r)
-			if int(hash(r.source+"poison")%100) < f.Poison {
-				f.note(PoisonRecord)
+			if int(hash(r.origin+"poison")%100) < f.Poison {
+				f.tell(PoisonRecord)
 				all = append(all, poison(r))
 			}
 		}
@@ -151,7 +151,7 @@ func (f *Faults) rearrange(page []record) []record {
 		last[r.item] = places[i].place
 	}
 	slices.SortStableFunc(places, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
-	f.note(OrderChanged)
+	f.tell(OrderChanged)
 	for i, p := range places {
 		page[i] = p.record
 	}
@@ -163,10 +163,10 @@ var sequenceStep = new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil)
 
 // sequence returns the sequence number that a record is presented with: 21 to 40
 // digits.
-func (f *Faults) sequence(source string, item uint64) string {
-	n, err := strconv.ParseUint(source, 10, 64)
+func (f *Faults) sequence(origin string, item uint64) string {
+	n, err := strconv.ParseUint(origin, 10, 64)
 	if f.siblings() == 1 || err != nil {
-		return source
+		return origin
 	}
 	part, _ := rootRange(1, f.Siblings)
 	root := min(int(item/part), f.Siblings-1)
@@ -176,5 +176,5 @@ func (f *Faults) sequence(source string, item uint64) string {
 	base.Mul(base, big.NewInt(int64(hash(fmt.Sprint("root", root))%9+1)))
 	sequence := base.Add(base, new(big.Int).SetUint64(n))
 	sequence.Mul(sequence, sequenceStep)
-	return sequence.Add(sequence, new(big.Int).SetUint64(hash(source)%10_000_000_000)).String()
+	return sequence.Add(sequence, new(big.Int).SetUint64(hash(origin)%10_000_000_000)).String()
 }

@@ -20,10 +20,10 @@ const PoisonMark = "7ZZZZZZZZZ"
 // poison returns a record like r whose ids do not exist and whose content is
 // malformed. The same record has the same poison.
 func poison(r record) record {
-	seed := hash(r.source + "content")
+	seed := hash(r.origin + "content")
 	dice := rand.New(rand.NewPCG(seed, 4))
 	text := ulidForm.ReplaceAllStringFunc(string(r.json), func(id string) string {
-		return PoisonMark + strings.ToUpper(fmt.Sprintf("%016x", hash(r.source+id)))
+		return PoisonMark + strings.ToUpper(fmt.Sprintf("%016x", hash(r.origin+id)))
 	})
 	var w wireRecord
 	if err := json.Unmarshal([]byte(text), &w); err != nil {

@@ -49,7 +49,7 @@ func (p *progress) finished(batch []record) {
 	defer p.mu.Unlock()
 	done := make(map[string]bool, len(batch))
 	for _, r := range batch {
-		done[r.source] = true
+		done[r.origin] = true
 	}
 	for i, e := range p.entries {
 		if !e.done && done[e.sequence] {

@@ -133,7 +133,7 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 		if err != nil {
 			return err
 		}
-		all[i].sequence = encoded.source
+		all[i].sequence = encoded.origin
 		if all[i].done = !s.mapping.filter.Match(encoded.json); !all[i].done {
 			matched = append(matched, encoded)
 		}

@@ -108,13 +108,13 @@ func (s *staleIndex) observe(c Call, next Send) (Answer, error) {
 		if old.indexPK == updated.indexPK && old.indexSK == updated.indexSK {
 			continue
 		}
-		s.note(t.Table, old, false)
-		s.note(t.Table, updated, true)
+		s.remember(t.Table, old, false)
+		s.remember(t.Table, updated, true)
 	}
 	return a, nil
 }
 
-func (s *staleIndex) note(table string, e entry, appears bool) {
+func (s *staleIndex) remember(table string, e entry, appears bool) {
 	if e.indexPK == "" {
 		return
 	}
