@@ -211,11 +211,25 @@ func (r *Relay) parkEvent(ctx context.Context, e entry, reason error) error {
 func (r *Relay) park(ctx context.Context, record events.DynamoDBEventRecord, reason error) error {
 	r.log.LogAttrs(ctx, slog.LevelError, "record parked in the dead-letter queue", slog.String("error", redact.Error(reason)), slog.String("sequence_number", record.Change.SequenceNumber))
 	r.metrics.Write(nil, nil, metric.EventsParked.Of(1))
-	b, err := json.Marshal(record)
+	return r.deadLetters.record(ctx, encodeRecord(record), reason)
+}
+
+// encodeRecord returns a record as JSON. Of a record that cannot be encoded, it
+// returns what identifies it.
+func encodeRecord(record events.DynamoDBEventRecord) []byte {
+	encoded, err := func() (b []byte, err error) {
+		defer recovered(&err)
+		return json.Marshal(record)
+	}()
 	if err != nil {
-		return err
+		encoded, err = json.Marshal(map[string]any{
+			"eventID": record.EventID, "eventSourceARN": record.EventSourceArn, "dynamodb": map[string]any{"SequenceNumber": record.Change.SequenceNumber},
+		})
 	}
-	return r.deadLetters.record(ctx, b, reason)
+	if err != nil {
+		panic(err) // strings marshal
+	}
+	return encoded
 }
 
 // replay relays records that were parked. It returns how many events it

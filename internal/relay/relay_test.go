@@ -161,6 +161,8 @@ func (m *machine) collect(t *testing.T) func(n int) []events.DynamoDBEventRecord
 	}
 }
 
+func (m *machine) now() time.Time { return time.Now() }
+
 // connect makes a directory under that view and opens a session.
 func (m *machine) connect(t *testing.T, view dsync.Projection) (secret string) {
 	t.Helper()

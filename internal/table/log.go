@@ -31,7 +31,7 @@ type LogHead struct {
 	JournalHead
 	Sequence logSequence `dynamodbav:"seq"`           // of the last event
 	End      bool        `dynamodbav:"end,omitempty"` // the directory is deleted: no event follows
-	Deferred int         `dynamodbav:"deferred"`      // changes that wait for an event
+	Deferred int         `dynamodbav:"defers"`      // changes that wait for an event
 	// LegacyUntil is the time, in seconds since the epoch, until which the stream
 	// may hold changes that an earlier version has logged. 0 is never.
 	LegacyUntil int64 `dynamodbav:"legacy,omitempty"`
@@ -153,7 +153,7 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 		actions := []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                 &t.name,
 			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
-			UpdateExpression:          aws.String("ADD deferred :n, v :one"),
+			UpdateExpression:          aws.String("ADD defers :n, v :one"),
 			ConditionExpression:       aws.String("attribute_exists(pk)"),
 			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
 		}}}
