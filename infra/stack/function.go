@@ -67,8 +67,8 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 	if f.Recursive {
 		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
 	}
-	// The number of shards limits the concurrency of a stream consumer, and
-	// MaxConcurrency that of a queue consumer.
+	// The number of shards and Parallelization limit the concurrency of a stream
+	// consumer, and MaxConcurrency that of a queue consumer.
 	if len(f.Routes) > 0 && b.settings.reservedConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(b.settings.reservedConcurrency)
 	}

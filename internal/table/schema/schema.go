@@ -73,10 +73,6 @@ func JobChanges() Filter {
 // The last two are those of earlier versions.
 func LogPartitions() []string { return []string{"L#", "E#", "EL#", "LP#", "LB"} }
 
-// CredentialPartitions returns the prefixes of the partition keys of tokens and API
-// keys.
-func CredentialPartitions() []string { return []string{"T#", "K#"} }
-
 // RelayPartitions returns the prefixes of the partition keys that the relay writes:
 // those of the log, and those of directories, in whose memberships it notes what
 // it has announced.
