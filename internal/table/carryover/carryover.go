@@ -73,9 +73,9 @@ type (
 
 // run is one run.
 type run struct {
-	Options
-	Report
-	heads []key
+	options Options
+	report  Report
+	heads   []key
 }
 
 // Run copies. An error leaves what was copied; another run continues.
@@ -83,13 +83,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if o.From == o.To {
 		return Report{}, errors.New("carry over: the two tables are the same")
 	}
-	r := &run{Options: o}
+	r := &run{options: o}
 	for _, step := range []func(context.Context) error{r.revokeAndRaise, r.copyLog, r.copyHeads} {
 		if err := step(ctx); err != nil {
-			return r.Report, fmt.Errorf("carry over: %w", err)
+			return r.report, fmt.Errorf("carry over: %w", err)
 		}
 	}
-	return r.Report, nil
+	return r.report, nil
 }
 
 // pages reads the items of a table whose partition keys begin with one of the
@@ -101,7 +101,7 @@ func (r *run) pages(ctx context.Context, name string, prefixes []string, visit f
 		values[placeholder] = text(prefix)
 		conditions = append(conditions, "begins_with(pk, "+placeholder+")")
 	}
-	scan := dynamodb.NewScanPaginator(r.DB, &dynamodb.ScanInput{
+	scan := dynamodb.NewScanPaginator(r.options.DB, &dynamodb.ScanInput{
 		TableName: &name, ConsistentRead: aws.Bool(true),
 		FilterExpression: aws.String(strings.Join(conditions, " OR ")), ExpressionAttributeValues: values,
 	})
@@ -110,14 +110,14 @@ func (r *run) pages(ctx context.Context, name string, prefixes []string, visit f
 		if err != nil {
 			return err
 		}
-		r.Read += int(page.ScannedCount)
+		r.report.Read += int(page.ScannedCount)
 		for chunk := range slices.Chunk(page.Items, maxBatchGet) {
 			if err := visit(chunk); err != nil {
 				return err
 			}
 		}
-		if r.Progress != nil {
-			r.Progress(r.Report)
+		if r.options.Progress != nil {
+			r.options.Progress(r.report)
 		}
 	}
 	return nil
@@ -125,8 +125,8 @@ func (r *run) pages(ctx context.Context, name string, prefixes []string, visit f
 
 // copyLog copies the records of the log that the restored table does not have.
 func (r *run) copyLog(ctx context.Context) error {
-	return r.pages(ctx, r.From, table.LogPrefixes, func(items []item) error {
-		present, err := r.get(ctx, r.To, items)
+	return r.pages(ctx, r.options.From, table.LogPrefixes, func(items []item) error {
+		present, err := r.get(ctx, r.options.To, items)
 		if err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (r *run) copyLog(ctx context.Context) error {
 				requests = append(requests, types.WriteRequest{PutRequest: &types.PutRequest{Item: i}})
 			}
 		}
-		r.Copied += len(requests)
+		r.report.Copied += len(requests)
 		return r.write(ctx, requests)
 	})
 }
@@ -152,11 +152,11 @@ func (r *run) copyHeads(ctx context.Context) error {
 		for n, k := range chunk {
 			keys[n] = k.item()
 		}
-		old, err := r.get(ctx, r.From, keys)
+		old, err := r.get(ctx, r.options.From, keys)
 		if err != nil {
 			return err
 		}
-		restored, err := r.get(ctx, r.To, keys)
+		restored, err := r.get(ctx, r.options.To, keys)
 		if err != nil {
 			return err
 		}
@@ -174,20 +174,20 @@ func (r *run) copyHead(ctx context.Context, k key, old, restored item) error {
 	case old == nil || restored != nil && number(restored["v"]) == number(old["v"]):
 		return nil
 	case restored != nil && number(restored["v"]) > number(old["v"]):
-		r.Newer++
+		r.report.Newer++
 		return nil
 	}
-	r.Heads++
-	if !r.Apply {
+	r.report.Heads++
+	if !r.options.Apply {
 		return nil
 	}
-	_, err := r.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &r.To, Item: old, ConditionExpression: aws.String("attribute_not_exists(pk) OR v < :v"),
+	_, err := r.options.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &r.options.To, Item: old, ConditionExpression: aws.String("attribute_not_exists(pk) OR v < :v"),
 		ExpressionAttributeValues: item{":v": old["v"]},
 	})
 	if _, newer := errors.AsType[*types.ConditionalCheckFailedException](err); newer {
-		r.Heads--
-		r.Newer++
+		r.report.Heads--
+		r.report.Newer++
 		return nil
 	}
 	if err != nil {
@@ -198,8 +198,8 @@ func (r *run) copyHead(ctx context.Context, k key, old, restored item) error {
 
 // dropDeferred deletes the deferred changes of a log that were released since.
 func (r *run) dropDeferred(ctx context.Context, partition string) error {
-	query := dynamodb.NewQueryPaginator(r.DB, &dynamodb.QueryInput{
-		TableName: &r.To, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"),
+	query := dynamodb.NewQueryPaginator(r.options.DB, &dynamodb.QueryInput{
+		TableName: &r.options.To, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"),
 		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :sk)"),
 		ExpressionAttributeValues: item{":pk": text(partition), ":sk": text(table.DeferralPrefix)},
 	})
@@ -209,7 +209,7 @@ func (r *run) dropDeferred(ctx context.Context, partition string) error {
 			return err
 		}
 		for chunk := range slices.Chunk(page.Items, maxBatchGet) {
-			kept, err := r.get(ctx, r.From, chunk)
+			kept, err := r.get(ctx, r.options.From, chunk)
 			if err != nil {
 				return err
 			}
@@ -241,7 +241,7 @@ func (r *run) get(ctx context.Context, name string, of []item) (map[key]item, er
 		if err := wait(ctx, retry); err != nil {
 			return nil, err
 		}
-		out, err := r.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{name: request}})
+		out, err := r.options.DB.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{name: request}})
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +255,7 @@ func (r *run) get(ctx context.Context, name string, of []item) (map[key]item, er
 
 // write puts and deletes items of the restored table.
 func (r *run) write(ctx context.Context, requests []types.WriteRequest) error {
-	if !r.Apply {
+	if !r.options.Apply {
 		return nil
 	}
 	for chunk := range slices.Chunk(requests, maxBatchWrite) {
@@ -263,11 +263,11 @@ func (r *run) write(ctx context.Context, requests []types.WriteRequest) error {
 			if err := wait(ctx, retry); err != nil {
 				return err
 			}
-			out, err := r.DB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{r.To: chunk}})
+			out, err := r.options.DB.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{r.options.To: chunk}})
 			if err != nil {
 				return err
 			}
-			chunk = out.UnprocessedItems[r.To]
+			chunk = out.UnprocessedItems[r.options.To]
 		}
 	}
 	return nil
@@ -296,8 +296,8 @@ func (r *run) update(ctx context.Context, k key, set item, remove []string, cond
 		names["#"+name] = name
 		expression += " REMOVE #" + name
 	}
-	_, err := r.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &r.To, Key: k.item(), UpdateExpression: &expression, ConditionExpression: &condition,
+	_, err := r.options.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &r.options.To, Key: k.item(), UpdateExpression: &expression, ConditionExpression: &condition,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: all,
 	})
 	return err

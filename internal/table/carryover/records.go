@@ -15,9 +15,9 @@ import (
 // revokeAndRaise compares the tokens, API keys, directories, users and groups of
 // the restored table with those of the old one.
 func (r *run) revokeAndRaise(ctx context.Context) error {
-	return r.pages(ctx, r.To, []string{table.TokenPrefix, table.APIKeyPrefix, table.DirectoryPrefix}, func(items []item) error {
+	return r.pages(ctx, r.options.To, []string{table.TokenPrefix, table.APIKeyPrefix, table.DirectoryPrefix}, func(items []item) error {
 		items = slices.DeleteFunc(items, func(i item) bool { return !compared(keyOf(i)) })
-		old, err := r.get(ctx, r.From, items)
+		old, err := r.get(ctx, r.options.From, items)
 		if err != nil {
 			return err
 		}
@@ -53,13 +53,13 @@ func (r *run) revoke(ctx context.Context, k key, old, restored item) error {
 	if truth(restored["revoked"]) || old != nil && !truth(old["revoked"]) {
 		return nil
 	}
-	r.Revoked++
-	if !r.Apply {
+	r.report.Revoked++
+	if !r.options.Apply {
 		return nil
 	}
 	set := item{"revoked": &types.AttributeValueMemberBOOL{Value: true}, "ttl": old["ttl"]}
 	if set["ttl"] == nil {
-		set["ttl"] = integer(r.Now().Add(table.DeletedRetention).Unix())
+		set["ttl"] = integer(r.options.Now().Add(table.DeletedRetention).Unix())
 	}
 	return r.update(ctx, k, set, nil, "attribute_exists(pk)", item{})
 }
@@ -80,9 +80,9 @@ func (r *run) raise(ctx context.Context, k key, old, restored item) error {
 	}
 	if next > version {
 		set["v"] = integer(next)
-		r.Versions++
+		r.report.Versions++
 		if revived {
-			r.Revived++
+			r.report.Revived++
 		}
 	}
 	if isResource(k) && life > generation {
@@ -94,7 +94,7 @@ func (r *run) raise(ctx context.Context, k key, old, restored item) error {
 			set["tokens"] = tokens
 		}
 	}
-	if len(set) == 0 || !r.Apply {
+	if len(set) == 0 || !r.options.Apply {
 		return nil
 	}
 	err := r.update(ctx, k, set, remove, "v = :v", item{":v": integer(version)})
