@@ -190,7 +190,7 @@ func (d *derivation) blocked(c change) bool {
 // exists reports whether the creations of the user and the group of a membership,
 // in the generation of the event, are logged or among the operations.
 func (d *derivation) exists(e *entry) bool {
-	return d.isCreated(e.life.user, e.life.began, e.life.userCreated) && d.isCreated(e.life.group, e.life.group.Created, e.life.groupCreated)
+	return d.isCreated(e.life.user, e.life.began, e.life.userCreated) && d.isCreated(e.life.group, e.life.groupBegan, e.life.groupCreated)
 }
 
 // isCreated reports whether the creation of a resource is logged or among the
@@ -221,7 +221,7 @@ func (d *derivation) ended(e *entry) bool {
 // its user and group to the deletion of one of them.
 type life struct {
 	user, group               table.Resource
-	began                     time.Time // of the user's generation, or earlier
+	began, groupBegan         time.Time // of the generations of user and group, or earlier
 	userCreated, groupCreated string    // keys of events
 	userDeleted, groupDeleted string
 }
@@ -231,13 +231,17 @@ func lifeOf(user, group table.Resource, generation int64) (life, error) {
 	if generation > 0 && generation == user.Generation {
 		began = user.VisibleSince // zero if an earlier version wrote it
 	}
+	groupBegan := group.Created
+	if group.Generation > 0 { // a restore of the table has brought it back
+		groupBegan = group.VisibleSince
+	}
 	at := user.Created // the key of an event does not depend on the time
 	created, err1 := dsync.CreationID(at, user.ID, generation)
 	deleted, err2 := dsync.DeletionID(at, user.ID, generation)
-	groupCreated, err3 := dsync.CreationID(at, group.ID, 0)
-	groupDeleted, err4 := dsync.DeletionID(at, group.ID, 0)
+	groupCreated, err3 := dsync.CreationID(at, group.ID, group.Generation)
+	groupDeleted, err4 := dsync.DeletionID(at, group.ID, group.Generation)
 	return life{
-		user, group, began, table.EventKey(created), table.EventKey(groupCreated), table.EventKey(deleted), table.EventKey(groupDeleted),
+		user, group, began, groupBegan, table.EventKey(created), table.EventKey(groupCreated), table.EventKey(deleted), table.EventKey(groupDeleted),
 	}, errors.Join(err1, err2, err3, err4)
 }
 

@@ -20,6 +20,21 @@ const (
 	directorySort = "D"
 )
 
+// Parts of keys for package carryover, which copies records as they are.
+const (
+	DirectoryPrefix = "D#" // of the partition of a directory
+	DirectorySort   = directorySort
+	TokenPrefix     = "T#"
+	APIKeyPrefix    = "K#"
+	LogHeadSort     = headSort
+	DeferralPrefix  = deferralPrefix
+)
+
+// LogPrefixes begin the partition keys of the log: of the journals of
+// directories and of the environment, and of events. "LC#", "LP#" and "LB" are
+// records of earlier versions.
+var LogPrefixes = []string{"L#", environmentPrefix, "E#", "LC#", "LP#", "LB"}
+
 // Kind is a kind of resource: the first letter of its sort key.
 type Kind string
 
@@ -79,7 +94,7 @@ const organizationDirectoryPrefix = "R#"
 
 // directoryPartition is the partition key of all records of a directory: the
 // directory is read consistently and deleted as one partition.
-func directoryPartition(directoryID string) string { return "D#" + ulidOf(directoryID) }
+func directoryPartition(directoryID string) string { return DirectoryPrefix + ulidOf(directoryID) }
 
 func directoryKey(directoryID string) key { return key{directoryPartition(directoryID), directorySort} }
 
@@ -87,9 +102,9 @@ func directoriesIndex() string { return "DIRECTORIES" }
 
 // Credentials and jobs. A hash is the SHA-256 of a secret, hexadecimal.
 
-func tokenKey(hash string) key              { return key{"T#" + hash, "T"} }
+func tokenKey(hash string) key              { return key{TokenPrefix + hash, "T"} }
 func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
-func apiKeyKey(hash string) key             { return key{"K#" + hash, "K"} }
+func apiKeyKey(hash string) key             { return key{APIKeyPrefix + hash, "K"} }
 func apiKeysIndex() string                  { return "KEYS" }
 func jobKey(jobID string) key               { return key{jobPrefix + ulidOf(jobID), "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }

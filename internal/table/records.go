@@ -139,7 +139,8 @@ type Resource struct {
 	// that an event follows from the record alone. "" is the default.
 	View string `dynamodbav:"view,omitempty"`
 	// Generation counts how often a user became visible to consumers again
-	// after it was hidden. 0 is the first time.
+	// after it was hidden, or came back by a restore of the table. 0 is the first
+	// time.
 	Generation int64 `dynamodbav:"life,omitempty"`
 	// VisibleSince is when the generation began; zero for the first one.
 	VisibleSince time.Time `dynamodbav:"since,omitempty,omitzero"`

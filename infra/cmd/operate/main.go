@@ -6,6 +6,8 @@
 //	go run ./infra/cmd/operate api-key NAME       creates an API key
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
 //	go run ./infra/cmd/operate redrive            publishes what is in the dead-letter queue and the failure bucket
+//	go run ./infra/cmd/operate carry-over OLD NEW [apply]
+//	                                              copies to a restored table what a restore must not take back
 //
 // The command reads the address of the local system from .local/dsync.json. For
 // a deployed stack it uses DSYNC_URL and DSYNC_API_KEY. IAM protects the
@@ -30,7 +32,9 @@ const usage = `usage:
   operate tail               show new events
   operate api-key NAME       create an API key (SCOPE=read or SCOPE=manage; the default is manage)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
-  operate redrive            publish what is in the dead-letter queue and the failure bucket`
+  operate redrive            publish what is in the dead-letter queue and the failure bucket
+  operate carry-over OLD NEW [apply]
+                             copy revocations, the log and versions of records from a table to its restored copy`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,6 +58,14 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 				rest = append(rest, a)
 			}
 		}
+	}
+	switch {
+	case command == "carry-over" && len(rest) == 2:
+		return carryOver(ctx, rest[0], rest[1], false, out)
+	case command == "carry-over" && len(rest) == 3 && rest[2] == "apply":
+		return carryOver(ctx, rest[0], rest[1], true, out)
+	case command == "carry-over":
+		return errors.New(usage)
 	}
 	s, err := find(env)
 	if err != nil {

@@ -14,7 +14,17 @@ import (
 	"time"
 
 	"dsync/infra/local/system"
+	"dsync/internal/awslocal/awsconfig"
+	localdynamodb "dsync/internal/awslocal/dynamodb"
+	"dsync/internal/dsynctest"
+	"dsync/internal/table/schema"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
+
+func TestMain(m *testing.M) { dsynctest.Main(m) }
 
 // output is a buffer that a test reads while a command writes.
 type output struct {
@@ -142,7 +152,7 @@ func TestCommands(t *testing.T) {
 	if out := run(nil, "redrive", "", ""); !strings.Contains(out, "Published 0 events") {
 		t.Error(out)
 	}
-	for _, args := range [][]string{{}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive", "a", "b", "c"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
+	for _, args := range [][]string{{"carry-over"}, {"carry-over", "a"}, {"carry-over", "a", "b", "c"}, {}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive", "a", "b", "c"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
 		if err := operate(t.Context(), args, nothing, &output{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}
@@ -152,5 +162,42 @@ func TestCommands(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(folder, "dsync.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// The table and its copy are read with what the environment configures.
+func TestCarryOver(t *testing.T) {
+	db, name := dsynctest.Table(t)
+	if err := localdynamodb.Restore(t.Context(), db, schema.Dsync(), name, name+"-restored", nil); err != nil {
+		t.Fatal(err)
+	}
+	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "E#1"}, "sk": &types.AttributeValueMemberS{Value: "E"}}
+	if _, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &name, Item: key}); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", aws.ToString(db.Options().BaseEndpoint))
+	t.Setenv("AWS_REGION", "us-east-1")
+	t.Setenv("AWS_ACCESS_KEY_ID", awsconfig.Credentials.AccessKeyID)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", awsconfig.Credentials.SecretAccessKey)
+	for _, step := range []struct {
+		args []string
+		want string
+		here bool
+	}{
+		{[]string{"carry-over", name, name + "-restored"}, "Nothing is changed", false},
+		{[]string{"carry-over", name, name + "-restored", "apply"}, "1 records of the log copied", true},
+		{[]string{"carry-over", name, name + "-restored", "apply"}, "0 records of the log copied", true},
+	} {
+		var out output
+		if err := operate(t.Context(), step.args, nothing, &out); err != nil || !strings.Contains(out.String(), step.want) {
+			t.Errorf("%v: %s, %v", step.args, out.String(), err)
+		}
+		found, err := db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(name + "-restored"), Key: key})
+		if err != nil || (found.Item != nil) != step.here {
+			t.Errorf("%v: copied %v, %v", step.args, found.Item != nil, err)
+		}
+	}
+	if err := operate(t.Context(), []string{"carry-over", name, "nothing"}, nothing, &output{}); err == nil || !strings.Contains(err.Error(), "another run continues") {
+		t.Errorf("to a table that does not exist: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/awslocal/s3"
 	"dsync/internal/awslocal/sqs"
 	"dsync/internal/awslocal/uuid"
 	"dsync/internal/dsynctest"
@@ -85,6 +86,13 @@ func newMachine(t *testing.T, dir string) *machine {
 	}
 	m.services.SQS = serve(t, queues)
 	m.values[topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name)] = sqs.URL(m.services.SQS, "relay")
+
+	buckets, err := s3.Open(s3.Options{Dir: t.TempDir(), Buckets: []string{"failures"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.services.S3 = serve(t, buckets)
+	m.values[topology.FailureBucketName], m.values[topology.EraseAfterDays] = "failures", "30"
 
 	m.directory, err = system.Connect(t.Context(), table.New(db, name), "Example", "Entra ID")
 	if err != nil {
