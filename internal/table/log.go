@@ -153,8 +153,9 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 		actions := []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                 &t.name,
 			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
-			UpdateExpression:          aws.String("ADD deferred :n, v :one"),
+			UpdateExpression:          aws.String("ADD #deferred :n, v :one"),
 			ConditionExpression:       aws.String("attribute_exists(pk)"),
+			ExpressionAttributeNames:  map[string]string{"#deferred": "deferred"}, // a reserved word
 			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
 		}}}
 		for _, d := range list {
