@@ -82,9 +82,10 @@ func (m *machine) items(t *testing.T) map[string]string {
 	all := map[string]string{}
 	pages := dynamodb.NewScanPaginator(m.DynamoDB(), &dynamodb.ScanInput{
 		TableName: &name, ConsistentRead: &consistent,
-		FilterExpression: aws.String("NOT begins_with(pk, :log) AND NOT begins_with(sk, :request) AND NOT begins_with(sk, :day)"),
+		FilterExpression: aws.String("NOT begins_with(pk, :log) AND NOT begins_with(pk, :events) AND NOT begins_with(sk, :request) AND NOT begins_with(sk, :day)"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":log":     &types.AttributeValueMemberS{Value: "L"},
+			":log":     &types.AttributeValueMemberS{Value: "L"}, // of directories
+			":events":  &types.AttributeValueMemberS{Value: "E"}, // and the log of the environment
 			":request": &types.AttributeValueMemberS{Value: "R#"},
 			":day":     &types.AttributeValueMemberS{Value: "S#"},
 		},
