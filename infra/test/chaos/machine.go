@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"dsync/infra/topology"
@@ -31,14 +32,45 @@ import (
 // machine is what the functions run on: an engine, a bus and a queue. A proxy in
 // front of the engine injects the faults of DynamoDB for all processes.
 type machine struct {
-	db     *dynamodb.Client // without faults
-	exact  *table.Table     // without faults
-	proxy  *dynamodb.Client // with faults
-	shared *table.Table     // with faults
-	bus    *subscriber
-	queues *localsqs.Queues
-	setup  setup
-	undo   []func()
+	db      *dynamodb.Client // without faults
+	exact   *table.Table     // without faults
+	proxy   *dynamodb.Client // with faults
+	shared  *table.Table     // with faults
+	bus     *subscriber
+	queues  *localsqs.Queues
+	setup   setup
+	invalid invalid
+	undo    []func()
+}
+
+// invalid observes which calls DynamoDB rejects as invalid: a repetition cannot
+// help, so there must be none.
+type invalid struct {
+	mu       sync.Mutex
+	messages map[string]int
+	log      io.Writer
+}
+
+// Name implements faults.Fault.
+func (i *invalid) Name() string { return "invalid call" }
+
+// Answer implements faults.Fault.
+func (i *invalid) Answer(c faults.Call, _ bool, _ *faults.Dice, next faults.Send) (faults.Answer, bool, error) {
+	a, err := next(c)
+	kind, _ := a.Output["__type"].(string)
+	if !strings.HasSuffix(kind, "ValidationException") {
+		return a, false, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.messages == nil {
+		i.messages = map[string]int{}
+	}
+	message := fmt.Sprint(c.Operation, ": ", a.Output["Message"], a.Output["message"])
+	if i.messages[message]++; i.messages[message] == 1 {
+		fmt.Fprintf(i.log, "%s\n  the call was %.1000s\n", message, fmt.Sprint(c.Input))
+	}
+	return a, true, err
 }
 
 func (m *machine) stop() {
@@ -69,7 +101,10 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 	}
 	m.undo = append(m.undo, func() { _ = e.Stop() })
 	m.setup.Engine = e.Endpoint()
-	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, c.Seed, append(unkindDynamoDB(), c.Sabotage.rules()...)...)
+	m.invalid.log = c.Log
+	rules := append(unkindDynamoDB(), c.Sabotage.rules()...)
+	rules = append(rules, faults.Rule{Fault: &m.invalid})
+	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, c.Seed, rules...)
 	transport.OnFault(counts.add)
 	handler, err := transport.Proxy(e.Endpoint())
 	if err != nil {
