@@ -41,8 +41,8 @@ tail: ## Follow events live, one line per event
 api-key: ## Create an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
 	@go run ./infra/cmd/operate api-key "$$NAME"
 
-redrive: ## Publish events again (FROM=… TO=…, or PARKED=1; STACK=dsync-dev for a deployed stack)
-	@go run ./infra/cmd/operate redrive $(if $(PARKED),parked,"$$FROM" "$$TO")
+redrive: ## Publish what could not be published, or a range of the log again (FROM=… TO=…; STACK=dsync-dev for a deployed stack)
+	@go run ./infra/cmd/operate redrive "$$FROM" "$$TO"
 
 reset: ## Delete the data of `make run`
 	@go run ./infra/cmd/local reset

@@ -5,8 +5,9 @@
 // requests of Entra (entra/).
 //
 // The schemas are JSON Schema 2020-12. They describe the detail of an event,
-// which is also an entry of the list that GET /events returns. Schemas returns
-// them in the form of EventBridge's schema registry.
+// which is also an entry of the list that GET /events returns; entries that an
+// earlier version logged lack context.sequence. Schemas returns them in the form
+// of EventBridge's schema registry.
 package events
 
 import (

@@ -229,6 +229,52 @@ func TestSchemasAllow(t *testing.T) {
 	}
 }
 
+// The schemas accept events in each form in which they are reduced to their
+// greatest size.
+func TestSchemasAllowReducedEvents(t *testing.T) {
+	large := strings.Repeat("x", dsync.MaxBytes)
+	for what, c := range map[string]struct {
+		change func(data map[string]any)
+		want   []string
+	}{
+		"raw_attributes": {func(data map[string]any) { data["raw_attributes"] = map[string]any{"x": large} }, []string{"raw_attributes"}},
+		"previous_attributes": {
+			func(data map[string]any) { data["previous_attributes"] = map[string]any{"x": large} },
+			[]string{"raw_attributes", "previous_attributes"},
+		},
+		"custom_attributes": {
+			func(data map[string]any) { data["custom_attributes"] = map[string]any{"x": large} },
+			[]string{"raw_attributes", "previous_attributes", "custom_attributes"},
+		},
+		"texts": {func(data map[string]any) { data["name"] = large }, []string{"raw_attributes", "previous_attributes", "custom_attributes", "texts"}},
+	} {
+		var e dsync.Event
+		whole, err := json.Marshal(sample(t, dsync.UserUpdated)["detail"])
+		if err == nil {
+			err = json.Unmarshal(whole, &e)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.change(e.Data)
+		encoded, err := e.Encode()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		detail, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded.JSON(7)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := published(t, dsync.UserUpdated).Validate(detail); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := json.Unmarshal(encoded.JSON(7), &e); err != nil || !slices.Equal(e.Context.Truncated, c.want) {
+			t.Errorf("%s: truncated %v, want %v, %v", what, e.Context.Truncated, c.want, err)
+		}
+	}
+}
+
 // The schemas for the registry respect its limits and describe EventBridge's
 // fields.
 func TestRegistry(t *testing.T) {

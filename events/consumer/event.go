@@ -27,7 +27,7 @@ type Event struct {
 type Context struct {
 	RequestID string   `json:"request_id"`
 	TokenID   string   `json:"token_id"`
-	Truncated []string `json:"truncated"` // attributes that were removed from Data
+	Truncated []string `json:"truncated"` // what was removed from Data to limit its size
 }
 
 // ErrMalformed reports that the input is not a dsync event. A retry fails

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -22,16 +23,14 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
-	bus, err := e.Required("EVENT_BUS_NAME")
-	if err != nil {
-		return nil, err
-	}
-	queue, err := e.Required("DEAD_LETTER_QUEUE_URL")
+	names, err := e.RequiredAll("EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "FAILURE_BUCKET_NAME")
 	if err != nil {
 		return nil, err
 	}
 	events := eventbridge.NewFromConfig(e.AWS, func(o *eventbridge.Options) { o.BaseEndpoint = e.Endpoint("EVENTBRIDGE") })
 	queues := sqs.NewFromConfig(e.AWS, func(o *sqs.Options) { o.BaseEndpoint = e.Endpoint("SQS") })
-	r := relay.New(t, eventlog.New(t, time.Now), relay.NewBus(events, bus), relay.NewDeadLetters(queues, queue), time.Now, e.Log, e.Metrics)
+	objects := s3.NewFromConfig(e.AWS, func(o *s3.Options) { o.BaseEndpoint = e.Endpoint("S3"); o.UsePathStyle = o.BaseEndpoint != nil })
+	parked := relay.NewDeadLetters(queues, names[1], objects, names[2])
+	r := relay.New(t, eventlog.New(t, time.Now), relay.NewBus(events, names[0]), parked, time.Now, e.Log, e.Metrics)
 	return lambda.NewHandler(r.Handle), nil
 }

@@ -11,20 +11,34 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// addStream adds the event source mapping from the table's stream to the
-// function. It uses the L1 construct because the L2 construct also adds
-// permissions to the role, which the topology does not name.
+// addStream adds the event source mapping from the table's stream to the function.
+//
+// With another table in use, there is a mapping for each of the two streams. The
+// mapping on the stream of the stack's own table keeps its place in the stream and
+// processes what is left in it. If it were replaced by the other one, these records
+// would be lost.
 func (b *builder) addStream(f topology.Function, function awslambda.Function) error {
-	c := f.Stream
-	pattern, err := json.Marshal(c.Filter.Pattern())
+	pattern, err := json.Marshal(f.Stream.Filter.Pattern())
 	if err != nil {
 		return err
 	}
-	b.mappings[f.Name] = awslambda.NewCfnEventSourceMapping(b.scope(f.Name), jsii.String("Stream"), &awslambda.CfnEventSourceMappingProps{
+	b.mappings[f.Name] = b.mapping(f, "Stream", function, b.ownTable.TableStreamArn(), string(pattern))
+	if b.table != b.ownTable {
+		b.mappings[f.Name] = b.mapping(f, "RestoredStream", function, b.table.TableStreamArn(), string(pattern))
+	}
+	return nil
+}
+
+// mapping adds an event source mapping from a stream. It uses the L1 construct
+// because the L2 construct also adds permissions to the role, which the topology
+// does not name.
+func (b *builder) mapping(f topology.Function, id string, function awslambda.Function, stream *string, pattern string) awslambda.CfnEventSourceMapping {
+	c := f.Stream
+	return awslambda.NewCfnEventSourceMapping(b.scope(f.Name), &id, &awslambda.CfnEventSourceMappingProps{
 		FunctionName:   function.FunctionArn(),
-		EventSourceArn: b.table.TableStreamArn(),
+		EventSourceArn: stream,
 		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
-			Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: jsii.String(string(pattern))}},
+			Filters: []any{&awslambda.CfnEventSourceMapping_FilterProperty{Pattern: &pattern}},
 		},
 		BatchSize: jsii.Number(c.BatchSize),
 		// Changes made before the mapping are processed, too.
@@ -42,7 +56,6 @@ func (b *builder) addStream(f topology.Function, function awslambda.Function) er
 		// error of the function, and a mapping that is disabled invokes nothing.
 		MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
 	})
-	return nil
 }
 
 // streamConsumers returns the functions that read the table's stream.

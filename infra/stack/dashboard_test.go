@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"dsync/internal/metric"
@@ -129,5 +132,32 @@ func TestEveryMetricIsLookedAt(t *testing.T) {
 	}
 	if !maps.Equal(declared, used) {
 		t.Errorf("declared %v, on the dashboard and in alarms %v", slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(used)))
+	}
+}
+
+// Each metric is written somewhere. An alarm on a metric that nobody writes either
+// never goes off or never ends.
+func TestEveryMetricIsWritten(t *testing.T) {
+	var source strings.Builder
+	for _, pattern := range []string{"../../internal/*/*.go", "../../functions/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			code, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(code)
+		}
+	}
+	for _, m := range metric.All() {
+		if !strings.Contains(source.String(), "metric."+m.Name+".Of(") {
+			t.Errorf("nobody writes %s", m.Name)
+		}
 	}
 }

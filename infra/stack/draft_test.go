@@ -2,6 +2,7 @@ package stack
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,18 @@ func (d draft) set(prefix string, value any, path ...string) {
 func (d draft) statement(role string, n int) map[string]any {
 	policy := list(d.get(role).get("Policies"))[0]
 	return list(walk(policy, "PolicyDocument", "Statement"))[n].(map[string]any)
+}
+
+// numbered returns the number of the first statement of a role with the action.
+func (d draft) numbered(role, action string) int {
+	policy := list(d.get(role).get("Policies"))[0]
+	for n, s := range list(walk(policy, "PolicyDocument", "Statement")) {
+		if slices.Contains(texts(walk(s, "Action")), action) {
+			return n
+		}
+	}
+	d.t.Fatalf("%s has no statement with %s", role, action)
+	return 0
 }
 
 func (d draft) filter(mapping string, change *strings.Replacer) {

@@ -36,6 +36,17 @@ func TestDriftIsNoticed(t *testing.T) {
 
 		{"grant gone", func(d draft) { d.set("UsersRole", nil, "Policies") }, "Grants"},
 		{"action more", func(d draft) { d.statement("RelayRole", 1)["Action"] = list("dynamodb:PutItem") }, "dynamodb:PutItem"},
+		{"relay writes anything", func(d draft) {
+			delete(d.statement("RelayRole", d.numbered("RelayRole", "dynamodb:PutItem")), "Condition")
+		}, "Partitions"},
+		{"relay writes tokens", func(d draft) {
+			d.statement("RelayRole", d.numbered("RelayRole", "dynamodb:PutItem"))["Condition"] = map[string]any{
+				"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": []any{"L#*", "T#*"}}}
+		}, "Partitions"},
+		{"relay writes all keys", func(d draft) {
+			d.statement("RelayRole", d.numbered("RelayRole", "dynamodb:PutItem"))["Condition"] = map[string]any{
+				"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": "*"}}
+		}, "is not the statement of a grant"},
 		{"wild action", func(d draft) { d.statement("UsersRole", 1)["Action"] = "dynamodb:*" }, "wildcard"},
 		{"wild resource", func(d draft) { d.statement("UsersRole", 1)["Resource"] = "*" }, "wildcard"},
 		{"every index", func(d draft) {
@@ -52,15 +63,17 @@ func TestDriftIsNoticed(t *testing.T) {
 		{"every stream", func(d draft) {
 			d.statement("UsersRole", 0)["Action"] = append(list(d.statement("UsersRole", 0)["Action"]), "dynamodb:ListStreams")
 		}, "dynamodb:ListStreams"},
-		{"streams not listed", func(d draft) { d.statement("RelayRole", 6)["Action"] = "dynamodb:DescribeStream" }, "dynamodb:ListStreams"},
+		{"streams not listed", func(d draft) {
+			d.statement("RelayRole", d.numbered("RelayRole", "dynamodb:ListStreams"))["Action"] = "dynamodb:DescribeStream"
+		}, "dynamodb:ListStreams"},
 		{"every object", func(d draft) {
-			d.statement("RelayRole", 4)["Resource"] = "arn:aws:s3:::*/parked/*"
+			d.statement("RelayRole", d.numbered("RelayRole", "s3:PutObject"))["Resource"] = "arn:aws:s3:::*/parked/*"
 		}, "wildcard"},
 		{"parked anywhere", func(d draft) {
-			d.statement("RelayRole", 4)["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
+			d.statement("RelayRole", d.numbered("RelayRole", "s3:PutObject"))["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
 		}, "Grants"},
 		{"given up anywhere", func(d draft) {
-			d.statement("RelayRole", 8)["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
+			d.statement("JobsRole", d.numbered("JobsRole", "s3:PutObject"))["Resource"].(map[string]any)["Fn::Join"].([]any)[1].([]any)[1] = "/*"
 		}, "aws/lambda/*"},
 		{"managed policy", func(d draft) { d.set("UsersRole", list("arn:aws:iam::aws:policy/Admin"), "ManagedPolicyArns") }, "ManagedPolicyArns"},
 		{"policy beside the role", func(d draft) { d.add("Extra", "AWS::IAM::Policy") }, "not in the topology"},

@@ -127,13 +127,19 @@ func (b *builder) role(scope constructs.Construct, f topology.Function, logs aws
 		if err != nil {
 			return nil, fmt.Errorf("function %s: %w", f.Name, err)
 		}
-		statements = append(statements, allow(arn, grant.Actions...))
+		statement := allow(arn, grant.Actions...)
+		if len(grant.Partitions) > 0 {
+			statement.AddCondition(jsii.String("ForAllValues:StringLike"), map[string]any{"dynamodb:LeadingKeys": leadingKeys(grant.Partitions)})
+		}
+		statements = append(statements, statement)
 	}
 	if f.Stream != nil {
 		// AWS documents dynamodb:ListStreams as a permission of the mapping. It
 		// cannot be limited to one stream.
+		for _, stream := range b.streams() {
+			statements = append(statements, allow(stream, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"))
+		}
 		statements = append(statements,
-			allow(b.table.TableStreamArn(), "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 			allow(jsii.String("*"), "dynamodb:ListStreams"),
 			allow(b.failures.BucketArn(), "s3:ListBucket"),
 			allow(b.failureObjects(topology.GivenUpPrefix), "s3:PutObject"))
@@ -153,6 +159,15 @@ func (b *builder) role(scope constructs.Construct, f topology.Function, logs aws
 			"topology": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
 		},
 	}), nil
+}
+
+// leadingKeys returns the patterns of partition keys with these prefixes.
+func leadingKeys(prefixes []string) []any {
+	patterns := make([]any, len(prefixes))
+	for i, prefix := range prefixes {
+		patterns[i] = prefix + "*"
+	}
+	return patterns
 }
 
 func allow(arn *string, actions ...string) awsiam.PolicyStatement {

@@ -3,6 +3,8 @@ package stack
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -90,6 +92,36 @@ func TestLinksOfTheRunbook(t *testing.T) {
 	}
 }
 
+// The functions log the lines that the runbook tells to look for.
+func TestLogLinesOfTheRunbook(t *testing.T) {
+	text := document(t, "operations.md")
+	var source strings.Builder
+	for _, folder := range []string{"relay", "jobs", "provider"} {
+		files, err := filepath.Glob("../../internal/" + folder + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(folder, err)
+		}
+		for _, file := range files {
+			code, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source.Write(code)
+		}
+	}
+	for _, line := range []string{
+		"a directory is left for a retry", "event parked in the dead-letter queue", "record parked in the dead-letter queue",
+		"job step", "job step failed", "job failed", "request",
+	} {
+		if !strings.Contains(text, "`"+line+"`") {
+			t.Errorf("the runbook does not name the line %q", line)
+		}
+		if !strings.Contains(source.String(), `"`+line+`"`) {
+			t.Errorf("no function logs %q", line)
+		}
+	}
+}
+
 // alarmNames replaces the placeholders of the page: <function>, <consumer> of
 // the stream, <rule>, and <owner> of a dead-letter queue.
 func alarmNames(written []string) (names []string) {
@@ -148,7 +180,10 @@ func TestCommandsOfThePages(t *testing.T) {
 	if relay.RetryAttempts != topology.Unlimited {
 		t.Error("the pages do not say how often the relay tries")
 	}
-	// The restore procedure stops all functions that write.
+	// The restore procedure stops all functions that write, and after them the relay.
+	if _, after, _ := strings.Cut(text, "for f in "); !strings.Contains(after, "\"$(res "+topology.LogicalID(system.ByRole(topology.RelaysEvents).Name)+"Function)\" --reserved-concurrent-executions 0") {
+		t.Error("the relay is not stopped for a restore")
+	}
 	writers := regexp.MustCompile(`for f in ([\w ]+);`).FindStringSubmatch(text)
 	for _, f := range system.Functions {
 		writes := f.Role != topology.RelaysEvents && slices.ContainsFunc(f.Grants, func(g topology.Grant) bool {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"dsync/infra/topology"
+	"dsync/internal/table/schema"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -134,6 +136,11 @@ func TestPermissionsOfFunctions(t *testing.T) {
 			for _, s := range all {
 				for _, action := range s.Actions {
 					on := words[s.Resources[0]]
+					if partitions := takePartitions(maps.Clone(s.Conditions)); slices.Equal(partitions, schema.RelayPartitions()) {
+						on += ", partitions of the log and of directories"
+					} else if len(s.Conditions) > 0 {
+						on += fmt.Sprint(", ", s.Conditions)
+					}
 					if own, ok := strings.CutSuffix(on, " of "+f.Name); ok {
 						on = strings.Replace(own, "the", "its", 1)
 					}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"dsync/infra/topology"
@@ -211,12 +212,15 @@ func (r *reader) readRole(function string) {
 			r.complain("%s: %v", f.Name, err)
 		}
 		for _, s := range all {
+			partitions := takePartitions(s.Conditions)
 			if s.Effect != "Allow" || len(s.Resources) != 1 || len(s.Conditions) > 0 || len(s.Principals) > 0 {
 				r.complain("%s: this is not the statement of a grant: %+v", f.Name, s)
 				continue
 			}
 			if granted, ok := resources[s.Resources[0]]; ok {
-				f.Grants = append(f.Grants, topology.Grant{Resource: granted, Actions: s.Actions})
+				f.Grants = append(f.Grants, topology.Grant{Resource: granted, Actions: s.Actions, Partitions: partitions})
+			} else if len(partitions) > 0 {
+				r.complain("%s: a condition on the keys of %s", f.Name, s.Resources[0])
 			} else {
 				rest[s.Resources[0]] = append(rest[s.Resources[0]], s.Actions...)
 			}
@@ -245,4 +249,22 @@ func (r *reader) readRole(function string) {
 	if diff := cmp.Diff(needs, rest, inAnyOrder); diff != "" {
 		r.complain("%s: permissions beyond its grants (-needs +has):\n%s", f.Name, diff)
 	}
+}
+
+// takePartitions removes the condition on partition keys and returns its prefixes.
+func takePartitions(conditions map[string]string) (prefixes []string) {
+	const condition = "ForAllValues:StringLike dynamodb:LeadingKeys"
+	var patterns []string
+	if json.Unmarshal([]byte(conditions[condition]), &patterns) != nil || len(patterns) == 0 {
+		return nil
+	}
+	for _, pattern := range patterns {
+		prefix, ok := strings.CutSuffix(pattern, "*")
+		if !ok || strings.ContainsAny(prefix, "*?") || prefix == "" {
+			return nil
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	delete(conditions, condition)
+	return prefixes
 }

@@ -127,7 +127,7 @@ var allSettings = []setting{
 		s.busOrganization = v
 		return match(v, organizationID, "the id of an AWS organization, o-…")
 	}},
-	{"eraseAfterDays", "30", "how many days after the deletion of a directory its log, parked events and request records are erased, 0 to 90", func(s *settings, v string) (err error) {
+	{"eraseAfterDays", "30", "how many days after the deletion of a directory its log and the records of its requests are erased, 0 to 90", func(s *settings, v string) (err error) {
 		s.eraseAfterDays, err = intBetween(v, 0, eraseAfterDaysMost, "days until erasure (an event stays in the log for 90 days at most)")
 		return err
 	}},

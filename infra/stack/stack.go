@@ -61,16 +61,17 @@ type builder struct {
 	settings settings
 	system   topology.System
 
-	table awsdynamodb.ITable
-	bus   awsevents.EventBus
-	api   awsapigatewayv2.CfnApi
+	table    awsdynamodb.ITable // the table in use
+	ownTable awsdynamodb.ITable // the table that the stack creates
+	bus      awsevents.EventBus
+	api      awsapigatewayv2.CfnApi
 	// failures is the bucket for what event source mappings and the relay give up.
 	failures  awss3.Bucket
 	schedules awsscheduler.CfnScheduleGroup // nil if no function has one
 	// By the name of the function or rule:
 	scopes      map[string]constructs.Construct
 	functions   map[string]awslambda.Function
-	mappings    map[string]awslambda.CfnEventSourceMapping // from the table's stream
+	mappings    map[string]awslambda.CfnEventSourceMapping // from the stream of the table in use
 	rules       map[string]awsevents.CfnRule
 	deadLetters map[string]awssqs.Queue
 	queues      map[string]awssqs.Queue // of functions that rules target

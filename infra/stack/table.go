@@ -35,13 +35,22 @@ func (b *builder) addTable() {
 		SortKey:        stringKey(t.Index.SortKey),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 	})
-	b.table = table
+	b.table, b.ownTable = table, table
 	if b.settings.tableStream != "" {
 		arn, _, _ := strings.Cut(b.settings.tableStream, "/stream/")
 		b.table = awsdynamodb.Table_FromTableAttributes(b.stack, jsii.String("RestoredTable"), &awsdynamodb.TableAttributes{
 			TableArn: &arn, TableStreamArn: &b.settings.tableStream,
 		})
 	}
+}
+
+// streams returns the ARNs of the streams that are read: that of the table in use,
+// and before it that of the stack's own table if it is another one.
+func (b *builder) streams() []*string {
+	if b.table != b.ownTable {
+		return []*string{b.ownTable.TableStreamArn(), b.table.TableStreamArn()}
+	}
+	return []*string{b.table.TableStreamArn()}
 }
 
 func stringKey(name string) *awsdynamodb.Attribute {

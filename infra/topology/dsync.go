@@ -16,18 +16,20 @@ const (
 // resources are the permissions to read and write users and groups.
 // TransactWriteItems is authorized by the actions of its items.
 var resources = []Grant{
-	{TheTable, []string{
+	{Resource: TheTable, Actions: []string{
 		"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
 		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
 	}},
-	{TheIndex, []string{"dynamodb:Query"}},
+	{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 }
 
-// relays are the actions that logging events needs. Deferred memberships are
-// found by a query and deleted when they are logged.
-var relays = []string{
-	"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
-	"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+// relays are the permissions to derive events and to log them: all records are
+// read, and the log and memberships are written. Deferred memberships are found by
+// a query and deleted when they are logged.
+var relays = []Grant{
+	{Resource: TheTable, Actions: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}},
+	{Resource: TheTable, Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"},
+		Partitions: schema.RelayPartitions()},
 }
 
 // api lists the routes of the REST API.
@@ -108,12 +110,11 @@ func Dsync() System {
 					Filter:        schema.ResourceChanges(),
 				},
 				Environment: publisher,
-				Grants: []Grant{
-					{TheTable, relays},
-					{TheBus, []string{"events:PutEvents"}},
-					{DeadLetterQueue(relay), []string{"sqs:SendMessage"}},
-					{FailureObjects(ParkedPrefix), []string{"s3:PutObject"}},
-				},
+				Grants: append([]Grant{
+					{Resource: TheBus, Actions: []string{"events:PutEvents"}},
+					{Resource: DeadLetterQueue(relay), Actions: []string{"sqs:SendMessage"}},
+					{Resource: FailureObjects(ParkedPrefix), Actions: []string{"s3:PutObject"}},
+				}, relays...),
 			},
 			{
 				Name:        "jobs",
@@ -140,11 +141,11 @@ func Dsync() System {
 				Recursive:   true, // a step writes the record of the job, which starts the next step
 				Environment: map[string]Reference{"TABLE_NAME": TableName, "ERASE_AFTER_DAYS": EraseAfterDays},
 				Grants: []Grant{
-					{TheTable, []string{
+					{Resource: TheTable, Actions: []string{
 						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
 						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
 					}},
-					{TheIndex, []string{"dynamodb:Query"}},
+					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 				},
 			},
 			{
@@ -156,11 +157,11 @@ func Dsync() System {
 				Routes:      api,
 				Environment: table,
 				Grants: []Grant{
-					{TheTable, []string{
+					{Resource: TheTable, Actions: []string{
 						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
 						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
 					}},
-					{TheIndex, []string{"dynamodb:Query"}},
+					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 				},
 			},
 			{
@@ -171,7 +172,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Environment: table,
-				Grants:      []Grant{{TheTable, []string{"dynamodb:PutItem"}}},
+				Grants:      []Grant{{Resource: TheTable, Actions: []string{"dynamodb:PutItem"}}},
 			},
 			{
 				Name:        "redrive",
@@ -181,15 +182,14 @@ func Dsync() System {
 				MemoryMiB:   512,
 				Timeout:     15 * time.Minute,
 				Environment: publisher,
-				Grants: []Grant{
-					{TheTable, relays},
-					{TheIndex, []string{"dynamodb:Query"}},
-					{TheBus, []string{"events:PutEvents"}},
-					{DeadLetterQueue(relay), []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
-					{TheFailureBucket, []string{"s3:ListBucket"}},
-					{FailureObjects(""), []string{"s3:GetObject", "s3:DeleteObject"}},
-					{FailureObjects(ParkedPrefix), []string{"s3:PutObject"}}, // what cannot be published again
-				},
+				Grants: append([]Grant{
+					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
+					{Resource: TheBus, Actions: []string{"events:PutEvents"}},
+					{Resource: DeadLetterQueue(relay), Actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
+					{Resource: TheFailureBucket, Actions: []string{"s3:ListBucket"}},
+					{Resource: FailureObjects(""), Actions: []string{"s3:GetObject", "s3:DeleteObject"}},
+					{Resource: FailureObjects(ParkedPrefix), Actions: []string{"s3:PutObject"}}, // what cannot be published again
+				}, relays...),
 			},
 		},
 		Rules: []Rule{{

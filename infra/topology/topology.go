@@ -131,8 +131,7 @@ var (
 	EventBusName      = Reference{Kind: "event bus name"}
 	FailureBucketName = Reference{Kind: "failure bucket name"}
 	// EraseAfterDays is the number of days after the deletion of a directory, 0 to
-	// 90, after which its log, its parked events and its request records are
-	// erased.
+	// 90, after which its log and the records of its requests are erased.
 	EraseAfterDays = Reference{Kind: "days until erasure"}
 )
 
@@ -195,6 +194,9 @@ func (r Resource) IsDeadLetterQueue() bool { return r.Kind == deadLetterQueue }
 type Grant struct {
 	Resource Resource
 	Actions  []string
+	// Partitions limits the actions to items whose partition key begins with one of
+	// these prefixes. nil is all items.
+	Partitions []string
 }
 
 // Rule matches events on the bus and sends them to a target. Events that

@@ -54,6 +54,9 @@ func listEvents(r *request) (response, error) {
 		return response{}, validation([]fault.Field{{Name: "organization_id", Code: "organization_id must not come with directory."}})
 	}
 	found, err := r.api.events.Read(r.context(), q)
+	if errors.Is(err, eventlog.ErrMigrating) {
+		return response{}, fault.New(fault.Busy, "", "the event log is being migrated after an upgrade: try again in some minutes")
+	}
 	if errors.Is(err, eventlog.ErrCursor) {
 		return response{}, badRequest("invalid_cursor", "There is no such cursor: it is unknown, or older than the log.")
 	} else if err != nil {

@@ -50,6 +50,9 @@ func (e Event) Encode() (Encoded, error) {
 	}
 }
 
+// Truncated reports whether something was removed from the event.
+func (e Encoded) Truncated() bool { return len(e.context.Truncated) > 0 }
+
 // JSON returns the event with a sequence.
 func (e Encoded) JSON(sequence int64) []byte {
 	e.context.Sequence = sequence

@@ -42,6 +42,7 @@ type Store interface {
 	AppendLog(context.Context, table.LogAppend) (table.LogHeads, error)
 	EnvironmentHeads(ctx context.Context, shards []int) (map[int]table.JournalHead, error)
 	LoggedEvents(ctx context.Context, keys []string) ([]table.LoggedEvent, error)
+	LegacyBucket(context.Context) (string, error)
 }
 
 // Appender appends to the log. It is safe for concurrent use.
@@ -179,9 +180,22 @@ func (a *Appender) readShard(ctx context.Context, number int) error {
 	if err != nil {
 		return fmt.Errorf("eventlog: append: %w", err)
 	}
-	a.shards[number].known, a.shards[number].head = true, heads[number]
+	head := heads[number]
+	if head.Version == 0 {
+		// The events of an earlier version come first, whatever the clocks were.
+		_, err := a.store.LegacyBucket(ctx)
+		if err == nil {
+			head.Position = table.PositionAt(a.now().Add(legacyMargin))
+		} else if !errors.Is(err, table.ErrNotFound) {
+			return fmt.Errorf("eventlog: append: %w", err)
+		}
+	}
+	a.shards[number].known, a.shards[number].head = true, head
 	return nil
 }
+
+// legacyMargin is more than the clocks of two versions differ.
+const legacyMargin = time.Minute
 
 // readLogged reads the events at these indices of a batch, which are in the log.
 func (a *Appender) readLogged(ctx context.Context, b batch, indices []int, logged map[*Entry]bool) error {
@@ -228,7 +242,7 @@ func (a *Appender) batch(head table.LogHead, number int, shardHead table.Journal
 		}
 		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
 			detail := e.JSON(sequence + 1)
-			body, err := compress(detail)
+			body, err := Compress(detail)
 			if err != nil {
 				return batch{}, err
 			}

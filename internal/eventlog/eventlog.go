@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/table"
@@ -56,7 +57,7 @@ type Log struct {
 	table    *table.Table
 	now      func() time.Time
 	appender *Appender
-	migrated sync.Once
+	migrated atomic.Bool // nothing of an earlier version is left
 }
 
 // New returns the log in the table.
@@ -77,14 +78,14 @@ func (l *Log) Find(ctx context.Context, directoryID, eventID string) (json.RawMe
 	if len(events) == 0 || events[0].ID != eventID || events[0].DirectoryID != directoryID {
 		return nil, table.ErrNotFound
 	}
-	return decompress(events[0].Body)
+	return Detail(events[0])
 }
 
 // writers are reused: a gzip writer has about 800 KB.
 var writers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-// compress returns the stored form of an event: gzip, half of the JSON or less.
-func compress(detail []byte) ([]byte, error) {
+// Compress returns the stored form of a text: gzip, half of the JSON or less.
+func Compress(detail []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, _ := writers.Get().(*gzip.Writer)
 	defer writers.Put(w)
@@ -95,9 +96,10 @@ func compress(detail []byte) ([]byte, error) {
 }
 
 // Detail returns a logged event, JSON.
-func Detail(e table.LoggedEvent) (json.RawMessage, error) { return decompress(e.Body) }
+func Detail(e table.LoggedEvent) (json.RawMessage, error) { return Decompress(e.Body) }
 
-func decompress(body []byte) (json.RawMessage, error) {
+// Decompress reads the result of Compress.
+func Decompress(body []byte) (json.RawMessage, error) {
 	r, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: %w", err)

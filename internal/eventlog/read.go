@@ -48,9 +48,6 @@ type Page struct {
 // Read reads a page. It fails with ErrCursor, and with ErrMigrating after an
 // upgrade.
 func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
-	if err := l.checkMigrated(ctx); err != nil {
-		return Page{}, err
-	}
 	r, err := l.positionsOf(ctx, q, l.now())
 	if err != nil {
 		return Page{}, err
@@ -122,6 +119,9 @@ func (l *Log) positionOf(ctx context.Context, cursor string, now time.Time) (tab
 			return 0, err
 		}
 		if len(events) == 0 || events[0].ID != cursor {
+			if err := l.checkMigrated(ctx); err != nil {
+				return 0, err
+			}
 			return 0, ErrCursor
 		}
 		p = events[0].Position
@@ -162,7 +162,7 @@ func parsePositionCursor(cursor string) (table.Position, bool) {
 func newPage(q Query, found scanned, events []table.LoggedEvent, backwards bool) (Page, error) {
 	var p Page
 	for _, e := range events {
-		detail, err := decompress(e.Body)
+		detail, err := Detail(e)
 		if err != nil {
 			return p, err
 		}

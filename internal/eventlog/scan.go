@@ -41,9 +41,18 @@ func (l *Log) scan(ctx context.Context, q Query, r positions) (scanned, error) {
 		if err != nil {
 			return scanned{}, err
 		}
-		s.readers = []*journalReader{s.reader(table.DirectoryJournal(q.DirectoryID), heads[q.DirectoryID].JournalHead)}
+		head := heads[q.DirectoryID]
+		if head.Legacy() || head.LegacyUntil > 0 {
+			if err := l.checkMigrated(ctx); err != nil {
+				return scanned{}, err
+			}
+		}
+		s.readers = []*journalReader{s.reader(table.DirectoryJournal(q.DirectoryID), head.JournalHead)}
 		s.horizon = table.MaxPosition
 		return s.run(ctx)
+	}
+	if err := l.checkMigrated(ctx); err != nil {
+		return scanned{}, err
 	}
 	shards := []int{table.EnvironmentShard(q.OrganizationID)}
 	if q.OrganizationID == "" {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/metric"
@@ -54,6 +55,7 @@ type Worker struct {
 	eraseAfter time.Duration
 	log        *slog.Logger
 	metrics    *metric.Writer
+	migrated   atomic.Bool // the event log has nothing of an earlier version
 }
 
 // Option is a setting of a Worker.
@@ -138,15 +140,17 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 		return task{w.purge, 1}, nil
 	case table.Erase:
 		return task{w.erase, 1}, nil
+	case table.MigrateLog:
+		return task{w.migrate, 1}, nil
 	}
 	return task{}, errors.New("no such task")
 }
 
 // settle is the time between two passes over memberships. The second pass finds
-// what the index did not have yet, and what a request wrote that had read the
-// state before the change. A request runs for less than TokenTrust; the index
-// follows within moments, for which there is no bound.
-func (w *Worker) settle() time.Duration { return 4 * w.tokenTrust }
+// what a request wrote that had read the state before the change, which may
+// take TokenTrust, and what the index did not have yet: it usually follows
+// within moments, and more than a minute is allowed for.
+func (w *Worker) settle() time.Duration { return 5 * w.tokenTrust }
 
 // step processes one page of the job, unless the step is done already or is
 // not due.

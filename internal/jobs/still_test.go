@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,18 +38,38 @@ type still struct {
 	worker  *jobs.Worker
 	metrics bytes.Buffer
 	log     bytes.Buffer
+	fuse    fuse
+}
+
+// fuse is the connection of the worker to DynamoDB. It ends the worker's context
+// before a call.
+type fuse struct {
+	client dynamodb.HTTPClient
+	calls  atomic.Int64 // until the end
+	blow   func()
+}
+
+func (f *fuse) Do(r *http.Request) (*http.Response, error) {
+	if f.blow != nil && f.calls.Add(-1) == 0 {
+		f.blow()
+	}
+	return f.client.Do(r)
 }
 
 func newStill(t testing.TB, options ...jobs.Option) *still {
 	api, name := dsynctest.Table(t)
-	s := &still{Table: table.New(api, name), t: t, db: api, name: name, at: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), entropy: rand.Reader}
+	s := &still{t: t, db: api, name: name, at: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), entropy: rand.Reader}
+	o := api.Options()
+	o.HTTPClient = &s.fuse
+	s.fuse.client = api.Options().HTTPClient
+	s.Table = table.New(dynamodb.New(o), name)
 	now := func() time.Time { return s.at }
 	options = append(options, jobs.Metrics(metric.New(&s.metrics, "jobs", now)))
 	s.worker = jobs.New(s.Table, now, readFunc(func(p []byte) (int, error) { return s.entropy.Read(p) }), jobs.TokenTrust,
 		slog.New(slog.NewTextHandler(&s.log, nil)), options...)
-	o := table.Organization{ID: newID(t, id.Organization, s.at), Name: "Acme", Version: 1, Created: s.at, Modified: s.at}
-	s.do(s.CreateOrganization(t.Context(), o))
-	s.dir = table.Directory{ID: newID(t, id.Directory, s.at), OrganizationID: o.ID, State: table.Linked, Version: 1, Created: s.at, Modified: s.at}
+	organization := table.Organization{ID: newID(t, id.Organization, s.at), Name: "Acme", Version: 1, Created: s.at, Modified: s.at}
+	s.do(s.CreateOrganization(t.Context(), organization))
+	s.dir = table.Directory{ID: newID(t, id.Directory, s.at), OrganizationID: organization.ID, State: table.Linked, Version: 1, Created: s.at, Modified: s.at}
 	s.do(s.CreateDirectory(t.Context(), s.dir))
 	s.carrier = s.create(table.Group, `{"displayName":"carrier"}`, table.Keys{Name: "carrier"})
 	return s

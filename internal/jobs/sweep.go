@@ -41,6 +41,9 @@ func (w *Worker) Sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("jobs: list of running jobs: %w", err)
 	}
+	if err := w.startMigration(ctx, running); err != nil {
+		w.log.LogAttrs(ctx, slog.LevelError, "the migration of the event log was not started", slog.String("error", redact.Error(err)))
+	}
 	var oldest time.Duration
 	for _, j := range running {
 		oldest = max(oldest, at.Sub(start(j)))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -261,6 +262,80 @@ func (s *still) forget(job table.Job) {
 			update := "REMOVE listed"
 			_, err := s.db.UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{TableName: &s.name, Key: key, UpdateExpression: &update})
 			s.do(err)
+		}
+	}
+}
+
+// Sweeps alone finish a job whose stream is gone, though most of them end in
+// the middle of a step.
+func TestSweepsAlone(t *testing.T) {
+	s := newStill(t)
+	user := s.create(table.User, `{"userName":"ada"}`, table.Keys{Name: "ada"})
+	var members []table.Membership
+	for i := range 120 {
+		members = append(members, table.Membership{DirectoryID: s.dir.ID, GroupID: fmt.Sprintf("directory_group_01%024d", i), UserID: user.ID, At: s.at})
+	}
+	s.do(s.PutMemberships(t.Context(), members))
+	job := s.job(table.Purge, s.dir.ID)
+	s.change(job, func(d *table.Directory) { d.State = table.Deleting })
+	s.endLog()
+	for sweeps := 0; s.stored(job).State != table.JobDone; sweeps++ {
+		if sweeps == 200 {
+			t.Fatalf("the job does not end: %+v", s.stored(job))
+		}
+		s.at = s.at.Add(20 * time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		if sweeps%8 != 7 {
+			s.fuse.calls.Store(int64(sweeps%8) + 2)
+			s.fuse.blow = cancel
+		}
+		_ = s.worker.Sweep(ctx)
+		cancel()
+		s.fuse.blow = nil
+	}
+	if n := strings.Count(s.log.String(), "job step failed"); n < 3 {
+		t.Errorf("only %d sweeps have ended within a step", n)
+	}
+	if left, err := s.Purge(t.Context(), s.dir.ID, 100); left != 0 || err != nil {
+		t.Errorf("%d records are left, %v", left, err)
+	}
+}
+
+// A record of the stream that is delivered again after its step does no other.
+func TestDeliveredAgain(t *testing.T) {
+	s := newStill(t)
+	s.entropy = nil
+	job := s.job(table.Erase, s.dir.ID) // each step removes a page
+	s.start(job)
+	first := record(s.stored(job))
+	for range 3 {
+		s.do(s.worker.Handle(t.Context(), events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{first}}))
+	}
+	if got := s.stored(job); got.Steps != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Sweeps that overlap with each other and with the stream do a step once.
+func TestOverlap(t *testing.T) {
+	s := newStill(t)
+	var all []table.Job
+	for range 10 {
+		all = append(all, s.job(table.ClearMemberships, newID(t, id.User, s.at)))
+	}
+	s.start(all...)
+	s.at = s.at.Add(time.Hour)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(s.sweep)
+	}
+	for _, j := range all {
+		wg.Go(func() { s.deliver(j) })
+	}
+	wg.Wait()
+	for _, j := range all {
+		if got := s.stored(j); got.Steps != 1 || got.Failures != 0 {
+			t.Errorf("%+v", got)
 		}
 	}
 }

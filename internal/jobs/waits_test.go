@@ -2,9 +2,11 @@ package jobs_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/faults"
 	"dsync/internal/dsync"
 	"dsync/internal/jobs"
 	"dsync/internal/table"
@@ -190,5 +192,33 @@ func TestAnnounceWithoutTheRemoved(t *testing.T) {
 	s.at = s.run(job).Due
 	if got := s.run(job); got.State != table.JobDone || got.Done != 0 || len(s.kept(user)) != 0 {
 		t.Errorf("%+v, %v", got, s.kept(user))
+	}
+}
+
+// The second pass finds what an index that is a minute behind did not have.
+func TestIndexBehind(t *testing.T) {
+	s := newStill(t)
+	s.fuse.client = &http.Client{Transport: faults.New(http.DefaultTransport, 1, faults.Rule{
+		Fault: faults.StaleIndex(time.Minute, func() time.Time { return s.at }),
+	})}
+	deleted := s.create(table.User, `{"userName":"deleted"}`, table.Keys{Name: "deleted"})
+	returned, announce := s.returned()
+	s.join(s.carrier, deleted)
+	clear := s.job(table.ClearMemberships, deleted.ID)
+	s.do(s.Delete(t.Context(), deleted, table.Keys{Name: "deleted"}, clear, s.at, table.Actor{}))
+	s.at = s.at.Add(time.Second)
+	first := s.run(clear)
+	s.run(announce)
+	if first.Done != 0 || first.Pass != 1 || s.stored(announce).Done != 0 {
+		t.Fatalf("the index is not behind: %+v, %+v", first, s.stored(announce))
+	}
+	s.at = first.Due
+	s.sweep()
+	s.at = s.at.Add(time.Hour)
+	if kept := s.kept(deleted); len(kept) != 0 || s.stored(clear).State != table.JobDone {
+		t.Errorf("%+v are left by %+v", kept, s.stored(clear))
+	}
+	if kept := s.kept(returned); len(kept) != 1 || kept[0].Generation != 1 || s.stored(announce).State != table.JobDone {
+		t.Errorf("%+v after %+v", kept, s.stored(announce))
 	}
 }

@@ -99,6 +99,19 @@ func (e Environment) Days(name string, fallback time.Duration, least, most int) 
 	return time.Duration(days) * 24 * time.Hour, nil
 }
 
+// RequiredAll returns several variables, in the order of their names. It fails if
+// one of them is empty.
+func (e Environment) RequiredAll(names ...string) ([]string, error) {
+	values := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		if values[i], err = e.Required(name); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
 // Endpoint returns the endpoint configured for an AWS service, for example
 // "DYNAMODB" or "EVENTBRIDGE": AWS_ENDPOINT_URL_<service>, then
 // AWS_ENDPOINT_URL. It returns nil if neither is set; the SDK then uses the

@@ -61,7 +61,6 @@ var (
 	TransactionConflicts = Metric{"TransactionConflicts", Count, nil,
 		"writes retried because of a conflict with another transaction"}
 	// ChangesWritten and RecordsProcessed belong together: an alarm compares them.
-	// Neither is written with the value 0.
 	ChangesWritten = Metric{"ChangesWritten", Count, nil,
 		"requests that changed users, groups or memberships"}
 	RecordsProcessed = Metric{"RecordsProcessed", Count, nil,

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -56,7 +57,8 @@ func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, de
 	t.Cleanup(server.Close)
 	client := eventbridge.New(eventbridge.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials})
 	letters := sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials})
-	r := relay.New(records, eventlog.New(records, time.Now), relay.NewBus(client, bus), relay.NewDeadLetters(letters, server.URL), time.Now, log, counts)
+	objects := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: v.api.Options().Credentials, UsePathStyle: true})
+	r := relay.New(records, eventlog.New(records, time.Now), relay.NewBus(client, bus), relay.NewDeadLetters(letters, server.URL, objects, "failures"), time.Now, log, counts)
 	dsynctest.Consume(t, v.api, v.table, dsynctest.Changes, lambda.NewHandler(r.Handle))
 	return ended
 }

@@ -1,70 +1,241 @@
 package relay
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
-// DeadLetters is the queue for events and records that cannot be published.
+// DeadLetters is where events and records are that cannot be published: a queue,
+// and a bucket for records that are too large for a message. The event source
+// mapping writes the batches that it gave up into the same bucket.
 type DeadLetters struct {
-	api *sqs.Client
-	url string
+	queue   *sqs.Client
+	url     string
+	objects *s3.Client
+	bucket  string
 }
 
-// NewDeadLetters returns the queue with that URL.
-func NewDeadLetters(api *sqs.Client, url string) *DeadLetters { return &DeadLetters{api, url} }
+// NewDeadLetters returns the queue with that URL and the bucket with that name.
+func NewDeadLetters(queue *sqs.Client, url string, objects *s3.Client, bucket string) *DeadLetters {
+	return &DeadLetters{queue, url, objects, bucket}
+}
 
-// Message is a message of the queue. The queue also contains messages of the
-// event source mapping, in Lambda's format, without Event and Record.
+// Keys of parked records in the bucket. The keys of batches are
+// aws/lambda/<event source mapping>/<shard>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<UUID>.
+const (
+	parkedPrefix = "parked/"
+	gzipSuffix   = ".json.gz"
+)
+
+// Message is a message of the queue. Either Event is set, or one of the fields
+// with a stream record from which no event could be derived.
 type Message struct {
-	Reason string `json:"reason"`
-	// Event was rejected by EventBridge. It has no Detail if it is too large for
-	// the queue; the log has it.
-	Event *ParkedEvent `json:"event,omitempty"`
-	// Record is a stream record from which no event could be derived.
-	Record json.RawMessage `json:"record,omitempty"`
+	Reason     string          `json:"reason"`
+	Event      *ParkedEvent    `json:"event,omitempty"`
+	Record     json.RawMessage `json:"record,omitempty"`
+	RecordGzip []byte          `json:"record_gzip,omitempty"` // if Record does not fit
+	// Object is the key of an object in the bucket, if RecordGzip does not fit
+	// either. The object is a Message with a Record, gzip.
+	Object string `json:"object,omitempty"`
 }
 
-// ParkedEvent is an event that EventBridge rejected.
+// ParkedEvent is an event that EventBridge rejected. Its content is in the log.
 type ParkedEvent struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"event"`
-	DirectoryID string          `json:"directory_id"`
-	Detail      json.RawMessage `json:"detail,omitempty"`
+	ID          string `json:"id"`
+	Name        string `json:"event"`
+	DirectoryID string `json:"directory_id"`
 }
 
-// maxPayload is the largest payload of a message, in bytes. Queues created
-// before 2025 accept messages of 256 KB; the rest is for the other fields.
-const maxPayload = 250 << 10
+const (
+	// maxMessage is the largest message, in bytes. Queues created before 2025
+	// accept 256 KiB.
+	maxMessage = 250 << 10
+	// maxReason bounds the text of an error, in bytes.
+	maxReason = 1000
+	// maxContent bounds what is read from a message or an object, unpacked, in
+	// bytes. Lambda gives up batches of 6 MB, which escaping can double.
+	maxContent = 64 << 20
+)
 
 func (d *DeadLetters) event(ctx context.Context, e entry, reason error) error {
-	p := &ParkedEvent{ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID}
-	if len(e.Detail) <= maxPayload {
-		p.Detail = e.Detail
-	}
-	return d.send(ctx, Message{Reason: reason.Error(), Event: p})
+	return d.send(ctx, Message{Reason: bounded(reason), Event: &ParkedEvent{ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID}})
 }
 
+// record parks a stream record of any size and content.
 func (d *DeadLetters) record(ctx context.Context, record []byte, reason error) error {
-	m := Message{Reason: reason.Error(), Record: record}
-	if len(record) > maxPayload {
-		return fmt.Errorf("relay: a record of %d bytes does not fit the dead-letter queue", len(record))
-	}
-	return d.send(ctx, m)
-}
-
-func (d *DeadLetters) send(ctx context.Context, m Message) error {
-	b, err := json.Marshal(m)
+	message, object, err := pack(record, bounded(reason))
 	if err != nil {
 		return err
 	}
-	_, err = d.api.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &d.url, MessageBody: aws.String(string(b))})
+	if object != nil {
+		key := message.Object
+		if _, err := d.objects.PutObject(ctx, &s3.PutObjectInput{Bucket: &d.bucket, Key: &key, Body: bytes.NewReader(object)}); err != nil {
+			return fmt.Errorf("relay: failure bucket: %w", err)
+		}
+	}
+	return d.send(ctx, message)
+}
+
+// pack returns the message of a record, and the object that has to be stored
+// before the message is sent, if any. The key of the object is made of the
+// record: a record that is parked again replaces its object.
+func pack(record []byte, reason string) (message Message, object []byte, err error) {
+	message = Message{Reason: reason, Record: record}
+	whole, err := encode(message)
+	if err != nil || len(whole) <= maxMessage && isText(whole) {
+		return message, nil, err
+	}
+	packed, err := compress(record)
+	if err != nil {
+		return message, nil, err
+	}
+	message = Message{Reason: reason, RecordGzip: packed}
+	body, err := encode(message)
+	if err != nil || len(body) <= maxMessage {
+		return message, nil, err
+	}
+	sum := sha256.Sum256(record)
+	object, err = compress(whole)
+	return Message{Reason: reason, Object: parkedPrefix + hex.EncodeToString(sum[:16]) + gzipSuffix}, object, err
+}
+
+// content returns the stream record of a message, unless it is in an object.
+func (m Message) content() (json.RawMessage, error) {
+	if m.RecordGzip == nil {
+		return m.Record, nil
+	}
+	return decompress(bytes.NewReader(m.RecordGzip))
+}
+
+// object is an object of the bucket.
+type object struct {
+	key      string
+	modified time.Time
+}
+
+// list returns up to about limit objects whose keys sort after a key. more says
+// whether others follow.
+func (d *DeadLetters) list(ctx context.Context, after string, limit int) (objects []object, more bool, err error) {
+	in := &s3.ListObjectsV2Input{Bucket: &d.bucket}
+	if after != "" {
+		in.StartAfter = &after
+	}
+	pages := s3.NewListObjectsV2Paginator(d.objects, in)
+	for pages.HasMorePages() && len(objects) < limit {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, false, fmt.Errorf("relay: failure bucket: %w", err)
+		}
+		for _, o := range page.Contents {
+			objects = append(objects, object{aws.ToString(o.Key), aws.ToTime(o.LastModified)})
+		}
+	}
+	return objects, pages.HasMorePages(), nil
+}
+
+// load reads an object of the bucket and unpacks it. It returns nil if the object
+// does not exist.
+func (d *DeadLetters) load(ctx context.Context, key string) ([]byte, error) {
+	out, err := d.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &d.bucket, Key: &key})
+	if _, absent := errors.AsType[*types.NoSuchKey](err); absent {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("relay: failure bucket: %w", err)
+	}
+	defer out.Body.Close()
+	if strings.HasSuffix(key, gzipSuffix) {
+		return decompress(out.Body)
+	}
+	return readBounded(out.Body)
+}
+
+// remove deletes an object of the bucket.
+func (d *DeadLetters) remove(ctx context.Context, key string) error {
+	if _, err := d.objects.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &d.bucket, Key: &key}); err != nil {
+		return fmt.Errorf("relay: failure bucket: %w", err)
+	}
+	return nil
+}
+
+func (d *DeadLetters) send(ctx context.Context, m Message) error {
+	body, err := encode(m)
+	if err != nil {
+		return err
+	}
+	_, err = d.queue.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &d.url, MessageBody: aws.String(string(body))})
 	if err != nil {
 		return fmt.Errorf("relay: dead-letter queue: %w", err)
 	}
 	return nil
+}
+
+// encode returns the JSON of a message. It does not escape for HTML, which would
+// make the record larger.
+func encode(m Message) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(m)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// isText reports whether a message of SQS may have that body: UTF-8 without the
+// characters that XML 1.0 excludes. JSON escapes control characters itself.
+func isText(body []byte) bool {
+	return utf8.Valid(body) && !bytes.ContainsFunc(body, func(r rune) bool { return r == 0xFFFE || r == 0xFFFF })
+}
+
+// bounded returns the text of an error, at most maxReason bytes that a message
+// may have.
+func bounded(reason error) string {
+	text := strings.Map(func(r rune) rune {
+		if r == 0xFFFE || r == 0xFFFF {
+			return utf8.RuneError
+		}
+		return r
+	}, reason.Error())
+	return strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
+}
+
+func compress(content []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(content)
+	err = errors.Join(err, w.Close())
+	return b.Bytes(), err
+}
+
+func decompress(packed io.Reader) ([]byte, error) {
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, fmt.Errorf("relay: parked record: %w", err)
+	}
+	return readBounded(r)
+}
+
+func readBounded(r io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxContent+1))
+	if err == nil && len(content) > maxContent {
+		err = fmt.Errorf("more than %d bytes", maxContent)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("relay: parked record: %w", err)
+	}
+	return content, nil
 }

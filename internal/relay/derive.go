@@ -22,6 +22,8 @@ type entry struct {
 	creates string    // key of the event, if it creates a user or group
 	deletes string    // key of the event, if it deletes a user or group
 	life    life      // of a membership
+
+	truncated bool // the event was too large
 }
 
 // temporaryError is an error that a retry of the record may fix.
@@ -259,7 +261,7 @@ func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error
 	}
 	e.Name, e.event.ID, e.event.Name, e.event.Data = change.Name, e.ID, change.Name, change.Data
 	encoded, err := e.event.Encode()
-	e.JSON = encoded.JSON
+	e.JSON, e.truncated = encoded.JSON, encoded.Truncated()
 	return e, err
 }
 

@@ -6,18 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/redact"
+	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 // Request selects events to publish again, under their ids: those in the
-// dead-letter queue, or those of a range of the log.
+// dead-letter queue and the failure bucket, or those of a range of the log.
 type Request struct {
 	DeadLetters    bool      `json:"dead_letters,omitempty"`
 	RangeStart     time.Time `json:"range_start,omitzero"`
@@ -31,8 +34,8 @@ type Request struct {
 // Report is the result of a request.
 type Report struct {
 	Published int `json:"published"`
-	// Remaining counts the messages that stay in the queue. The function's log
-	// has the reasons.
+	// Remaining counts the messages that stay in the queue and the objects that
+	// stay in the bucket. The function's log has the reasons.
 	Remaining int `json:"left,omitempty"`
 	// After is set if the time ran out. A new request with it continues.
 	After string `json:"after,omitempty"`
@@ -42,12 +45,12 @@ type Report struct {
 const answerTime = 20 * time.Second
 
 func (q Request) validate() error {
-	byRange := !q.RangeStart.IsZero() || q.After != ""
+	byRange := !q.RangeStart.IsZero() || q.After != "" && !q.DeadLetters
 	switch {
 	case q.DeadLetters == byRange:
 		return errors.New(`give either "dead_letters": true or a range: "range_start" or "after", optionally "range_end", "organization_id", "directory", "events"`)
 	case q.DeadLetters && (!q.RangeEnd.IsZero() || q.OrganizationID != "" || q.DirectoryID != "" || len(q.Events) > 0):
-		return errors.New(`"dead_letters" takes no range and no filter: all messages are redriven`)
+		return errors.New(`"dead_letters" takes no range and no filter: all messages and batches are redriven`)
 	case !q.RangeEnd.IsZero() && q.RangeEnd.Before(q.RangeStart):
 		return errors.New("range_end is before range_start")
 	}
@@ -125,71 +128,217 @@ func fromLog(detail json.RawMessage) (e entry, err error) {
 	return e, nil
 }
 
-// redriveDeadLetters receives the messages of the queue. A message that cannot
-// be published stays there.
-func (r *Relay) redriveDeadLetters(ctx context.Context, _ Request) (report Report, err error) {
-	for !nearDeadline(ctx) {
-		out, err := r.deadLetters.api.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &r.deadLetters.url, MaxNumberOfMessages: 10, VisibilityTimeout: int32((15 * time.Minute).Seconds()),
+// replayed is what became of the messages and objects of one request.
+type replayed struct {
+	report Report
+	failed map[string]bool // keys of objects whose message stays
+}
+
+// Positions of a request that the time ran out for: in the queue, or at the start
+// of the bucket. Any other position is the key of an object.
+const (
+	atQueue  = "queue"
+	atBucket = "bucket"
+)
+
+// redriveDeadLetters redrives the messages of the queue, then the objects of the
+// bucket. What cannot be redriven stays there.
+func (r *Relay) redriveDeadLetters(ctx context.Context, q Request) (Report, error) {
+	result := &replayed{failed: map[string]bool{}}
+	after := q.After
+	if after == "" || after == atQueue {
+		empty, err := r.redriveQueue(ctx, result)
+		if err != nil || !empty {
+			result.report.After = atQueue
+			return result.report, err
+		}
+		after = atBucket
+	}
+	var err error
+	result.report.After, err = r.redriveBucket(ctx, after, result)
+	return result.report, err
+}
+
+// receiveTimeout is the visibility timeout of a received message: the timeout of
+// the function, so that a request receives a message that stays only once.
+const receiveTimeout = 15 * time.Minute
+
+// redriveQueue redrives messages until the queue has no visible ones. empty is
+// false if the time ran out before.
+func (r *Relay) redriveQueue(ctx context.Context, result *replayed) (empty bool, err error) {
+	queue, url := r.deadLetters.queue, &r.deadLetters.url
+	for {
+		if nearDeadline(ctx) {
+			return false, nil
+		}
+		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: int32(receiveTimeout.Seconds()),
 		})
 		if err != nil {
-			return report, fmt.Errorf("relay: dead-letter queue: %w", err)
+			return false, fmt.Errorf("relay: dead-letter queue: %w", err)
 		}
 		if len(out.Messages) == 0 {
-			return report, nil
+			return true, nil
 		}
-		for _, m := range out.Messages {
-			sent, err := r.redriveMessage(ctx, []byte(*m.Body))
-			report.Published += sent
-			if err != nil {
-				report.Remaining++
-				r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", redact.Error(err)))
-				continue
-			}
-			if _, err := r.deadLetters.api.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.deadLetters.url, ReceiptHandle: m.ReceiptHandle}); err != nil {
-				return report, fmt.Errorf("relay: dead-letter queue: %w", err)
-			}
+		m := out.Messages[0]
+		sent, err := r.redriveMessage(ctx, []byte(*m.Body), result)
+		result.report.Published += sent
+		if err != nil {
+			result.report.Remaining++
+			r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", redact.Error(err)))
+			continue
+		}
+		if _, err := queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			return false, fmt.Errorf("relay: dead-letter queue: %w", err)
 		}
 	}
-	return report, nil
 }
 
-// failedBatch is a batch that the event source mapping gave up. On AWS it has
-// no payload and stays in the queue for an operator.
-type failedBatch struct {
-	Payload *events.DynamoDBEvent `json:"payload"`
-}
-
-func (r *Relay) redriveMessage(ctx context.Context, body []byte) (sent int, err error) {
+// redriveMessage redrives a message of the queue. Nothing of it is published but
+// what the log or the relay makes of it.
+func (r *Relay) redriveMessage(ctx context.Context, body []byte, result *replayed) (sent int, err error) {
 	var m Message
 	if err := json.Unmarshal(body, &m); err != nil {
 		return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
 	}
 	switch {
 	case m.Event != nil:
-		detail := m.Event.Detail
-		if detail == nil {
-			if detail, err = r.eventLog.Find(ctx, m.Event.DirectoryID, m.Event.ID); err != nil {
-				return 0, err
+		return r.redriveEvent(ctx, *m.Event)
+	case m.Object == "":
+		return r.redriveContent(ctx, body)
+	case !strings.HasPrefix(m.Object, parkedPrefix):
+		return 0, fmt.Errorf("relay: the message names the object %q, which is not a parked record", m.Object)
+	}
+	if sent, err = r.redriveObject(ctx, m.Object); err != nil {
+		result.failed[m.Object] = true
+	}
+	return sent, err
+}
+
+// redriveEvent publishes an event of the log. It does not trust the message
+// further than the log confirms it.
+func (r *Relay) redriveEvent(ctx context.Context, parked ParkedEvent) (sent int, err error) {
+	detail, err := r.eventLog.Find(ctx, parked.DirectoryID, parked.ID)
+	if err != nil {
+		return 0, fmt.Errorf("relay: parked event %q: %w", parked.ID, err)
+	}
+	e, err := fromLog(detail)
+	if err != nil {
+		return 0, err
+	}
+	return r.publishStrict(ctx, []entry{e})
+}
+
+// maxListed is how many objects are sorted by their age at a time.
+const maxListed = 20_000
+
+// redriveBucket redrives the objects whose keys sort after a key, oldest first.
+// If the time runs out, it returns the key after which to continue.
+func (r *Relay) redriveBucket(ctx context.Context, after string, result *replayed) (next string, err error) {
+	for {
+		first := after
+		if first == atBucket {
+			first = ""
+		}
+		objects, more, err := r.deadLetters.list(ctx, first, maxListed)
+		if err != nil || len(objects) == 0 {
+			return "", err
+		}
+		last := objects[len(objects)-1].key
+		slices.SortStableFunc(objects, func(a, b object) int { return a.modified.Compare(b.modified) })
+		remaining := 0
+		for _, o := range objects {
+			if nearDeadline(ctx) {
+				// What stays is tried and counted again.
+				return after, nil
+			}
+			if result.failed[o.key] {
+				continue // counted as a message
+			}
+			sent, err := r.redriveObject(ctx, o.key)
+			result.report.Published += sent
+			if err != nil {
+				remaining++
+				r.log.LogAttrs(ctx, slog.LevelError, "an object stays in the failure bucket", slog.String("key", o.key), slog.String("error", redact.Error(err)))
 			}
 		}
-		e, err := fromLog(detail)
-		if err != nil {
-			return 0, err
+		result.report.Remaining += remaining
+		if !more {
+			return "", nil
 		}
-		return r.publishStrict(ctx, []entry{e})
-	case m.Record != nil:
-		var record events.DynamoDBEventRecord
-		if err := json.Unmarshal(m.Record, &record); err != nil {
-			return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
-		}
-		return r.replay(ctx, []events.DynamoDBEventRecord{record})
+		after = last
 	}
-	var g failedBatch
-	if err := json.Unmarshal(body, &g); err != nil || g.Payload == nil {
-		return 0, errors.New("relay: the message contains neither an event nor a record")
+}
+
+// redriveObject redrives an object of the bucket, and deletes it when all of its
+// records are processed. An object that is gone was redriven before.
+func (r *Relay) redriveObject(ctx context.Context, key string) (sent int, err error) {
+	content, err := r.deadLetters.load(ctx, key)
+	if err != nil || content == nil {
+		return 0, err
 	}
-	return r.replay(ctx, g.Payload.Records)
+	if sent, err = r.redriveContent(ctx, content); err != nil {
+		return sent, err
+	}
+	return sent, r.deadLetters.remove(ctx, key)
+}
+
+// redriveContent relays the records of a parked record or of a batch that the
+// event source mapping gave up.
+func (r *Relay) redriveContent(ctx context.Context, content []byte) (sent int, err error) {
+	batch, err := recordsOf(content)
+	if err != nil {
+		return 0, err
+	}
+	// A schedule starts jobs again whose records were given up.
+	batch = slices.DeleteFunc(batch, func(record events.DynamoDBEventRecord) bool { return table.IsJob(record.Change) })
+	if len(batch) == 0 {
+		return 0, nil
+	}
+	return r.replay(ctx, batch)
+}
+
+// failedBatch is the invocation record that Lambda stores for a batch that the
+// event source mapping gave up.
+type failedBatch struct {
+	Payload json.RawMessage `json:"payload"` // the event of the function, as a JSON string
+}
+
+// recordsOf returns the stream records of a Message or of a failedBatch.
+func recordsOf(content []byte) ([]events.DynamoDBEventRecord, error) {
+	var stored Message
+	var failed failedBatch
+	if err := errors.Join(json.Unmarshal(content, &stored), json.Unmarshal(content, &failed)); err != nil {
+		return nil, fmt.Errorf("relay: parked record: %w", err)
+	}
+	if failed.Payload != nil {
+		return failed.records()
+	}
+	text, err := stored.content()
+	if err != nil {
+		return nil, err
+	}
+	if text == nil {
+		return nil, errors.New("relay: there is neither an event nor a record")
+	}
+	var record events.DynamoDBEventRecord
+	if err := json.Unmarshal(text, &record); err != nil {
+		return nil, fmt.Errorf("relay: parked record: %w", err)
+	}
+	return []events.DynamoDBEventRecord{record}, nil
+}
+
+func (f failedBatch) records() ([]events.DynamoDBEventRecord, error) {
+	payload := []byte(f.Payload)
+	var text string
+	if json.Unmarshal(payload, &text) == nil {
+		payload = []byte(text)
+	}
+	var batch events.DynamoDBEvent
+	if err := json.Unmarshal(payload, &batch); err != nil {
+		return nil, fmt.Errorf("relay: payload of a batch: %w", err)
+	}
+	return batch.Records, nil
 }
 
 // publishStrict publishes and returns a rejection as an error instead of

@@ -42,6 +42,7 @@ import (
 type records interface {
 	LogHeads(ctx context.Context, directoryIDs []string) (map[string]table.LogHead, error)
 	LoggedEvents(ctx context.Context, keys []string) ([]table.LoggedEvent, error)
+	LegacyLogged(ctx context.Context, directoryID string, eventIDs []string) (map[string]table.LoggedEvent, error)
 	Deferrals(ctx context.Context, directoryID string, limit int) ([]table.Deferral, bool, error)
 	ReleaseDeferrals(ctx context.Context, directoryID string, list []table.Deferral) error
 	Subjects(ctx context.Context, members []table.Membership) (map[string]table.Resource, error)
@@ -52,12 +53,17 @@ type records interface {
 	RemoveMemberships(ctx context.Context, members []table.Membership) error
 }
 
+// publisher is a Bus.
+type publisher interface {
+	publish(ctx context.Context, entries []entry, park parkEventFunc) (sent int, rest []entry, err error)
+}
+
 // Relay is safe for concurrent use.
 type Relay struct {
 	table       records
 	eventLog    *eventlog.Log
 	appender    *eventlog.Appender
-	bus         *Bus
+	bus         publisher
 	deadLetters *DeadLetters
 	now         func() time.Time
 	log         *slog.Logger
@@ -97,7 +103,8 @@ func (r *Relay) Handle(ctx context.Context, batch events.DynamoDBEvent) (events.
 		return events.DynamoDBEventResponse{}, err
 	}
 	lag := r.lag(batch)
-	r.metrics.Write(nil, nil, metric.EventsLogged.Of(float64(result.logged)), metric.EventsPublished.Of(float64(result.published)), metric.RelayLag.Of(float64(lag)))
+	r.metrics.Write(nil, nil, metric.RecordsProcessed.Of(float64(result.processed)), metric.EventsLogged.Of(float64(result.logged)),
+		metric.EventsTruncated.Of(float64(result.truncated)), metric.EventsPublished.Of(float64(result.published)), metric.RelayLag.Of(float64(lag)))
 	r.log.LogAttrs(ctx, slog.LevelInfo, "relayed", slog.Int("records", len(batch.Records)),
 		slog.Int("published", result.published), slog.Int64("lag_ms", lag), slog.Bool("failed", result.failed >= 0))
 	if result.failed >= 0 {
@@ -120,7 +127,9 @@ type parkFunc func(ctx context.Context, record events.DynamoDBEventRecord, reaso
 
 // result is what became of a batch.
 type result struct {
+	processed int // records that are logged or parked, or have no event
 	logged    int // events that are in the log now, by this batch or an earlier one
+	truncated int // those of them that were too large
 	published int
 	failed    int   // index of the first record to retry, -1 for none
 	reason    error // why
@@ -142,8 +151,11 @@ func (r *Relay) relay(ctx context.Context, batch []events.DynamoDBEventRecord, l
 	if err := r.process(ctx, works, late); err != nil {
 		return result, err
 	}
+	result.processed = len(batch)
 	for _, w := range works {
+		result.processed -= w.unlogged()
 		result.logged += len(w.entries)
+		result.truncated += w.truncated()
 		result.published += w.published
 		if failed, reason := w.failure(); failed >= 0 {
 			result.fail(failed, reason)

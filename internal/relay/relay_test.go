@@ -11,6 +11,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,22 +19,26 @@ import (
 	"time"
 
 	localeventbridge "dsync/internal/awslocal/eventbridge"
+	locals3 "dsync/internal/awslocal/s3"
 	localsqs "dsync/internal/awslocal/sqs"
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/id"
 	"dsync/internal/jobs"
+	"dsync/internal/metric"
 	"dsync/internal/relay"
 	"dsync/internal/scim/patch"
 	"dsync/internal/session"
 	"dsync/internal/table"
+	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -49,10 +54,16 @@ type machine struct {
 	db        *dynamodb.Client
 	tableName string
 	log       *eventlog.Log
+	publisher *relay.Bus
+	parking   *relay.DeadLetters
 	relay     *relay.Relay
 	queue     *sqs.Client
 	queueURL  string
 	queueTime atomic.Int64 // what the queue's clock is ahead
+	objects   *s3.Client
+	bucketDir string // the folder of the failure bucket
+
+	metrics syncBuffer
 
 	mu      sync.Mutex
 	got     []dsync.Event // in the order of delivery
@@ -68,6 +79,9 @@ func start(t *testing.T, view dsync.Projection, faults func(http.Handler) http.H
 	m.connect(t, view)
 	return m
 }
+
+// failureBucket has small pages.
+const failureBucket = "failures"
 
 // prepare runs the relay.
 func prepare(t *testing.T, faults func(http.Handler) http.Handler) *machine {
@@ -106,7 +120,20 @@ func idle(t *testing.T, faults func(http.Handler) http.Handler) *machine {
 	})
 	m.queue = sqs.New(sqs.Options{Region: "us-east-1", BaseEndpoint: &queue.URL, Credentials: credentials})
 	m.queueURL = localsqs.URL(queue.URL, "relay")
-	m.relay = relay.New(m.table, m.log, relay.NewBus(client, "dsync"), relay.NewDeadLetters(m.queue, m.queueURL), time.Now, quiet, nil)
+	dir := t.TempDir()
+	m.bucketDir = filepath.Join(dir, failureBucket)
+	buckets, err := locals3.Open(locals3.Options{Dir: dir, Buckets: []string{failureBucket}, PageSize: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket := httptest.NewServer(buckets)
+	t.Cleanup(bucket.Close)
+	m.objects = s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &bucket.URL, Credentials: credentials, UsePathStyle: true})
+	m.publisher = relay.NewBus(client, "dsync")
+	m.parking = relay.NewDeadLetters(m.queue, m.queueURL, m.objects, failureBucket)
+	// As the role of the function: it may not write tokens, keys and jobs.
+	limited := table.New(dsynctest.LimitWrites(m.db, schema.RelayPartitions()), m.tableName)
+	m.relay = relay.New(limited, eventlog.New(limited, time.Now), m.publisher, m.parking, time.Now, quiet, metric.New(&m.metrics, "relay", time.Now))
 	return m
 }
 

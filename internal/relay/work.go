@@ -1,14 +1,11 @@
 package relay
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"dsync/internal/eventlog"
@@ -59,6 +56,26 @@ func (w *work) failure() (index int, reason error) {
 		return w.excess, errors.New("relay: the directory has used its share of the batch")
 	}
 	return -1, nil
+}
+
+// unlogged counts the records of the batch that are not logged.
+func (w *work) unlogged() (n int) {
+	for _, c := range w.changes {
+		if c.deferral == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// truncated counts the events that were too large.
+func (w *work) truncated() (n int) {
+	for _, e := range w.entries {
+		if e.truncated {
+			n++
+		}
+	}
+	return n
 }
 
 // The share of one directory in a batch, in bytes of stream records. The rest is
@@ -181,6 +198,9 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round
 			return false, err
 		}
 	}
+	if err := r.omitLegacy(ctx, w, f.head); err != nil {
+		return false, err
+	}
 	if late {
 		if err := r.refresh(ctx, w); err != nil {
 			return false, err
@@ -273,25 +293,14 @@ func deferralOf(c change, expires int64) (*table.Deferral, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: deferred record: %w", err)
 	}
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(text); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return &table.Deferral{Record: b.Bytes(), TTL: expires}, nil
+	packed, err := eventlog.Compress(text)
+	return &table.Deferral{Record: packed, TTL: expires}, err
 }
 
 // deferred reads a change that waited.
 func deferred(d table.Deferral) (change, error) {
 	c := change{index: -1, deferral: &d}
-	unpacked, err := gzip.NewReader(bytes.NewReader(d.Record))
-	if err != nil {
-		return c, fmt.Errorf("relay: deferred record: %w", err)
-	}
-	text, err := io.ReadAll(unpacked)
+	text, err := eventlog.Decompress(d.Record)
 	if err != nil {
 		return c, fmt.Errorf("relay: deferred record: %w", err)
 	}

@@ -1,14 +1,18 @@
 package session_test
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"dsync/internal/awslocal/faults"
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
+	"dsync/internal/fault"
 	"dsync/internal/scim/filter"
 	"dsync/internal/scim/query"
 	"dsync/internal/session"
@@ -93,6 +97,48 @@ func TestMaxCleared(t *testing.T) {
 			t.Errorf("the jobs are %+v, %v", running, err)
 		}
 	}
+}
+
+// When the memberships cannot be removed, the deletion fails although the user
+// is deleted: a client that tries again learns that. The job is there to remove
+// them.
+func TestDeletionEndsInTheMiddle(t *testing.T) {
+	api, name := dsynctest.Table(t)
+	o := api.Options()
+	o.RetryMaxAttempts = 1
+	o.HTTPClient = &http.Client{Transport: faults.New(http.DefaultTransport, 1, faults.Rule{
+		Fault: faults.LoseCall(), When: faults.Operations("BatchWriteItem"), Skip: 1,
+	})}
+	w := on(t, table.New(dynamodb.New(o), name))
+	user, group := w.user(t, "ada").Meta.ID, w.group(t, "g").Meta.ID
+	if _, err := w.session.Patch(t.Context(), session.Groups, group, operations(t, add(user)), session.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.session.Delete(t.Context(), session.Users, user, session.Condition{}); err == nil || fault.KindOf(err) == fault.NotFound {
+		t.Errorf("the deletion: %v", err)
+	}
+	if err := w.session.Delete(t.Context(), session.Users, user, session.Condition{}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("the deletion again: %v", err)
+	}
+	running, err := w.table.RunningJobs(t.Context(), time.Now())
+	if err != nil || len(running) != 1 || running[0].Task != table.ClearMemberships || running[0].Subject != user {
+		t.Errorf("the jobs are %+v, %v", running, err)
+	}
+}
+
+// What the deletion of a user in three groups costs. A membership bills a unit,
+// and another one for its entry in the index.
+func TestBudgetOfDeletion(t *testing.T) {
+	w := open(t)
+	user := w.user(t, "ada").Meta.ID
+	for i := range 3 {
+		if err := w.patch(t, session.Groups, w.group(t, fmt.Sprint("g", i)).Meta.ID, add(user))(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spend(t, "delete user in 3 groups (bills 16 and 2 a group)", budget{4, 18, 1.5}, func(ctx context.Context) error {
+		return w.session.Delete(ctx, session.Users, user, session.Condition{})
+	})
 }
 
 // A PUT that leaves members out removes them as the users they are: the record

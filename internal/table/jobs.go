@@ -45,6 +45,9 @@ func (t *Table) createJob(j Job) []types.TransactWriteItem {
 	return []types.TransactWriteItem{t.putNewAction(j.item()), t.listJob(j)}
 }
 
+// CreateJob writes a new job and lists it as running.
+func (t *Table) CreateJob(ctx context.Context, j Job) error { return t.transact(ctx, t.createJob(j)) }
+
 // listJob is the action that lists a job as running.
 func (t *Table) listJob(j Job) types.TransactWriteItem {
 	return t.putAction(marshal(runningKey(j.ID), runningEntry{j.ID, j.Begins}))

@@ -12,8 +12,9 @@ import (
 
 // Key attributes and the index: package schema describes the same ones.
 const (
-	sortKey   = "sk"
-	indexName = "gsi1"
+	partitionKey = "pk"
+	sortKey      = "sk"
+	indexName    = "gsi1"
 	// directorySort is the sort key of a directory's own record. It sorts before
 	// the other sort keys of the directory.
 	directorySort = "D"
@@ -90,8 +91,10 @@ func tokenKey(hash string) key              { return key{"T#" + hash, "T"} }
 func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
 func apiKeyKey(hash string) key             { return key{"K#" + hash, "K"} }
 func apiKeysIndex() string                  { return "KEYS" }
-func jobKey(jobID string) key               { return key{"J#" + ulidOf(jobID), "J"} }
+func jobKey(jobID string) key               { return key{jobPrefix + ulidOf(jobID), "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
+
+const jobPrefix = "J#"
 
 // runningShards is the number of partitions of the list of running jobs. Each
 // deletion of a user writes the list twice in transactions, which cost 2 units

@@ -98,6 +98,7 @@ func readHead(i item) (head LogHead, err error) {
 	// New events come after those of the earlier version.
 	if u, parseErr := ulid.ParseStrict(position.Last); parseErr == nil {
 		head.Position = PositionAt(ulid.Time(u.Time() + 1))
+		head.Paged = head.Position
 	}
 	return head, err
 }

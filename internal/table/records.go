@@ -203,6 +203,9 @@ const (
 	Purge Task = "purge directory"
 	// Erase deletes the event log of a purged directory.
 	Erase Task = "erase directory"
+	// MigrateLog moves the event log of an earlier version to the present form.
+	// It has no directory.
+	MigrateLog Task = "migrate event log"
 )
 
 // Job is long work as a record. Each step processes one page and writes the

@@ -98,3 +98,9 @@ func imageValue(v events.DynamoDBAttributeValue) types.AttributeValue {
 	}
 	return nil
 }
+
+// IsJob reports whether a stream record is that of a job.
+func IsJob(r events.DynamoDBStreamRecord) bool {
+	pk, ok := r.Keys[partitionKey]
+	return ok && pk.DataType() == events.DataTypeString && strings.HasPrefix(pk.String(), jobPrefix)
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -77,12 +78,12 @@ func TestUnitsOfAnEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile(`"` + regexp.QuoteMeta(eventRow) + `", [\w.]+, 1, \d+, (\d+)\}`).FindSubmatch(source)
+	row := regexp.MustCompile(`"` + regexp.QuoteMeta(eventRow) + `", \w+, 1, \d+, ([\d.]+), ([\d.]+), [\d.]+\}`).FindSubmatch(source)
 	if row == nil {
 		t.Fatalf("the budget has no row %q", eventRow)
 	}
-	if got := strconv.Itoa(appendEvent - 2); got != string(row[1]) {
-		t.Errorf("%s: %s write units in units.go, %s in the budget", eventRow, got, row[1])
+	if got, want := fmt.Sprint(appendEvent, " ", readForEvent), fmt.Sprintf("%s %s", row[1], row[2]); got != want {
+		t.Errorf("%s: %s write and read units in units.go, %s in the budget", eventRow, got, want)
 	}
 }
 

@@ -59,6 +59,8 @@ func (l *load) happen(events float64) {
 func month(s size) load {
 	var l load
 	l.add(request{findNothing, cyclesADay * probesACycle * daysAMonth})
+	// In each cycle, a process for users and one for groups count their requests.
+	l.writes += cyclesADay * daysAMonth * 2 * countRequests
 	changed, joined, moved := changedADay*s.users*daysAMonth, joinedADay*s.users*daysAMonth, movedADay*s.users*daysAMonth
 	for _, r := range []request{
 		{getUser, changed}, {patchUser, changed},

@@ -20,7 +20,7 @@ func page() string {
 
 	line("# Monthly costs")
 	line("")
-	line("`go run ./infra/cmd/cost` computes this page from three inputs: the units that tests measure or limit (each constant in `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Not included are free tiers, discounts, taxes, support, your own consumers, and the work of operating the stack. The figures have not been compared with a bill: dsync has not run on AWS yet.")
+	line("`go run ./infra/cmd/cost` computes this page from three inputs: the units that tests measure or limit (each constant in `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Not included are free tiers, discounts, taxes, support, cold starts, deliveries to other accounts, your own consumers, and the work of operating the stack. The figures have not been compared with a bill: dsync has not run on AWS yet.")
 	line("")
 	line("## Usage of one directory")
 	line("")
@@ -52,7 +52,7 @@ func page() string {
 		line("| %s | %s | %s |", row.name, number(row.of(month(sizes[0]))), number(row.of(month(sizes[1]))))
 	}
 	line("")
-	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching. The model also takes the write units of an event about a user of 2 KB that is logged alone. Events that are logged together cost less, because an append writes the heads of the log once: in a batch of 30, an event of 1 KB costs about 2.3 write units, alone about 6.", int(requestTime*1000), int(relayTime*1000))
+	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching. The model also takes the limit of the test for an event that is logged alone, %d write units. An event of 1 KB costs about 6.3 write units alone, and about 2.3 in a batch of 100, because an append writes the heads of the log once. Each cycle costs two write units for counting its requests.", int(requestTime*1000), int(relayTime*1000), appendEvent)
 	line("")
 
 	for _, s := range sizes {

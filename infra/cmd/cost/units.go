@@ -15,7 +15,7 @@ var (
 	getUser      = units{"GET user", 0, 1}
 	createUser   = units{"create user", 11, 0}
 	patchUser    = units{"PATCH user, no key attribute", 3, 1}
-	deleteUser   = units{"delete user", 14, 1}
+	deleteUser   = units{"delete user", 16, 1}
 	createGroup  = units{"create group", 7, 0}
 	isMember     = units{"is a user in a group", 0, 2}
 	getGroup     = units{"GET group without members", 0, 1}
@@ -24,15 +24,15 @@ var (
 
 // Values that other tests measure.
 const (
-	// appendEvent is the number of write units of one logged event in a batch
-	// of one. It is the billed units of the row eventRow in internal/relay
-	// TestBudgetOfEvents, plus 2 units for the place of an event that is logged
-	// late. The model adds the 2 units to every event.
-	appendEvent = 7 + 2
-	eventRow    = "group.user_added (2 KB user)"
-	// readForEvent is the number of read units of one event: the head of the log,
-	// and the user and the group of a membership.
+	// appendEvent and readForEvent are the units of one event that is logged alone:
+	// the limits of the row eventRow in internal/relay TestBudgetOfEvents.
+	appendEvent  = 8
 	readForEvent = 3
+	eventRow     = "group.user_added, alone"
+
+	// countRequests is the write units of the count of requests of a directory,
+	// which a process writes at most once a minute.
+	countRequests = 1
 
 	// eventBytes is the size of an event that a rule receives. TestSizes
 	// compares it with the mean size of events/samples.

@@ -50,7 +50,7 @@ func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer)
 // redrive invokes the redrive function until it has published all events of the
 // order.
 func (s *target) redrive(ctx context.Context, order map[string]any, out io.Writer) error {
-	published := 0
+	published, remaining := 0, 0
 	for {
 		var report struct {
 			Published, Left int
@@ -60,16 +60,19 @@ func (s *target) redrive(ctx context.Context, order map[string]any, out io.Write
 			return err
 		}
 		published += report.Published
-		if report.Left > 0 {
-			fmt.Fprintf(out, "%d messages remain in the dead-letter queue. The log of the function contains the reasons.\n", report.Left)
-		}
+		remaining += report.Left
 		if report.After == "" {
-			_, err := fmt.Fprintf(out, "Published %d events again.\n", published)
-			return err
+			break
 		}
+		fmt.Fprintf(out, "Published %d events again so far.\n", published)
 		delete(order, "range_start")
 		order["after"] = report.After
 	}
+	if remaining > 0 {
+		fmt.Fprintf(out, "%d messages and batches remain in the dead-letter queue and the failure bucket. The log of the function contains the reasons.\n", remaining)
+	}
+	_, err := fmt.Fprintf(out, "Published %d events again.\n", published)
+	return err
 }
 
 // pause is the interval between two requests of tail when there are no new

@@ -5,7 +5,7 @@
 //	go run ./infra/cmd/operate tail               shows new events
 //	go run ./infra/cmd/operate api-key NAME       creates an API key
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
-//	go run ./infra/cmd/operate redrive parked     publishes the events in the dead-letter queue again
+//	go run ./infra/cmd/operate redrive            publishes what is in the dead-letter queue and the failure bucket
 //
 // The command reads the address of the local system from .local/dsync.json. For
 // a deployed stack it uses DSYNC_URL and DSYNC_API_KEY. IAM protects the
@@ -30,7 +30,7 @@ const usage = `usage:
   operate tail               show new events
   operate api-key NAME       create an API key (SCOPE=read or SCOPE=manage; the default is manage)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
-  operate redrive parked     publish the events in the dead-letter queue again`
+  operate redrive            publish what is in the dead-letter queue and the failure bucket`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -70,7 +70,7 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "manage"), out)
 	case command == "api-key":
 		return errors.New("the name of the key is missing: make api-key NAME='billing service'")
-	case command == "redrive" && len(rest) == 1 && rest[0] == "parked":
+	case command == "redrive" && len(rest) == 0:
 		return s.redrive(ctx, map[string]any{"dead_letters": true}, out)
 	case command == "redrive" && (len(rest) == 1 || len(rest) == 2):
 		order := map[string]any{}
@@ -83,7 +83,7 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		}
 		return s.redrive(ctx, order, out)
 	case command == "redrive":
-		return errors.New("the range of events is missing: make redrive FROM=2026-01-31T12:00:00Z TO=2026-01-31T13:00:00Z, or make redrive PARKED=1")
+		return errors.New("the range of events is missing: make redrive FROM=2026-01-31T12:00:00Z TO=2026-01-31T13:00:00Z")
 	}
 	return errors.New(usage)
 }

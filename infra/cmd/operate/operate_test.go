@@ -139,10 +139,10 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%d deliveries after a redrive of %d events", delivered, before)
 	}
 	mu.Unlock()
-	if out := run(nil, "redrive", "parked"); !strings.Contains(out, "Published 0 events") {
+	if out := run(nil, "redrive", "", ""); !strings.Contains(out, "Published 0 events") {
 		t.Error(out)
 	}
-	for _, args := range [][]string{{}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
+	for _, args := range [][]string{{}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive", "a", "b", "c"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
 		if err := operate(t.Context(), args, nothing, &output{}); err == nil {
 			t.Errorf("%q: no error", args)
 		}

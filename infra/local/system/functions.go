@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -50,6 +51,8 @@ func (p *parts) inThisProcess() map[string]lambda.Handler {
 		bus:             p.system.values[topology.EventBusName],
 		queues:          sqs.NewFromConfig(p.aws, func(o *sqs.Options) { o.BaseEndpoint = &p.services.SQS }),
 		deadLetterQueue: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
+		objects:         s3.NewFromConfig(p.aws, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &p.services.S3, true }),
+		failureBucket:   p.system.values[topology.FailureBucketName],
 		log:             slog.New(slog.NewJSONHandler(p.functionLog, nil)),
 	}
 	built := map[string]lambda.Handler{}
@@ -74,7 +77,7 @@ func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler
 	if len(functions) == 0 {
 		return nil
 	}
-	dir, err := p.binaries()
+	dir, err := p.subfolder("bin")
 	if err != nil {
 		return err
 	}
@@ -99,12 +102,13 @@ func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler
 	return errors.Join(failures...)
 }
 
-// binaries returns the folder for the functions' binaries.
-func (p *parts) binaries() (string, error) {
+// subfolder returns a folder of the data folder. Without a data folder it returns
+// a temporary one, which is deleted when the system stops.
+func (p *parts) subfolder(name string) (string, error) {
 	if p.system.folder.kept() {
-		return filepath.Abs(p.system.folder.path("bin"))
+		return filepath.Abs(p.system.folder.path(name))
 	}
-	dir, err := os.MkdirTemp("", "dsync-bin-")
+	dir, err := os.MkdirTemp("", "dsync-"+name+"-")
 	if err == nil {
 		p.system.onStop(func() error { return os.RemoveAll(dir) })
 	}

@@ -12,6 +12,7 @@ import (
 	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/awslocal/s3"
 	"dsync/internal/awslocal/sqs"
 
 	"dsync/infra/topology"
@@ -32,6 +33,7 @@ type parts struct {
 	aws         aws.Config // the endpoints are in services
 	services    runtimeapi.Services
 	queues      *sqs.Queues
+	buckets     *s3.Buckets
 	streams     *dynamodbstreams.Client
 	functions   map[string]lambda.Function
 }
@@ -137,7 +139,7 @@ func (p *parts) streamMapping(f topology.Function, streamARN string) (mapping, e
 		},
 		Function:   p.functions[f.Name],
 		Checkpoint: p.system.folder.path(f.Name + ".checkpoint.json"),
-		OnFailure:  p.onFailure(f.Name),
+		OnFailure:  p.onFailure(uuid.New()),
 		Log:        p.log,
 	})
 }

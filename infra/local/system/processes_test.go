@@ -1,6 +1,9 @@
 package system_test
 
 import (
+	"encoding/json"
+	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +13,8 @@ import (
 
 	"dsync/infra/local/system"
 	"dsync/infra/topology"
+
+	"github.com/aws/aws-lambda-go/events"
 )
 
 // Each function runs its own binary, and the machine is the same to its
@@ -22,8 +27,34 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("POST: %d %s", status, body)
 	}
 	await(t, "the event", func() bool { return slices.Contains(seen.types(), "dsync.user.created") })
-	if status, body := send(t, "POST", s.LambdaURL+"/2015-03-31/functions/redrive/invocations", "", `{"dead_letters":true}`); status != 200 || !strings.Contains(body, `"published":0`) {
+	// A batch that a mapping gave up, as the bucket stores it: the creation of a
+	// directory.
+	sample, err := os.ReadFile("../../../events/samples/stream/relay.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch struct{ Records []json.RawMessage }
+	if err := json.Unmarshal(sample, &batch); err != nil {
+		t.Fatal(err)
+	}
+	first := slices.IndexFunc(batch.Records, func(r json.RawMessage) bool {
+		var record events.DynamoDBEventRecord
+		return json.Unmarshal(r, &record) == nil && record.Change.Keys["sk"].String() == "D"
+	})
+	givenUp, err := json.Marshal(map[string]string{"payload": `{"Records":[` + string(batch.Records[first]) + `]}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := filepath.Join(dir, "s3", "dsync-failures-local", url.PathEscape("aws/lambda/m/s/2026/01/02/x")+".object")
+	if err := os.WriteFile(object, givenUp, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, body := send(t, "POST", s.LambdaURL+"/2015-03-31/functions/redrive/invocations", "", `{"dead_letters":true}`)
+	if status != 200 || body != `{"published":1}` {
 		t.Errorf("redrive: %d %s", status, body)
+	}
+	if _, err := os.Stat(object); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the object stays: %v", err)
 	}
 	for _, f := range topology.Dsync().Functions {
 		if !runs(filepath.Join(dir, "bin", f.Name, "bootstrap")) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -29,6 +30,8 @@ type configuration struct {
 	bus             string // EVENT_BUS_NAME
 	queues          *sqs.Client
 	deadLetterQueue string // DEAD_LETTER_QUEUE_URL
+	objects         *s3.Client
+	failureBucket   string // FAILURE_BUCKET_NAME
 	log             *slog.Logger
 }
 
@@ -63,5 +66,5 @@ func (c configuration) scim(serve func(provider.Options) http.Handler) lambda.Ha
 
 func (c configuration) relay() *relay.Relay {
 	return relay.New(c.table, eventlog.New(c.table, time.Now), relay.NewBus(c.events, c.bus),
-		relay.NewDeadLetters(c.queues, c.deadLetterQueue), time.Now, c.log, nil)
+		relay.NewDeadLetters(c.queues, c.deadLetterQueue, c.objects, c.failureBucket), time.Now, c.log, nil)
 }

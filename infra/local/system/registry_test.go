@@ -44,8 +44,9 @@ func TestEnvironmentIsTheTopologys(t *testing.T) {
 	t.Setenv("DSYNC_STRAY", "x")
 	s := &System{values: map[topology.Reference]string{
 		topology.TableName: "t", topology.EventBusName: "b", topology.DeadLetterQueueURL(topology.Dsync().ByRole(topology.RelaysEvents).Name): "q",
+		topology.FailureBucketName: "f", topology.EraseAfterDays: "30",
 	}}
-	all := []string{"TABLE_NAME", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL"}
+	all := []string{"TABLE_NAME", "EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "FAILURE_BUCKET_NAME", "ERASE_AFTER_DAYS"}
 	for _, f := range topology.Dsync().Functions {
 		env := s.environment(f.Environment)
 		for _, name := range append(all, "DSYNC_STRAY") {

@@ -8,9 +8,7 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/eventbridge"
-	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/awslocal/ndjson"
-	"dsync/internal/awslocal/sqs"
 )
 
 // serveHere serves h on a loopback port until the system stops.
@@ -80,55 +78,4 @@ func (p *parts) eventLog(observe func(json.RawMessage)) (eventbridge.Target, err
 		observe(event)
 		return nil
 	}, nil
-}
-
-// deadLetters returns the name of the dead-letter queue of a function.
-func deadLetters(function string) string { return function + "-dead-letters" }
-
-// startSQS starts SQS with the queue of each function that rules target, under
-// the name of the function, and the dead-letter queue of each function with an
-// event source mapping. Rules have no dead-letter queue here: if an event cannot
-// be stored, PutEvents fails.
-func (p *parts) startSQS(context.Context, Options) error {
-	o := sqs.Options{Region: region, Redrive: map[string]sqs.RedrivePolicy{}, File: p.system.folder.path("dead-letters.ndjson")}
-	for _, f := range p.topology.Functions {
-		if f.Stream != nil || f.Queue != nil {
-			o.Names = append(o.Names, deadLetters(f.Name))
-		}
-		if f.Queue != nil {
-			o.Names = append(o.Names, f.Name)
-			o.Redrive[f.Name] = sqs.RedrivePolicy{DeadLetterQueue: deadLetters(f.Name), MaxReceives: f.Queue.MaxReceives}
-		}
-	}
-	q, err := sqs.Open(o)
-	if err != nil {
-		return err
-	}
-	p.system.onStop(q.Close)
-	p.queues = q
-	if p.services.SQS, err = p.serveHere(q); err != nil {
-		return err
-	}
-	for _, f := range p.topology.Functions {
-		if f.Stream != nil || f.Queue != nil {
-			p.system.values[topology.DeadLetterQueueURL(f.Name)] = sqs.URL(p.services.SQS, deadLetters(f.Name))
-		}
-	}
-	return nil
-}
-
-// onFailure returns the on-failure destination of a consumer: its dead-letter
-// queue.
-func (p *parts) onFailure(function string) func(eventsource.InvocationRecord) error {
-	return func(d eventsource.InvocationRecord) error {
-		body, err := json.Marshal(d)
-		if err == nil && len(body) > sqs.MaxMessage {
-			d.Payload = nil
-			body, err = json.Marshal(d)
-		}
-		if err != nil {
-			return err
-		}
-		return p.queues.Send(deadLetters(function), string(body))
-	}
 }

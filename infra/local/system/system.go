@@ -32,12 +32,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-const region = "us-east-1"
+const (
+	region = "us-east-1"
+	// eraseAfterDays is the default of the stack.
+	eraseAfterDays = "30"
+)
 
 // Options configure a system.
 type Options struct {
 	Port    int    // 0 is any free port
-	DataDir string // "" keeps everything in memory
+	DataDir string // "" keeps nothing after Stop
 	// DynamoDBEndpoint is the endpoint of a running DynamoDB; "" starts one.
 	DynamoDBEndpoint string
 	// Extensions are custom user schemas of the directory that the first start
@@ -46,7 +50,11 @@ type Options struct {
 	// Processes runs each function in processes of its own. It needs Go on PATH
 	// and a working directory in the module.
 	Processes bool
-	Log       io.Writer // messages for the user, and without DataDir the functions' logs; may be nil
+	// ScheduleRate is the interval of the schedules that run every minute on AWS;
+	// 0 means 2 s, because somebody waits for what they do. Other schedules have
+	// the same proportion.
+	ScheduleRate time.Duration
+	Log          io.Writer // messages for the user, and without DataDir the functions' logs; may be nil
 	// OnEvent is called with each event that a target gets, in the order of
 	// delivery, one call at a time; may be nil.
 	OnEvent func(json.RawMessage)
@@ -75,7 +83,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	s := &System{folder: folder(o.DataDir), values: map[topology.Reference]string{}}
+	s := &System{folder: folder(o.DataDir), values: map[topology.Reference]string{topology.EraseAfterDays: eraseAfterDays}}
 	s.stop = sync.OnceValue(s.takeDown)
 	defer func() {
 		if err != nil {
@@ -106,8 +114,8 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		aws: lambdaenv.Config(region, awsconfig.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
-		p.startDynamoDB, p.startSQS, p.startEventBridge, p.createTable, p.buildFunctions,
-		p.connect, p.startEventSourceMappings, p.startLambda,
+		p.startDynamoDB, p.startSQS, p.startS3, p.startEventBridge, p.createTable, p.buildFunctions,
+		p.connect, p.startEventSourceMappings, p.startScheduler, p.startLambda,
 	} {
 		if err := step(ctx, o); err != nil {
 			return nil, err

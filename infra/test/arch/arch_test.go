@@ -113,8 +113,8 @@ var below = []place{
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "usage"}},
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "cache", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "table"}},
+	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},

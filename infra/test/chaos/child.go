@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
@@ -51,14 +52,14 @@ const (
 
 // setup is the configuration of a child process.
 type setup struct {
-	Engine, Proxy, Bus, Queue string // endpoints; Queue is the URL of the queue
-	Table                     string
-	Streams                   []string // the current one last
-	Folder                    string   // of the checkpoint and diary files
-	Seed                      uint64
-	Skew                      time.Duration // error of the clock
-	Calm                      bool          // without faults, except of the stream's form
-	Sabotage                  Sabotage
+	Engine, Proxy, Bus, Queue, Bucket string // endpoints; Queue is the URL of the queue
+	Table                             string
+	Streams                           []string // the current one last
+	Folder                            string   // of the checkpoint and diary files
+	Seed                              uint64
+	Skew                              time.Duration // error of the clock
+	Calm                              bool          // without faults, except of the stream's form
+	Sabotage                          Sabotage
 }
 
 // Child runs the relay and the jobs if the environment contains a setup.
@@ -103,7 +104,8 @@ func (s setup) run(ctx context.Context) error {
 	records := table.New(db, s.Table)
 	r := relay.New(records, eventlog.New(records, now),
 		relay.NewBus(eventbridge.New(eventbridge.Options{Region: region, BaseEndpoint: &s.Bus, Credentials: credentials, HTTPClient: client, Retryer: quick}), busName),
-		relay.NewDeadLetters(sqs.New(sqs.Options{Region: region, BaseEndpoint: &s.Queue, Credentials: credentials}), s.Queue), now, log, nil)
+		relay.NewDeadLetters(sqs.New(sqs.Options{Region: region, BaseEndpoint: &s.Queue, Credentials: credentials}), s.Queue,
+			s3.New(s3.Options{Region: region, BaseEndpoint: &s.Bucket, Credentials: credentials, UsePathStyle: true}), failureBucket), now, log, nil)
 	w := jobs.New(records, now, rand.Reader, time.Second, log)
 
 	var wg sync.WaitGroup

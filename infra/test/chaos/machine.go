@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/awslocal/faults"
+	locals3 "dsync/internal/awslocal/s3"
 	localsqs "dsync/internal/awslocal/sqs"
 	"dsync/internal/table"
 
@@ -162,8 +164,11 @@ func unkindDynamoDB() []faults.Rule {
 // indexLag is how far an answer of the index is behind.
 const indexLag = 60 * time.Second
 
-// deadLetters is the name of the relay's dead-letter queue.
-const deadLetters = "dead-letters"
+// Names of the relay's dead-letter queue and of the failure bucket.
+const (
+	deadLetters   = "dead-letters"
+	failureBucket = "failures"
+)
 
 func (m *machine) startBus(d *dice, counts *tally) error {
 	b, err := eventbridge.New(eventbridge.Options{
@@ -176,10 +181,15 @@ func (m *machine) startBus(d *dice, counts *tally) error {
 	if m.queues, err = localsqs.Open(localsqs.Options{Names: []string{deadLetters}, Region: region}); err != nil {
 		return err
 	}
+	buckets, err := locals3.Open(locals3.Options{Dir: filepath.Join(m.setup.Folder, "s3"), Buckets: []string{failureBucket}})
+	if err != nil {
+		return err
+	}
 	events := httptest.NewServer(faultyBus(b, d, counts))
 	letters := httptest.NewServer(m.queues)
-	m.undo = append(m.undo, events.Close, letters.Close)
-	m.setup.Bus, m.setup.Queue = events.URL, localsqs.URL(letters.URL, deadLetters)
+	objects := httptest.NewServer(buckets)
+	m.undo = append(m.undo, events.Close, letters.Close, objects.Close)
+	m.setup.Bus, m.setup.Queue, m.setup.Bucket = events.URL, localsqs.URL(letters.URL, deadLetters), objects.URL
 	return nil
 }
 

@@ -68,3 +68,16 @@ func ResourceChanges() Filter {
 func JobChanges() Filter {
 	return Filter{EventNames: []string{"INSERT", "MODIFY"}, Key: "pk", Prefixes: []string{"J#"}}
 }
+
+// LogPartitions returns the prefixes of the partition keys of the log of events.
+// The last two are those of earlier versions.
+func LogPartitions() []string { return []string{"L#", "E#", "EL#", "LP#", "LB"} }
+
+// CredentialPartitions returns the prefixes of the partition keys of tokens and API
+// keys.
+func CredentialPartitions() []string { return []string{"T#", "K#"} }
+
+// RelayPartitions returns the prefixes of the partition keys that the relay writes:
+// those of the log, and those of directories, in whose memberships it notes what
+// it has announced.
+func RelayPartitions() []string { return append(LogPartitions(), "D#") }

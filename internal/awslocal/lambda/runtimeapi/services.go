@@ -11,6 +11,7 @@ type Services struct {
 	Region      string
 	DynamoDB    string // and its streams
 	EventBridge string
+	S3          string
 	SQS         string
 }
 
@@ -21,6 +22,7 @@ func (s Services) Variables() map[string]string {
 		"AWS_ENDPOINT_URL_DYNAMODB":         s.DynamoDB,
 		"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": s.DynamoDB,
 		"AWS_ENDPOINT_URL_EVENTBRIDGE":      s.EventBridge,
+		"AWS_ENDPOINT_URL_S3":               s.S3,
 		"AWS_ENDPOINT_URL_SQS":              s.SQS,
 		"AWS_REGION":                        s.Region,
 		"AWS_ACCESS_KEY_ID":                 awsconfig.Credentials.AccessKeyID,
