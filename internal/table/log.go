@@ -153,7 +153,8 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 		actions := []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                 &t.name,
 			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
-			UpdateExpression:          aws.String("ADD deferred :n, v :one"),
+			UpdateExpression:          aws.String("ADD #deferred :n, v :one"), // "deferred" is a reserved word
+			ExpressionAttributeNames:  map[string]string{"#deferred": "deferred"},
 			ConditionExpression:       aws.String("attribute_exists(pk)"),
 			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
 		}}}

@@ -40,6 +40,7 @@ type machine struct {
 	shared  *table.Table     // with faults
 	bus     *subscriber
 	queues  *localsqs.Queues
+	letters []string // received from the dead-letter queue
 	setup   setup
 	invalid invalid
 	undo    []func()
@@ -157,7 +158,7 @@ func unkindDynamoDB() []faults.Rule {
 		{Fault: faults.Conflict(), Percent: 2},
 		{Fault: faults.Unprocessed(), Percent: 20},
 		{Fault: faults.CutPage(7), Percent: 10},
-		{Fault: faults.Throughput(500, 1500, time.Now)},
+		{Fault: faults.Throughput(300, 1000, time.Now)},
 	}
 }
 
@@ -210,19 +211,15 @@ func (m *machine) left(ctx context.Context, dir string) int {
 	return int(out.Count)
 }
 
-// parked returns the messages in the relay's dead-letter queue. They become
-// visible again at once.
+// parked returns the messages that the relay's dead-letter queue has received.
 func (m *machine) parked() (bodies []string, err error) {
 	for {
 		batch, err := m.queues.Receive(deadLetters, localsqs.MaxBatch, time.Hour)
-		if err != nil {
-			return nil, err
-		}
-		if len(batch) == 0 {
-			return bodies, nil
+		if err != nil || len(batch) == 0 {
+			return m.letters, err
 		}
 		for _, x := range batch {
-			bodies = append(bodies, x.Body)
+			m.letters = append(m.letters, x.Body)
 		}
 	}
 }
