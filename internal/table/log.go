@@ -155,7 +155,6 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
 			UpdateExpression:          aws.String("ADD defers :n, v :one"),
 			ConditionExpression:       aws.String("attribute_exists(pk)"),
-			ExpressionAttributeNames:  map[string]string{"#deferred": "deferred"}, // a reserved word
 			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
 		}}}
 		for _, d := range list {

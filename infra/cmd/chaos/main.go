@@ -41,7 +41,13 @@ func run(ctx context.Context, c chaos.Config) (err error) {
 	if c.Folder, err = os.MkdirTemp("", "dsync-chaos-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(c.Folder)
+	defer func() {
+		if err == nil {
+			err = os.RemoveAll(c.Folder)
+		} else {
+			fmt.Println("The logs are in", c.Folder)
+		}
+	}()
 	fmt.Printf("Running a campaign with seed %d.\n", c.Seed)
 	report, err := chaos.Run(ctx, c)
 	if err != nil {

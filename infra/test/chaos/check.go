@@ -31,6 +31,11 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	report.Revived = r.revived(ctx)
+	r.invalid.mu.Lock()
+	for message, n := range r.invalid.messages {
+		report.problem(&report.Invalid, "%d times %.500s", n, message)
+	}
+	r.invalid.mu.Unlock()
 
 	first := map[string]dsync.Event{}
 	delivered := map[string][]dsync.Event{} // directory → events without duplicates, in the order of delivery

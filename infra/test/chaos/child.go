@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,13 +90,17 @@ func (s setup) run(ctx context.Context) error {
 	quick := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond })
 	endpoint := s.Proxy
 	if s.Calm {
-		endpoint = s.Engine
+		endpoint = s.Engine // without faults
 	}
 	client := &http.Client{Transport: mortal{&http.Transport{MaxIdleConnsPerHost: 100}, d}}
 	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: credentials, HTTPClient: client, Retryer: quick})
 	streams := dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials})
 	now := func() time.Time { return time.Now().Add(s.Skew) }
-	log := slog.New(slog.DiscardHandler)
+	errorLog, err := openDiary(filepath.Join(s.Folder, errorsFile))
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(errorLog.f, &slog.HandlerOptions{Level: slog.LevelError}))
 	records := table.New(db, s.Table)
 	r := relay.New(records, eventlog.New(records, now),
 		relay.NewBus(eventbridge.New(eventbridge.Options{Region: region, BaseEndpoint: &s.Bus, Credentials: credentials, HTTPClient: client, Retryer: quick}), busName),
@@ -104,20 +109,35 @@ func (s setup) run(ctx context.Context) error {
 	w := jobs.New(records, now, rand.Reader, time.Second, log)
 
 	var wg sync.WaitGroup
-	for n, stream := range s.Streams {
-		for role, h := range map[topology.Role]lambda.Handler{
+	wg.Go(func() {
+		err = s.consume(ctx, &wg, streams, map[topology.Role]lambda.Handler{
 			topology.RelaysEvents: &faultyRelay{relay: r, setup: s, dice: d, diary: faults, poison: poisoned},
 			topology.RunsJobs:     faultyJobs{w, s, d, faults, poisoned},
-		} {
+		}, d, faults)
+	})
+	wg.Go(func() { s.sweep(ctx, faultyJobs{w, s, d, faults, poisoned}) })
+	wg.Wait()
+	return err
+}
+
+// consume starts the mappings of the streams, in their order: those of a stream
+// when the stream before it is drained. So the records of an item are in order
+// although a restore has put them into two streams.
+func (s setup) consume(ctx context.Context, running *sync.WaitGroup, streams *dynamodbstreams.Client, functions map[topology.Role]lambda.Handler, d *dice, faults *diary) error {
+	for n, stream := range s.Streams {
+		var mappings []*eventsource.Mapping
+		for role, h := range functions {
 			m, err := s.mapping(streams, stream, role, fmt.Sprint("-", n), h, d, faults)
 			if err != nil {
 				return err
 			}
-			wg.Go(func() { _ = m.Run(ctx) })
+			mappings = append(mappings, m)
+			running.Go(func() { _ = m.Run(ctx) })
+		}
+		for n < len(s.Streams)-1 && slices.ContainsFunc(mappings, func(m *eventsource.Mapping) bool { return !m.Drained() }) {
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	wg.Go(func() { s.sweep(ctx, faultyJobs{w, s, d, faults, poisoned}) })
-	wg.Wait()
 	return nil
 }
 

@@ -24,6 +24,7 @@ const (
 	faultsFile  = "faults.log"
 	poisonFile  = "poison.log"
 	givenUpFile = "given-up.ndjson"
+	errorsFile  = "errors.log" // of the functions
 )
 
 // The faults that the campaign injects by itself. PutEvents fails in ways of its

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"dsync/infra/topology"
@@ -33,14 +34,46 @@ import (
 // machine is what the functions run on: an engine, a bus and a queue. A proxy in
 // front of the engine injects the faults of DynamoDB for all processes.
 type machine struct {
-	db     *dynamodb.Client // without faults
-	exact  *table.Table     // without faults
-	proxy  *dynamodb.Client // with faults
-	shared *table.Table     // with faults
-	bus    *subscriber
-	queues *localsqs.Queues
-	setup  setup
-	undo   []func()
+	db      *dynamodb.Client // without faults
+	exact   *table.Table     // without faults
+	proxy   *dynamodb.Client // with faults
+	shared  *table.Table     // with faults
+	bus     *subscriber
+	queues  *localsqs.Queues
+	letters []string // received from the dead-letter queue
+	setup   setup
+	invalid invalid
+	undo    []func()
+}
+
+// invalid observes which calls DynamoDB rejects as invalid: a repetition cannot
+// help, so there must be none.
+type invalid struct {
+	mu       sync.Mutex
+	messages map[string]int
+	log      io.Writer
+}
+
+// Name implements faults.Fault.
+func (i *invalid) Name() string { return "invalid call" }
+
+// Answer implements faults.Fault.
+func (i *invalid) Answer(c faults.Call, _ bool, _ *faults.Dice, next faults.Send) (faults.Answer, bool, error) {
+	a, err := next(c)
+	kind, _ := a.Output["__type"].(string)
+	if !strings.HasSuffix(kind, "ValidationException") {
+		return a, false, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.messages == nil {
+		i.messages = map[string]int{}
+	}
+	message := fmt.Sprint(c.Operation, ": ", a.Output["Message"], a.Output["message"])
+	if i.messages[message]++; i.messages[message] == 1 {
+		fmt.Fprintf(i.log, "%s\n  the call was %.1000s\n", message, fmt.Sprint(c.Input))
+	}
+	return a, true, err
 }
 
 func (m *machine) stop() {
@@ -71,7 +104,10 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 	}
 	m.undo = append(m.undo, func() { _ = e.Stop() })
 	m.setup.Engine = e.Endpoint()
-	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, c.Seed, append(unkindDynamoDB(), c.Sabotage.rules()...)...)
+	m.invalid.log = c.Log
+	rules := append(unkindDynamoDB(), c.Sabotage.rules()...)
+	rules = append(rules, faults.Rule{Fault: &m.invalid})
+	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, c.Seed, rules...)
 	transport.OnFault(counts.add)
 	handler, err := transport.Proxy(e.Endpoint())
 	if err != nil {
@@ -122,7 +158,7 @@ func unkindDynamoDB() []faults.Rule {
 		{Fault: faults.Conflict(), Percent: 2},
 		{Fault: faults.Unprocessed(), Percent: 20},
 		{Fault: faults.CutPage(7), Percent: 10},
-		{Fault: faults.Throughput(500, 1500, time.Now)},
+		{Fault: faults.Throughput(300, 1000, time.Now)},
 	}
 }
 
@@ -175,19 +211,15 @@ func (m *machine) left(ctx context.Context, dir string) int {
 	return int(out.Count)
 }
 
-// parked returns the messages in the relay's dead-letter queue. They become
-// visible again at once.
+// parked returns the messages that the relay's dead-letter queue has received.
 func (m *machine) parked() (bodies []string, err error) {
 	for {
 		batch, err := m.queues.Receive(deadLetters, localsqs.MaxBatch, time.Hour)
-		if err != nil {
-			return nil, err
-		}
-		if len(batch) == 0 {
-			return bodies, nil
+		if err != nil || len(batch) == 0 {
+			return m.letters, err
 		}
 		for _, x := range batch {
-			bodies = append(bodies, x.Body)
+			m.letters = append(m.letters, x.Body)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Report struct {
 	Poison                        int // records
 	StoppedByPoison               int
 	PoisonParked, Parked, GivenUp int
+	Invalid                       int // calls of DynamoDB
 	Revived                       int // tokens that were revoked
 	VictimLate                    int
 	victim                        delays
@@ -62,6 +63,7 @@ func (r *Report) promises() []row {
 		{"remaining records of deleted directories", r.RecordsLeft},
 		{"records that poison has stopped", r.StoppedByPoison},
 		{"messages in the dead-letter queue that are no poison", r.Parked},
+		{"calls that DynamoDB rejects as invalid", r.Invalid},
 		{"batches discarded by the event source mapping", r.GivenUp},
 		{"revoked tokens that open a session after the restore", r.Revived},
 		{fmt.Sprintf("events of the victim later than %s", bearable), r.VictimLate},

@@ -73,11 +73,15 @@ func (r *campaign) attack(ctx context.Context) (d delays, err error) {
 	if err := r.bus.await(ctx, victim.want[len(victim.want)-1].fact, r.Patience); err != nil {
 		return d, err
 	}
+	group, users, err := attacker.gather(ctx)
+	if err != nil {
+		return d, err
+	}
 	ends, cancel := context.WithTimeout(ctx, r.Attack)
 	defer cancel()
 	var wg sync.WaitGroup
 	var failed error
-	wg.Go(func() { failed = attacker.attack(ctx, ends.Done(), &d) })
+	wg.Go(func() { failed = attacker.attack(ctx, ends.Done(), group, users, &d) })
 	answered := map[fact]time.Time{}
 	victimErr := victim.live(ctx, ends.Done(), answered)
 	wg.Wait()
@@ -116,23 +120,27 @@ func (s *subscriber) await(ctx context.Context, f fact, patience time.Duration) 
 	return fmt.Errorf("no event %+v", f)
 }
 
-// attack creates users with the largest texts, replaces all of them, and changes
-// many memberships in one request.
-func (t *tenant) attack(ctx context.Context, ends <-chan struct{}, d *delays) error {
-	var users []string
+// gather creates the users whose memberships the attacker changes, and their
+// group.
+func (t *tenant) gather(ctx context.Context) (group string, users []string, err error) {
 	for n := range memberships {
 		id, err := t.create(ctx, session.Users, map[string]any{"userName": fmt.Sprintf("m%d@example.com", n), "active": true})
 		if err != nil {
-			return err
+			return "", nil, err
 		}
 		t.createUser(id)
 		users = append(users, id)
 	}
-	group, err := t.create(ctx, session.Groups, map[string]any{"displayName": "crowd"})
-	if err != nil {
-		return err
+	group, err = t.create(ctx, session.Groups, map[string]any{"displayName": "crowd"})
+	if err == nil {
+		t.createGroup(group, "crowd")
 	}
-	t.createGroup(group, "crowd")
+	return group, users, err
+}
+
+// attack creates users with the largest texts, replaces all of them, and changes
+// many memberships in one request.
+func (t *tenant) attack(ctx context.Context, ends <-chan struct{}, group string, users []string, d *delays) error {
 	for in := true; ; in = !in {
 		select {
 		case <-ends:

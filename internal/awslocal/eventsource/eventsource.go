@@ -87,6 +87,9 @@ type Mapping struct {
 	filter     pattern.Pattern
 	checkpoint *checkpoint
 	log        *slog.Logger
+
+	mu      sync.Mutex
+	drained map[string]bool // shards whose last page was empty, with all records processed
 }
 
 // New returns a mapping. It rejects a filter with unsupported operators, an
@@ -127,7 +130,26 @@ func New(o Options) (*Mapping, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return &Mapping{o, filter, c, o.Log.With("function", o.Function.Name)}, nil
+	return &Mapping{o: o, filter: filter, checkpoint: c, log: o.Log.With("function", o.Function.Name), drained: map[string]bool{}}, nil
+}
+
+// Drained reports whether the mapping has read all shards to the end of what was
+// written, and processed it.
+func (m *Mapping) Drained() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, drained := range m.drained {
+		if !drained {
+			return false
+		}
+	}
+	return len(m.drained) > 0
+}
+
+func (m *Mapping) setDrained(shard string, drained bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drained[shard] = drained
 }
 
 // Run reads the stream until ctx ends. It then completes the invocation in
@@ -148,6 +170,7 @@ func (m *Mapping) Run(ctx context.Context) error {
 				continue
 			}
 			running[id] = true
+			m.setDrained(id, false)
 			s := newShard(ctx, m, id, began)
 			readers.Go(func() {
 				s.run(ctx)

@@ -313,3 +313,30 @@ func TestPayloadOfADiscardedBatch(t *testing.T) {
 		t.Errorf("record without a payload: %s", text)
 	}
 }
+
+// A mapping is drained when it has processed what was written, and not before.
+func TestDrained(t *testing.T) {
+	s := newStream(t)
+	s.put(t, users(1, 3)...)
+	release := make(chan struct{})
+	s.answer = func(context.Context, []events.DynamoDBEventRecord) ([]byte, error) { <-release; return nil, nil }
+	m, err := eventsource.New(s.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	s.awaitKey(t, "U#003")
+	if m.Drained() {
+		t.Error("drained before the function has responded")
+	}
+	close(release)
+	for !m.Drained() {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

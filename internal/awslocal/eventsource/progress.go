@@ -66,6 +66,13 @@ func (p *progress) finished(batch []record) {
 	}
 }
 
+// processed reports whether all records are processed.
+func (p *progress) processed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open == 0
+}
+
 // wait waits until at most limit records are not processed.
 func (p *progress) wait(ctx context.Context, limit int) error {
 	for {

@@ -59,6 +59,7 @@ func (s *shard) run(ctx context.Context) {
 			return
 		case err == nil:
 			iterator, failures = next, 0
+			s.mapping.setDrained(s.id, found == 0 && s.progress.processed())
 			if found > 0 {
 				idlePolls = 0
 				continue
@@ -155,6 +156,7 @@ func (s *shard) commit(sequence string) {
 }
 
 func (s *shard) finish() {
+	s.mapping.setDrained(s.id, true)
 	if err := s.mapping.checkpoint.commit(s.id, position{Sequence: s.mapping.checkpoint.at(s.id).Sequence, Ended: true}); err != nil {
 		s.log.Error("cannot write the checkpoint", "error", err)
 	}

@@ -23,6 +23,7 @@ type siblings struct {
 // sibling is a shard with the items whose hash is from first to last.
 type sibling struct {
 	id          string
+	parent      *sibling // nil for a first one
 	first, last uint64
 	delay       time.Duration // before each batch
 	lanes       []*lane
@@ -77,16 +78,17 @@ func siblingID(shard string, first uint64, generation int) string {
 
 // open starts the lanes of a sibling. They wait until its parent is drained.
 func (all *siblings) open(id string, first, last uint64, parent *sibling) *sibling {
-	s := &sibling{id: id, first: first, last: last, drained: make(chan struct{}), delay: all.shard.mapping.o.Faults.usualDelay()}
+	s := &sibling{id: id, parent: parent, first: first, last: last, drained: make(chan struct{}), delay: all.shard.mapping.o.Faults.usualDelay()}
 	for range all.shard.mapping.o.Configuration.Parallelization {
 		l := &lane{shard: all.shard, sibling: s, shardID: id, wake: make(chan struct{}, 1)}
 		s.lanes = append(s.lanes, l)
 		all.lanes.Go(func() {
-			if parent != nil {
+			// A parent without records is drained although its own may not be.
+			for p := parent; p != nil; p = p.parent {
 				select {
 				case <-all.ctx.Done():
 					return
-				case <-parent.drained:
+				case <-p.drained:
 				}
 			}
 			l.run(all.ctx)
