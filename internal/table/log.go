@@ -31,7 +31,7 @@ type LogHead struct {
 	JournalHead
 	Sequence logSequence `dynamodbav:"seq"`           // of the last event
 	End      bool        `dynamodbav:"end,omitempty"` // the directory is deleted: no event follows
-	Deferred int         `dynamodbav:"defers"`      // changes that wait for an event
+	Deferred int         `dynamodbav:"defers"`        // changes that wait for an event
 	// LegacyUntil is the time, in seconds since the epoch, until which the stream
 	// may hold changes that an earlier version has logged. 0 is never.
 	LegacyUntil int64 `dynamodbav:"legacy,omitempty"`
