@@ -55,7 +55,9 @@ $(BINARIES): dist/%/bootstrap:
 	$(LAMBDA_BUILD) -o $@ ./functions/$*
 
 test: lint node_modules/.package-lock.json ## Run what CI runs: lint, then every test with the race detector
-	go test -race $$(go list ./... | grep -v -e '^dsync/infra/stack$$' -e '^dsync/infra$$')
+	go test -race -timeout 20m $$(go list ./... | grep -v -e '^dsync/infra/stack$$' -e '^dsync/infra$$')
+	@# Every interleaving of two relays: without the race detector, which would take minutes.
+	go test -v -run '^(TestEveryInterleaving|TestModelNoticesSabotage)$$' ./internal/relay
 	go test ./infra/stack
 
 lint: synth ## Run gofmt, go mod tidy, go vet, staticcheck and cfn-lint

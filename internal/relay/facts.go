@@ -178,7 +178,18 @@ func (r *Relay) repair(ctx context.Context, w *work, f *facts) error {
 
 // refresh replaces changes that later ones may have overtaken: an event with an
 // older state must not follow one with a newer state.
-func (r *Relay) refresh(ctx context.Context, w *work) error {
+//
+// A directory without a log was erased: what is left of it is no event.
+func (r *Relay) refresh(ctx context.Context, w *work, head table.LogHead) error {
+	if head.Version == 0 {
+		_, err := r.table.Directory(ctx, w.directoryID)
+		if errors.Is(err, table.ErrNotFound) {
+			w.changes = nil
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 	for i := range w.changes {
 		c := &w.changes[i]
 		switch {

@@ -347,11 +347,21 @@ func (x *explorer) check(w *world) {
 // modelFaults is how many faults a run has at most. Two take some minutes.
 const modelFaults = 1
 
+// skipWithRaceDetector skips a test of the model, which `make test` runs without
+// the detector.
+func skipWithRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the model is run without the race detector")
+	}
+}
+
 // Two relays derive and append the events of three changes of two items. Every
 // interleaving of their calls and of the writes is tried, with a fault at each
 // step: a call that fails or times out, a process that ends, a stale read of a
 // head, a batch that is delivered again.
 func TestEveryInterleaving(t *testing.T) {
+	skipWithRaceDetector(t)
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -367,6 +377,7 @@ func TestEveryInterleaving(t *testing.T) {
 
 // The model notices when a mechanism is missing.
 func TestModelNoticesSabotage(t *testing.T) {
+	skipWithRaceDetector(t)
 	for _, s := range []sabotage{noFence, noClaim, noShard, noDeferral, noDeletions} {
 		found := ""
 		for _, c := range scenarios() {

@@ -272,6 +272,10 @@ func (s modelStore) Organization(context.Context, string) (table.Organization, e
 	return table.Organization{}, table.ErrNotFound
 }
 
+func (s modelStore) Directory(context.Context, string) (table.Directory, error) {
+	return table.Directory{}, table.ErrNotFound
+}
+
 func (s modelStore) Resource(context.Context, table.Kind, string, string) (table.Resource, error) {
 	return table.Resource{}, table.ErrNotFound
 }

@@ -48,6 +48,7 @@ type records interface {
 	Subjects(ctx context.Context, members []table.Membership) (map[string]table.Resource, error)
 	Membership(ctx context.Context, m table.Membership) (table.Membership, error)
 	Organization(ctx context.Context, organizationID string) (table.Organization, error)
+	Directory(ctx context.Context, directoryID string) (table.Directory, error)
 	Resource(ctx context.Context, k table.Kind, directoryID, id string) (table.Resource, error)
 	AnnounceMembership(ctx context.Context, m table.Membership, generation int64) error
 	RemoveMemberships(ctx context.Context, members []table.Membership) error

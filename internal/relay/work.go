@@ -202,7 +202,7 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round
 		return false, err
 	}
 	if late {
-		if err := r.refresh(ctx, w); err != nil {
+		if err := r.refresh(ctx, w, f.head); err != nil {
 			return false, err
 		}
 	}

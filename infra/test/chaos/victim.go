@@ -74,7 +74,7 @@ func (r *campaign) attack(ctx context.Context) (d delays, err error) {
 	if err := r.bus.await(ctx, victim.want[len(victim.want)-1].fact, r.Patience); err != nil {
 		return d, err
 	}
-	group, users, err := attacker.gather(ctx)
+	group, users, err := attacker.createAll(ctx)
 	if err != nil {
 		return d, err
 	}
@@ -121,9 +121,9 @@ func (s *subscriber) await(ctx context.Context, f fact, patience time.Duration) 
 	return fmt.Errorf("no event %+v", f)
 }
 
-// gather creates the users whose memberships the attacker changes, and their
+// createAll creates the users whose memberships the attacker changes, and their
 // group.
-func (t *tenant) gather(ctx context.Context) (group string, users []string, err error) {
+func (t *tenant) createAll(ctx context.Context) (group string, users []string, err error) {
 	for n := range memberships {
 		id, err := t.create(ctx, session.Users, map[string]any{"userName": fmt.Sprintf("m%d@example.com", n), "active": true})
 		if err != nil {

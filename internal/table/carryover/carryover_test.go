@@ -225,6 +225,13 @@ func TestRestoreTakesNothingBack(t *testing.T) {
 		t.Fatal("the restore does not revive revoked secrets")
 	}
 
+	// A change that was deferred at the restore time, and has its event since.
+	released := map[string]types.AttributeValue{
+		"pk": &types.AttributeValueMemberS{Value: "L#" + ulid(a.ID)}, "sk": &types.AttributeValueMemberS{Value: table.DeferralPrefix + "1"},
+	}
+	_, err = db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &restored.name, Item: released})
+	must(t, err)
+
 	o := carryover.Options{DB: db, From: old.name, To: restored.name, Now: time.Now}
 	before := items(t, restored)
 	dry, err := carryover.Run(t.Context(), o)
@@ -268,6 +275,9 @@ func TestRestoreTakesNothingBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(late, restored.events(t, a.ID, len(late))); diff != "" {
 		t.Errorf("the log differs (-old +restored)\n%s", diff)
+	}
+	if left, err := db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &restored.name, Key: released}); err != nil || left.Item != nil {
+		t.Errorf("the deferred change stays: %v, %v", left.Item, err)
 	}
 	for key := range items(t, old) {
 		if isLog(key) && items(t, restored)[key] == nil {
