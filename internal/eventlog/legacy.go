@@ -81,9 +81,9 @@ func (m Migration) Step(ctx context.Context, cursor string) (next string, n int,
 		if err != nil {
 			return "", 0, false, fmt.Errorf("eventlog: position %q: %w", e.ULID, err)
 		}
-		c.position = c.position.Next(ulid.Time(at.Time()), table.EnvironmentShard(e.OrganizationID))
-		e.Position, c.sort = c.position, e.Sort
-		expires = max(expires, e.TTL)
+		c.position = c.position.Next(ulid.Time(at.Time()), table.EnvironmentShard(e.Event.OrganizationID))
+		e.Event.Position, c.sort = c.position, e.Sort
+		expires = max(expires, e.Event.TTL)
 	}
 	if len(events) > 0 {
 		err = m.table.MigrateEvents(ctx, events, expires+int64((pageRetention-Retention)/time.Second))

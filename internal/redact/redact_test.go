@@ -56,13 +56,13 @@ func TestError(t *testing.T) {
 		err  error
 		want string // a part of the result
 	}{
-		{invalid, "table: get: DynamoDB GetItem: ValidationException"},
-		{network, "table: get: DynamoDB GetItem: "},
-		{decode, "table: record: "},
+		{invalid, "dynamo: get: DynamoDB GetItem: ValidationException"},
+		{network, "dynamo: get: DynamoDB GetItem: "},
+		{decode, "dynamo: record: "},
 		{fmt.Errorf("directory: settings: %w", parse), "directory: settings: *time.ParseError"},
 		{fmt.Errorf("directory: %w", number), "directory: *json.UnmarshalTypeError"},
-		{fmt.Errorf("table: get: %w", context.DeadlineExceeded), "table: get: context deadline exceeded"},
-		{table.ErrBusy, "table: busy"},
+		{fmt.Errorf("dynamo: get: %w", context.DeadlineExceeded), "dynamo: get: context deadline exceeded"},
+		{table.ErrBusy, "dynamo: busy"},
 		{errors.Join(parse, parse), "*errors.joinError"},
 		{nil, ""},
 	} {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
@@ -29,16 +31,16 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		}
 	}
 	slices.Sort(ids)
-	add := func(i item) error {
+	add := func(i dynamo.Item) error {
 		var record struct {
-			key
+			dynamo.Key
 			ID         string `dynamodbav:"id"`   // of a user
 			UserID     string `dynamodbav:"user"` // of a membership
 			Hidden     bool   `dynamodbav:"hidden"`
 			Generation int64  `dynamodbav:"life"`
 			softDeletion
 		}
-		if err := unmarshal(i, &record); err != nil {
+		if err := dynamo.Unmarshal(i, &record); err != nil {
 			return err
 		}
 		if strings.HasPrefix(record.SK, User.prefix()) {
@@ -49,7 +51,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		return nil
 	}
 	pk := directoryPartition(directoryID)
-	var keys []key
+	var keys []dynamo.Key
 	for _, prefix := range []string{User.prefix(), groupMembersPrefix(groupID)} {
 		found, rest, err := t.readRange(ctx, pk, prefix, ids)
 		if err != nil {
@@ -61,10 +63,10 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 			}
 		}
 		for _, id := range rest {
-			keys = append(keys, key{pk, prefix + ulidOf(id)})
+			keys = append(keys, dynamo.Key{PK: pk, SK: prefix + ulidOf(id)})
 		}
 	}
-	for i, err := range t.batchGet(ctx, keys) {
+	for i, err := range t.db.BatchGet(ctx, keys) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -87,22 +89,22 @@ const (
 // readRange reads the range of sort keys that the sorted ids span, while that
 // is cheaper than reading them by key. It returns the items that it found and
 // the ids that are left to be read by key.
-func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) (found []item, rest []string, err error) {
+func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) (found []dynamo.Item, rest []string, err error) {
 	if len(ids) < minRangeIDs {
 		return nil, ids, nil
 	}
-	in := between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
+	in := dynamo.Between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
 	in.ProjectionExpression = aws.String("sk, id, #user, deleted, #hidden, life")
 	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden"}
 	for {
-		out, err := t.queryPage(ctx, in)
+		out, err := t.db.QueryPage(ctx, in)
 		if err != nil {
 			return nil, nil, err
 		}
 		before := len(found)
 		for _, i := range out.Items {
-			var k key
-			if err := unmarshal(i, &k); err != nil {
+			var k dynamo.Key
+			if err := dynamo.Unmarshal(i, &k); err != nil {
 				return nil, nil, err
 			}
 			for len(ids) > 0 && prefix+ulidOf(ids[0]) < k.SK {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -66,9 +68,9 @@ func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name strin
 }
 
 // readClaim reads a claim. It is the zero claim for a free name.
-func (t *Table) readClaim(ctx context.Context, k key) (claim, error) {
+func (t *Table) readClaim(ctx context.Context, k dynamo.Key) (claim, error) {
 	var c claim
-	err := t.get(ctx, k, &c)
+	err := t.db.Get(ctx, k, &c)
 	if errors.Is(err, ErrNotFound) {
 		return claim{}, nil
 	}
@@ -97,19 +99,19 @@ const maxNameAttempts = 20
 // performs the transaction, with the actions for the name first. The first
 // attempt reads nothing and assumes the usual state of the claims; later
 // attempts read the claims. changeName fails with ErrTaken, with ErrBusy after
-// maxNameAttempts, and with the conditionFailed of write if the other actions
-// fail, counted from the first of them.
+// maxNameAttempts, and with the dynamo.ConditionFailed of write if the other
+// actions fail, counted from the first of them.
 func (t *Table) changeName(ctx context.Context, c nameChange, write func(nameActions []types.TransactWriteItem) error) error {
-	actions := t.assumedActions(c)
+	actions := assumedActions(c)
 	for range maxNameAttempts {
 		all := slices.Concat(actions.acquire, actions.release)
 		err := write(all)
-		failed, ok := errors.AsType[conditionFailed](err)
+		failed, ok := errors.AsType[dynamo.ConditionFailed](err)
 		switch {
 		case !ok:
 			return err
-		case failed.action >= len(all):
-			return conditionFailed{action: failed.action - len(all)}
+		case failed.Action >= len(all):
+			return dynamo.ConditionFailed{Action: failed.Action - len(all)}
 		case c.resource.Kind == User:
 			return ErrTaken // a claim of a userName has no other state
 		}
@@ -122,20 +124,20 @@ func (t *Table) changeName(ctx context.Context, c nameChange, write func(nameAct
 
 // assumedActions assumes that the resource has the claim of its old name, and
 // that the new name is free or as shared as c says.
-func (t *Table) assumedActions(c nameChange) (actions nameActions) {
+func assumedActions(c nameChange) (actions nameActions) {
 	if c.to != nil && c.shared {
-		actions.acquire = t.joinShared(c.resource, *c.to)
+		actions.acquire = joinShared(c.resource, *c.to)
 	} else if c.to != nil {
-		actions.acquire = []types.TransactWriteItem{t.claimExclusive(c.resource.nameKey(*c.to), c.resource.ID)}
+		actions.acquire = []types.TransactWriteItem{claimExclusive(c.resource.nameKey(*c.to), c.resource.ID)}
 	}
 	switch {
 	case c.from == nil:
 	case c.shared:
-		actions.release = t.releaseShared(c.resource, *c.from)
+		actions.release = releaseShared(c.resource, *c.from)
 	case c.resource.Kind == User:
-		actions.release = []types.TransactWriteItem{t.deleteAction(c.resource.nameKey(*c.from))}
+		actions.release = []types.TransactWriteItem{dynamo.DeleteAction(c.resource.nameKey(*c.from))}
 	default:
-		actions.release = t.releaseExclusive(c.resource, *c.from)
+		actions.release = releaseExclusive(c.resource, *c.from)
 	}
 	return actions
 }
@@ -156,9 +158,9 @@ func (t *Table) actionsForClaims(ctx context.Context, c nameChange) (actions nam
 	case err != nil:
 		return actions, err
 	case old.Shared:
-		actions.release = t.releaseShared(c.resource, *c.from)
+		actions.release = releaseShared(c.resource, *c.from)
 	case old.ID == c.resource.ID:
-		actions.release = t.releaseExclusive(c.resource, *c.from)
+		actions.release = releaseExclusive(c.resource, *c.from)
 	}
 	// Otherwise the resource has released the name already, so it has another
 	// version: the condition on the version fails.
@@ -176,89 +178,83 @@ func (t *Table) acquireActions(ctx context.Context, c nameChange) ([]types.Trans
 		if err == nil && len(holders) > 0 {
 			err = ErrTaken
 		}
-		return []types.TransactWriteItem{t.makeExclusive(k, c.resource.ID, current)}, err
+		return []types.TransactWriteItem{makeExclusive(k, c.resource.ID, current)}, err
 	case !c.shared && current.ID != "" && current.ID != c.resource.ID:
 		return nil, ErrTaken
 	case !c.shared:
-		return []types.TransactWriteItem{t.claimExclusive(k, c.resource.ID)}, nil
+		return []types.TransactWriteItem{claimExclusive(k, c.resource.ID)}, nil
 	case current.ID != "":
-		return t.makeShared(c.resource, *c.to, current.ID), nil
+		return makeShared(c.resource, *c.to, current.ID), nil
 	}
-	return t.joinShared(c.resource, *c.to), nil
+	return joinShared(c.resource, *c.to), nil
 }
 
-func (r Resource) nameKey(name string) key { return nameKey(r.Kind, r.DirectoryID, name) }
+func (r Resource) nameKey(name string) dynamo.Key { return nameKey(r.Kind, r.DirectoryID, name) }
 
 // claimExclusive claims a value for one resource, unless another one has it. If
 // the resource has it already, the same request runs twice: then the condition
 // on the version of the resource decides.
-func (t *Table) claimExclusive(k key, id string) types.TransactWriteItem {
+func claimExclusive(k dynamo.Key, id string) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName:                 &t.name,
-		Item:                      marshal(k, claim{ID: id}),
+		Item:                      dynamo.Marshal(k, claim{ID: id}),
 		ConditionExpression:       aws.String("attribute_not_exists(pk) OR id = :id"),
-		ExpressionAttributeValues: marshal(map[string]string{":id": id}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]string{":id": id}),
 	}}
 }
 
 // makeExclusive makes a shared claim exclusive if no group has joined it since
 // it was read.
-func (t *Table) makeExclusive(k key, id string, read claim) types.TransactWriteItem {
+func makeExclusive(k dynamo.Key, id string, read claim) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
-		TableName:                 &t.name,
-		Item:                      marshal(k, claim{ID: id}),
+		Item:                      dynamo.Marshal(k, claim{ID: id}),
 		ConditionExpression:       aws.String("joint = :true AND came = :came"),
-		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":came": read.Joins}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":came": read.Joins}),
 	}}
 }
 
 // joinShared claims a name that is free or shared.
-func (t *Table) joinShared(r Resource, name string) []types.TransactWriteItem {
+func joinShared(r Resource, name string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{
 		{Update: &types.Update{
-			TableName:                 &t.name,
-			Key:                       marshal(r.nameKey(name)),
+			Key:                       dynamo.Marshal(r.nameKey(name)),
 			UpdateExpression:          aws.String("SET joint = :true ADD came :one"),
 			ConditionExpression:       aws.String("attribute_not_exists(id)"),
-			ExpressionAttributeValues: marshal(map[string]any{":true": true, ":one": 1}),
+			ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":one": 1}),
 		}},
-		t.putSharedLookup(r, name, r.ID),
+		putSharedLookup(r, name, r.ID),
 	}
 }
 
 // makeShared makes the exclusive claim of another group shared, and joins it.
-func (t *Table) makeShared(r Resource, name, otherID string) []types.TransactWriteItem {
+func makeShared(r Resource, name, otherID string) []types.TransactWriteItem {
 	actions := []types.TransactWriteItem{{Update: &types.Update{
-		TableName:                 &t.name,
-		Key:                       marshal(r.nameKey(name)),
+		Key:                       dynamo.Marshal(r.nameKey(name)),
 		UpdateExpression:          aws.String("SET joint = :true REMOVE id ADD came :one"),
 		ConditionExpression:       aws.String("id = :id"),
-		ExpressionAttributeValues: marshal(map[string]any{":true": true, ":one": 1, ":id": otherID}),
-	}}, t.putSharedLookup(r, name, r.ID)}
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":one": 1, ":id": otherID}),
+	}}, putSharedLookup(r, name, r.ID)}
 	if otherID != r.ID {
-		actions = append(actions, t.putSharedLookup(r, name, otherID))
+		actions = append(actions, putSharedLookup(r, name, otherID))
 	}
 	return actions
 }
 
 // putSharedLookup writes the look-up of a group with a shared name.
-func (t *Table) putSharedLookup(r Resource, name, groupID string) types.TransactWriteItem {
-	return t.putAction(marshal(sharedNameKey(r.Kind, r.DirectoryID, name, groupID), lookup{groupID}))
+func putSharedLookup(r Resource, name, groupID string) types.TransactWriteItem {
+	return dynamo.PutAction(dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, name, groupID), lookup{groupID}))
 }
 
-func (t *Table) releaseExclusive(r Resource, name string) []types.TransactWriteItem {
+func releaseExclusive(r Resource, name string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{{Delete: &types.Delete{
-		TableName:                 &t.name,
-		Key:                       marshal(r.nameKey(name)),
+		Key:                       dynamo.Marshal(r.nameKey(name)),
 		ConditionExpression:       aws.String("id = :id"),
-		ExpressionAttributeValues: marshal(map[string]string{":id": r.ID}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]string{":id": r.ID}),
 	}}}
 }
 
-func (t *Table) releaseShared(r Resource, name string) []types.TransactWriteItem {
+func releaseShared(r Resource, name string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{{Delete: &types.Delete{
-		TableName:           &t.name,
-		Key:                 marshal(sharedNameKey(r.Kind, r.DirectoryID, name, r.ID)),
+		Key:                 dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, name, r.ID)),
 		ConditionExpression: aws.String("attribute_exists(pk)"),
 	}}}
 }

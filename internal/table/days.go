@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -25,11 +27,11 @@ type Day struct {
 // last request. The counts are not exact: a write that the SDK retries after a
 // lost response counts twice.
 func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
-	return t.update(ctx, types.Update{
-		Key:                      marshal(dayKey(directoryID, d.Date)),
+	return t.db.Update(ctx, types.Update{
+		Key:                      dynamo.Marshal(dayKey(directoryID, d.Date)),
 		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl ADD requests :requests, refused :refused, writes :writes"),
 		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
-		ExpressionAttributeValues: marshal(struct {
+		ExpressionAttributeValues: dynamo.Marshal(struct {
 			Date     string    `dynamodbav:":date"`
 			At       time.Time `dynamodbav:":at"`
 			TTL      int64     `dynamodbav:":ttl"`
@@ -43,11 +45,11 @@ func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
 // Days reads the counts of the last days that had requests, newest first, at
 // most limit of them.
 func (t *Table) Days(ctx context.Context, directoryID string, limit int32) ([]Day, error) {
-	in := withPrefix(directoryPartition(directoryID), dayPrefix)
+	in := dynamo.WithPrefix(directoryPartition(directoryID), dayPrefix)
 	in.ScanIndexForward, in.Limit = aws.Bool(false), &limit
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	return unmarshalAll[Day](out.Items)
+	return dynamo.UnmarshalAll[Day](out.Items)
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"time"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func (d Directory) item() item {
-	return marshal(directoryKey(d.ID), indexKey{directoriesIndex(), ulidOf(d.ID)}, d)
+func (d Directory) item() dynamo.Item {
+	return dynamo.Marshal(directoryKey(d.ID), dynamo.IndexKey{PK: directoriesIndex(), SK: ulidOf(d.ID)}, d)
 }
 
 // CreateDirectory writes a new directory of an organization with its tokens,
@@ -18,16 +20,16 @@ func (d Directory) item() item {
 // exist.
 func (t *Table) CreateDirectory(ctx context.Context, d Directory) error {
 	actions := []types.TransactWriteItem{
-		t.touchOrganization(d.OrganizationID),
-		t.putNewAction(d.item()),
-		t.putNewAction(marshal(organizationDirectoryKey(d.OrganizationID, d.ID), lookup{d.ID})),
+		touchOrganization(d.OrganizationID),
+		dynamo.PutNewAction(d.item()),
+		dynamo.PutNewAction(dynamo.Marshal(organizationDirectoryKey(d.OrganizationID, d.ID), lookup{d.ID})),
 	}
 	for _, ref := range d.Tokens {
-		actions = append(actions, t.putNewAction(d.token(ref).item()))
+		actions = append(actions, dynamo.PutNewAction(d.token(ref).item()))
 	}
-	err := t.transact(ctx, actions)
-	failed, ok := errors.AsType[conditionFailed](err)
-	if ok && failed.action == 0 {
+	err := t.db.Transact(ctx, actions)
+	failed, ok := errors.AsType[dynamo.ConditionFailed](err)
+	if ok && failed.Action == 0 {
 		return ErrNotFound
 	}
 	return err
@@ -36,7 +38,7 @@ func (t *Table) CreateDirectory(ctx context.Context, d Directory) error {
 // Directory reads a directory. It fails with ErrNotFound.
 func (t *Table) Directory(ctx context.Context, directoryID string) (Directory, error) {
 	var d Directory
-	err := t.get(ctx, directoryKey(directoryID), &d)
+	err := t.db.Get(ctx, directoryKey(directoryID), &d)
 	return d, err
 }
 
@@ -48,25 +50,25 @@ func (t *Table) Directory(ctx context.Context, directoryID string) (Directory, e
 // Tokens that have expired at next.Modified are not written; they may be in
 // next or not.
 func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *Job) error {
-	actions := []types.TransactWriteItem{{Put: t.putVersion(next.item(), old.Version)}}
+	actions := []types.TransactWriteItem{{Put: putVersion(next.item(), old.Version)}}
 	for _, ref := range next.Tokens {
 		switch {
 		case ref.Expired(next.Modified):
 		case !contains(old.Tokens, ref):
-			actions = append(actions, t.putNewAction(next.token(ref).item()))
+			actions = append(actions, dynamo.PutNewAction(next.token(ref).item()))
 		case !old.SCIMConfig.Equal(next.SCIMConfig):
-			actions = append(actions, types.TransactWriteItem{Update: t.setSCIMConfig(ref, next.SCIMConfig)})
+			actions = append(actions, types.TransactWriteItem{Update: setSCIMConfig(ref, next.SCIMConfig)})
 		}
 	}
 	for _, ref := range old.Tokens {
 		if !ref.Expired(next.Modified) && !contains(next.Tokens, ref) {
-			actions = append(actions, types.TransactWriteItem{Update: t.revocation(tokenKey(ref.Hash), next.Modified)})
+			actions = append(actions, types.TransactWriteItem{Update: revocation(tokenKey(ref.Hash), next.Modified)})
 		}
 	}
 	if job != nil {
-		actions = append(actions, t.createJob(*job)...)
+		actions = append(actions, createJob(*job)...)
 	}
-	return ifConditionFails(t.transact(ctx, actions), ErrStale)
+	return dynamo.IfConditionFails(t.db.Transact(ctx, actions), ErrStale)
 }
 
 // Activate records the first request to a directory, which was authenticated
@@ -75,18 +77,16 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 // the token does not exist.
 func (t *Table) Activate(ctx context.Context, directoryID, tokenHash string, at time.Time, actor Actor) error {
 	activateToken := types.Update{
-		TableName:           &t.name,
-		Key:                 marshal(tokenKey(tokenHash)),
+		Key:                 dynamo.Marshal(tokenKey(tokenHash)),
 		UpdateExpression:    aws.String("REMOVE pending"),
 		ConditionExpression: aws.String("attribute_exists(pk)"),
 	}
 	activateDirectory := types.Update{
-		TableName:                &t.name,
-		Key:                      marshal(directoryKey(directoryID)),
+		Key:                      dynamo.Marshal(directoryKey(directoryID)),
 		UpdateExpression:         aws.String("SET #state = :linked, #at = :at, rid = :rid, tid = :tid ADD v :one REMOVE pending"),
 		ConditionExpression:      aws.String("pending = :true AND #state = :validating"),
 		ExpressionAttributeNames: map[string]string{"#state": "state", "#at": "at"},
-		ExpressionAttributeValues: marshal(struct {
+		ExpressionAttributeValues: dynamo.Marshal(struct {
 			Linked     State     `dynamodbav:":linked"`
 			Validating State     `dynamodbav:":validating"`
 			At         time.Time `dynamodbav:":at"`
@@ -96,11 +96,11 @@ func (t *Table) Activate(ctx context.Context, directoryID, tokenHash string, at 
 			True       bool      `dynamodbav:":true"`
 		}{Linked, Validating, at, actor.RequestID, actor.TokenID, 1, true}),
 	}
-	err := t.transact(ctx, []types.TransactWriteItem{{Update: &activateDirectory}, {Update: &activateToken}})
-	if failed, ok := errors.AsType[conditionFailed](err); ok && failed.action == 0 {
-		err = t.update(ctx, activateToken)
+	err := t.db.Transact(ctx, []types.TransactWriteItem{{Update: &activateDirectory}, {Update: &activateToken}})
+	if failed, ok := errors.AsType[dynamo.ConditionFailed](err); ok && failed.Action == 0 {
+		err = t.db.Update(ctx, activateToken)
 	}
-	return ifConditionFails(err, ErrNotFound)
+	return dynamo.IfConditionFails(err, ErrNotFound)
 }
 
 // Equal reports whether two configurations have the same settings. The cursor

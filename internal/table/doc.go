@@ -15,9 +15,8 @@
 //     writes the resource. Two resources cannot have it at the same time.
 //   - A membership is an item of its own: the cost of a change of members does
 //     not depend on the size of the group.
-//   - Writes that conflict with other transactions are retried here with
-//     backoff and full jitter, for up to about three seconds. The SDK does not
-//     retry a cancelled transaction.
+//   - Writes that conflict with other transactions are retried: see package
+//     dynamo.
 //
 // Retention, by the TTL attribute (DynamoDB removes an expired item within a
 // few days):

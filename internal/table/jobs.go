@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"dsync/internal/dynamo"
 	"dsync/internal/id"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func (j Job) item() item {
-	return marshal(jobKey(j.ID), indexKey{jobsIndex(j.DirectoryID), ulidOf(j.ID)}, j)
+func (j Job) item() dynamo.Item {
+	return dynamo.Marshal(jobKey(j.ID), dynamo.IndexKey{PK: jobsIndex(j.DirectoryID), SK: ulidOf(j.ID)}, j)
 }
 
 // NewJob returns a job before its first step. It is not written yet: see
@@ -35,22 +36,24 @@ func (j Job) Failed() bool { return j.State == JobFailed }
 // Job reads a job. It fails with ErrNotFound.
 func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	var j Job
-	err := t.get(ctx, jobKey(jobID), &j)
+	err := t.db.Get(ctx, jobKey(jobID), &j)
 	return j, err
 }
 
 // createJob are the actions that write a new job and list it as running.
-func (t *Table) createJob(j Job) []types.TransactWriteItem {
+func createJob(j Job) []types.TransactWriteItem {
 	j.Listed = true
-	return []types.TransactWriteItem{t.putNewAction(j.item()), t.listJob(j)}
+	return []types.TransactWriteItem{dynamo.PutNewAction(j.item()), listJob(j)}
 }
 
 // CreateJob writes a new job and lists it as running.
-func (t *Table) CreateJob(ctx context.Context, j Job) error { return t.transact(ctx, t.createJob(j)) }
+func (t *Table) CreateJob(ctx context.Context, j Job) error {
+	return t.db.Transact(ctx, createJob(j))
+}
 
 // listJob is the action that lists a job as running.
-func (t *Table) listJob(j Job) types.TransactWriteItem {
-	return t.putAction(marshal(runningKey(j.ID), runningEntry{j.ID, j.Begins}))
+func listJob(j Job) types.TransactWriteItem {
+	return dynamo.PutAction(dynamo.Marshal(runningKey(j.ID), runningEntry{j.ID, j.Begins}))
 }
 
 // runningEntry is the record of a job in the list of running jobs.
@@ -79,24 +82,23 @@ func (t *Table) writeJob(ctx context.Context, j Job, steps int, follow []Job) er
 	switch {
 	case j.State != JobRunning:
 		j.Listed = false
-		actions = append(actions, t.deleteAction(runningKey(j.ID)))
+		actions = append(actions, dynamo.DeleteAction(runningKey(j.ID)))
 	case !j.Listed:
 		j.Listed = true
-		actions = append(actions, t.listJob(j))
+		actions = append(actions, listJob(j))
 	}
 	for _, f := range follow {
-		actions = append(actions, t.createJob(f)...)
+		actions = append(actions, createJob(f)...)
 	}
 	write := types.Put{
-		TableName:                 &t.name,
 		Item:                      j.item(),
 		ConditionExpression:       aws.String("steps = :before"),
-		ExpressionAttributeValues: marshal(map[string]int{":before": steps}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]int{":before": steps}),
 	}
 	if len(actions) == 0 {
-		return ifConditionFails(t.put(ctx, write), ErrStale)
+		return dynamo.IfConditionFails(t.db.Put(ctx, write), ErrStale)
 	}
-	return ifConditionFails(t.transact(ctx, append(actions, types.TransactWriteItem{Put: &write})), ErrStale)
+	return dynamo.IfConditionFails(t.db.Transact(ctx, append(actions, types.TransactWriteItem{Put: &write})), ErrStale)
 }
 
 // RunningJobs reads all running jobs that have begun at that time. Jobs that
@@ -104,14 +106,14 @@ func (t *Table) writeJob(ctx context.Context, j Job, steps int, follow []Job) er
 func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
 	var jobs []Job
 	for shard := range runningShards {
-		entries := make(map[string]key)
-		var keys []key
+		entries := make(map[string]dynamo.Key)
+		var keys []dynamo.Key
 		in := dynamodb.QueryInput{
 			ConsistentRead:            aws.Bool(true),
 			KeyConditionExpression:    aws.String("pk = :pk"),
-			ExpressionAttributeValues: marshal(map[string]string{":pk": runningPartition(shard)}),
+			ExpressionAttributeValues: dynamo.Marshal(map[string]string{":pk": runningPartition(shard)}),
 		}
-		for e, err := range records[runningEntry](t.query(ctx, in)) {
+		for e, err := range dynamo.Records[runningEntry](t.db.Query(ctx, in)) {
 			if err != nil {
 				return nil, err
 			}
@@ -120,7 +122,7 @@ func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
 				keys = append(keys, jobKey(e.JobID))
 			}
 		}
-		for j, err := range records[Job](t.batchGet(ctx, keys)) {
+		for j, err := range dynamo.Records[Job](t.db.BatchGet(ctx, keys)) {
 			if err != nil {
 				return nil, err
 			}
@@ -131,7 +133,7 @@ func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
 		}
 		// Entries of jobs that have ended: code that does not know the list ended
 		// them, or they ended since the query.
-		if err := t.deleteItems(ctx, slices.Collect(maps.Values(entries))); err != nil {
+		if err := t.db.DeleteItems(ctx, slices.Collect(maps.Values(entries))); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -167,16 +169,16 @@ type journalPage struct {
 // shard without events has the zero head.
 func (t *Table) EnvironmentHeads(ctx context.Context, shards []int) (map[int]JournalHead, error) {
 	heads := make(map[int]JournalHead, len(shards))
-	keys := make([]key, len(shards))
+	keys := make([]dynamo.Key, len(shards))
 	for i, shard := range shards {
 		heads[shard] = JournalHead{}
 		keys[i] = journalHeadKey(EnvironmentJournal(shard))
 	}
 	type record struct {
-		key
+		dynamo.Key
 		JournalHead
 	}
-	for r, err := range records[record](t.batchGet(ctx, keys)) {
+	for r, err := range dynamo.Records[record](t.db.BatchGet(ctx, keys)) {
 		if err != nil {
 			return nil, err
 		}
@@ -192,34 +194,21 @@ func (t *Table) EnvironmentHeads(ctx context.Context, shards []int) (map[int]Jou
 // RaiseMark makes every later entry of a shard exceed a position, and returns
 // the head. A reader raises the marks before it passes a position, so that no
 // event appears behind it.
-func (t *Table) RaiseMark(ctx context.Context, shard int, mark Position) (JournalHead, error) {
-	for range maxStale {
-		out, err := t.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName:                 &t.name,
-			Key:                       marshal(journalHeadKey(EnvironmentJournal(shard))),
-			UpdateExpression:          aws.String("SET pos = :mark ADD v :one"),
-			ConditionExpression:       aws.String("attribute_not_exists(pk) OR pos < :mark"),
-			ExpressionAttributeValues: marshal(map[string]any{":mark": mark, ":one": 1}),
-			ReturnValues:              types.ReturnValueAllNew,
-			ReturnConsumedCapacity:    metered(ctx),
-		})
-		if err == nil {
-			countWrite(ctx, optional(out.ConsumedCapacity)...)
-			var head JournalHead
-			return head, unmarshal(out.Attributes, &head)
-		}
-		countWrite(ctx)
-		action, conflict := classify(err)
-		if action >= 0 { // the mark is that high already
-			heads, err := t.EnvironmentHeads(ctx, []int{shard})
-			return heads[shard], err
-		}
-		if !conflict {
-			return JournalHead{}, fmt.Errorf("table: mark: %w", err)
-		}
-		t.onConflict()
+func (t *Table) RaiseMark(ctx context.Context, shard int, mark Position) (head JournalHead, err error) {
+	item, err := t.db.UpdateAndGet(ctx, types.Update{
+		Key:                       dynamo.Marshal(journalHeadKey(EnvironmentJournal(shard))),
+		UpdateExpression:          aws.String("SET pos = :mark ADD v :one"),
+		ConditionExpression:       aws.String("attribute_not_exists(pk) OR pos < :mark"),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":mark": mark, ":one": 1}),
+	})
+	if _, failed := errors.AsType[dynamo.ConditionFailed](err); failed { // the mark is that high already
+		heads, err := t.EnvironmentHeads(ctx, []int{shard})
+		return heads[shard], err
 	}
-	return JournalHead{}, ErrBusy
+	if err != nil {
+		return head, err
+	}
+	return head, dynamo.Unmarshal(item, &head)
 }
 
 // JournalPages reads the entries in pages of a journal after a position, oldest
@@ -230,7 +219,7 @@ func (t *Table) JournalPages(ctx context.Context, j Journal, from Position, newe
 	if first < MaxPosition {
 		first++
 	}
-	in := between(j.partition, pagePrefix+first.String(), pagePrefix+MaxPosition.String())
+	in := dynamo.Between(j.partition, pagePrefix+first.String(), pagePrefix+MaxPosition.String())
 	if newest {
 		// The page that contains the position may end after it.
 		if from < MaxPosition {
@@ -239,7 +228,7 @@ func (t *Table) JournalPages(ctx context.Context, j Journal, from Position, newe
 				return nil, false, err
 			}
 		}
-		in = between(j.partition, pagePrefix, pagePrefix+from.String())
+		in = dynamo.Between(j.partition, pagePrefix, pagePrefix+from.String())
 		in.ScanIndexForward = aws.Bool(false)
 	}
 	in.Limit = aws.Int32(int32(limit))
@@ -250,11 +239,11 @@ func (t *Table) JournalPages(ctx context.Context, j Journal, from Position, newe
 // pageEntries reads the entries of one query for pages that are after or before
 // a position.
 func (t *Table) pageEntries(ctx context.Context, in dynamodb.QueryInput, from Position, newest bool) (entries []JournalEntry, more bool, err error) {
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return nil, false, err
 	}
-	pages, err := unmarshalAll[journalPage](out.Items)
+	pages, err := dynamo.UnmarshalAll[journalPage](out.Items)
 	if err != nil {
 		return nil, false, err
 	}

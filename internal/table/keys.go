@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"dsync/internal/dynamo"
 	"dsync/internal/scim"
 )
 
-// Key attributes and the index: package schema describes the same ones.
+// The key attributes, as in the records of the stream.
 const (
 	partitionKey = "pk"
 	sortKey      = "sk"
-	indexName    = "gsi1"
 	// directorySort is the sort key of a directory's own record. It sorts before
 	// the other sort keys of the directory.
 	directorySort = "D"
@@ -44,18 +44,6 @@ const (
 	Group Kind = "G"
 )
 
-// key is a primary key.
-type key struct {
-	PK string `dynamodbav:"pk"`
-	SK string `dynamodbav:"sk"`
-}
-
-// indexKey is a key of the index. A record without one is not in the index.
-type indexKey struct {
-	PK string `dynamodbav:"gsi1pk,omitempty"`
-	SK string `dynamodbav:"gsi1sk,omitempty"`
-}
-
 // ulidOf is the ULID of an id, without the prefix. Keys hold no prefixes: every
 // record has keys, and the letter before the ULID says the same.
 func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
@@ -64,18 +52,20 @@ func ulidOf(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
 
 func organizationPartition(organizationID string) string { return "O#" + ulidOf(organizationID) }
 
-func organizationKey(organizationID string) key {
-	return key{organizationPartition(organizationID), "O"}
+func organizationKey(organizationID string) dynamo.Key {
+	return dynamo.Key{PK: organizationPartition(organizationID), SK: "O"}
 }
 
 func organizationsIndex() string { return "ORGANIZATIONS" }
 
 // organizationExternalIDKey is the claim of an organization's external id.
-func organizationExternalIDKey(externalID string) key { return key{"OX#" + segment(externalID), "OX"} }
+func organizationExternalIDKey(externalID string) dynamo.Key {
+	return dynamo.Key{PK: "OX#" + segment(externalID), SK: "OX"}
+}
 
 // domainKey lists an organization under one of its domains.
-func domainKey(domain, organizationID string) key {
-	return key{domainPartition(domain), domainPrefix + ulidOf(organizationID)}
+func domainKey(domain, organizationID string) dynamo.Key {
+	return dynamo.Key{PK: domainPartition(domain), SK: domainPrefix + ulidOf(organizationID)}
 }
 
 func domainPartition(domain string) string { return "OD#" + segment(scim.Fold(domain)) }
@@ -84,8 +74,8 @@ const domainPrefix = "O#"
 
 // organizationDirectoryKey lists a directory in its organization. The prefix is
 // not directorySort: the relay's filter passes sort keys that begin with that.
-func organizationDirectoryKey(organizationID, directoryID string) key {
-	return key{organizationPartition(organizationID), organizationDirectoryPrefix + ulidOf(directoryID)}
+func organizationDirectoryKey(organizationID, directoryID string) dynamo.Key {
+	return dynamo.Key{PK: organizationPartition(organizationID), SK: organizationDirectoryPrefix + ulidOf(directoryID)}
 }
 
 const organizationDirectoryPrefix = "R#"
@@ -96,17 +86,19 @@ const organizationDirectoryPrefix = "R#"
 // directory is read consistently and deleted as one partition.
 func directoryPartition(directoryID string) string { return DirectoryPrefix + ulidOf(directoryID) }
 
-func directoryKey(directoryID string) key { return key{directoryPartition(directoryID), directorySort} }
+func directoryKey(directoryID string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: directorySort}
+}
 
 func directoriesIndex() string { return "DIRECTORIES" }
 
 // Credentials and jobs. A hash is the SHA-256 of a secret, hexadecimal.
 
-func tokenKey(hash string) key              { return key{TokenPrefix + hash, "T"} }
+func tokenKey(hash string) dynamo.Key       { return dynamo.Key{PK: TokenPrefix + hash, SK: "T"} }
 func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
-func apiKeyKey(hash string) key             { return key{APIKeyPrefix + hash, "K"} }
+func apiKeyKey(hash string) dynamo.Key      { return dynamo.Key{PK: APIKeyPrefix + hash, SK: "K"} }
 func apiKeysIndex() string                  { return "KEYS" }
-func jobKey(jobID string) key               { return key{jobPrefix + ulidOf(jobID), "J"} }
+func jobKey(jobID string) dynamo.Key        { return dynamo.Key{PK: jobPrefix + ulidOf(jobID), SK: "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
 
 const jobPrefix = "J#"
@@ -119,15 +111,15 @@ const runningShards = 4
 func runningPartition(shard int) string { return "RJ#" + strconv.Itoa(shard) }
 
 // runningKey is a job's entry in the list of running jobs.
-func runningKey(jobID string) key {
+func runningKey(jobID string) dynamo.Key {
 	u := ulidOf(jobID)
-	return key{runningPartition(int(u[len(u)-1]) % runningShards), u}
+	return dynamo.Key{PK: runningPartition(int(u[len(u)-1]) % runningShards), SK: u}
 }
 
 // Users, groups and memberships.
 
-func resourceKey(k Kind, directoryID, id string) key {
-	return key{directoryPartition(directoryID), k.prefix() + ulidOf(id)}
+func resourceKey(k Kind, directoryID, id string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: k.prefix() + ulidOf(id)}
 }
 
 func (k Kind) prefix() string { return string(k) + "#" }
@@ -137,8 +129,8 @@ func (k Kind) index(directoryID string) string {
 	return directoryPartition(directoryID) + "#" + string(k)
 }
 
-func membershipKey(directoryID, groupID, userID string) key {
-	return key{directoryPartition(directoryID), groupMembersPrefix(groupID) + ulidOf(userID)}
+func membershipKey(directoryID, groupID, userID string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: groupMembersPrefix(groupID) + ulidOf(userID)}
 }
 
 const membershipPrefix = "M#"
@@ -154,14 +146,14 @@ func userGroupsIndex(directoryID, userID string) string {
 // Claims and look-ups.
 
 // nameKey is the claim of a userName or a displayName.
-func nameKey(k Kind, directoryID, name string) key {
-	return key{directoryPartition(directoryID), string(k) + "N#" + segment(scim.Fold(name))}
+func nameKey(k Kind, directoryID, name string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: string(k) + "N#" + segment(scim.Fold(name))}
 }
 
 // sharedNameKey is the look-up of one of the groups that share a name. It
 // differs from every claim: a segment has no separator.
-func sharedNameKey(k Kind, directoryID, name, id string) key {
-	return key{directoryPartition(directoryID), sharedNamePrefix(k, name) + ulidOf(id)}
+func sharedNameKey(k Kind, directoryID, name, id string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: sharedNamePrefix(k, name) + ulidOf(id)}
 }
 
 func sharedNamePrefix(k Kind, name string) string {
@@ -199,12 +191,12 @@ const (
 	dayPrefix     = "S#"
 )
 
-func requestKey(directoryID, requestID string) key {
-	return key{directoryPartition(directoryID), requestPrefix + ulidOf(requestID)}
+func requestKey(directoryID, requestID string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: requestPrefix + ulidOf(requestID)}
 }
 
-func dayKey(directoryID, date string) key {
-	return key{directoryPartition(directoryID), dayPrefix + date}
+func dayKey(directoryID, date string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: dayPrefix + date}
 }
 
 // The log of events.
@@ -219,7 +211,7 @@ func EventKey(eventID string) string {
 // eventKey is the record of an event. It is the claim of its change, too: a
 // change is logged when this record exists. Every event has a partition of its
 // own, so the largest events of one directory do not slow its other records.
-func eventKey(k string) key { return key{"E#" + k, "E"} }
+func eventKey(k string) dynamo.Key { return dynamo.Key{PK: "E#" + k, SK: "E"} }
 
 // logPartition is the partition of the journal of a directory.
 func logPartition(directoryID string) string { return "L#" + ulidOf(directoryID) }
@@ -229,7 +221,7 @@ const environmentPrefix = "EL#"
 // environmentPartition is the partition of a shard of the environment's journal.
 func environmentPartition(shard int) string { return environmentPrefix + strconv.Itoa(shard) }
 
-func journalHeadKey(j Journal) key { return key{j.partition, headSort} }
+func journalHeadKey(j Journal) dynamo.Key { return dynamo.Key{PK: j.partition, SK: headSort} }
 
 const (
 	headSort       = "HEAD"
@@ -237,10 +229,12 @@ const (
 	deferralPrefix = "W#"
 )
 
-func pageKey(j Journal, last Position) key { return key{j.partition, pagePrefix + last.String()} }
+func pageKey(j Journal, last Position) dynamo.Key {
+	return dynamo.Key{PK: j.partition, SK: pagePrefix + last.String()}
+}
 
 // deferralKey is a deferred change of a directory. Deferred changes are in the
 // order of the appends that deferred them.
-func deferralKey(directoryID string, version int64, n int) key {
-	return key{logPartition(directoryID), fmt.Sprintf("%s%016d#%04d", deferralPrefix, version, n)}
+func deferralKey(directoryID string, version int64, n int) dynamo.Key {
+	return dynamo.Key{PK: logPartition(directoryID), SK: fmt.Sprintf("%s%016d#%04d", deferralPrefix, version, n)}
 }

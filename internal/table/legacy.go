@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -18,19 +20,21 @@ import (
 // Migration removes a bucket when its events are migrated.
 const legacyBuckets = "LB"
 
-func legacyBucketKey(bucket string) key { return key{legacyBuckets, bucket} }
+func legacyBucketKey(bucket string) dynamo.Key { return dynamo.Key{PK: legacyBuckets, SK: bucket} }
 
-func legacyEventKey(directoryID, position string) key {
-	return key{logPartition(directoryID), position}
+func legacyEventKey(directoryID, position string) dynamo.Key {
+	return dynamo.Key{PK: logPartition(directoryID), SK: position}
 }
 
-func legacyPositionKey(eventID string) key { return key{"LP#" + ulidOf(eventID), "P"} }
+func legacyPositionKey(eventID string) dynamo.Key {
+	return dynamo.Key{PK: "LP#" + ulidOf(eventID), SK: "P"}
+}
 
 // LegacyEvent is an event of an earlier version.
 type LegacyEvent struct {
-	LoggedEvent
-	ULID string // its position
-	Sort string // its sort key in the bucket
+	Event LoggedEvent
+	ULID  string // its position
+	Sort  string // its sort key in the bucket
 }
 
 // legacyRecord is the stored form of a LegacyEvent.
@@ -45,7 +49,7 @@ type legacyRecord struct {
 }
 
 func (r legacyRecord) event() LegacyEvent {
-	return LegacyEvent{LoggedEvent: LoggedEvent{
+	return LegacyEvent{Event: LoggedEvent{
 		ID: r.ID, Name: r.Name, DirectoryID: r.DirectoryID, OrganizationID: r.OrganizationID, Body: r.Body, TTL: r.TTL,
 	}, ULID: r.ULID}
 }
@@ -53,13 +57,13 @@ func (r legacyRecord) event() LegacyEvent {
 // LegacyBucket returns the first bucket with events of an earlier version. It
 // fails with ErrNotFound if there is none.
 func (t *Table) LegacyBucket(ctx context.Context) (string, error) {
-	in := between(legacyBuckets, " ", "~")
+	in := dynamo.Between(legacyBuckets, " ", "~")
 	in.Limit = aws.Int32(1)
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return "", err
 	}
-	keys, err := unmarshalAll[key](out.Items)
+	keys, err := dynamo.UnmarshalAll[dynamo.Key](out.Items)
 	if err == nil && len(keys) == 0 {
 		err = ErrNotFound
 	}
@@ -72,24 +76,24 @@ func (t *Table) LegacyBucket(ctx context.Context) (string, error) {
 // LegacyEvents reads at most limit events of a bucket, oldest first, after a sort
 // key; "" is the beginning. It reads the index. more says whether others follow.
 func (t *Table) LegacyEvents(ctx context.Context, bucket, after string, limit int32) (events []LegacyEvent, more bool, err error) {
-	in := indexPartitionAfter("L#"+bucket, after+" ")
+	in := dynamo.IndexPartitionAfter("L#"+bucket, after+" ")
 	in.Limit = aws.Int32(limit)
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return nil, false, err
 	}
-	var keys []key
-	sorts := map[key]string{}
+	var keys []dynamo.Key
+	sorts := map[dynamo.Key]string{}
 	for _, i := range out.Items {
-		var k key
-		var index indexKey
-		if err := errors.Join(unmarshal(i, &k), unmarshal(i, &index)); err != nil {
+		var k dynamo.Key
+		var index dynamo.IndexKey
+		if err := errors.Join(dynamo.Unmarshal(i, &k), dynamo.Unmarshal(i, &index)); err != nil {
 			return nil, false, err
 		}
 		keys, sorts[k] = append(keys, k), index.SK
 	}
-	found := map[key]LegacyEvent{}
-	for r, err := range records[legacyRecord](t.batchGet(ctx, keys)) {
+	found := map[dynamo.Key]LegacyEvent{}
+	for r, err := range dynamo.Records[legacyRecord](t.db.BatchGet(ctx, keys)) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -110,13 +114,14 @@ func (t *Table) LegacyEvents(ctx context.Context, bucket, after string, limit in
 func (t *Table) MigrateEvents(ctx context.Context, events []LegacyEvent, pageTTL int64) error {
 	pages := map[Journal]entryList{}
 	var puts, deletes []types.WriteRequest
-	for _, e := range events {
+	for _, legacy := range events {
+		e := legacy.Event
 		own, shared := DirectoryJournal(e.DirectoryID), EnvironmentJournal(EnvironmentShard(e.OrganizationID))
 		pages[own] = append(pages[own], JournalEntry{e.Position, EventKey(e.ID), e.Name, ""})
 		pages[shared] = append(pages[shared], JournalEntry{e.Position, EventKey(e.ID), e.Name, ulidOf(e.OrganizationID)})
-		puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: marshal(eventKey(EventKey(e.ID)), e.LoggedEvent)}})
-		for _, k := range []key{legacyEventKey(e.DirectoryID, e.ULID), legacyPositionKey(e.ID)} {
-			deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: marshal(k)}})
+		puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: dynamo.Marshal(eventKey(EventKey(e.ID)), e)}})
+		for _, k := range []dynamo.Key{legacyEventKey(e.DirectoryID, legacy.ULID), legacyPositionKey(e.ID)} {
+			deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: dynamo.Marshal(k)}})
 		}
 	}
 	for journal, entries := range pages {
@@ -127,61 +132,61 @@ func (t *Table) MigrateEvents(ctx context.Context, events []LegacyEvent, pageTTL
 		}
 		for len(entries) > 0 {
 			n := min(len(entries), MaxLogActions)
-			item := marshal(pageKey(journal, entries[n-1].Position), journalPage{entries[:n], pageTTL})
+			item := dynamo.Marshal(pageKey(journal, entries[n-1].Position), journalPage{entries[:n], pageTTL})
 			puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: item}})
 			entries = entries[n:]
 		}
 	}
-	if err := t.batchWrite(ctx, puts); err != nil {
+	if err := t.db.BatchWrite(ctx, puts); err != nil {
 		return err
 	}
-	return t.batchWrite(ctx, deletes)
+	return t.db.BatchWrite(ctx, deletes)
 }
 
 // raisePaged makes the head of a journal say that pages have entries up to a
 // position.
 func (t *Table) raisePaged(ctx context.Context, j Journal, last Position) error {
-	err := t.update(ctx, types.Update{
-		Key:                       marshal(journalHeadKey(j)),
+	err := t.db.Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(journalHeadKey(j)),
 		UpdateExpression:          aws.String("SET paged = :last, pos = if_not_exists(pos, :last) ADD v :one"),
 		ConditionExpression:       aws.String("attribute_not_exists(paged) OR paged < :last"),
-		ExpressionAttributeValues: marshal(map[string]any{":last": last, ":one": 1}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":last": last, ":one": 1}),
 	})
-	return ifConditionFails(err, nil)
+	return dynamo.IfConditionFails(err, nil)
 }
 
 // RemoveLegacyBucket removes a bucket whose events are migrated.
 func (t *Table) RemoveLegacyBucket(ctx context.Context, bucket string) error {
-	return t.deleteItems(ctx, []key{legacyBucketKey(bucket)})
+	return t.db.DeleteItems(ctx, []dynamo.Key{legacyBucketKey(bucket)})
 }
 
 // LegacyLogged reads events of an earlier version by their ids, whether they are
 // migrated or not. Those that are not in the log are left out.
 func (t *Table) LegacyLogged(ctx context.Context, directoryID string, eventIDs []string) (map[string]LoggedEvent, error) {
 	logged := map[string]LoggedEvent{}
-	var keys []key
+	var keys []dynamo.Key
 	for _, id := range eventIDs {
 		keys = append(keys, eventKey(EventKey(id)), legacyEventKey(directoryID, ulidOf(id)), legacyPositionKey(id))
 	}
-	var late []key
-	for i, err := range t.batchGet(ctx, keys) {
+	var late []dynamo.Key
+	for i, err := range t.db.BatchGet(ctx, keys) {
 		if err != nil {
 			return nil, err
 		}
-		var k key
-		if err := unmarshal(i, &k); err != nil {
+		var k dynamo.Key
+		if err := dynamo.Unmarshal(i, &k); err != nil {
 			return nil, err
 		}
 		switch {
 		case strings.HasPrefix(k.PK, "LP#"):
 			var r legacyRecord
-			if err := unmarshal(i, &r); err != nil {
+			if err := dynamo.Unmarshal(i, &r); err != nil {
 				return nil, err
 			}
 			late = append(late, legacyEventKey(directoryID, r.ULID))
 		case k.SK == "E":
 			var e LoggedEvent
-			if err := unmarshal(i, &e); err != nil {
+			if err := dynamo.Unmarshal(i, &e); err != nil {
 				return nil, err
 			}
 			logged[e.ID] = e
@@ -191,7 +196,7 @@ func (t *Table) LegacyLogged(ctx context.Context, directoryID string, eventIDs [
 			}
 		}
 	}
-	for i, err := range t.batchGet(ctx, late) {
+	for i, err := range t.db.BatchGet(ctx, late) {
 		if err == nil {
 			err = addLegacy(i, logged)
 		}
@@ -202,11 +207,11 @@ func (t *Table) LegacyLogged(ctx context.Context, directoryID string, eventIDs [
 	return logged, nil
 }
 
-func addLegacy(i item, logged map[string]LoggedEvent) error {
+func addLegacy(i dynamo.Item, logged map[string]LoggedEvent) error {
 	var r legacyRecord
-	if err := unmarshal(i, &r); err != nil {
+	if err := dynamo.Unmarshal(i, &r); err != nil {
 		return fmt.Errorf("table: event of an earlier version: %w", err)
 	}
-	logged[r.ID] = r.event().LoggedEvent
+	logged[r.ID] = r.event().Event
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"dsync/internal/dynamo"
 	"dsync/internal/id"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,12 +18,12 @@ type List[T any] struct {
 	index     bool   // pk and prefix are keys of the index
 	pk        string // partition of the list's entries
 	prefix    string // of the entries' sort keys; a ULID follows
-	recordKey func(id string, entry key) key
+	recordKey func(id string, entry dynamo.Key) dynamo.Key
 	deleted   func(T) bool // whether a record is soft-deleted; nil if none is
 }
 
 // entryKey is the recordKey of a list whose entries are its records.
-func entryKey(_ string, entry key) key { return entry }
+func entryKey(_ string, entry dynamo.Key) dynamo.Key { return entry }
 
 // Organizations lists all organizations. It reads the index.
 func Organizations() List[Organization] {
@@ -32,7 +33,7 @@ func Organizations() List[Organization] {
 // OrganizationsWith lists the organizations that have a domain.
 func OrganizationsWith(domain string) List[Organization] {
 	return List[Organization]{idKind: id.Organization, pk: domainPartition(domain), prefix: domainPrefix,
-		recordKey: func(id string, _ key) key { return organizationKey(id) }}
+		recordKey: func(id string, _ dynamo.Key) dynamo.Key { return organizationKey(id) }}
 }
 
 // Directories lists all directories. It reads the index.
@@ -43,7 +44,7 @@ func Directories() List[Directory] {
 // DirectoriesOf lists the directories of an organization.
 func DirectoriesOf(organizationID string) List[Directory] {
 	return List[Directory]{idKind: id.Directory, pk: organizationPartition(organizationID), prefix: organizationDirectoryPrefix,
-		recordKey: func(id string, _ key) key { return directoryKey(id) }}
+		recordKey: func(id string, _ dynamo.Key) dynamo.Key { return directoryKey(id) }}
 }
 
 // ResourcesOf lists the users or the groups of a directory. It reads the index.
@@ -54,13 +55,13 @@ func ResourcesOf(k Kind, directoryID string) List[Resource] {
 // UsersIn lists the users in a group.
 func UsersIn(directoryID, groupID string) List[Resource] {
 	return List[Resource]{idKind: id.User, pk: directoryPartition(directoryID), prefix: groupMembersPrefix(groupID), deleted: Resource.isDeleted,
-		recordKey: func(id string, _ key) key { return resourceKey(User, directoryID, id) }}
+		recordKey: func(id string, _ dynamo.Key) dynamo.Key { return resourceKey(User, directoryID, id) }}
 }
 
 // GroupsWith lists the groups that a user is in. It reads the index.
 func GroupsWith(directoryID, userID string) List[Resource] {
 	return List[Resource]{idKind: id.Group, index: true, pk: userGroupsIndex(directoryID, userID), prefix: Group.prefix(), deleted: Resource.isDeleted,
-		recordKey: func(id string, _ key) key { return resourceKey(Group, directoryID, id) }}
+		recordKey: func(id string, _ dynamo.Key) dynamo.Key { return resourceKey(Group, directoryID, id) }}
 }
 
 // Tokens lists the tokens of a directory, recently revoked ones included. It
@@ -110,34 +111,34 @@ func (l List[T]) IDs(ctx context.Context, t *Table, from string, newest bool, li
 }
 
 // Read reads the records of IDs, with one query and one batch for each
-// maxBatchGet ids. Deleted records are left out.
+// dynamo.MaxBatchGet ids. Deleted records are left out.
 func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, limit int) (Chunk[T], error) {
 	entries, more, err := l.entries(ctx, t, from, newest, limit)
 	if err != nil {
 		return Chunk[T]{}, err
 	}
 	c := Chunk[T]{Last: from, More: more}
-	var keys []key
+	var keys []dynamo.Key
 	for _, e := range entries {
 		c.Last = e.id
 		if !e.Deleted {
-			keys = append(keys, l.recordKey(e.id, e.key))
+			keys = append(keys, l.recordKey(e.id, e.Key))
 		}
 	}
-	found := make(map[key]T, len(keys))
-	for i, err := range t.batchGet(ctx, keys) {
+	found := make(map[dynamo.Key]T, len(keys))
+	for i, err := range t.db.BatchGet(ctx, keys) {
 		if err != nil {
 			return c, err
 		}
-		var k key
+		var k dynamo.Key
 		var record T
-		if err := errors.Join(unmarshal(i, &k), unmarshal(i, &record)); err != nil {
+		if err := errors.Join(dynamo.Unmarshal(i, &k), dynamo.Unmarshal(i, &record)); err != nil {
 			return c, err
 		}
 		found[k] = record
 	}
 	for _, e := range entries {
-		if record, ok := found[l.recordKey(e.id, e.key)]; ok && (l.deleted == nil || !l.deleted(record)) {
+		if record, ok := found[l.recordKey(e.id, e.Key)]; ok && (l.deleted == nil || !l.deleted(record)) {
 			c.Entries = append(c.Entries, ListEntry[T]{e.id, record})
 		}
 	}
@@ -147,18 +148,18 @@ func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, l
 // Find reads the record of the list that has that id. It fails with ErrNotFound.
 func (l List[T]) Find(ctx context.Context, t *Table, id string) (T, error) {
 	var record T
-	out, err := t.queryPage(ctx, l.between(ulidOf(id), ulidOf(id)))
+	out, err := t.db.QueryPage(ctx, l.between(ulidOf(id), ulidOf(id)))
 	if err != nil {
 		return record, err
 	}
 	if len(out.Items) == 0 {
 		return record, ErrNotFound
 	}
-	var entry key
-	if err := unmarshal(out.Items[0], &entry); err != nil {
+	var entry dynamo.Key
+	if err := dynamo.Unmarshal(out.Items[0], &entry); err != nil {
 		return record, err
 	}
-	if err := t.get(ctx, l.recordKey(id, entry), &record); err != nil {
+	if err := t.db.Get(ctx, l.recordKey(id, entry), &record); err != nil {
 		return record, err
 	}
 	if l.deleted != nil && l.deleted(record) {
@@ -169,8 +170,8 @@ func (l List[T]) Find(ctx context.Context, t *Table, id string) (T, error) {
 
 // indexEntry is an entry of a list, in the index or in the table.
 type indexEntry struct {
-	key
-	indexKey
+	dynamo.Key
+	dynamo.IndexKey
 	Deleted bool   `dynamodbav:"deleted"` // a soft-deleted membership
 	id      string // of the record
 }
@@ -187,16 +188,16 @@ func (l List[T]) entries(ctx context.Context, t *Table, from string, newest bool
 	in := l.between(first, last)
 	in.ScanIndexForward = aws.Bool(!newest)
 	in.Limit = aws.Int32(int32(limit) + 1) // one more shows whether entries follow
-	for e, err := range records[indexEntry](t.query(ctx, in)) {
+	for e, err := range dynamo.Records[indexEntry](t.db.Query(ctx, in)) {
 		if err != nil {
 			return nil, false, err
 		}
 		if len(entries) == limit {
 			return entries, true, nil
 		}
-		sk := e.key.SK
+		sk := e.Key.SK
 		if l.index {
-			sk = e.indexKey.SK
+			sk = e.IndexKey.SK
 		}
 		e.id = l.idKind.Of(sk[len(l.prefix):])
 		entries = append(entries, e)
@@ -210,7 +211,7 @@ func beforeULID(u string) string { return u[:len(u)-1] + string(u[len(u)-1]-1) +
 // between is a query for the entries between two ULIDs, both included.
 func (l List[T]) between(first, last string) dynamodb.QueryInput {
 	if l.index {
-		return indexBetween(l.pk, l.prefix+first, l.prefix+last)
+		return dynamo.IndexBetween(l.pk, l.prefix+first, l.prefix+last)
 	}
-	return between(l.pk, l.prefix+first, l.prefix+last)
+	return dynamo.Between(l.pk, l.prefix+first, l.prefix+last)
 }

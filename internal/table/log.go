@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/oklog/ulid/v2"
@@ -61,14 +63,14 @@ func (s *logSequence) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) (e
 // empty log has the zero head.
 func (t *Table) LogHeads(ctx context.Context, directoryIDs []string) (map[string]LogHead, error) {
 	heads := make(map[string]LogHead, len(directoryIDs))
-	var keys []key
+	var keys []dynamo.Key
 	for _, directoryID := range directoryIDs {
 		if _, ok := heads[directoryID]; !ok {
 			heads[directoryID] = LogHead{DirectoryID: directoryID}
 			keys = append(keys, journalHeadKey(DirectoryJournal(directoryID)))
 		}
 	}
-	for i, err := range t.batchGet(ctx, keys) {
+	for i, err := range t.db.BatchGet(ctx, keys) {
 		if err != nil {
 			return nil, err
 		}
@@ -81,20 +83,20 @@ func (t *Table) LogHeads(ctx context.Context, directoryIDs []string) (map[string
 	return heads, nil
 }
 
-func readHead(i item) (head LogHead, err error) {
+func readHead(i dynamo.Item) (head LogHead, err error) {
 	_, legacy := i["seq"].(*types.AttributeValueMemberS)
 	if !legacy {
-		return head, unmarshal(i, &head)
+		return head, dynamo.Unmarshal(i, &head)
 	}
 	var position struct {
 		Last string `dynamodbav:"pos"`
 	}
-	if err := unmarshal(i, &position); err != nil {
+	if err := dynamo.Unmarshal(i, &position); err != nil {
 		return head, err
 	}
 	i = maps.Clone(i)
 	delete(i, "pos")
-	err = unmarshal(i, &head)
+	err = dynamo.Unmarshal(i, &head)
 	// New events come after those of the earlier version.
 	if u, parseErr := ulid.ParseStrict(position.Last); parseErr == nil {
 		head.Position = PositionAt(ulid.Time(u.Time() + 1))
@@ -107,12 +109,12 @@ func readHead(i item) (head LogHead, err error) {
 type Deferral struct {
 	Record []byte // the stream record, JSON, gzip
 	TTL    int64
-	key    key // set for a deferral that was read
+	key    dynamo.Key // set for a deferral that was read
 }
 
 // deferralRecord is the stored form of a Deferral.
 type deferralRecord struct {
-	key
+	dynamo.Key
 	Record []byte `dynamodbav:"record"`
 	TTL    int64  `dynamodbav:"ttl"`
 }
@@ -120,14 +122,14 @@ type deferralRecord struct {
 // Deferrals reads the oldest deferred changes of a directory, at most limit of
 // them. more says whether there are others.
 func (t *Table) Deferrals(ctx context.Context, directoryID string, limit int) (list []Deferral, more bool, err error) {
-	for r, err := range records[deferralRecord](t.query(ctx, withPrefix(logPartition(directoryID), deferralPrefix))) {
+	for r, err := range dynamo.Records[deferralRecord](t.db.Query(ctx, dynamo.WithPrefix(logPartition(directoryID), deferralPrefix))) {
 		if err != nil {
 			return nil, false, err
 		}
 		if len(list) == limit {
 			return list, true, nil
 		}
-		list = append(list, Deferral{r.Record, r.TTL, r.key})
+		list = append(list, Deferral{r.Record, r.TTL, r.Key})
 	}
 	return list, false, nil
 }
@@ -136,7 +138,7 @@ func (t *Table) Deferrals(ctx context.Context, directoryID string, limit int) (l
 // relay has deleted are skipped.
 func (t *Table) ReleaseDeferrals(ctx context.Context, directoryID string, list []Deferral) error {
 	for len(list) > 0 {
-		n := min(len(list), maxTransact-1)
+		n := min(len(list), dynamo.MaxTransact-1)
 		if err := t.releaseDeferrals(ctx, directoryID, list[:n]); err != nil {
 			return err
 		}
@@ -151,28 +153,27 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 			return nil
 		}
 		actions := []types.TransactWriteItem{{Update: &types.Update{
-			TableName:                 &t.name,
-			Key:                       marshal(journalHeadKey(DirectoryJournal(directoryID))),
+			Key:                       dynamo.Marshal(journalHeadKey(DirectoryJournal(directoryID))),
 			UpdateExpression:          aws.String("ADD defers :n, v :one"),
 			ConditionExpression:       aws.String("attribute_exists(pk)"),
-			ExpressionAttributeValues: marshal(map[string]int{":n": -len(list), ":one": 1}),
+			ExpressionAttributeValues: dynamo.Marshal(map[string]int{":n": -len(list), ":one": 1}),
 		}}}
 		for _, d := range list {
 			actions = append(actions, types.TransactWriteItem{Delete: &types.Delete{
-				TableName: &t.name, Key: marshal(d.key), ConditionExpression: aws.String("attribute_exists(pk)"),
+				Key: dynamo.Marshal(d.key), ConditionExpression: aws.String("attribute_exists(pk)"),
 			}})
 		}
-		err := t.transact(ctx, actions)
-		failed, ok := errors.AsType[conditionFailed](err)
+		err := t.db.Transact(ctx, actions)
+		failed, ok := errors.AsType[dynamo.ConditionFailed](err)
 		if !ok {
 			return err
 		}
-		if failed.action == 0 {
+		if failed.Action == 0 {
 			return nil // the log is erased
 		}
 		var left []Deferral
 		for i, d := range list {
-			if !slices.Contains(failed.all, i+1) {
+			if !slices.Contains(failed.All, i+1) {
 				left = append(left, d)
 			}
 		}
@@ -193,7 +194,7 @@ type LogAppend struct {
 }
 
 // MaxLogActions is how many events and deferred changes fit one append: a transaction without the heads and a page of each journal.
-const MaxLogActions = maxTransact - 4
+const MaxLogActions = dynamo.MaxTransact - 4
 
 // LogConflict says why an append was rejected. At least one field is set.
 type LogConflict struct {
@@ -213,23 +214,23 @@ func (e *LogConflict) Error() string {
 func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 	next, page, sharedPage := a.Apply()
 	own, shared := DirectoryJournal(a.Head.DirectoryID), EnvironmentJournal(a.Shard)
-	actions := []types.TransactWriteItem{t.putHead(own, next.Head, a.Head.Version)}
+	actions := []types.TransactWriteItem{putHead(own, next.Head, a.Head.Version)}
 	if len(a.Events) > 0 {
-		actions = append(actions, t.putHead(shared, next.ShardHead, a.ShardHead.Version))
+		actions = append(actions, putHead(shared, next.ShardHead, a.ShardHead.Version))
 	}
 	heads := len(actions)
 	for _, e := range a.Events {
-		actions = append(actions, t.putNewAction(marshal(eventKey(EventKey(e.ID)), e)))
+		actions = append(actions, dynamo.PutNewAction(dynamo.Marshal(eventKey(EventKey(e.ID)), e)))
 	}
 	for n, d := range a.Deferred {
-		actions = append(actions, t.putAction(marshal(deferralRecord{deferralKey(a.Head.DirectoryID, next.Head.Version, n), d.Record, d.TTL})))
+		actions = append(actions, dynamo.PutAction(dynamo.Marshal(deferralRecord{deferralKey(a.Head.DirectoryID, next.Head.Version, n), d.Record, d.TTL})))
 	}
-	actions = append(actions, t.putPage(own, page, a.PageTTL)...)
-	actions = append(actions, t.putPage(shared, sharedPage, a.PageTTL)...)
-	err := t.transact(ctx, actions)
-	if failed, ok := errors.AsType[conditionFailed](err); ok {
+	actions = append(actions, putPage(own, page, a.PageTTL)...)
+	actions = append(actions, putPage(shared, sharedPage, a.PageTTL)...)
+	err := t.db.Transact(ctx, actions)
+	if failed, ok := errors.AsType[dynamo.ConditionFailed](err); ok {
 		conflict := &LogConflict{}
-		for _, i := range failed.all {
+		for _, i := range failed.All {
 			switch {
 			case i == 0:
 				conflict.Head = true
@@ -269,19 +270,19 @@ func (a LogAppend) Apply() (next LogHeads, page, sharedPage []JournalEntry) {
 }
 
 // putPage is the action that writes a page of a journal, if it has entries.
-func (t *Table) putPage(j Journal, entries entryList, ttl int64) []types.TransactWriteItem {
+func putPage(j Journal, entries entryList, ttl int64) []types.TransactWriteItem {
 	if len(entries) == 0 {
 		return nil
 	}
 	last := entries[len(entries)-1].Position
-	return []types.TransactWriteItem{t.putAction(marshal(pageKey(j, last), journalPage{entries, ttl}))}
+	return []types.TransactWriteItem{dynamo.PutAction(dynamo.Marshal(pageKey(j, last), journalPage{entries, ttl}))}
 }
 
 // putHead is the action that replaces the version of a head that was read.
-func (t *Table) putHead(j Journal, head any, version int64) types.TransactWriteItem {
-	put := t.putNew(marshal(journalHeadKey(j), head))
+func putHead(j Journal, head any, version int64) types.TransactWriteItem {
+	put := dynamo.PutNew(dynamo.Marshal(journalHeadKey(j), head))
 	if version > 0 {
-		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("v = :v"), marshal(map[string]int64{":v": version})
+		put.ConditionExpression, put.ExpressionAttributeValues = aws.String("v = :v"), dynamo.Marshal(map[string]int64{":v": version})
 	}
 	return types.TransactWriteItem{Put: put}
 }
@@ -290,7 +291,7 @@ func (t *Table) putHead(j Journal, head any, version int64) types.TransactWriteI
 // that are not in the log, or have expired, are left out.
 func (t *Table) LoggedEvents(ctx context.Context, keys []string) ([]LoggedEvent, error) {
 	found := make(map[string]LoggedEvent, len(keys))
-	for e, err := range records[LoggedEvent](t.batchGet(ctx, eventKeys(keys))) {
+	for e, err := range dynamo.Records[LoggedEvent](t.db.BatchGet(ctx, eventKeys(keys))) {
 		if err != nil {
 			return nil, err
 		}
@@ -305,8 +306,8 @@ func (t *Table) LoggedEvents(ctx context.Context, keys []string) ([]LoggedEvent,
 	return events, nil
 }
 
-func eventKeys(keys []string) []key {
-	distinct := make([]key, 0, len(keys))
+func eventKeys(keys []string) []dynamo.Key {
+	distinct := make([]dynamo.Key, 0, len(keys))
 	seen := make(map[string]bool, len(keys))
 	for _, k := range keys {
 		if !seen[k] {
@@ -322,20 +323,20 @@ func eventKeys(keys []string) []key {
 // are none left. The journal of the environment keeps the ids of the events
 // until they expire. EraseLog is not atomic and can be repeated.
 func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (deleted int, err error) {
-	in := between(logPartition(directoryID), " ", "~")
+	in := dynamo.Between(logPartition(directoryID), " ", "~")
 	const pageEntries = 20 // about
 	in.Limit = aws.Int32(max(limit/pageEntries, 2))
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil || len(out.Items) == 0 {
 		return 0, err
 	}
-	var events, own []key
+	var events, own []dynamo.Key
 	for _, i := range out.Items {
 		var r struct {
-			key
+			dynamo.Key
 			Entries entryList `dynamodbav:"entries"`
 		}
-		if err := unmarshal(i, &r); err != nil {
+		if err := dynamo.Unmarshal(i, &r); err != nil {
 			return 0, err
 		}
 		// The head is the last to go: it says that the directory has ended.
@@ -345,10 +346,10 @@ func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (
 		for _, e := range r.Entries {
 			events = append(events, eventKey(e.Key))
 		}
-		own = append(own, r.key)
+		own = append(own, r.Key)
 	}
-	if err := t.deleteItems(ctx, events); err != nil {
+	if err := t.db.DeleteItems(ctx, events); err != nil {
 		return 0, err
 	}
-	return len(events) + len(own), t.deleteItems(ctx, own)
+	return len(events) + len(own), t.db.DeleteItems(ctx, own)
 }

@@ -3,6 +3,8 @@ package table
 import (
 	"context"
 	"slices"
+
+	"dsync/internal/dynamo"
 )
 
 // lookup is a record that leads from a value to a resource that has the value.
@@ -13,13 +15,13 @@ type lookup struct {
 
 // lookupKeys are the keys of the look-ups of a resource with these values,
 // except that of a shared name.
-func (r Resource) lookupKeys(values Keys) (keys []key) {
+func (r Resource) lookupKeys(values Keys) (keys []dynamo.Key) {
 	pk := directoryPartition(r.DirectoryID)
 	if values.ExternalID != "" {
-		keys = append(keys, key{pk, externalIDPrefix(r.Kind, values.ExternalID) + ulidOf(r.ID)})
+		keys = append(keys, dynamo.Key{PK: pk, SK: externalIDPrefix(r.Kind, values.ExternalID) + ulidOf(r.ID)})
 	}
 	for _, email := range values.Emails {
-		k := key{pk, emailPrefix(email) + ulidOf(r.ID)}
+		k := dynamo.Key{PK: pk, SK: emailPrefix(email) + ulidOf(r.ID)}
 		if !slices.Contains(keys, k) { // not the same address in another letter case
 			keys = append(keys, k)
 		}
@@ -41,7 +43,7 @@ func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]strin
 // lookupIDs returns the ids of the look-ups with that prefix.
 func (t *Table) lookupIDs(ctx context.Context, directoryID, prefix string) ([]string, error) {
 	var ids []string
-	for l, err := range records[lookup](t.query(ctx, withPrefix(directoryPartition(directoryID), prefix))) {
+	for l, err := range dynamo.Records[lookup](t.db.Query(ctx, dynamo.WithPrefix(directoryPartition(directoryID), prefix))) {
 		if err != nil {
 			return nil, err
 		}
@@ -51,8 +53,8 @@ func (t *Table) lookupIDs(ctx context.Context, directoryID, prefix string) ([]st
 }
 
 // without returns the keys of list that are not in other.
-func without(list, other []key) []key {
-	var rest []key
+func without(list, other []dynamo.Key) []dynamo.Key {
+	var rest []dynamo.Key
 	for _, k := range list {
 		if !slices.Contains(other, k) {
 			rest = append(rest, k)

@@ -8,16 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func (m Membership) key() key { return membershipKey(m.DirectoryID, m.GroupID, m.UserID) }
+func (m Membership) key() dynamo.Key { return membershipKey(m.DirectoryID, m.GroupID, m.UserID) }
 
-func (m Membership) item() item {
-	i := marshal(m.key(), m)
+func (m Membership) item() dynamo.Item {
+	i := dynamo.Marshal(m.key(), m)
 	if !m.Deleted {
-		maps.Copy(i, marshal(indexKey{userGroupsIndex(m.DirectoryID, m.UserID), Group.prefix() + ulidOf(m.GroupID)}))
+		maps.Copy(i, dynamo.Marshal(dynamo.IndexKey{PK: userGroupsIndex(m.DirectoryID, m.UserID), SK: Group.prefix() + ulidOf(m.GroupID)}))
 	}
 	return i
 }
@@ -35,21 +37,21 @@ func (t *Table) PutMemberships(ctx context.Context, members []Membership) error 
 	for i, m := range members {
 		requests[i].PutRequest = &types.PutRequest{Item: m.item()}
 	}
-	return t.batchWrite(ctx, requests)
+	return t.db.BatchWrite(ctx, requests)
 }
 
 // AnnounceMembership marks a membership as announced in a generation of its
 // user, so that the stream has a change that becomes an event. It does nothing
 // if the membership is deleted or is announced in that generation already.
 func (t *Table) AnnounceMembership(ctx context.Context, m Membership, generation int64) error {
-	err := t.update(ctx, types.Update{
-		Key:                       marshal(m.key()),
+	err := t.db.Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(m.key()),
 		UpdateExpression:          aws.String("SET life = :life REMOVE #hidden"),
 		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(deleted) AND (#hidden = :true OR attribute_not_exists(life) AND :life > :zero OR life < :life)"),
 		ExpressionAttributeNames:  map[string]string{"#hidden": "hidden"},
-		ExpressionAttributeValues: marshal(map[string]any{":life": generation, ":true": true, ":zero": 0}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":life": generation, ":true": true, ":zero": 0}),
 	})
-	return ifConditionFails(err, nil)
+	return dynamo.IfConditionFails(err, nil)
 }
 
 // IsMember reports whether the user is in the group.
@@ -58,7 +60,7 @@ func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID strin
 		return false, nil
 	}
 	var m Membership
-	err := t.get(ctx, membershipKey(directoryID, groupID, userID), &m)
+	err := t.db.Get(ctx, membershipKey(directoryID, groupID, userID), &m)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -69,7 +71,7 @@ func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID strin
 // fails with ErrNotFound.
 func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error) {
 	var current Membership
-	err := t.get(ctx, m.key(), &current)
+	err := t.db.Get(ctx, m.key(), &current)
 	return current, err
 }
 
@@ -78,9 +80,9 @@ func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error
 // out. It reads the next page of 1 MB when the loop needs it. An error is the
 // last pair.
 func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) iter.Seq2[Membership, error] {
-	in := withPrefixAfter(directoryPartition(directoryID), groupMembersPrefix(groupID), ulidOf(last))
+	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), groupMembersPrefix(groupID), ulidOf(last))
 	return func(yield func(Membership, error) bool) {
-		for m, err := range records[Membership](t.query(ctx, in)) {
+		for m, err := range dynamo.Records[Membership](t.db.Query(ctx, in)) {
 			if !m.Deleted && !yield(m, err) {
 				return
 			}
@@ -94,7 +96,7 @@ func (t *Table) GroupsOf(ctx context.Context, directoryID, userID string) ([]str
 		return nil, nil
 	}
 	var ids []string
-	for k, err := range records[indexKey](t.query(ctx, indexPartition(userGroupsIndex(directoryID, userID)))) {
+	for k, err := range dynamo.Records[dynamo.IndexKey](t.db.Query(ctx, dynamo.IndexPartition(userGroupsIndex(directoryID, userID)))) {
 		if err != nil {
 			return nil, err
 		}
@@ -109,20 +111,20 @@ func (t *Table) GroupsOf(ctx context.Context, directoryID, userID string) ([]str
 // consistently. The cursor is the last of the next call, "" at the end.
 func (t *Table) KeptMemberships(ctx context.Context, directoryID, userID, last string, limit int32) (kept []Membership, cursor string, err error) {
 	pk := userGroupsIndex(directoryID, userID)
-	in := indexPartition(pk)
+	in := dynamo.IndexPartition(pk)
 	if last != "" {
-		in = indexPartitionAfter(pk, Group.prefix()+ulidOf(last))
+		in = dynamo.IndexPartitionAfter(pk, Group.prefix()+ulidOf(last))
 	}
 	in.Limit = aws.Int32(limit)
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return nil, "", err
 	}
-	keys, err := unmarshalAll[key](out.Items)
+	keys, err := dynamo.UnmarshalAll[dynamo.Key](out.Items)
 	if err != nil {
 		return nil, "", err
 	}
-	for m, err := range records[Membership](t.batchGet(ctx, keys)) {
+	for m, err := range dynamo.Records[Membership](t.db.BatchGet(ctx, keys)) {
 		if err != nil {
 			return nil, "", err
 		}
@@ -141,7 +143,7 @@ func (t *Table) KeptMemberships(ctx context.Context, directoryID, userID, last s
 // included, and returns them by id.
 func (t *Table) Subjects(ctx context.Context, members []Membership) (map[string]Resource, error) {
 	kinds := make(map[string]Kind)
-	var keys []key
+	var keys []dynamo.Key
 	add := func(k Kind, directoryID, id string) {
 		if _, ok := kinds[id]; !ok {
 			kinds[id] = k
@@ -153,7 +155,7 @@ func (t *Table) Subjects(ctx context.Context, members []Membership) (map[string]
 		add(Group, m.DirectoryID, m.GroupID)
 	}
 	subjects := make(map[string]Resource)
-	for r, err := range records[Resource](t.batchGet(ctx, keys)) {
+	for r, err := range dynamo.Records[Resource](t.db.BatchGet(ctx, keys)) {
 		if err != nil {
 			return nil, err
 		}
@@ -167,11 +169,11 @@ func (t *Table) Subjects(ctx context.Context, members []Membership) (map[string]
 // the stream. The list may have duplicates. It is not atomic and can be
 // repeated.
 func (t *Table) RemoveMemberships(ctx context.Context, members []Membership) error {
-	var keys []key
+	var keys []dynamo.Key
 	for _, m := range members {
 		if k := m.key(); !slices.Contains(keys, k) {
 			keys = append(keys, k)
 		}
 	}
-	return t.deleteItems(ctx, keys)
+	return t.db.DeleteItems(ctx, keys)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -11,15 +13,15 @@ import (
 // MaxDomains is how many domains an organization may have: the look-ups of all
 // old and all new domains fit one transaction with the organization and two
 // claims.
-const MaxDomains = (maxTransact - 4) / 2
+const MaxDomains = (dynamo.MaxTransact - 4) / 2
 
-func (o Organization) item() item {
-	return marshal(organizationKey(o.ID), indexKey{organizationsIndex(), ulidOf(o.ID)}, o)
+func (o Organization) item() dynamo.Item {
+	return dynamo.Marshal(organizationKey(o.ID), dynamo.IndexKey{PK: organizationsIndex(), SK: ulidOf(o.ID)}, o)
 }
 
 // domainKeys are the keys of the look-ups by domain.
-func (o Organization) domainKeys() []key {
-	keys := make([]key, len(o.Domains))
+func (o Organization) domainKeys() []dynamo.Key {
+	keys := make([]dynamo.Key, len(o.Domains))
 	for i, d := range o.Domains {
 		keys[i] = domainKey(d.Domain, o.ID)
 	}
@@ -29,13 +31,13 @@ func (o Organization) domainKeys() []key {
 // CreateOrganization writes a new organization. It fails with ErrTaken when
 // another organization has its external id.
 func (t *Table) CreateOrganization(ctx context.Context, o Organization) error {
-	return t.writeOrganization(ctx, Organization{}, o, t.putNewAction(o.item()))
+	return t.writeOrganization(ctx, Organization{}, o, dynamo.PutNewAction(o.item()))
 }
 
 // ReplaceOrganization writes next over old. It fails with ErrStale when the
 // stored version is not old.Version, and with ErrTaken.
 func (t *Table) ReplaceOrganization(ctx context.Context, old, next Organization) error {
-	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: t.putVersion(next.item(), old.Version)})
+	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: putVersion(next.item(), old.Version)})
 }
 
 // DeleteOrganization deletes an organization. It fails with ErrStale when the
@@ -43,10 +45,9 @@ func (t *Table) ReplaceOrganization(ctx context.Context, old, next Organization)
 // changes the version, too.
 func (t *Table) DeleteOrganization(ctx context.Context, old Organization) error {
 	return t.writeOrganization(ctx, old, Organization{}, types.TransactWriteItem{Delete: &types.Delete{
-		TableName:                 &t.name,
-		Key:                       marshal(organizationKey(old.ID)),
+		Key:                       dynamo.Marshal(organizationKey(old.ID)),
 		ConditionExpression:       aws.String(versionCondition),
-		ExpressionAttributeValues: marshal(map[string]int64{":v": old.Version}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]int64{":v": old.Version}),
 	}})
 }
 
@@ -58,25 +59,25 @@ func (t *Table) writeOrganization(ctx context.Context, old, next Organization, w
 	if old.ExternalID != next.ExternalID {
 		if next.ExternalID != "" {
 			claimAction = len(actions)
-			actions = append(actions, t.claimExclusive(organizationExternalIDKey(next.ExternalID), next.ID))
+			actions = append(actions, claimExclusive(organizationExternalIDKey(next.ExternalID), next.ID))
 		}
 		if old.ExternalID != "" {
-			actions = append(actions, t.deleteAction(organizationExternalIDKey(old.ExternalID)))
+			actions = append(actions, dynamo.DeleteAction(organizationExternalIDKey(old.ExternalID)))
 		}
 	}
 	oldKeys, newKeys := old.domainKeys(), next.domainKeys()
 	for _, k := range without(newKeys, oldKeys) {
-		actions = append(actions, t.putAction(marshal(k, lookup{next.ID})))
+		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{next.ID})))
 	}
 	for _, k := range without(oldKeys, newKeys) {
-		actions = append(actions, t.deleteAction(k))
+		actions = append(actions, dynamo.DeleteAction(k))
 	}
-	err := t.transact(ctx, actions)
-	failed, ok := errors.AsType[conditionFailed](err)
+	err := t.db.Transact(ctx, actions)
+	failed, ok := errors.AsType[dynamo.ConditionFailed](err)
 	switch {
 	case !ok:
 		return err
-	case failed.action == claimAction:
+	case failed.Action == claimAction:
 		return ErrTaken
 	}
 	return ErrStale
@@ -85,7 +86,7 @@ func (t *Table) writeOrganization(ctx context.Context, old, next Organization, w
 // Organization reads an organization. It fails with ErrNotFound.
 func (t *Table) Organization(ctx context.Context, organizationID string) (Organization, error) {
 	var o Organization
-	err := t.get(ctx, organizationKey(organizationID), &o)
+	err := t.db.Get(ctx, organizationKey(organizationID), &o)
 	return o, err
 }
 
@@ -93,7 +94,7 @@ func (t *Table) Organization(ctx context.Context, organizationID string) (Organi
 // fails with ErrNotFound.
 func (t *Table) OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error) {
 	var c claim
-	if err := t.get(ctx, organizationExternalIDKey(externalID), &c); err != nil {
+	if err := t.db.Get(ctx, organizationExternalIDKey(externalID), &c); err != nil {
 		return Organization{}, err
 	}
 	o, err := t.Organization(ctx, c.ID)
@@ -105,12 +106,11 @@ func (t *Table) OrganizationByExternalID(ctx context.Context, externalID string)
 
 // touchOrganization raises the version of an organization that exists, so that
 // a concurrent deletion of it fails.
-func (t *Table) touchOrganization(organizationID string) types.TransactWriteItem {
+func touchOrganization(organizationID string) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
-		TableName:                 &t.name,
-		Key:                       marshal(organizationKey(organizationID)),
+		Key:                       dynamo.Marshal(organizationKey(organizationID)),
 		UpdateExpression:          aws.String("ADD v :one"),
 		ConditionExpression:       aws.String("attribute_exists(pk)"),
-		ExpressionAttributeValues: marshal(map[string]int{":one": 1}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]int{":one": 1}),
 	}}
 }

@@ -3,6 +3,8 @@ package table
 import (
 	"context"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -14,9 +16,9 @@ import (
 // ClearMemberships deletes at most limit memberships of a deleted user or group
 // and returns how many there were. For a user it reads the index.
 func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id string, limit int32) (int, error) {
-	in := withPrefix(directoryPartition(directoryID), groupMembersPrefix(id))
+	in := dynamo.WithPrefix(directoryPartition(directoryID), groupMembersPrefix(id))
 	if k == User {
-		in = indexPartition(userGroupsIndex(directoryID, id))
+		in = dynamo.IndexPartition(userGroupsIndex(directoryID, id))
 	}
 	return t.deletePage(ctx, in, limit)
 }
@@ -27,7 +29,7 @@ func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int
 	return t.deletePage(ctx, dynamodb.QueryInput{
 		ConsistentRead:         aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk > :own"),
-		ExpressionAttributeValues: marshal(map[string]string{
+		ExpressionAttributeValues: dynamo.Marshal(map[string]string{
 			":pk": directoryPartition(directoryID), ":own": directorySort, // which is the first
 		}),
 	}, limit)
@@ -36,17 +38,17 @@ func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int
 // RemoveDirectory deletes the last records of a deleted directory: its tokens,
 // its entry in the organization, and then its own record. Its jobs have a TTL.
 func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
-	keys := []key{organizationDirectoryKey(d.OrganizationID, d.ID)}
-	for k, err := range records[key](t.query(ctx, indexPartition(tokensIndex(d.ID)))) {
+	keys := []dynamo.Key{organizationDirectoryKey(d.OrganizationID, d.ID)}
+	for k, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, dynamo.IndexPartition(tokensIndex(d.ID)))) {
 		if err != nil {
 			return err
 		}
 		keys = append(keys, k)
 	}
-	if err := t.deleteItems(ctx, keys); err != nil {
+	if err := t.db.DeleteItems(ctx, keys); err != nil {
 		return err
 	}
-	return t.deleteItems(ctx, []key{directoryKey(d.ID)})
+	return t.db.DeleteItems(ctx, []dynamo.Key{directoryKey(d.ID)})
 }
 
 // deletePage deletes the first items of a query and returns how many there
@@ -54,13 +56,13 @@ func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
 func (t *Table) deletePage(ctx context.Context, in dynamodb.QueryInput, limit int32) (int, error) {
 	in.Limit = aws.Int32(limit)
 	in.ProjectionExpression = aws.String("pk, sk")
-	out, err := t.queryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in)
 	if err != nil {
 		return 0, err
 	}
-	keys, err := unmarshalAll[key](out.Items)
+	keys, err := dynamo.UnmarshalAll[dynamo.Key](out.Items)
 	if err != nil {
 		return 0, err
 	}
-	return len(keys), t.deleteItems(ctx, keys)
+	return len(keys), t.db.DeleteItems(ctx, keys)
 }

@@ -1,14 +1,11 @@
 package table_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"dsync/internal/id"
 	"dsync/internal/table"
@@ -38,58 +35,6 @@ func TestLargeBatch(t *testing.T) {
 	if meter.RoundTrips != 4 {
 		t.Errorf("%d calls for 250 keys, want a query and 3 batches", meter.RoundTrips)
 	}
-}
-
-// Keys that DynamoDB leaves unprocessed, because a batch has more than 16 MB,
-// are read again.
-func TestUnprocessedKeys(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var sizes []int
-		records := fake(func(r *http.Request) (*http.Response, error) {
-			var in struct {
-				RequestItems map[string]struct{ Keys []json.RawMessage }
-			}
-			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-				return nil, err
-			}
-			keys := in.RequestItems["table"].Keys
-			sizes = append(sizes, len(keys))
-			unprocessed := map[string]any{}
-			if len(keys) > 1 {
-				unprocessed["table"] = map[string]any{"Keys": keys[1:]}
-			}
-			id := map[string]any{"id": map[string]any{"S": fmt.Sprintf("directory_user_%026d", len(sizes))}}
-			out, err := json.Marshal(map[string]any{"Responses": map[string]any{"table": []any{id}}, "UnprocessedKeys": unprocessed})
-			return response(http.StatusOK, string(out)), err
-		})
-		var ids []string
-		for n := range 4 {
-			ids = append(ids, fmt.Sprintf("directory_user_%026d", n+1))
-		}
-		list, err := records.Resources(t.Context(), table.User, "directory_1", ids)
-		if err != nil || len(list) != 4 || !slices.Equal(sizes, []int{4, 3, 2, 1}) {
-			t.Errorf("%d resources, %v, from batches of %v keys", len(list), err, sizes)
-		}
-	})
-}
-
-// Keys that DynamoDB leaves unprocessed again and again are given up.
-func TestKeysStayUnprocessed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		records := fake(func(r *http.Request) (*http.Response, error) {
-			var in struct{ RequestItems json.RawMessage }
-			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-				return nil, err
-			}
-			calls++
-			return response(http.StatusOK, `{"UnprocessedKeys":`+string(in.RequestItems)+`}`), nil
-		})
-		_, err := records.Resources(t.Context(), table.User, "directory_1", []string{fmt.Sprintf("directory_user_%026d", 1)})
-		if !errors.Is(err, table.ErrBusy) || calls != 40 {
-			t.Errorf("%v after %d calls", err, calls)
-		}
-	})
 }
 
 // Resources are returned in the order of the ids, each once, without those that

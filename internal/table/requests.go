@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"dsync/internal/dynamo"
 	"dsync/internal/id"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -53,7 +54,7 @@ func (t *Table) PutRequests(ctx context.Context, requests []Request) error {
 	puts := make([]types.WriteRequest, len(requests))
 	for i, r := range requests {
 		r.TTL = r.At.Add(RequestRetention).Unix()
-		puts[i].PutRequest = &types.PutRequest{Item: marshal(requestKey(r.DirectoryID, r.ID), r)}
+		puts[i].PutRequest = &types.PutRequest{Item: dynamo.Marshal(requestKey(r.DirectoryID, r.ID), r)}
 	}
-	return t.batchWrite(ctx, puts)
+	return t.db.BatchWrite(ctx, puts)
 }

@@ -9,21 +9,23 @@ import (
 	"strings"
 	"time"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func (r Resource) item() item {
-	i := marshal(resourceKey(r.Kind, r.DirectoryID, r.ID), r)
+func (r Resource) item() dynamo.Item {
+	i := dynamo.Marshal(resourceKey(r.Kind, r.DirectoryID, r.ID), r)
 	if !r.Deleted {
-		maps.Copy(i, marshal(indexKey{r.Kind.index(r.DirectoryID), ulidOf(r.ID)}))
+		maps.Copy(i, dynamo.Marshal(dynamo.IndexKey{PK: r.Kind.index(r.DirectoryID), SK: ulidOf(r.ID)}))
 	}
 	return i
 }
 
 // MaxCreateMembers is how many memberships fit the transaction that creates a
 // group, with the group's record, its externalId and its name.
-const MaxCreateMembers = maxTransact - 2 - maxNameActions
+const MaxCreateMembers = dynamo.MaxTransact - 2 - maxNameActions
 
 // Create writes a new resource with its claim and look-ups, and for a group its
 // first memberships (at most MaxCreateMembers), all or nothing. It fails with
@@ -33,17 +35,17 @@ func (t *Table) Create(ctx context.Context, r Resource, values Keys, members []M
 }
 
 func (t *Table) create(ctx context.Context, r Resource, values Keys, members []Membership, shared bool) error {
-	actions := []types.TransactWriteItem{t.putNewAction(r.item())}
+	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item())}
 	for _, k := range r.lookupKeys(values) {
-		actions = append(actions, t.putAction(marshal(k, lookup{r.ID})))
+		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{r.ID})))
 	}
 	for _, m := range members {
-		actions = append(actions, t.putAction(m.item()))
+		actions = append(actions, dynamo.PutAction(m.item()))
 	}
 	err := t.changeName(ctx, nameChange{resource: r, to: &values.Name, shared: shared}, func(nameActions []types.TransactWriteItem) error {
-		return t.transact(ctx, slices.Concat(nameActions, actions))
+		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})
-	return ifConditionFails(err, ErrTaken) // the resource exists already
+	return dynamo.IfConditionFails(err, ErrTaken) // the resource exists already
 }
 
 // Replace writes next over old, the claim and look-ups that differ, and the
@@ -54,28 +56,28 @@ func (t *Table) Replace(ctx context.Context, old, next Resource, oldValues, newV
 }
 
 func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newValues Keys, shared bool, jobs []Job) error {
-	write := t.putVersion(next.item(), old.Version)
+	write := putVersion(next.item(), old.Version)
 	oldKeys, newKeys := old.lookupKeys(oldValues), next.lookupKeys(newValues)
 	var actions []types.TransactWriteItem
 	for _, k := range without(newKeys, oldKeys) {
-		actions = append(actions, t.putAction(marshal(k, lookup{next.ID})))
+		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{next.ID})))
 	}
 	for _, k := range without(oldKeys, newKeys) {
-		actions = append(actions, t.deleteAction(k))
+		actions = append(actions, dynamo.DeleteAction(k))
 	}
 	for _, j := range jobs {
-		actions = append(actions, t.createJob(j)...)
+		actions = append(actions, createJob(j)...)
 	}
 	change := nameChange{resource: next, shared: shared}
 	if old.nameKey(oldValues.Name) != next.nameKey(newValues.Name) {
 		change.from, change.to = &oldValues.Name, &newValues.Name
 	} else if len(actions) == 0 {
-		return ifConditionFails(t.put(ctx, *write), ErrStale)
+		return dynamo.IfConditionFails(t.db.Put(ctx, *write), ErrStale)
 	}
 	err := t.changeName(ctx, change, func(nameActions []types.TransactWriteItem) error {
-		return t.transact(ctx, slices.Concat(nameActions, []types.TransactWriteItem{{Put: write}}, actions))
+		return t.db.Transact(ctx, slices.Concat(nameActions, []types.TransactWriteItem{{Put: write}}, actions))
 	})
-	return ifConditionFails(err, ErrStale)
+	return dynamo.IfConditionFails(err, ErrStale)
 }
 
 // Update writes next over that version, and the jobs, all or nothing. The
@@ -93,14 +95,14 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 	deleted := old
 	deleted.Version++
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
-	actions := append(t.createJob(job), types.TransactWriteItem{Put: t.putVersion(deleted.item(), old.Version)})
+	actions := append(createJob(job), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
 	for _, k := range old.lookupKeys(values) {
-		actions = append(actions, t.deleteAction(k))
+		actions = append(actions, dynamo.DeleteAction(k))
 	}
 	err := t.changeName(ctx, nameChange{resource: old, from: &values.Name}, func(nameActions []types.TransactWriteItem) error {
-		return t.transact(ctx, slices.Concat(nameActions, actions))
+		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})
-	return ifConditionFails(err, ErrStale)
+	return dynamo.IfConditionFails(err, ErrStale)
 }
 
 // Touch raises the version of a group for a change of its members. It does not
@@ -111,7 +113,7 @@ func (t *Table) Touch(ctx context.Context, directoryID, groupID string, version 
 	if !Group.ValidID(groupID) {
 		return ErrNotFound
 	}
-	values := marshal(struct {
+	values := dynamo.Marshal(struct {
 		One       int       `dynamodbav:":one"`
 		At        time.Time `dynamodbav:":at"`
 		RequestID string    `dynamodbav:":rid"`
@@ -122,14 +124,14 @@ func (t *Table) Touch(ctx context.Context, directoryID, groupID string, version 
 		condition, failure = condition+" AND v = :v", ErrStale
 		values[":v"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(version, 10)}
 	}
-	err := t.update(ctx, types.Update{
-		Key:                       marshal(resourceKey(Group, directoryID, groupID)),
+	err := t.db.Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(resourceKey(Group, directoryID, groupID)),
 		UpdateExpression:          aws.String("SET #at = :at, rid = :rid, tid = :tid ADD v :one"),
 		ConditionExpression:       &condition,
 		ExpressionAttributeNames:  map[string]string{"#at": "at"},
 		ExpressionAttributeValues: values,
 	})
-	return ifConditionFails(err, failure)
+	return dynamo.IfConditionFails(err, failure)
 }
 
 // Resource reads one resource. It fails with ErrNotFound.
@@ -138,7 +140,7 @@ func (t *Table) Resource(ctx context.Context, k Kind, directoryID, id string) (R
 	if !k.ValidID(id) {
 		return r, ErrNotFound
 	}
-	err := t.get(ctx, resourceKey(k, directoryID, id), &r)
+	err := t.db.Get(ctx, resourceKey(k, directoryID, id), &r)
 	if err == nil && r.Deleted {
 		err = ErrNotFound
 	}
@@ -150,14 +152,14 @@ func (t *Table) Resource(ctx context.Context, k Kind, directoryID, id string) (R
 // included: see Resource.Deleted.
 func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids []string) ([]Resource, error) {
 	byID := make(map[string]Resource, len(ids))
-	var keys []key
+	var keys []dynamo.Key
 	for _, id := range ids {
 		if _, ok := byID[id]; !ok && k.ValidID(id) {
 			byID[id] = Resource{}
 			keys = append(keys, resourceKey(k, directoryID, id))
 		}
 	}
-	for r, err := range records[Resource](t.batchGet(ctx, keys)) {
+	for r, err := range dynamo.Records[Resource](t.db.BatchGet(ctx, keys)) {
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +181,9 @@ func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids [
 // reads the next page of 1 MB when the loop needs it. An error is the last
 // pair.
 func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.Seq2[Resource, error] {
-	in := withPrefixAfter(directoryPartition(directoryID), k.prefix(), ulidOf(last))
+	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), k.prefix(), ulidOf(last))
 	return func(yield func(Resource, error) bool) {
-		for r, err := range records[Resource](t.query(ctx, in)) {
+		for r, err := range dynamo.Records[Resource](t.db.Query(ctx, in)) {
 			r.Kind = k
 			if !r.Deleted && !yield(r, err) {
 				return
@@ -194,15 +196,15 @@ func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.
 // most limit of them after the id last. Limit 0 is no limit, and "" starts with
 // the first. IDs reads the index.
 func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) ([]string, error) {
-	in := indexPartition(k.index(directoryID))
+	in := dynamo.IndexPartition(k.index(directoryID))
 	if last != "" {
-		in = indexPartitionAfter(k.index(directoryID), ulidOf(last))
+		in = dynamo.IndexPartitionAfter(k.index(directoryID), ulidOf(last))
 	}
 	if limit > 0 {
 		in.Limit = aws.Int32(int32(limit))
 	}
 	var ids []string
-	for primary, err := range records[key](t.query(ctx, in)) {
+	for primary, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, in)) {
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -43,12 +45,12 @@ func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 // images reads a record before and after a change; old is nil for a new record.
 func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
 	updated = new(T)
-	if err := unmarshal(imageItem(r.NewImage), updated); err != nil {
+	if err := dynamo.Unmarshal(imageItem(r.NewImage), updated); err != nil {
 		return nil, nil, err
 	}
 	if len(r.OldImage) > 0 {
 		old = new(T)
-		err = unmarshal(imageItem(r.OldImage), old)
+		err = dynamo.Unmarshal(imageItem(r.OldImage), old)
 	}
 	return old, updated, err
 }
@@ -59,12 +61,12 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 		return nil, nil
 	}
 	j := &Job{}
-	return j, unmarshal(imageItem(r.NewImage), j)
+	return j, dynamo.Unmarshal(imageItem(r.NewImage), j)
 }
 
 // imageItem converts an image of a Lambda event to the SDK's types.
-func imageItem(image map[string]events.DynamoDBAttributeValue) item {
-	i := make(item, len(image))
+func imageItem(image map[string]events.DynamoDBAttributeValue) dynamo.Item {
+	i := make(dynamo.Item, len(image))
 	for name, v := range image {
 		if value := imageValue(v); value != nil {
 			i[name] = value

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"dsync/internal/dynamo"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -18,8 +20,8 @@ func (d Directory) token(ref TokenRef) Token {
 	return token
 }
 
-func (k Token) item() item {
-	return marshal(tokenKey(k.Hash), indexKey{tokensIndex(k.DirectoryID), ulidOf(k.ID)}, k)
+func (k Token) item() dynamo.Item {
+	return dynamo.Marshal(tokenKey(k.Hash), dynamo.IndexKey{PK: tokensIndex(k.DirectoryID), SK: ulidOf(k.ID)}, k)
 }
 
 // Expired reports whether the token has expired at that time.
@@ -32,7 +34,7 @@ func contains(tokens []TokenRef, ref TokenRef) bool {
 // Token reads a token by the hash of its secret. It fails with ErrNotFound.
 func (t *Table) Token(ctx context.Context, hash string) (Token, error) {
 	var token Token
-	err := t.get(ctx, tokenKey(hash), &token)
+	err := t.db.Get(ctx, tokenKey(hash), &token)
 	return token, err
 }
 
@@ -43,14 +45,13 @@ func (t *Table) UseToken(ctx context.Context, hash, day string) error {
 }
 
 // setSCIMConfig copies the configuration of a directory to a token.
-func (t *Table) setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
+func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 	return &types.Update{
-		TableName:                &t.name,
-		Key:                      marshal(tokenKey(ref.Hash)),
+		Key:                      dynamo.Marshal(tokenKey(ref.Hash)),
 		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, pending = :pending, paused = :paused"),
 		ConditionExpression:      aws.String("attribute_exists(pk)"),
 		ExpressionAttributeNames: map[string]string{"#view": "view"},
-		ExpressionAttributeValues: marshal(struct {
+		ExpressionAttributeValues: dynamo.Marshal(struct {
 			Extensions string `dynamodbav:":extensions"`
 			Settings   string `dynamodbav:":settings"`
 			View       string `dynamodbav:":view"`
@@ -62,25 +63,24 @@ func (t *Table) setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 
 const notRevoked = "attribute_exists(pk) AND attribute_not_exists(revoked)"
 
-func (t *Table) setLastUsed(ctx context.Context, k key, day string) error {
-	err := t.update(ctx, types.Update{
-		Key:                       marshal(k),
+func (t *Table) setLastUsed(ctx context.Context, k dynamo.Key, day string) error {
+	err := t.db.Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(k),
 		UpdateExpression:          aws.String("SET last_used = :day"),
 		ConditionExpression:       aws.String(notRevoked),
-		ExpressionAttributeValues: marshal(map[string]string{":day": day}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]string{":day": day}),
 	})
-	return ifConditionFails(err, nil)
+	return dynamo.IfConditionFails(err, nil)
 }
 
 // revocation marks a token or an API key as revoked, if it is not yet.
-func (t *Table) revocation(k key, at time.Time) *types.Update {
+func revocation(k dynamo.Key, at time.Time) *types.Update {
 	return &types.Update{
-		TableName:                &t.name,
-		Key:                      marshal(k),
+		Key:                      dynamo.Marshal(k),
 		UpdateExpression:         aws.String("SET revoked = :true, #ttl = :ttl"),
 		ConditionExpression:      aws.String(notRevoked),
 		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: marshal(struct {
+		ExpressionAttributeValues: dynamo.Marshal(struct {
 			True bool  `dynamodbav:":true"`
 			TTL  int64 `dynamodbav:":ttl"`
 		}{true, at.Add(DeletedRetention).Unix()}),

@@ -104,7 +104,8 @@ var below = []place{
 	{"scim/discovery", []string{"scim", "scim/bulk", "scim/query"}},
 	{"dsync", []string{"fault", "id", "scim", "scim/filter"}},
 	// Storage.
-	{"table", []string{"backoff", "id", "scim"}},
+	{"dynamo", []string{"backoff"}},
+	{"table", []string{"dynamo", "id", "scim"}},
 	{"table/carryover", []string{"backoff", "table"}},
 	{"eventlog", []string{"cache", "id", "table"}},
 	// The domain. A session knows no management, and management no session.
@@ -186,11 +187,11 @@ func TestEdgesKeepNoTable(t *testing.T) {
 	}
 }
 
-// Keys of the table are built in one package only. Another one copies records as
-// they are.
+// Keys of the table are built in one package only. Of the others, one reads and
+// writes the items, and one copies records as they are.
 func TestOnlyTheTableKnowsKeys(t *testing.T) {
 	for _, p := range list(t, "./internal/...") {
-		if p.ImportPath == "dsync/internal/table" || p.ImportPath == "dsync/internal/table/carryover" || forTests(p) {
+		if slices.Contains([]string{"dsync/internal/dynamo", "dsync/internal/table", "dsync/internal/table/carryover"}, p.ImportPath) || forTests(p) {
 			continue
 		}
 		for _, imported := range p.Imports {

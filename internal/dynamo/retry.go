@@ -1,4 +1,4 @@
-package table
+package dynamo
 
 import (
 	"context"
@@ -20,26 +20,9 @@ const (
 	backoffLimit = 100 * time.Millisecond
 )
 
-// maxStale bounds how often RetryStale retries. Each time another change
-// succeeded.
-const maxStale = 60
-
-// RetryStale calls attempt until it does not fail with ErrStale. attempt reads
-// a record, changes it, and writes it. RetryStale fails with ErrBusy when other
-// writers changed the record maxStale times in between.
-func RetryStale(attempt func() error) error {
-	for range maxStale {
-		err := attempt()
-		if !errors.Is(err, ErrStale) {
-			return err
-		}
-	}
-	return ErrBusy
-}
-
 // retryConflicts calls write until it does not conflict with another write. It
-// fails with conditionFailed or, after maxAttempts, with ErrBusy.
-func (t *Table) retryConflicts(ctx context.Context, write func() error) error {
+// fails with ConditionFailed or, after maxAttempts, with ErrBusy.
+func (c *Client) retryConflicts(ctx context.Context, write func() error) error {
 	for retry := range maxAttempts {
 		if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
 			return err
@@ -51,11 +34,11 @@ func (t *Table) retryConflicts(ctx context.Context, write func() error) error {
 		action, conflict := classify(err)
 		switch {
 		case action >= 0:
-			return conditionFailed{action, failedConditions(err)}
+			return ConditionFailed{action, failedConditions(err)}
 		case !conflict:
-			return fmt.Errorf("table: write: %w", err)
+			return fmt.Errorf("dynamo: write: %w", err)
 		}
-		t.onConflict()
+		c.onConflict()
 	}
 	return ErrBusy
 }

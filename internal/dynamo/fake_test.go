@@ -1,11 +1,11 @@
-package table_test
+package dynamo_test
 
 import (
 	"io"
 	"net/http"
 	"strings"
 
-	"dsync/internal/table"
+	"dsync/internal/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -21,10 +21,10 @@ func response(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// fake is a table of a DynamoDB whose responses a test makes, for errors that
+// fake is a client of a DynamoDB whose responses a test makes, for errors that
 // the real engine does not produce on demand.
-func fake(r httpFunc) *table.Table {
-	return table.New(dynamodb.New(dynamodb.Options{
+func fake(r httpFunc) *dynamo.Client {
+	return dynamo.New(dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String("http://dynamodb.invalid"), HTTPClient: r,
 		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
 	}), "table")

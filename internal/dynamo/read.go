@@ -1,0 +1,175 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"dsync/internal/backoff"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Get reads one record by key. It fails with ErrNotFound.
+func (c *Client) Get(ctx context.Context, k Key, record any) error {
+	out, err := c.api.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:              &c.name,
+		Key:                    Marshal(k),
+		ConsistentRead:         aws.Bool(true),
+		ReturnConsumedCapacity: metered(ctx),
+	})
+	if err != nil {
+		return fmt.Errorf("dynamo: get: %w", err)
+	}
+	countRead(ctx, optional(out.ConsumedCapacity)...)
+	if out.Item == nil {
+		return ErrNotFound
+	}
+	return Unmarshal(out.Item, record)
+}
+
+// BatchGet reads items by key, one call for each MaxBatchGet keys. The items
+// come in no order; a key without an item is skipped. The keys must be
+// distinct. An error is the last pair: ErrBusy when DynamoDB leaves keys
+// unprocessed maxAttempts times.
+func (c *Client) BatchGet(ctx context.Context, keys []Key) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for rest := keys; len(rest) > 0; {
+			n := min(len(rest), MaxBatchGet)
+			request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+			for _, k := range rest[:n] {
+				request.Keys = append(request.Keys, Marshal(k))
+			}
+			rest = rest[n:]
+			for retry := 0; len(request.Keys) > 0; retry++ {
+				if retry == maxAttempts {
+					yield(nil, ErrBusy)
+					return
+				}
+				out, err := c.batchGetOnce(ctx, request, retry)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				for _, i := range out.Responses[c.name] {
+					if !yield(i, nil) {
+						return
+					}
+				}
+				request.Keys = out.UnprocessedKeys[c.name].Keys
+			}
+		}
+	}
+}
+
+func (c *Client) batchGetOnce(ctx context.Context, request types.KeysAndAttributes, retry int) (*dynamodb.BatchGetItemOutput, error) {
+	if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
+		return nil, err
+	}
+	out, err := c.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+		RequestItems:           map[string]types.KeysAndAttributes{c.name: request},
+		ReturnConsumedCapacity: metered(ctx),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dynamo: batch get: %w", err)
+	}
+	countRead(ctx, out.ConsumedCapacity...)
+	return out, nil
+}
+
+// Query reads a range of items in key order. It reads the next page when the
+// loop has used the items of the previous one. An error is the last pair.
+func (c *Client) Query(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for in := in; ; {
+			out, err := c.QueryPage(ctx, in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, i := range out.Items {
+				if !yield(i, nil) {
+					return
+				}
+			}
+			if out.LastEvaluatedKey == nil {
+				return
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
+		}
+	}
+}
+
+// QueryPage reads one page of a range: 1 MB, or fewer items if the query has a
+// limit.
+func (c *Client) QueryPage(ctx context.Context, in dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+	in.TableName = &c.name
+	in.ReturnConsumedCapacity = metered(ctx)
+	out, err := c.api.Query(ctx, &in)
+	if err != nil {
+		return nil, fmt.Errorf("dynamo: query: %w", err)
+	}
+	countRead(ctx, optional(out.ConsumedCapacity)...)
+	return out, nil
+}
+
+// WithPrefix is a strongly consistent query for the sort keys that begin with
+// prefix.
+func WithPrefix(pk, prefix string) dynamodb.QueryInput {
+	return dynamodb.QueryInput{
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :sk)"),
+		ExpressionAttributeValues: Marshal(map[string]string{":pk": pk, ":sk": prefix}),
+	}
+}
+
+// WithPrefixAfter is WithPrefix for the sort keys that continue with a ULID
+// after last; "" is all of them.
+func WithPrefixAfter(pk, prefix, last string) dynamodb.QueryInput {
+	if last == "" {
+		return WithPrefix(pk, prefix)
+	}
+	// NUL is the smallest byte that can follow, and a tilde sorts after every
+	// ULID.
+	return Between(pk, prefix+last+"\x00", prefix+"~")
+}
+
+// Between is a strongly consistent query for the sort keys from first to last,
+// both included.
+func Between(pk, first, last string) dynamodb.QueryInput {
+	return dynamodb.QueryInput{
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: Marshal(map[string]string{":pk": pk, ":from": first, ":to": last}),
+	}
+}
+
+// IndexPartition is a query for a whole partition of the index.
+func IndexPartition(pk string) dynamodb.QueryInput {
+	return dynamodb.QueryInput{
+		IndexName:                 aws.String(indexName),
+		KeyConditionExpression:    aws.String("gsi1pk = :pk"),
+		ExpressionAttributeValues: Marshal(map[string]string{":pk": pk}),
+	}
+}
+
+// IndexPartitionAfter is IndexPartition for the sort keys after last.
+func IndexPartitionAfter(pk, last string) dynamodb.QueryInput {
+	return dynamodb.QueryInput{
+		IndexName:                 aws.String(indexName),
+		KeyConditionExpression:    aws.String("gsi1pk = :pk AND gsi1sk > :last"),
+		ExpressionAttributeValues: Marshal(map[string]string{":pk": pk, ":last": last}),
+	}
+}
+
+// IndexBetween is a query for the sort keys of an index partition from first to
+// last, both included.
+func IndexBetween(pk, first, last string) dynamodb.QueryInput {
+	return dynamodb.QueryInput{
+		IndexName:                 aws.String(indexName),
+		KeyConditionExpression:    aws.String("gsi1pk = :pk AND gsi1sk BETWEEN :from AND :to"),
+		ExpressionAttributeValues: Marshal(map[string]string{":pk": pk, ":from": first, ":to": last}),
+	}
+}
