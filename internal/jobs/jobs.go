@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"dsync/internal/metric"
+	"dsync/internal/redact"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -96,13 +97,14 @@ func (w *Worker) Invoke(ctx context.Context, i Invocation) error {
 // Handle does one step of each job in the batch that is due. A step that fails
 // is left to Sweep, so that it does not delay the jobs behind it. Handle fails
 // if it cannot record that. Lambda then retries the batch; completed steps are
-// recognised and skipped.
+// recognised and skipped. A record that cannot be read is skipped: no retry helps.
 func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
 	var failures []error
 	for _, record := range batch.Records {
 		job, err := table.ReadJob(record.Change)
 		if err != nil {
-			return err
+			w.log.LogAttrs(ctx, slog.LevelError, "a record of a job cannot be read", slog.String("error", redact.Error(err)), slog.String("sequence_number", record.Change.SequenceNumber))
+			continue
 		}
 		if job != nil && job.State == table.JobRunning {
 			failures = append(failures, w.attempt(ctx, *job))

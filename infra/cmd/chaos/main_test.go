@@ -23,10 +23,10 @@ func TestMain(m *testing.M) {
 }
 
 // TestCampaign runs a short campaign with all faults. `make chaos` runs a long
-// campaign.
+// one, and times a victim beside an attacker.
 func TestCampaign(t *testing.T) {
 	report, err := chaos.Run(t.Context(), chaos.Config{
-		Changes: 1200, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute, Attack: 5 * time.Second,
+		Changes: 500, Directories: 10, Seed: 1, Folder: t.TempDir(), Log: os.Stderr, Child: childCommand, Patience: 3 * time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestCampaign(t *testing.T) {
 	var out bytes.Buffer
 	report.Print(&out)
 	t.Log(out.String())
-	if !report.Passed() {
+	if report.Violations() > 0 {
 		t.Fail()
 	}
 }

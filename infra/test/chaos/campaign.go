@@ -38,7 +38,7 @@ type Config struct {
 	Child func(variable string) *exec.Cmd
 	// Patience limits the wait for outstanding events after the last change.
 	Patience time.Duration
-	// Attack is how long the attacker and the victim make changes.
+	// Attack is how long the attacker and the victim make changes; 0 leaves them out.
 	Attack time.Duration
 	// Sabotage switches a mechanism off, to show that the campaign sees it.
 	Sabotage Sabotage
@@ -94,7 +94,10 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	r.took.settle = time.Since(began) - r.took.work
 	kills += stopChildren()
 	stopChildren = func() int { return 0 }
-	late, err := r.attack(ctx)
+	var late delays
+	if c.Attack > 0 {
+		late, err = r.attack(ctx)
+	}
 	if err = errors.Join(err, r.reader.stop()); err != nil {
 		return nil, err
 	}
@@ -187,7 +190,7 @@ func (r *campaign) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if complete++; report.violations() > 0 {
+		if complete++; report.Violations() > 0 {
 			complete = 0
 		}
 	}

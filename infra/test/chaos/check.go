@@ -21,6 +21,10 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	err := decodeLines(filepath.Join(r.Folder, givenUpFile), func(line json.RawMessage) error {
+		if isPoison(string(line)) {
+			report.PoisonGivenUp++
+			return nil
+		}
 		report.problem(&report.GivenUp, "discarded: %.300s", line)
 		return nil
 	})

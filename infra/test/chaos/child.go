@@ -43,7 +43,7 @@ const (
 	// longestDelay is the maximum delay of a delayed shard.
 	longestDelay = 3 * time.Second
 	shuffle      = 12 // records
-	poison       = 2  // percent of the records
+	poison       = 5  // percent of the records
 	twice        = 12 // percent of the batches
 	maxParallel  = 5  // batches of a sibling at a time
 
@@ -151,13 +151,12 @@ func (s setup) sweep(ctx context.Context, jobs faultyJobs) {
 	}
 }
 
-// mapping returns the event source mapping of the function with that role. It
-// has no limit of retry attempts. The mappings of several streams use different
-// suffixes for their checkpoint files.
+// mapping returns the event source mapping of the function with that role. The
+// mappings of several streams use different suffixes for their checkpoint files.
 func (s setup) mapping(streams *dynamodbstreams.Client, stream string, role topology.Role, suffix string, h lambda.Handler, d *dice, faults *diary) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
-		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: eventsource.Unlimited, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
+		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: f.Stream.RetryAttempts, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
 		Parallelization: max(f.Stream.Parallelization, 1+d.below(maxParallel)),
 	}
 	if s.Calm {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"dsync/internal/awslocal/eventsource"
 	dynamodbfaults "dsync/internal/awslocal/faults"
@@ -126,12 +127,16 @@ func readDiary(folder, file string, counts map[string]int) error {
 // faultyBus injects four faults: it fails calls, it throttles calls, it fails
 // single entries, and it accepts the entries of a call but responds with an
 // error.
-func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
+func faultyBus(h http.Handler, d *dice, faults *tally, calm *atomic.Bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var in struct{ Entries []json.RawMessage }
 		if err = errors.Join(err, json.Unmarshal(body, &in)); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if calm.Load() {
+			_ = respond(w, accept(h, r, in.Entries), 0)
 			return
 		}
 		switch d.below(12) {
@@ -166,9 +171,13 @@ func faultyBus(h http.Handler, d *dice, faults *tally) http.Handler {
 			refused := json.RawMessage(`{"ErrorCode":"InternalFailure","ErrorMessage":"injected"}`)
 			results = append(results[:failed:failed], append([]json.RawMessage{refused}, results[failed:]...)...)
 		}
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		_ = json.NewEncoder(w).Encode(map[string]any{"FailedEntryCount": min(failed+1, 1), "Entries": results})
+		_ = respond(w, results, min(failed+1, 1))
 	})
+}
+
+func respond(w http.ResponseWriter, results []json.RawMessage, failed int) error {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	return json.NewEncoder(w).Encode(map[string]any{"FailedEntryCount": failed, "Entries": results})
 }
 
 // accept sends entries to the bus and returns their results.

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"dsync/internal/awslocal/eventsource"
 	"dsync/internal/jobs"
 	"dsync/internal/relay"
 
@@ -100,12 +102,27 @@ func poisonOf(batch events.DynamoDBEvent) (ids []string) {
 	return ids
 }
 
-// stopped returns the poison records that were received and never handled.
+// stopped returns the poison records that were received, and neither handled nor
+// given up.
 func stopped(folder string) (ids []string, received int, err error) {
 	open := map[string]bool{}
 	handled := map[string]bool{}
 	counts := map[string]int{}
 	if err := readDiary(folder, poisonFile, counts); err != nil {
+		return nil, 0, err
+	}
+	err = decodeLines(filepath.Join(folder, givenUpFile), func(line json.RawMessage) error {
+		var r eventsource.InvocationRecord
+		var batch events.DynamoDBEvent
+		if err := errors.Join(json.Unmarshal(line, &r), json.Unmarshal(r.Payload, &batch)); err != nil {
+			return err
+		}
+		for _, id := range poisonOf(batch) {
+			handled[id] = true
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, 0, err
 	}
 	for line := range counts {

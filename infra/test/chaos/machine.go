@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dsync/infra/topology"
@@ -44,6 +45,7 @@ type machine struct {
 	setup   setup
 	invalid invalid
 	undo    []func()
+	calm    atomic.Bool // the bus has no faults
 }
 
 // invalid observes which calls DynamoDB rejects as invalid: a repetition cannot
@@ -186,7 +188,7 @@ func (m *machine) startBus(d *dice, counts *tally) error {
 	if err != nil {
 		return err
 	}
-	events := httptest.NewServer(faultyBus(b, d, counts))
+	events := httptest.NewServer(faultyBus(b, d, counts, &m.calm))
 	letters := httptest.NewServer(m.queues)
 	objects := httptest.NewServer(buckets)
 	m.undo = append(m.undo, events.Close, letters.Close, objects.Close)

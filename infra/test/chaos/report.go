@@ -27,7 +27,8 @@ type Report struct {
 	Repeated                      int // requests that had their effect before a repetition
 	Poison                        int // records
 	StoppedByPoison               int
-	PoisonParked, Parked, GivenUp int
+	PoisonParked, PoisonGivenUp   int
+	Parked, GivenUp               int // that are no poison
 	Invalid                       int // calls of DynamoDB
 	Revived                       int // tokens that were revoked
 	VictimLate                    int
@@ -64,13 +65,14 @@ func (r *Report) promises() []row {
 		{"records that poison has stopped", r.StoppedByPoison},
 		{"messages in the dead-letter queue that are no poison", r.Parked},
 		{"calls that DynamoDB rejects as invalid", r.Invalid},
-		{"batches discarded by the event source mapping", r.GivenUp},
+		{"discarded batches that are no poison", r.GivenUp},
 		{"revoked tokens that open a session after the restore", r.Revived},
 		{fmt.Sprintf("events of the victim later than %s", bearable), r.VictimLate},
 	}
 }
 
-func (r *Report) violations() (n int) {
+// Violations counts the violations of all promises.
+func (r *Report) Violations() (n int) {
 	for _, p := range r.promises() {
 		n += p.count
 	}
@@ -79,7 +81,7 @@ func (r *Report) violations() (n int) {
 
 // Passed reports whether the campaign found no violation and injected every
 // fault.
-func (r *Report) Passed() bool { return r.violations() == 0 && len(r.Unfaulted()) == 0 }
+func (r *Report) Passed() bool { return r.Violations() == 0 && len(r.Unfaulted()) == 0 }
 
 // Unfaulted returns the faults that the campaign did not inject.
 func (r *Report) Unfaulted() (list []string) {
@@ -123,7 +125,10 @@ func (r *Report) Print(w io.Writer) {
 	print("requests that found their own effect", r.Repeated)
 	print("poison records", r.Poison)
 	print("  in the dead-letter queue", r.PoisonParked)
-	fmt.Fprintf(w, "\nA victim beside an attacker: %s\n", r.victim)
+	print("  discarded by the event source mapping", r.PoisonGivenUp)
+	if r.took.attack > 0 {
+		fmt.Fprintf(w, "\nA victim beside an attacker: %s\n", r.victim)
+	}
 	fmt.Fprintln(w, "\nViolations (each count must be 0)")
 	for _, p := range r.promises() {
 		print(p.text, p.count)

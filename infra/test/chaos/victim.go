@@ -68,6 +68,7 @@ func (r *campaign) attack(ctx context.Context) (d delays, err error) {
 	defer stop()
 	s := r.setup
 	s.Calm = true
+	r.calm.Store(true)
 	running := make(chan error, 1)
 	go func() { running <- r.runChild(child, s, time.Hour) }()
 	if err := r.bus.await(ctx, victim.want[len(victim.want)-1].fact, r.Patience); err != nil {

@@ -49,10 +49,10 @@ func TestUnlimitedAttemptsEndWithAge(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newShard(t.Context(), m, "shard", began)
-		s.progress.add([]entry{{sequence: "1"}, {sequence: "2"}})
+		s.progress.add([]entry{{id: "1", sequence: "1"}, {id: "2", sequence: "2"}})
 		s.siblings.add([]record{
-			{origin: "1", sequence: "1", created: began, json: []byte("1")},
-			{origin: "2", sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)},
+			{id: "1", sequence: "1", created: began, json: []byte("1")},
+			{id: "2", sequence: "2", json: []byte("2"), created: began.Add(3 * time.Hour)},
 		})
 		s.siblings.wait()
 		if len(discarded) != 1 {

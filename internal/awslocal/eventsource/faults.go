@@ -121,23 +121,19 @@ func (f *Faults) repeat(call func() ([]byte, error)) (after func()) {
 	return second.Wait
 }
 
-// rearrange changes the order of a page, keeps that of each item, and adds poison.
-func (f *Faults) rearrange(page []record) []record {
-	if f == nil {
-		return page
+// poisonAfter returns the made-up record that follows a record, or nil.
+func (f *Faults) poisonAfter(r record) *record {
+	if f == nil || int(hash(r.id+"poison")%100) >= f.Poison {
+		return nil
 	}
-	if f.Poison > 0 {
-		var all []record
-		for _, r := range page {
-			all = append(all, r)
-			if int(hash(r.origin+"poison")%100) < f.Poison {
-				f.tell(PoisonRecord)
-				all = append(all, poison(r))
-			}
-		}
-		page = all
-	}
-	if f.Shuffle < 2 || len(page) < 2 {
+	f.tell(PoisonRecord)
+	made := poison(r)
+	return &made
+}
+
+// shuffle changes the order of a page and keeps that of each item.
+func (f *Faults) shuffle(page []record) []record {
+	if f == nil || f.Shuffle < 2 || len(page) < 2 {
 		return page
 	}
 	type placed struct {

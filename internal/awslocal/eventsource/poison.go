@@ -20,10 +20,10 @@ const PoisonMark = "7ZZZZZZZZZ"
 // poison returns a record like r whose ids do not exist and whose content is
 // malformed. The same record has the same poison.
 func poison(r record) record {
-	seed := hash(r.origin + "content")
+	seed := hash(r.id + "content")
 	dice := rand.New(rand.NewPCG(seed, 4))
 	text := ulidForm.ReplaceAllStringFunc(string(r.json), func(id string) string {
-		return PoisonMark + strings.ToUpper(fmt.Sprintf("%016x", hash(r.origin+id)))
+		return PoisonMark + strings.ToUpper(fmt.Sprintf("%016x", hash(r.id+id)))
 	})
 	var w wireRecord
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
@@ -40,7 +40,7 @@ func poison(r record) record {
 	if err != nil {
 		return r
 	}
-	return record{"", w.DynamoDB.SequenceNumber, itemHash(w.DynamoDB.Keys), r.created, encoded}
+	return record{r.id + " poison", w.DynamoDB.SequenceNumber, itemHash(w.DynamoDB.Keys), r.created, encoded}
 }
 
 func anyName(image map[string]any, dice *rand.Rand) string {

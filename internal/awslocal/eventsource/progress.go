@@ -16,8 +16,9 @@ type progress struct {
 }
 
 type entry struct {
-	sequence string
-	done     bool // or dropped by the filter
+	id       string // of the record
+	sequence string // in the stream; "" for a made-up record, which precedes its original
+	done     bool   // or dropped by the filter
 }
 
 // add adds a page of records. It returns the position if that has advanced.
@@ -36,23 +37,24 @@ func (p *progress) add(page []entry) (position string, advanced bool) {
 // advance removes the processed records at the start.
 func (p *progress) advance() (position string, advanced bool) {
 	for len(p.entries) > 0 && p.entries[0].done {
-		position, advanced = p.entries[0].sequence, true
+		if sequence := p.entries[0].sequence; sequence != "" {
+			position, advanced = sequence, true
+		}
 		p.entries = p.entries[1:]
 	}
 	return position, advanced
 }
 
-// finished marks records as processed and commits the position. Made-up records
-// count for nothing.
+// finished marks records as processed and commits the position.
 func (p *progress) finished(batch []record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	done := make(map[string]bool, len(batch))
 	for _, r := range batch {
-		done[r.origin] = true
+		done[r.id] = true
 	}
 	for i, e := range p.entries {
-		if !e.done && done[e.sequence] {
+		if !e.done && done[e.id] {
 			p.entries[i].done = true
 			p.open--
 		}

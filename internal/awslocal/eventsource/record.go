@@ -13,7 +13,7 @@ import (
 
 // record is a stream record in the format that a function receives.
 type record struct {
-	origin   string // sequence number in the stream; "" if the record is made up
+	id       string // sequence number in the stream; another text if the record is made up
 	sequence string // sequence number that the function receives
 	item     uint64 // hash of the primary key of the item
 	created  time.Time

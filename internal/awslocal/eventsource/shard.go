@@ -128,22 +128,27 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 		return nil
 	}
 	var matched []record
-	all := make([]entry, len(page))
-	for i, r := range page {
+	var all []entry
+	for _, r := range page {
 		encoded, err := encode(r, s.mapping.o.Region, s.mapping.o.StreamARN, s.mapping.o.Faults)
 		if err != nil {
 			return err
 		}
-		all[i].sequence = encoded.origin
-		if all[i].done = !s.mapping.filter.Match(encoded.json); !all[i].done {
+		matches := s.mapping.filter.Match(encoded.json)
+		if matches {
 			matched = append(matched, encoded)
+			if made := s.mapping.o.Faults.poisonAfter(encoded); made != nil {
+				matched = append(matched, *made)
+				all = append(all, entry{id: made.id})
+			}
 		}
+		all = append(all, entry{encoded.id, encoded.id, !matches})
 	}
 	s.read = all[len(all)-1].sequence
 	if last, advanced := s.progress.add(all); advanced {
 		s.mapping.checkpoint.move(s.id, position{Sequence: last})
 	}
-	s.siblings.add(s.mapping.o.Faults.rearrange(matched))
+	s.siblings.add(s.mapping.o.Faults.shuffle(matched))
 	return s.progress.wait(ctx, s.ahead)
 }
 
