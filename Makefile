@@ -21,7 +21,7 @@ help: ## List the tasks
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ On this machine
-run: ## Run the whole system; needs no AWS account (PORT=8080, PROCESSES=1 for real binaries)
+run: ## Run the whole system; needs no AWS account (PORT=8080, PROCESSES=1 for real binaries, UNKIND=1 for the faults of AWS)
 	@mkdir -p .local
 	@go build -o .local/dsync ./infra/cmd/local
 	@PORT=$(PORT) exec .local/dsync

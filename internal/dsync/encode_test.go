@@ -122,7 +122,7 @@ func TestEncodeTheLargestUsers(t *testing.T) {
 				scim.EnterpriseURN: map[string]any{"department": v, "employeeNumber": v},
 			}
 		}
-		for n := 0; n < 50; n += 7 {
+		for n := 0; n < 50; n += 16 {
 			mapping := map[string]string{}
 			for i := range n {
 				mapping[fmt.Sprint("attribute_", i)] = paths[i%len(paths)]

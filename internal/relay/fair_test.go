@@ -1,11 +1,13 @@
 package relay_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
@@ -160,5 +162,18 @@ func TestLargestRecords(t *testing.T) {
 	}
 	if log := x.logOf(t); len(log) != n || m.waiting(t) != "0" {
 		t.Errorf("%d events logged, %s parked, want %d", len(log), m.waiting(t), n)
+	}
+}
+
+// A batch that takes longer than the function may run is answered before the
+// timeout: what is done counts.
+func TestAnswerBeforeTheTimeout(t *testing.T) {
+	m := measure(t)
+	x := m.tenant(t)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Second)) // less than the margin
+	defer cancel()
+	_, err := m.relay.Handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{x.insert(1, `{"userName":"a"}`)}})
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("the relay works until %v", ctx.Err())
 	}
 }

@@ -97,9 +97,18 @@ func newRelay(t records, appender *eventlog.Appender, now func() time.Time, logg
 	}
 }
 
+// answerMargin is kept free for the response. A function that is ended by its
+// timeout reports nothing, and the whole batch is retried.
+const answerMargin = 3 * time.Second
+
 // Handle relays one batch of stream records. It returns an error, and nothing
 // has happened, if the table cannot be read: Lambda then retries the batch.
 func (r *Relay) Handle(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
+		defer cancel()
+	}
 	result, err := r.relay(ctx, batch.Records, false, r.park)
 	if err != nil {
 		return events.DynamoDBEventResponse{}, err

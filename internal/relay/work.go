@@ -110,6 +110,9 @@ func (r *Relay) sort(ctx context.Context, batch []events.DynamoDBEventRecord, pa
 			}
 			continue
 		}
+		if w.organizationID == "" {
+			w.organizationID = organizationID
+		}
 		if w.excess < 0 && w.size > 0 && w.size+size > maxWorkBytes {
 			w.excess = i
 		}

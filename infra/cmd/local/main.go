@@ -5,7 +5,7 @@
 //
 // PORT sets the port; the default is 8080. EXTENSIONS names a file with custom
 // schemas. PROCESSES=1 builds the binary of each function and runs it in separate
-// processes, as Lambda does.
+// processes, as Lambda does. UNKIND=1 injects the faults that AWS can have.
 package main
 
 import (
@@ -61,7 +61,11 @@ func run(out, user io.Writer) error {
 	if err != nil {
 		return err
 	}
-	processes, err := processes(os.Getenv("PROCESSES"))
+	processes, err := flag("PROCESSES", os.Getenv("PROCESSES"))
+	if err != nil {
+		return err
+	}
+	unkind, err := flag("UNKIND", os.Getenv("UNKIND"))
 	if err != nil {
 		return err
 	}
@@ -80,10 +84,13 @@ func run(out, user io.Writer) error {
 	if processes {
 		fmt.Fprintln(out, "Building the binary of each function. Each function runs in separate processes.")
 	}
+	if unkind {
+		fmt.Fprintln(out, "Injecting faults: a stream with shards in any order, repeated batches, throttled and lost calls, an index that is behind.")
+	}
 	events := &printer{out: out}
 	s, err := system.Start(ctx, system.Options{
 		DynamoDBEndpoint: os.Getenv(dynamodb.EndpointVariable),
-		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Log: user, OnEvent: events.event,
+		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Unkind: unkind, Log: user, OnEvent: events.event,
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -108,14 +115,14 @@ func port(value string) (int, error) {
 	return n, nil
 }
 
-func processes(value string) (bool, error) {
+func flag(name, value string) (bool, error) {
 	switch value {
 	case "", "0":
 		return false, nil
 	case "1":
 		return true, nil
 	}
-	return false, fmt.Errorf("PROCESSES must be 1 or 0, not %q", value)
+	return false, fmt.Errorf("%s must be 1 or 0, not %q", name, value)
 }
 
 // extensions reads a JSON list of custom schemas for the first directory.

@@ -43,14 +43,14 @@ func TestPort(t *testing.T) {
 	}
 }
 
-func TestProcesses(t *testing.T) {
+func TestFlag(t *testing.T) {
 	for value, want := range map[string]bool{"": false, "0": false, "1": true} {
-		if got, err := processes(value); err != nil || got != want {
+		if got, err := flag("PROCESSES", value); err != nil || got != want {
 			t.Errorf("%q: %t, %v", value, got, err)
 		}
 	}
 	for _, value := range []string{"yes", "2", " "} {
-		if _, err := processes(value); err == nil || !strings.Contains(err.Error(), "PROCESSES") {
+		if _, err := flag("PROCESSES", value); err == nil || !strings.Contains(err.Error(), "PROCESSES") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}

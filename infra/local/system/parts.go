@@ -32,6 +32,8 @@ type parts struct {
 	log         *slog.Logger
 	aws         aws.Config // the endpoints are in services
 	services    runtimeapi.Services
+	engine      string // endpoint of DynamoDB itself
+	unkind      bool
 	queues      *sqs.Queues
 	buckets     *s3.Buckets
 	streams     *dynamodbstreams.Client
@@ -44,12 +46,15 @@ func (p *parts) startDynamoDB(ctx context.Context, o Options) error {
 		return err
 	}
 	p.system.onStop(e.Stop)
-	p.services.DynamoDB = e.Endpoint()
+	p.engine, p.services.DynamoDB = e.Endpoint(), e.Endpoint()
+	if p.unkind = o.Unkind; p.unkind {
+		return p.interpose(p.engine)
+	}
 	return nil
 }
 
 func (p *parts) createTable(ctx context.Context, _ Options) error {
-	p.streams = dynamodbstreams.NewFromConfig(p.aws, func(o *dynamodbstreams.Options) { o.BaseEndpoint = &p.services.DynamoDB })
+	p.streams = dynamodbstreams.NewFromConfig(p.aws, func(o *dynamodbstreams.Options) { o.BaseEndpoint = &p.engine })
 	p.system.db = dynamodb.NewFromConfig(p.aws, func(o *dynamodb.Options) { o.BaseEndpoint = &p.services.DynamoDB })
 	name := p.topology.Table.Name + "-local"
 	if !p.system.folder.kept() {
@@ -140,6 +145,7 @@ func (p *parts) streamMapping(f topology.Function, streamARN string) (mapping, e
 		Function:   p.functions[f.Name],
 		Checkpoint: p.system.folder.path(f.Name + ".checkpoint.json"),
 		OnFailure:  p.onFailure(uuid.New()),
+		Faults:     p.streamFaults(),
 		Log:        p.log,
 	})
 }

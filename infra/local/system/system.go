@@ -50,6 +50,10 @@ type Options struct {
 	// Processes runs each function in processes of its own. It needs Go on PATH
 	// and a working directory in the module.
 	Processes bool
+	// Unkind lets the machine do what AWS may do and DynamoDB Local does not: a
+	// stream with several shards and in any order of items, batches that are
+	// delivered twice, throttled and lost calls, an index that is behind.
+	Unkind bool
 	// ScheduleRate is the interval of the schedules that run every minute on AWS;
 	// 0 means 2 s, because somebody waits for what they do. Other schedules have
 	// the same proportion.

@@ -147,20 +147,10 @@ func without(key string) func(*fake, Event) []Event {
 	}
 }
 
-// swap exchanges the second and the third event of a type.
-func swap(kind string) func(*fake, Event) []Event {
-	n := 0
-	return func(f *fake, e Event) []Event {
-		if e.Detail.Event != kind {
-			return []Event{e}
-		}
-		switch n++; n {
-		case 2:
-			f.held = &e
-			return nil
-		case 3:
-			return []Event{e, *f.held}
-		}
+// sequenced gives an event another sequence.
+func sequenced(n int64) func(*fake, Event) []Event {
+	return func(_ *fake, e Event) []Event {
+		e.Detail.Context.Sequence = n
 		return []Event{e}
 	}
 }
@@ -191,7 +181,10 @@ func TestFaultsAreFoundAndNamed(t *testing.T) {
 		"dropped user.updated":      {faults{bus: nth(userUpdated, 30, drop)}, checkMissing, userUpdated},
 		"dropped user_added":        {faults{bus: nth(memberAdded, 5, drop)}, checkMissing, memberAdded},
 		"dropped last deletion":     {faults{bus: nth(userDeleted, 26, drop)}, checkMissing, userDeleted},
-		"reordered directory":       {faults{bus: swap(groupCreated)}, checkDirectoryOrder, "create group"},
+		"no sequence":               {faults{bus: nth(groupUpdated, 1, sequenced(0))}, checkSequence, "has the sequence 0"},
+		"a sequence twice":          {faults{bus: nth(userUpdated, 3, sequenced(2))}, checkSequence, "have the sequence 2"},
+		"a gap":                     {faults{bus: nth(userUpdated, 3, sequenced(1_000))}, checkSequence, "no event has the sequence"},
+		"member before its group":   {faults{bus: nth(groupCreated, 1, sequenced(1_000))}, checkSequence, "before the creation"},
 		"reordered resource":        {faults{bus: delayed()}, checkResourceOrder, userCreated + ` for "create`},
 		"same event under two ids":  {faults{bus: nth(userUpdated, 3, again)}, checkSurplus, userUpdated},
 		"no previous attributes":    {faults{bus: nth(groupUpdated, 1, without("previous_attributes"))}, checkContent, "previous_attributes"},

@@ -15,8 +15,9 @@ import (
 // fake is an in-memory SCIM server and bus with only the features that the
 // scenario needs. Tests inject faults into it: a run must detect each fault.
 type fake struct {
-	faults faults
-	events chan Event
+	sequence int64 // of the last event
+	faults   faults
+	events   chan Event
 
 	mu         sync.Mutex
 	count      int
@@ -176,6 +177,8 @@ func (f *fake) emit(kind string, data map[string]any) {
 		Object: "event", ID: fmt.Sprintf("event_%06d", f.count), Event: kind, Data: data,
 		CreatedAt: time.Now().UTC().Format(time.RFC3339),
 	}}
+	f.sequence++
+	e.Detail.Context.Sequence = f.sequence
 	out := []Event{e}
 	if f.faults.bus != nil {
 		out = f.faults.bus(f, e)

@@ -22,6 +22,9 @@ type Detail struct {
 	Event     string         `json:"event"`
 	Data      map[string]any `json:"data"`
 	CreatedAt string         `json:"created_at"`
+	Context   struct {
+		Sequence int64 `json:"sequence"`
+	} `json:"context"`
 }
 
 // The events that a run causes.
@@ -65,6 +68,14 @@ func (e Event) resource() string {
 		return groupKey(text(e.Detail.Data, "id"))
 	}
 	return userKey(text(e.Detail.Data, "id"))
+}
+
+// directory is the id of the directory that the event belongs to.
+func (e Event) directory() string {
+	if id := text(e.Detail.Data, "directory_id"); id != "" {
+		return id
+	}
+	return text(e.Detail.Data, "id")
 }
 
 // arrival is an event and the time at which it arrived.
@@ -117,7 +128,7 @@ func (c *collector) stop() []arrival {
 // verdict is the result of the comparison of arrivals with expectations.
 type verdict struct {
 	missing, surplus, content, envelope []string
-	resourceOrder, directoryOrder       []string
+	resourceOrder, sequence             []string
 
 	received   map[string]int // by type, without repetitions
 	duplicates int
@@ -185,6 +196,7 @@ func (r *run) judge(arrivals []arrival) verdict {
 		}
 	}
 	v.order(matched)
+	r.sequences(&v, arrivals)
 	return v
 }
 
@@ -195,17 +207,59 @@ func (v *verdict) order(matched map[*expectation]int) {
 		came = append(came, x)
 	}
 	slices.SortFunc(came, func(a, b *expectation) int { return matched[a] - matched[b] })
-	var newest *expectation
 	last := map[string]*expectation{}
 	for _, x := range came {
 		if before := last[x.resource]; before != nil && before.moment > x.moment {
 			v.resourceOrder = append(v.resourceOrder, x.behind(before))
 		}
 		last[x.resource] = x
-		if newest != nil && newest.moment > x.moment {
-			v.directoryOrder = append(v.directoryOrder, x.behind(newest))
-		} else {
-			newest = x
+	}
+}
+
+// sequences checks the sequences of the directory: each event has one of its own,
+// there is no gap, and a membership comes after the creations of its user and
+// group. Events of different resources may come in any other order.
+func (r *run) sequences(v *verdict, arrivals []arrival) {
+	own := slices.IndexFunc(arrivals, func(a arrival) bool { return r.owns(a.Event) })
+	if own < 0 {
+		return
+	}
+	directory := arrivals[own].directory()
+	arrivals = slices.DeleteFunc(slices.Clone(arrivals), func(a arrival) bool { return a.directory() != directory })
+	bySequence := map[int64]Event{}
+	created := map[string]int64{} // resource → sequence
+	first, last := int64(0), int64(0)
+	for _, a := range arrivals {
+		n := a.Detail.Context.Sequence
+		if n < 1 {
+			v.sequence = append(v.sequence, fmt.Sprintf("%s %s has the sequence %d", a.Detail.Event, a.Detail.ID, n))
+			continue
+		}
+		if other, taken := bySequence[n]; taken && other.Detail.ID != a.Detail.ID {
+			v.sequence = append(v.sequence, fmt.Sprintf("%s %s and %s have the sequence %d", a.Detail.Event, a.Detail.ID, other.Detail.ID, n))
+		}
+		bySequence[n] = a.Event
+		if first == 0 || n < first {
+			first = n
+		}
+		last = max(last, n)
+		if a.Detail.Event == userCreated || a.Detail.Event == groupCreated {
+			created[a.resource()] = n
+		}
+	}
+	for n := first; n <= last && len(v.missing) == 0; n++ {
+		if _, ok := bySequence[n]; !ok {
+			v.sequence = append(v.sequence, fmt.Sprintf("no event has the sequence %d", n))
+		}
+	}
+	for _, a := range arrivals {
+		if a.Detail.Event != memberAdded && a.Detail.Event != memberRemoved {
+			continue
+		}
+		for _, id := range []string{userKey(text(a.Detail.Data, "user/id")), groupKey(text(a.Detail.Data, "group/id"))} {
+			if n := created[id]; n > a.Detail.Context.Sequence {
+				v.sequence = append(v.sequence, fmt.Sprintf("%s has the sequence %d, before the creation of %s with %d", a.Detail.Event, a.Detail.Context.Sequence, id, n))
+			}
 		}
 	}
 }

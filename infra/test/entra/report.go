@@ -29,26 +29,26 @@ const (
 	checkContent
 	checkEnvelope
 	checkResourceOrder
-	checkDirectoryOrder
+	checkSequence
 	checkCount
 )
 
 var checkNames = [checkCount]string{
-	checkAnswers:        "every request gets the answer that Entra requires",
-	checkState:          "resources that are read equal the provisioned resources",
-	checkNothing:        "a PATCH without a change keeps version and lastModified",
-	checkMembers:        "a membership PATCH changes only the members in it",
-	checkConcurrent:     "all concurrent adds to one group take effect",
-	checkRetries:        "a request repeated after a timeout takes effect once",
-	checkDisabled:       "a disabled user can be read and filtered and stays in its groups",
-	checkDeleted:        "a deleted resource does not exist, and its userName is free",
-	checkLeft:           "all resources that the run created are deleted",
-	checkMissing:        "every change causes its event",
-	checkSurplus:        "no event arrives without a change",
-	checkContent:        "events contain the new and the previous values",
-	checkEnvelope:       "events have the specified format",
-	checkResourceOrder:  "events of one resource arrive in the order of its requests",
-	checkDirectoryOrder: "events of the directory arrive in the order of the requests",
+	checkAnswers:       "every request gets the answer that Entra requires",
+	checkState:         "resources that are read equal the provisioned resources",
+	checkNothing:       "a PATCH without a change keeps version and lastModified",
+	checkMembers:       "a membership PATCH changes only the members in it",
+	checkConcurrent:    "all concurrent adds to one group take effect",
+	checkRetries:       "a request repeated after a timeout takes effect once",
+	checkDisabled:      "a disabled user can be read and filtered and stays in its groups",
+	checkDeleted:       "a deleted resource does not exist, and its userName is free",
+	checkLeft:          "all resources that the run created are deleted",
+	checkMissing:       "every change causes its event",
+	checkSurplus:       "no event arrives without a change",
+	checkContent:       "events contain the new and the previous values",
+	checkEnvelope:      "events have the specified format",
+	checkResourceOrder: "events of one resource arrive in the order of its requests",
+	checkSequence:      "events have sequences without a gap, memberships after their user and group",
 }
 
 // Report is the result of a run.
@@ -101,7 +101,7 @@ func (r *run) report(started time.Time, arrivals []arrival) Report {
 		r.failures[checkContent] = v.content
 		r.failures[checkEnvelope] = v.envelope
 		r.failures[checkResourceOrder] = v.resourceOrder
-		r.failures[checkDirectoryOrder] = v.directoryOrder
+		r.failures[checkSequence] = v.sequence
 		report.Latency, report.Duplicates = quantiles(v.latencies), v.duplicates
 		report.Events = r.countEvents(v.received)
 	}
