@@ -60,6 +60,10 @@ func (c Change) checkIDs() error {
 	case c.NewDirectory != nil:
 		ids = []string{c.NewDirectory.ID, c.NewDirectory.OrganizationID}
 	}
+	return checkIDs(ids...)
+}
+
+func checkIDs(ids ...string) error {
 	for _, x := range ids {
 		if len(x) > maxID || strings.ContainsAny(x, " \n") {
 			return fmt.Errorf("table: a stream record with an invalid id of %d bytes", len(x))
@@ -87,7 +91,11 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 		return nil, nil
 	}
 	j := &Job{}
-	return j, dynamo.Unmarshal(imageItem(r.NewImage), j)
+	err := dynamo.Unmarshal(imageItem(r.NewImage), j)
+	if err == nil {
+		err = checkIDs(j.ID, j.DirectoryID, j.Subject)
+	}
+	return j, err
 }
 
 // imageItem converts an image of a Lambda event to the SDK's types.
