@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"dsync/internal/backoff"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
 
@@ -154,10 +156,13 @@ func owner(c table.Change) (directoryID, organizationID string) {
 
 // maxConcurrent is how many directories are appended to at the same time,
 // maxRounds how often the events of a directory are derived again because
-// another relay has appended in between.
+// another relay has appended in between. The relays wait for different times, so
+// that not all of them derive at once what only one can append.
 const (
-	maxConcurrent = 8
-	maxRounds     = 100
+	maxConcurrent   = 8
+	maxRounds       = 100
+	roundBackoff    = 4 * time.Millisecond
+	maxRoundBackoff = 250 * time.Millisecond
 )
 
 // process derives the events of all works, appends them to the log and publishes
@@ -167,6 +172,9 @@ const (
 func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 	pending := slices.DeleteFunc(slices.Clone(works), func(w *work) bool { return len(w.changes) == 0 })
 	for round := 0; len(pending) > 0; round++ {
+		if err := backoff.Wait(ctx, round, roundBackoff, maxRoundBackoff); err != nil {
+			return err
+		}
 		facts, err := r.facts(ctx, pending)
 		if err != nil {
 			return err
