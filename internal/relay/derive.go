@@ -24,6 +24,7 @@ type entry struct {
 	life    life      // of a membership
 
 	truncated bool // the event was too large
+	bytes     int  // size
 }
 
 // temporaryError is an error that a retry of the record may fix.
@@ -55,6 +56,8 @@ type derivation struct {
 	created    map[string]bool // keys of creations among the operations
 	deleted    map[string]bool // keys of deletions among the operations
 	progress   bool            // a deferred change has an event now
+	bytes      int             // size of the events of the operations
+	full       bool            // they are the share of the directory: other changes are left
 }
 
 // run derives events until it has considered all changes, or until one fails
@@ -66,6 +69,10 @@ func (d *derivation) run(ctx context.Context) error {
 		}
 	}
 	for _, c := range d.work.changes {
+		if d.bytes > maxWorkBytes {
+			d.full = true
+			break
+		}
 		if err := d.consider(ctx, c); err != nil {
 			return err
 		}
@@ -152,6 +159,7 @@ func (d *derivation) omit(c change) {
 func (d *derivation) emit(c change, e *entry) {
 	d.operations = append(d.operations, operation{op: eventlog.Op{Event: &e.Entry}, entry: e, change: c})
 	d.progress = d.progress || c.deferral != nil
+	d.bytes += e.bytes
 	if e.deletes != "" {
 		d.deleted[e.deletes] = true
 	}
@@ -265,7 +273,7 @@ func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error
 	}
 	e.Name, e.event.ID, e.event.Name, e.event.Data = change.Name, e.ID, change.Name, change.Data
 	encoded, err := e.event.Encode()
-	e.JSON, e.truncated = encoded.JSON, encoded.Truncated()
+	e.JSON, e.bytes, e.truncated = encoded.JSON, encoded.Size(), encoded.Truncated()
 	return e, err
 }
 

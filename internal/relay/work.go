@@ -80,8 +80,8 @@ func (w *work) truncated() (n int) {
 	return n
 }
 
-// The share of one directory in a batch, in bytes of stream records. The rest is
-// retried with the next records, so that a directory of large changes delays
+// The share of one directory in a batch, in bytes of stream records and of events.
+// The rest is retried with the next records, so that a directory of large changes delays
 // others by a second or so.
 const maxWorkBytes = 4 << 20
 
@@ -233,6 +233,10 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round
 	}
 	if failure := r.deliver(ctx, w); err == nil && stopped == nil && failure != nil {
 		return false, failure
+	}
+	if d.full && len(w.changes) > 0 {
+		w.excess = w.changes[0].index
+		return false, cmp.Or(err, stopped)
 	}
 	w.more = f.more
 	return w.more && err == nil && stopped == nil && d.progress, cmp.Or(err, stopped)
