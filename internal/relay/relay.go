@@ -69,6 +69,7 @@ type Relay struct {
 	now         func() time.Time
 	log         *slog.Logger
 	metrics     *metric.Writer
+	turns       turns
 
 	created   *cache.Cache[string, struct{}] // keys of creation events that are logged
 	published *cache.Cache[string, struct{}] // ids of events on the bus

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"sync"
 	"time"
 
 	"dsync/internal/backoff"
@@ -41,6 +43,7 @@ type work struct {
 	dropped   []string         // ids of the events of changes that have no event now
 	delivered int              // entries that are on the bus or parked
 	published int
+	rounds    int   // how often events were derived
 	more      bool  // there are deferred changes that were not read
 	err       error // why changes or entries are left
 }
@@ -171,40 +174,80 @@ const (
 // round.
 func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 	pending := slices.DeleteFunc(slices.Clone(works), func(w *work) bool { return len(w.changes) == 0 })
-	for round := 0; len(pending) > 0; round++ {
-		if err := backoff.Wait(ctx, round, roundBackoff, maxRoundBackoff); err != nil {
-			return err
-		}
-		facts, err := r.facts(ctx, pending)
+	for len(pending) > 0 {
+		ready, busy, release := r.turns.take(pending)
+		facts, err := r.facts(ctx, ready)
 		if err != nil {
+			release()
 			return err
 		}
-		another := make([]bool, len(pending))
+		another := make([]bool, len(ready))
 		var group errgroup.Group
 		group.SetLimit(maxConcurrent)
-		for i, w := range pending {
+		for i, w := range ready {
 			group.Go(func() error {
-				another[i], w.err = r.advance(ctx, w, facts[w], late, round)
+				another[i], w.err = r.advance(ctx, w, facts[w], late)
 				return nil
 			})
 		}
 		_ = group.Wait() // failures are in the works
-		var next []*work
-		for i, w := range pending {
+		release()
+		pending = busy
+		rounds := 0 // of the works whose head has moved
+		for i, w := range ready {
 			if another[i] {
-				next = append(next, w)
+				pending, rounds = append(pending, w), max(rounds, w.rounds)
 			}
 		}
-		pending = next
+		if err := backoff.Wait(ctx, rounds, roundBackoff, maxRoundBackoff); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// turns let the batches of one process derive the events of a directory one after
+// the other: of those that do it at the same time, only one succeeds. On Lambda a
+// process has one batch at a time, so this serves the local machine. A directory
+// has the turn of its hash.
+type turns [64]sync.Mutex
+
+// take waits until at least one work has its turn. It returns the works that have
+// theirs, until release, and the other ones.
+func (t *turns) take(works []*work) (ready, busy []*work, release func()) {
+	held := map[*sync.Mutex]bool{}
+	for i, w := range works {
+		turn := t.of(w)
+		switch {
+		case held[turn] || turn.TryLock():
+		case i == len(works)-1 && len(ready) == 0:
+			turn.Lock()
+		default:
+			busy = append(busy, w)
+			continue
+		}
+		held[turn] = true
+		ready = append(ready, w)
+	}
+	return ready, busy, func() {
+		for turn := range held {
+			turn.Unlock()
+		}
+	}
+}
+
+func (t *turns) of(w *work) *sync.Mutex {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(w.directoryID))
+	return &t[h.Sum32()%uint32(len(t))]
+}
+
 // advance derives the events of a work, appends them and publishes them. It
 // reports whether another round is needed.
-func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round int) (another bool, err error) {
+func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool) (another bool, err error) {
 	defer recovered(&err)
-	if round == 0 {
+	w.rounds++
+	if w.rounds == 1 {
 		if err := r.repair(ctx, w, f); err != nil {
 			return false, err
 		}
@@ -225,7 +268,7 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool, round
 	}
 	done, _, err := r.appender.Append(ctx, f.head, w.organizationID, ops)
 	w.finish(r, d, done)
-	if errors.Is(err, eventlog.ErrMoved) && round < maxRounds && ctx.Err() == nil {
+	if errors.Is(err, eventlog.ErrMoved) && w.rounds <= maxRounds && ctx.Err() == nil {
 		return true, nil
 	}
 	if err == nil && stopped == nil {

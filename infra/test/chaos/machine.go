@@ -1,6 +1,8 @@
 package chaos
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -221,9 +223,29 @@ func (m *machine) parked() (bodies []string, err error) {
 			return m.letters, err
 		}
 		for _, x := range batch {
-			m.letters = append(m.letters, x.Body)
+			m.letters = append(m.letters, unpacked(x.Body))
 		}
 	}
+}
+
+// unpacked returns a message of the dead-letter queue with its record
+// decompressed.
+func unpacked(body string) string {
+	var m struct {
+		Record []byte `json:"record_gzip"`
+	}
+	if json.Unmarshal([]byte(body), &m) != nil || len(m.Record) == 0 {
+		return body
+	}
+	r, err := gzip.NewReader(bytes.NewReader(m.Record))
+	if err != nil {
+		return body
+	}
+	record, err := io.ReadAll(r)
+	if err != nil {
+		return body
+	}
+	return string(record)
 }
 
 // isPoison reports whether a text is about items of poison records only.
