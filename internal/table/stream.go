@@ -39,7 +39,33 @@ func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 	default:
 		err = fmt.Errorf("table: a stream record with the sort key prefix %q", sk)
 	}
+	if err == nil {
+		err = c.checkIDs()
+	}
 	return c, err
+}
+
+// maxID is more than every id has, in bytes. A key with a longer one may exceed
+// DynamoDB's limit, which fails the call for all keys of a batch.
+const maxID = 100
+
+// checkIDs rejects ids that cannot be part of a key, or of a line of a journal.
+func (c Change) checkIDs() error {
+	var ids []string
+	switch {
+	case c.NewResource != nil:
+		ids = []string{c.NewResource.DirectoryID, c.NewResource.OrganizationID, c.NewResource.ID}
+	case c.NewMembership != nil:
+		ids = []string{c.NewMembership.DirectoryID, c.NewMembership.OrganizationID, c.NewMembership.GroupID, c.NewMembership.UserID}
+	case c.NewDirectory != nil:
+		ids = []string{c.NewDirectory.ID, c.NewDirectory.OrganizationID}
+	}
+	for _, x := range ids {
+		if len(x) > maxID || strings.ContainsAny(x, " \n") {
+			return fmt.Errorf("table: a stream record with an invalid id of %d bytes", len(x))
+		}
+	}
+	return nil
 }
 
 // images reads a record before and after a change; old is nil for a new record.

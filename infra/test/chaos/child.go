@@ -46,6 +46,8 @@ const (
 	poison       = 5  // percent of the records
 	twice        = 12 // percent of the batches
 	maxParallel  = 5  // batches of a sibling at a time
+	// tokenTrust is jobs.TokenTrust, 16 times shorter. All waits of the jobs are.
+	tokenTrust = time.Second
 
 	poisonMark = eventsource.PoisonMark
 )
@@ -106,7 +108,7 @@ func (s setup) run(ctx context.Context) error {
 		relay.NewBus(eventbridge.New(eventbridge.Options{Region: region, BaseEndpoint: &s.Bus, Credentials: credentials, HTTPClient: client, Retryer: quick}), busName),
 		relay.NewDeadLetters(sqs.New(sqs.Options{Region: region, BaseEndpoint: &s.Queue, Credentials: credentials}), s.Queue,
 			s3.New(s3.Options{Region: region, BaseEndpoint: &s.Bucket, Credentials: credentials, UsePathStyle: true}), failureBucket), now, log, nil)
-	w := jobs.New(records, now, rand.Reader, time.Second, log)
+	w := jobs.New(records, now, rand.Reader, tokenTrust, log)
 
 	var wg sync.WaitGroup
 	wg.Go(func() {

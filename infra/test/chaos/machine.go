@@ -166,8 +166,9 @@ func unkindDynamoDB() []faults.Rule {
 	}
 }
 
-// indexLag is how far an answer of the index is behind.
-const indexLag = 60 * time.Second
+// indexLag is how far an answer of the index is behind: a minute, shortened as the
+// waits of the jobs are (tokenTrust).
+const indexLag = 4 * time.Second
 
 // Names of the relay's dead-letter queue and of the failure bucket.
 const (
