@@ -9,9 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is the size of the largest event, JSON. EventBridge accepts 256 KB in
-// every Region; the rest is for the other fields of an entry.
-const MaxBytes = 250 << 10
+// The sizes of the largest events, JSON, in bytes. EventBridge accepts 256 KB in
+// every Region; the rest is for the other fields of an entry. The event of a
+// membership repeats a user and a group that had events of their own, and one
+// request can cause thousands of them, so it has to be small.
+const (
+	MaxBytes           = 250 << 10
+	MaxMembershipBytes = 32 << 10
+)
 
 // maxText is the size of a text, in bytes, in an event that is too large
 // without its objects, too.
@@ -23,11 +28,16 @@ type Encoded struct {
 	context Context
 }
 
-// Encode returns the event as JSON, in at most MaxBytes. From a larger event it
+// Encode returns the event as JSON, in at most MaxBytes, or MaxMembershipBytes for
+// the event of a membership. From a larger event it
 // removes raw_attributes, then previous_attributes, then custom_attributes, and
 // then it shortens every text: as little as possible. The context names what was
 // removed. The event itself is not changed.
 func (e Event) Encode() (Encoded, error) {
+	limit := MaxBytes
+	if subjectOf(e.Name) == SubjectMembership {
+		limit = MaxMembershipBytes
+	}
 	for n := 0; ; n++ {
 		head, err := encode(struct {
 			Object    string         `json:"object"`
@@ -40,7 +50,7 @@ func (e Event) Encode() (Encoded, error) {
 			return Encoded{}, err
 		}
 		encoded := Encoded{head[:len(head)-1], e.Context}
-		if size := len(encoded.JSON(1 << 62)); size <= MaxBytes {
+		if size := len(encoded.JSON(1 << 62)); size <= limit {
 			return encoded, nil
 		} else if n == len(reductions) {
 			return Encoded{}, fmt.Errorf("dsync: an event of %d bytes cannot be reduced", size)
@@ -52,6 +62,9 @@ func (e Event) Encode() (Encoded, error) {
 
 // Truncated reports whether something was removed from the event.
 func (e Encoded) Truncated() bool { return len(e.context.Truncated) > 0 }
+
+// Size is the size of the event in bytes, about.
+func (e Encoded) Size() int { return len(e.head) }
 
 // JSON returns the event with a sequence.
 func (e Encoded) JSON(sequence int64) []byte {

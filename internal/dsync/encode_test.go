@@ -137,7 +137,10 @@ func TestEncodeTheLargestUsers(t *testing.T) {
 				if change == nil {
 					t.Fatalf("%s under %d mappings has no event", script, n)
 				}
-				bytesOf(t, dsync.Event{Object: "event", ID: "event_1", Name: change.Name, Data: change.Data})
+				size, _ := bytesOf(t, dsync.Event{Object: "event", ID: "event_1", Name: change.Name, Data: change.Data})
+				if change.Name == dsync.GroupUserAdded && size > dsync.MaxMembershipBytes {
+					t.Errorf("the event of a membership has %d bytes", size)
+				}
 			}
 		}
 	}

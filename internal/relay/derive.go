@@ -9,7 +9,6 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/scim"
-	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
 
@@ -24,6 +23,7 @@ type entry struct {
 	life    life      // of a membership
 
 	truncated bool // the event was too large
+	bytes     int  // size
 }
 
 // temporaryError is an error that a retry of the record may fix.
@@ -55,6 +55,8 @@ type derivation struct {
 	created    map[string]bool // keys of creations among the operations
 	deleted    map[string]bool // keys of deletions among the operations
 	progress   bool            // a deferred change has an event now
+	bytes      int             // size of the events of the operations
+	full       bool            // they are the share of the directory: other changes are left
 }
 
 // run derives events until it has considered all changes, or until one fails
@@ -66,6 +68,10 @@ func (d *derivation) run(ctx context.Context) error {
 		}
 	}
 	for _, c := range d.work.changes {
+		if d.bytes > maxWorkBytes {
+			d.full = true
+			break
+		}
 		if err := d.consider(ctx, c); err != nil {
 			return err
 		}
@@ -152,6 +158,7 @@ func (d *derivation) omit(c change) {
 func (d *derivation) emit(c change, e *entry) {
 	d.operations = append(d.operations, operation{op: eventlog.Op{Event: &e.Entry}, entry: e, change: c})
 	d.progress = d.progress || c.deferral != nil
+	d.bytes += e.bytes
 	if e.deletes != "" {
 		d.deleted[e.deletes] = true
 	}
@@ -265,7 +272,7 @@ func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error
 	}
 	e.Name, e.event.ID, e.event.Name, e.event.Data = change.Name, e.ID, change.Name, change.Data
 	encoded, err := e.event.Encode()
-	e.JSON, e.truncated = encoded.JSON, encoded.Truncated()
+	e.JSON, e.bytes, e.truncated = encoded.JSON, encoded.Size(), encoded.Truncated()
 	return e, err
 }
 
@@ -359,41 +366,4 @@ func (d *derivation) directoryChange(ctx context.Context, e *entry, at time.Time
 	change := dsync.DirectoryChange(directory(old), view)
 	e.End = change != nil && change.Name == dsync.DirectoryDeleted
 	return change, nil
-}
-
-// dsyncResource converts a record.
-func dsyncResource(r *table.Resource) (*dsync.Resource, error) {
-	if r == nil {
-		return nil, nil
-	}
-	doc, err := resource.Decode(r.Document)
-	if err != nil {
-		return nil, err
-	}
-	view, err := dsync.ParseProjection(r.View)
-	return &dsync.Resource{
-		ID: r.ID, DirectoryID: r.DirectoryID, OrganizationID: r.OrganizationID,
-		Document: doc, Created: r.Created, Updated: r.Modified, Deleted: r.Deleted, Projection: view,
-	}, err
-}
-
-func membership(m *table.Membership) *dsync.Membership {
-	if m == nil {
-		return nil
-	}
-	return &dsync.Membership{Deleted: m.Deleted, Hidden: m.Hidden, Generation: m.Generation}
-}
-
-func directory(d *table.Directory) *dsync.Directory {
-	if d == nil {
-		return nil
-	}
-	tokens := make([]dsync.Token, len(d.Tokens))
-	for i, t := range d.Tokens {
-		tokens[i] = dsync.Token{ID: t.ID, Suffix: t.Suffix, Created: t.Created, Expires: t.Expires}
-	}
-	return &dsync.Directory{
-		ID: d.ID, OrganizationID: d.OrganizationID, ExternalKey: d.ExternalKey, Name: d.Name, Type: d.Type,
-		State: dsync.State(d.State), Tokens: tokens, Created: d.Created, Updated: d.Modified,
-	}
 }

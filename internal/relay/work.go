@@ -9,7 +9,9 @@ import (
 	"hash/fnv"
 	"slices"
 	"sync"
+	"time"
 
+	"dsync/internal/backoff"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
 
@@ -81,8 +83,8 @@ func (w *work) truncated() (n int) {
 	return n
 }
 
-// The share of one directory in a batch, in bytes of stream records. The rest is
-// retried with the next records, so that a directory of large changes delays
+// The share of one directory in a batch, in bytes of stream records and of events.
+// The rest is retried with the next records, so that a directory of large changes delays
 // others by a second or so.
 const maxWorkBytes = 4 << 20
 
@@ -157,10 +159,13 @@ func owner(c table.Change) (directoryID, organizationID string) {
 
 // maxConcurrent is how many directories are appended to at the same time,
 // maxRounds how often the events of a directory are derived again because
-// another relay has appended in between.
+// another relay has appended in between. The relays wait for different times, so
+// that not all of them derive at once what only one can append.
 const (
-	maxConcurrent = 8
-	maxRounds     = 100
+	maxConcurrent   = 8
+	maxRounds       = 100
+	roundBackoff    = 4 * time.Millisecond
+	maxRoundBackoff = 250 * time.Millisecond
 )
 
 // process derives the events of all works, appends them to the log and publishes
@@ -188,17 +193,22 @@ func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 		_ = group.Wait() // failures are in the works
 		release()
 		pending = busy
+		rounds := 0 // of the works whose head has moved
 		for i, w := range ready {
 			if another[i] {
-				pending = append(pending, w)
+				pending, rounds = append(pending, w), max(rounds, w.rounds)
 			}
+		}
+		if err := backoff.Wait(ctx, rounds, roundBackoff, maxRoundBackoff); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // turns let the batches of one process derive the events of a directory one after
-// the other: of those that do it at the same time, only one succeeds. A directory
+// the other: of those that do it at the same time, only one succeeds. On Lambda a
+// process has one batch at a time, so this serves the local machine. A directory
 // has the turn of its hash.
 type turns [64]sync.Mutex
 
@@ -266,6 +276,10 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool) (anot
 	}
 	if failure := r.deliver(ctx, w); err == nil && stopped == nil && failure != nil {
 		return false, failure
+	}
+	if d.full && len(w.changes) > 0 {
+		w.excess = w.changes[0].index
+		return false, cmp.Or(err, stopped)
 	}
 	w.more = f.more
 	return w.more && err == nil && stopped == nil && d.progress, cmp.Or(err, stopped)
