@@ -18,9 +18,12 @@ const (
 	MaxMembershipBytes = 32 << 10
 )
 
-// maxText is the size of a text, in bytes, in an event that is too large
-// without its objects, too.
-const maxText = 1 << 10
+// The sizes of a text, in bytes, in an event that is too large without its objects,
+// too. JSON can take six bytes for one, so the smaller size is for memberships.
+const (
+	maxText   = 1 << 10
+	smallText = 256
+)
 
 // Encoded is an event as JSON, without its sequence.
 type Encoded struct {
@@ -56,7 +59,9 @@ func (e Event) Encode() (Encoded, error) {
 			return Encoded{}, fmt.Errorf("dsync: an event of %d bytes cannot be reduced", size)
 		}
 		e.Data = reductions[n].apply(e.Data)
-		e.Context.Truncated = append(slices.Clip(e.Context.Truncated), reductions[n].name)
+		if name := reductions[n].name; !slices.Contains(e.Context.Truncated, name) {
+			e.Context.Truncated = append(slices.Clip(e.Context.Truncated), name)
+		}
 	}
 }
 
@@ -95,7 +100,8 @@ var reductions = []struct {
 	{"raw_attributes", emptied("raw_attributes")},
 	{"previous_attributes", emptied("previous_attributes")},
 	{"custom_attributes", emptied("custom_attributes")},
-	{"texts", func(data map[string]any) map[string]any { return shortened(data).(map[string]any) }},
+	{"texts", shortening(maxText)},
+	{"texts", shortening(smallText)},
 }
 
 // emptied returns a function that copies data with an empty object instead of
@@ -118,28 +124,36 @@ func emptied(name string) func(map[string]any) map[string]any {
 	return func(data map[string]any) map[string]any { return replace(data, 1) }
 }
 
-// shortened copies a value and cuts every text in it to maxText.
-func shortened(v any) any {
+// shortening returns a function that copies data and cuts every text in it.
+func shortening(limit int) func(map[string]any) map[string]any {
+	return func(data map[string]any) map[string]any {
+		short, _ := shortened(data, limit).(map[string]any)
+		return short
+	}
+}
+
+// shortened copies a value and cuts every text in it to limit bytes.
+func shortened(v any, limit int) any {
 	switch v := v.(type) {
 	case string:
-		if len(v) <= maxText {
+		if len(v) <= limit {
 			return v
 		}
-		cut := maxText
-		for !utf8.RuneStart(v[cut]) {
+		cut := limit
+		for cut > 0 && !utf8.RuneStart(v[cut]) {
 			cut--
 		}
 		return v[:cut]
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for key, value := range v {
-			object[key] = shortened(value)
+			object[key] = shortened(value, limit)
 		}
 		return object
 	case []any:
 		list := make([]any, len(v))
 		for i, value := range v {
-			list[i] = shortened(value)
+			list[i] = shortened(value, limit)
 		}
 		return list
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,8 +103,13 @@ func TestSchedules(t *testing.T) {
 		wantFifth int
 	}{{0, 21 * time.Second, 10, 2}, {time.Second, 21 * time.Second, 21, 4}} {
 		synctest.Test(t, func(t *testing.T) {
+			var mutex sync.Mutex
 			calls := map[string]int{}
-			handler := handlerFunc(func(payload []byte) { calls[string(payload)]++ })
+			handler := handlerFunc(func(payload []byte) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				calls[string(payload)]++
+			})
 			p := bare(t, "")
 			p.topology = topology.System{Functions: []topology.Function{{
 				Name:      "f",

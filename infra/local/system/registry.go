@@ -1,6 +1,7 @@
 package system
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"dsync/internal/relay"
 	"dsync/internal/scim"
 	"dsync/internal/table"
+
+	locallambda "dsync/internal/awslocal/lambda"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -43,10 +46,11 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 	topology.ServesUsers:     func(c configuration) lambda.Handler { return c.scim(provider.Options.Users) },
 	topology.ServesGroups:    func(c configuration) lambda.Handler { return c.scim(provider.Options.Groups) },
 	topology.ServesDiscovery: func(c configuration) lambda.Handler { return c.scim(provider.Options.Discovery) },
-	topology.RelaysEvents:    func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Handle) },
-	topology.RedrivesEvents:  func(c configuration) lambda.Handler { return lambda.NewHandler(c.relay().Redrive) },
+	topology.RelaysEvents:    func(c configuration) lambda.Handler { return locallambda.NewHandler(c.relay().Handle) },
+	topology.RedrivesEvents:  func(c configuration) lambda.Handler { return locallambda.NewHandler(c.relay().Redrive) },
 	topology.RunsJobs: func(c configuration) lambda.Handler {
-		return lambda.NewHandler(jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log).Invoke)
+		worker := jobs.New(c.table, time.Now, rand.Reader, jobs.TokenTrust, c.log)
+		return locallambda.NewHandler(func(ctx context.Context, i jobs.Invocation) (any, error) { return nil, worker.Invoke(ctx, i) })
 	},
 	topology.ServesREST: func(c configuration) lambda.Handler {
 		return gateway.NewHandler(api.New(api.Options{
@@ -54,7 +58,7 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 		}))
 	},
 	topology.CreatesAPIKeys: func(c configuration) lambda.Handler {
-		return lambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))
+		return locallambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))
 	},
 }
 
