@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,11 +49,12 @@ type Config struct {
 type campaign struct {
 	Config
 	*machine
-	dice    *dice
-	faults  tally
-	tenants []*tenant
-	reader  *reader
-	took    phases
+	dice     *dice
+	faults   tally
+	tenants  []*tenant
+	reader   *reader
+	took     phases
+	settling atomic.Bool // the changes are made
 }
 
 // phases are the times that the parts of a campaign took.
@@ -146,6 +148,11 @@ func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) 
 			s := r.setup
 			s.Seed, s.Skew = uint64(r.dice.below(1<<30)), skew(r.dice)
 			life := time.Duration(500+r.dice.below(3500)) * time.Millisecond
+			// A process that is always killed before its slowest batch is done makes no
+			// progress: some live longer, and all of them after the last change.
+			if r.dice.percent(40) || r.settling.Load() {
+				life *= 6
+			}
 			if err := r.runChild(ctx, s, life); err != nil {
 				fmt.Fprintln(r.Log, "start a child process:", err)
 				break
@@ -179,6 +186,7 @@ func (r *campaign) runChild(ctx context.Context, s setup, life time.Duration) er
 // settle waits until nothing is missing, twice in sequence, or until Patience has
 // passed. The report lists what is missing.
 func (r *campaign) settle(ctx context.Context) error {
+	r.settling.Store(true)
 	deadline := time.Now().Add(r.Patience)
 	for complete := 0; complete < 2 && time.Now().Before(deadline); {
 		select {
