@@ -16,7 +16,6 @@ import (
 	"dsync/internal/awslocal/sqs"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 )
 
 const visibility = time.Minute
@@ -49,7 +48,7 @@ func consume(t *testing.T, handle func(context.Context, events.SQSEvent) (any, e
 	}
 	m, err := eventsource.NewQueue(eventsource.QueueOptions{
 		Queues: queues, Queue: "source", Region: "eu-west-1", BatchSize: 3, Concurrency: 2, Visibility: visibility,
-		Function: locallambda.Function{Name: "consumer", Timeout: 10 * time.Second, Handler: lambda.NewHandler(handler)},
+		Function: locallambda.Function{Name: "consumer", Timeout: 10 * time.Second, Handler: locallambda.NewHandler(handler)},
 		Log:      slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
