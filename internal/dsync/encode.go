@@ -1,12 +1,12 @@
 package dsync
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"unicode/utf8"
+
+	"dsync/internal/scim"
 )
 
 // The sizes of the largest events, JSON, in bytes. EventBridge accepts 256 KB in
@@ -42,16 +42,13 @@ func (e Event) Encode() (Encoded, error) {
 		limit = MaxMembershipBytes
 	}
 	for n := 0; ; n++ {
-		head, err := encode(struct {
+		head := scim.EncodeJSON(struct {
 			Object    string         `json:"object"`
 			ID        string         `json:"id"`
 			Name      string         `json:"event"`
 			Data      map[string]any `json:"data"`
 			CreatedAt string         `json:"created_at"`
 		}{e.Object, e.ID, e.Name, e.Data, e.CreatedAt})
-		if err != nil {
-			return Encoded{}, err
-		}
 		encoded := Encoded{head[:len(head)-1], e.Context}
 		if size := len(encoded.JSON(1 << 62)); size <= limit {
 			return encoded, nil
@@ -74,22 +71,7 @@ func (e Encoded) Size() int { return len(e.head) }
 // JSON returns the event with a sequence.
 func (e Encoded) JSON(sequence int64) []byte {
 	e.context.Sequence = sequence
-	context, err := encode(e.context)
-	if err != nil {
-		panic(err) // strings and numbers marshal
-	}
-	return slices.Concat(e.head, []byte(`,"context":`), context, []byte("}"))
-}
-
-// encode does not escape the characters of HTML: each takes six bytes then.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, fmt.Errorf("dsync: event: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return slices.Concat(e.head, []byte(`,"context":`), scim.EncodeJSON(e.context), []byte("}"))
 }
 
 // reductions are what Encode removes, in this order.

@@ -30,6 +30,7 @@ type Entry struct {
 	// was logged before, to those of the logged one.
 	Sequence int64
 	Detail   []byte
+	body     []byte // Detail as it is stored: another attempt often has the same sequence
 }
 
 // ErrMoved reports that another append has moved the head of the directory. What
@@ -68,26 +69,25 @@ const maxAppendBytes = 3 << 20
 
 // Append logs operations on one directory, in their order, in as few
 // transactions as possible. head was read before the operations were derived. It
-// returns how many operations are done, and the head after them. It fails with
-// ErrMoved when the head is not the stored one: the remaining operations must be
+// returns how many operations are done. It fails with ErrMoved when the head is not the stored one: the remaining operations must be
 // derived again.
 //
 // An event that is in the log already is not logged again: its Detail is set to
 // the logged one. Events after the end of the directory are not logged, and
 // their Detail stays nil.
-func (a *Appender) Append(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, next table.LogHead, err error) {
+func (a *Appender) Append(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, err error) {
 	if head.End {
-		return len(ops), head, a.findLogged(ctx, ops)
+		return len(ops), a.findLogged(ctx, ops)
 	}
 	for done < len(ops) {
 		n, moved, err := a.appendOnce(ctx, head, organizationID, ops[done:])
 		done += n
 		if err != nil {
-			return done, head, err
+			return done, err
 		}
 		head = moved
 	}
-	return done, head, nil
+	return done, nil
 }
 
 // findLogged sets the Detail of the events that are in the log already.
@@ -116,6 +116,16 @@ func (a *Appender) findLogged(ctx context.Context, ops []Op) error {
 func (e *Entry) set(logged table.LoggedEvent) (err error) {
 	e.Sequence = logged.Sequence
 	e.Detail, err = Detail(logged)
+	return err
+}
+
+// prepare encodes the event with a sequence.
+func (e *Entry) prepare(sequence int64) (err error) {
+	if e.body != nil && e.Sequence == sequence {
+		return nil
+	}
+	e.Sequence, e.Detail = sequence, e.JSON(sequence)
+	e.body, err = Compress(e.Detail)
 	return err
 }
 
@@ -241,21 +251,18 @@ func (a *Appender) batch(head table.LogHead, number int, shardHead table.Journal
 			actions++
 		}
 		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
-			detail := e.JSON(sequence + 1)
-			body, err := Compress(detail)
-			if err != nil {
+			if err := e.prepare(sequence + 1); err != nil {
 				return batch{}, err
 			}
-			if size += len(body); size > maxAppendBytes && len(b.transaction.Events) > 0 {
+			if size += len(e.body); size > maxAppendBytes && len(b.transaction.Events) > 0 {
 				break
 			}
 			sequence++
 			position = position.Next(now, number)
-			e.Sequence, e.Detail = sequence, detail
 			b.entries = append(b.entries, e)
 			b.transaction.Events = append(b.transaction.Events, table.LoggedEvent{
 				ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID,
-				Sequence: sequence, Position: position, Body: body, TTL: ttl,
+				Sequence: sequence, Position: position, Body: e.body, TTL: ttl,
 			})
 			actions++
 			if e.End {

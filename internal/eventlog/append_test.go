@@ -70,7 +70,7 @@ func TestAppendFromAnEarlierHead(t *testing.T) {
 	}
 	f.append(f.change(orgA, dirA, dsync.UserCreated))
 	e := f.change(orgA, dirA, dsync.UserUpdated)
-	done, _, err := f.log.Appender().Append(t.Context(), heads[dirA], orgA, []eventlog.Op{{Event: e}})
+	done, err := f.log.Appender().Append(t.Context(), heads[dirA], orgA, []eventlog.Op{{Event: e}})
 	if err != eventlog.ErrMoved || done != 0 { //nolint:errorlint // it is not wrapped
 		t.Errorf("%d operations done, %v", done, err)
 	}

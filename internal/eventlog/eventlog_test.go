@@ -94,7 +94,7 @@ func add(ctx context.Context, t *table.Table, a *eventlog.Appender, entries []*e
 			if err != nil {
 				return err
 			}
-			done, _, err := a.Append(ctx, heads[directoryID], organizations[directoryID], ops)
+			done, err := a.Append(ctx, heads[directoryID], organizations[directoryID], ops)
 			if ops = ops[done:]; err != nil && !errors.Is(err, eventlog.ErrMoved) {
 				return err
 			}
@@ -113,23 +113,10 @@ func (f *fixture) append(entries ...*eventlog.Entry) {
 // sequences reads the sequences of a directory in the order of its log.
 func (f *fixture) sequences(directoryID string) (list []int64) {
 	f.t.Helper()
-	q := eventlog.Query{DirectoryID: directoryID, Limit: 100}
-	for {
-		p, err := f.log.Read(f.t.Context(), q)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		for _, detail := range p.Events {
-			var e dsync.Event
-			if err := json.Unmarshal(detail, &e); err != nil {
-				f.t.Fatal(err)
-			}
-			list = append(list, e.Context.Sequence)
-		}
-		if q.After = p.After; q.After == "" {
-			return list
-		}
+	for _, e := range dsynctest.ReadLog(f.t, f.log, eventlog.Query{DirectoryID: directoryID, Limit: 100}) {
+		list = append(list, e.Context.Sequence)
 	}
+	return list
 }
 
 // gapless is 1 to n.

@@ -14,6 +14,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"dsync/internal/eventlog"
+	"dsync/internal/scim"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -96,21 +99,20 @@ func (d *DeadLetters) record(ctx context.Context, record []byte, reason error) e
 // record: a record that is parked again replaces its object.
 func pack(record []byte, reason string) (message Message, object []byte, err error) {
 	message = Message{Reason: reason, Record: record}
-	whole, err := encode(message)
-	if err != nil || len(whole) <= maxMessage && isText(whole) {
-		return message, nil, err
+	whole := scim.EncodeJSON(message)
+	if len(whole) <= maxMessage && isText(whole) {
+		return message, nil, nil
 	}
-	packed, err := compress(record)
+	packed, err := eventlog.Compress(record)
 	if err != nil {
 		return message, nil, err
 	}
 	message = Message{Reason: reason, RecordGzip: packed}
-	body, err := encode(message)
-	if err != nil || len(body) <= maxMessage {
-		return message, nil, err
+	if len(scim.EncodeJSON(message)) <= maxMessage {
+		return message, nil, nil
 	}
 	sum := sha256.Sum256(record)
-	object, err = compress(whole)
+	object, err = eventlog.Compress(whole)
 	return Message{Reason: reason, Object: parkedPrefix + hex.EncodeToString(sum[:16]) + gzipSuffix}, object, err
 }
 
@@ -174,25 +176,12 @@ func (d *DeadLetters) remove(ctx context.Context, key string) error {
 }
 
 func (d *DeadLetters) send(ctx context.Context, m Message) error {
-	body, err := encode(m)
-	if err != nil {
-		return err
-	}
-	_, err = d.queue.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &d.url, MessageBody: aws.String(string(body))})
+	body := scim.EncodeJSON(m)
+	_, err := d.queue.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &d.url, MessageBody: aws.String(string(body))})
 	if err != nil {
 		return fmt.Errorf("relay: dead-letter queue: %w", err)
 	}
 	return nil
-}
-
-// encode returns the JSON of a message. It does not escape for HTML, which would
-// make the record larger.
-func encode(m Message) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(m)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // isText reports whether a message of SQS may have that body: UTF-8 without the
@@ -211,14 +200,6 @@ func bounded(reason error) string {
 		return r
 	}, reason.Error())
 	return strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
-}
-
-func compress(content []byte) ([]byte, error) {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(content)
-	err = errors.Join(err, w.Close())
-	return b.Bytes(), err
 }
 
 func decompress(packed io.Reader) ([]byte, error) {

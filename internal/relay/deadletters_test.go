@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"dsync/internal/eventlog"
+	"dsync/internal/scim"
 )
 
 // text is JSON of n bytes, or of fewer when it is packed.
@@ -24,10 +27,7 @@ func text(n int, random bool) []byte {
 // A message has at most maxMessage bytes. A record of one byte more is packed,
 // and packed one byte more it is an object.
 func TestPackAtTheLimits(t *testing.T) {
-	envelope, err := encode(Message{Reason: "r", Record: json.RawMessage(`""`)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	envelope := scim.EncodeJSON(Message{Reason: "r", Record: json.RawMessage(`""`)})
 	largest := maxMessage - len(envelope) + 2
 	for n, inline := range map[int]bool{largest: true, largest + 1: false} {
 		m, object, err := pack(text(n, false), "r")
@@ -41,10 +41,7 @@ func TestPackAtTheLimits(t *testing.T) {
 	if err != nil || m.RecordGzip == nil || object != nil {
 		t.Fatalf("packed %v, object %v, %v", m.RecordGzip != nil, object != nil, err)
 	}
-	body, err := encode(m)
-	if err != nil {
-		t.Fatal(err)
-	}
+	body := scim.EncodeJSON(m)
 	rest := maxMessage - len(body)
 	if rest < 0 {
 		t.Fatalf("a message of %d bytes", len(body))
@@ -53,8 +50,8 @@ func TestPackAtTheLimits(t *testing.T) {
 	if err != nil || object != nil {
 		t.Errorf("a message of %d bytes is an object, %v", maxMessage, err)
 	}
-	if body, err := encode(fits); err != nil || len(body) != maxMessage {
-		t.Errorf("%d bytes, %v", len(body), err)
+	if body := scim.EncodeJSON(fits); len(body) != maxMessage {
+		t.Errorf("%d bytes", len(body))
 	}
 	above, object, err := pack(record, strings.Repeat("r", rest+1))
 	if err != nil || object == nil || above.Object == "" || above.RecordGzip != nil || above.Record != nil {
@@ -93,8 +90,8 @@ func TestReasonsAreBounded(t *testing.T) {
 		if got != want || !utf8.ValidString(got) {
 			t.Errorf("%.20q became %.20q, want %.20q", in, got, want)
 		}
-		if body, err := encode(Message{Reason: got}); err != nil || !isText(body) {
-			t.Errorf("%.20q is no text of a message, %v", in, err)
+		if !isText(scim.EncodeJSON(Message{Reason: got})) {
+			t.Errorf("%.20q is no text of a message", in)
 		}
 	}
 }
@@ -102,7 +99,7 @@ func TestReasonsAreBounded(t *testing.T) {
 // An object or a message that unpacks to more than the limit is not read.
 func TestUnpackingIsBounded(t *testing.T) {
 	for n, fits := range map[int]bool{maxContent: true, maxContent + 1: false} {
-		packed, err := compress(make([]byte, n))
+		packed, err := eventlog.Compress(make([]byte, n))
 		if err != nil {
 			t.Fatal(err)
 		}

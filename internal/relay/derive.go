@@ -50,13 +50,15 @@ type derivation struct {
 	facts *facts
 
 	operations []operation
-	eventless  []int           // indices of records that have no event
-	waiting    []waiting       // in their order
-	created    map[string]bool // keys of creations among the operations
-	deleted    map[string]bool // keys of deletions among the operations
-	progress   bool            // a deferred change has an event now
-	bytes      int             // size of the events of the operations
-	full       bool            // they are the share of the directory: other changes are left
+	eventless  []int             // indices of records that have no event
+	known      map[string]bool   // ids of the events of the operations and of those that wait
+	waiting    []waiting         // in their order
+	waits      map[subjects]bool // memberships of what waits
+	created    map[string]bool   // keys of creations among the operations
+	deleted    map[string]bool   // keys of deletions among the operations
+	progress   bool              // a deferred change has an event now
+	bytes      int               // size of the events of the operations
+	full       bool              // they are the share of the directory: other changes are left
 }
 
 // run derives events until it has considered all changes, or until one fails
@@ -106,11 +108,13 @@ func (d *derivation) consider(ctx context.Context, c change) error {
 			return fmt.Errorf("relay: parking failed: %w", err)
 		}
 	}
-	if e == nil || d.work.seen[e.ID] || d.has(e.ID) {
+	// A change can be delivered twice in a batch.
+	if e == nil || d.work.seen[e.ID] || d.known[e.ID] {
 		d.omit(c)
 		return nil
 	}
 	d.place(c, e)
+	d.known[e.ID] = true
 	return nil
 }
 
@@ -121,27 +125,12 @@ func (d *derivation) place(c change, e *entry) {
 		d.emit(c, e)
 	case d.ended(e):
 		d.drop(c, e)
-	case d.blocked(c) || !d.exists(e):
+	case d.blocked(c, e) || !d.exists(e):
 		d.waiting = append(d.waiting, waiting{c, e})
+		d.waits[e.about] = true
 	default:
 		d.emit(c, e)
 	}
-}
-
-// has reports whether an event is among the operations or waits: a change can be
-// delivered twice in a batch.
-func (d *derivation) has(eventID string) bool {
-	for _, o := range d.operations {
-		if o.entry != nil && o.entry.ID == eventID {
-			return true
-		}
-	}
-	for _, w := range d.waiting {
-		if w.entry.ID == eventID {
-			return true
-		}
-	}
-	return false
 }
 
 // omit finishes a change without an event.
@@ -167,7 +156,7 @@ func (d *derivation) emit(c change, e *entry) {
 	}
 	d.created[e.creates] = true
 	before := d.waiting
-	d.waiting = nil
+	d.waiting, d.waits = nil, map[subjects]bool{}
 	for _, w := range before {
 		d.place(w.change, w.entry)
 	}
@@ -181,29 +170,21 @@ func (d *derivation) drop(c change, e *entry) {
 }
 
 // blocked reports whether an earlier change of the same membership waits.
-func (d *derivation) blocked(c change) bool {
-	if d.facts.more && c.deferral == nil {
-		return true // it may be among those that were not read
-	}
-	for _, w := range d.waiting {
-		other, m := w.change.NewMembership, c.NewMembership
-		if other.UserID == m.UserID && other.GroupID == m.GroupID {
-			return true
-		}
-	}
-	return false
+func (d *derivation) blocked(c change, e *entry) bool {
+	// An earlier change may be among those that were not read.
+	return d.waits[e.about] || d.facts.more && c.deferral == nil
 }
 
 // exists reports whether the creations of the user and the group of a membership,
 // in the generation of the event, are logged or among the operations.
 func (d *derivation) exists(e *entry) bool {
-	return d.isCreated(e.life.user, e.life.began, e.life.userCreated) && d.isCreated(e.life.group, e.life.groupBegan, e.life.groupCreated)
+	return d.isCreated(e.life.began, e.life.userCreated) && d.isCreated(e.life.groupBegan, e.life.groupCreated)
 }
 
 // isCreated reports whether the creation of a resource is logged or among the
 // operations. A creation that is older than the stream's retention counts as
 // logged: its event may have expired.
-func (d *derivation) isCreated(r table.Resource, began time.Time, key string) bool {
+func (d *derivation) isCreated(began time.Time, key string) bool {
 	head := d.facts.head
 	legacy := head.Legacy() || head.LegacyUntil > 0 && began.Before(time.Unix(head.LegacyUntil, 0).Add(-eventlog.StreamRetention))
 	if legacy || d.relay.now().Sub(began) > eventlog.StreamRetention || d.created[key] || d.facts.logged[key] {
@@ -227,7 +208,6 @@ func (d *derivation) ended(e *entry) bool {
 // life is the time in which consumers can know a membership: from the creation of
 // its user and group to the deletion of one of them.
 type life struct {
-	user, group               table.Resource
 	began, groupBegan         time.Time // of the generations of user and group, or earlier
 	userCreated, groupCreated string    // keys of events
 	userDeleted, groupDeleted string
@@ -248,7 +228,7 @@ func lifeOf(user, group table.Resource, generation int64) (life, error) {
 	groupCreated, err3 := dsync.CreationID(at, group.ID, group.Generation)
 	groupDeleted, err4 := dsync.DeletionID(at, group.ID, group.Generation)
 	return life{
-		user, group, began, groupBegan, table.EventKey(created), table.EventKey(groupCreated), table.EventKey(deleted), table.EventKey(groupDeleted),
+		began, groupBegan, table.EventKey(created), table.EventKey(groupCreated), table.EventKey(deleted), table.EventKey(groupDeleted),
 	}, errors.Join(err1, err2, err3, err4)
 }
 

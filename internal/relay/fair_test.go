@@ -48,20 +48,9 @@ func (x tenant) insert(n int, doc string) events.DynamoDBEventRecord {
 }
 
 // logOf reads the log of the tenant.
-func (x tenant) logOf(t *testing.T) (all []dsync.Event) {
+func (x tenant) logOf(t *testing.T) []dsync.Event {
 	t.Helper()
-	page, err := x.log.Read(t.Context(), eventlog.Query{DirectoryID: x.directory.ID, Limit: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, detail := range page.Events {
-		var e dsync.Event
-		if err := json.Unmarshal(detail, &e); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
-	return all
+	return dsynctest.ReadLog(t, x.log, eventlog.Query{DirectoryID: x.directory.ID, Limit: 100})
 }
 
 // A directory has a share of a batch. What exceeds it is retried, and the events

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"time"
 
-	"dsync/internal/eventlog"
 	"dsync/internal/id"
 	"dsync/internal/table"
 
@@ -50,15 +49,9 @@ func (r *Relay) omitLegacy(ctx context.Context, w *work, head table.LogHead) err
 			left = append(left, c)
 			continue
 		}
-		detail, err := eventlog.Detail(l)
-		if err != nil {
+		if err := w.addLogged(l); err != nil {
 			return err
 		}
-		e, err := fromLog(detail)
-		if err != nil {
-			return err
-		}
-		w.add(e)
 	}
 	w.changes = left
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
+	"dsync/internal/dynamo"
 	"dsync/internal/eventlog"
 	"dsync/internal/jobs"
 	"dsync/internal/relay"
@@ -55,10 +56,7 @@ func readEarlier(t *testing.T) (e earlier) {
 func (m *machine) load(t *testing.T, items []map[string]events.DynamoDBAttributeValue) {
 	t.Helper()
 	for _, attributes := range items {
-		item := map[string]types.AttributeValue{}
-		for name, v := range attributes {
-			item[name] = sdkValue(v)
-		}
+		item := dynamo.FromImage(attributes)
 		if item["ttl"] != nil {
 			item["ttl"] = &types.AttributeValueMemberN{Value: "4102444800"} // 2100: the test does not expire
 		}
@@ -68,52 +66,14 @@ func (m *machine) load(t *testing.T, items []map[string]events.DynamoDBAttribute
 	}
 }
 
-func sdkValue(v events.DynamoDBAttributeValue) types.AttributeValue {
-	switch v.DataType() {
-	case events.DataTypeString:
-		return &types.AttributeValueMemberS{Value: v.String()}
-	case events.DataTypeNumber:
-		return &types.AttributeValueMemberN{Value: v.Number()}
-	case events.DataTypeBoolean:
-		return &types.AttributeValueMemberBOOL{Value: v.Boolean()}
-	case events.DataTypeBinary:
-		return &types.AttributeValueMemberB{Value: v.Binary()}
-	case events.DataTypeMap:
-		m := map[string]types.AttributeValue{}
-		for name, member := range v.Map() {
-			m[name] = sdkValue(member)
-		}
-		return &types.AttributeValueMemberM{Value: m}
-	case events.DataTypeList:
-		l := []types.AttributeValue{}
-		for _, element := range v.List() {
-			l = append(l, sdkValue(element))
-		}
-		return &types.AttributeValueMemberL{Value: l}
-	}
-	return &types.AttributeValueMemberNULL{Value: true}
-}
-
 // idsOf reads the ids of a query's events, page by page.
 func idsOf(t *testing.T, log *eventlog.Log, q eventlog.Query) (list []string) {
 	t.Helper()
 	q.Limit = 7
-	for {
-		page, err := log.Read(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, detail := range page.Events {
-			var e dsync.Event
-			if err := json.Unmarshal(detail, &e); err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, e.ID)
-		}
-		if q.After = page.After; q.After == "" {
-			return list
-		}
+	for _, e := range dsynctest.ReadLog(t, log, q) {
+		list = append(list, e.ID)
 	}
+	return list
 }
 
 // The log of the earlier version is migrated by a job, without loss: events keep

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dsync/internal/dsync"
+	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/relay"
 	"dsync/internal/scim/query"
@@ -31,23 +32,7 @@ var listAll = query.Query{StartIndex: 1, Count: 10}
 // logged compares the directory's log with the names that it must have.
 func (m *machine) logged(t *testing.T, want []string) (all []dsync.Event) {
 	t.Helper()
-	q := eventlog.Query{DirectoryID: m.directory.ID, Limit: 100}
-	for {
-		page, err := m.log.Read(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, detail := range page.Events {
-			var e dsync.Event
-			if err := json.Unmarshal(detail, &e); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, e)
-		}
-		if q.After = page.After; q.After == "" {
-			break
-		}
-	}
+	all = dsynctest.ReadLog(t, m.log, eventlog.Query{DirectoryID: m.directory.ID, Limit: 100})
 	var got []string
 	for _, e := range all {
 		got = append(got, e.Name)

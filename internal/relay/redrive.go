@@ -117,7 +117,7 @@ func fromLog(detail json.RawMessage) (e entry, err error) {
 	if err := json.Unmarshal(detail, &e.event); err != nil {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}
-	e.ID, e.Name, e.Detail = e.event.ID, e.event.Name, detail
+	e.ID, e.Name, e.Detail, e.Sequence = e.event.ID, e.event.Name, detail, e.event.Context.Sequence
 	if e.at, err = time.Parse(time.RFC3339, e.event.CreatedAt); err != nil {
 		return e, fmt.Errorf("relay: logged event: %w", err)
 	}

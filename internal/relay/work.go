@@ -260,13 +260,13 @@ func (r *Relay) advance(ctx context.Context, w *work, f *facts, late bool) (anot
 			return false, err
 		}
 	}
-	d := &derivation{relay: r, work: w, facts: f, created: map[string]bool{}, deleted: map[string]bool{}}
+	d := &derivation{relay: r, work: w, facts: f, created: map[string]bool{}, deleted: map[string]bool{}, known: map[string]bool{}, waits: map[subjects]bool{}}
 	stopped := d.run(ctx)
 	ops := make([]eventlog.Op, len(d.operations))
 	for i, o := range d.operations {
 		ops[i] = o.op
 	}
-	done, _, err := r.appender.Append(ctx, f.head, w.organizationID, ops)
+	done, err := r.appender.Append(ctx, f.head, w.organizationID, ops)
 	w.finish(r, d, done)
 	if errors.Is(err, eventlog.ErrMoved) && w.rounds <= maxRounds && ctx.Err() == nil {
 		return true, nil
@@ -331,18 +331,24 @@ func (r *Relay) findLogged(ctx context.Context, w *work) error {
 		return err
 	}
 	for _, l := range logged {
-		detail, err := eventlog.Detail(l)
-		if err != nil {
+		if err := w.addLogged(l); err != nil {
 			return err
 		}
-		e, err := fromLog(detail)
-		if err != nil {
-			return err
-		}
-		e.Sequence = l.Sequence
-		w.add(e)
 	}
 	return nil
+}
+
+// addLogged adds an event of the log.
+func (w *work) addLogged(l table.LoggedEvent) error {
+	detail, err := eventlog.Detail(l)
+	if err != nil {
+		return err
+	}
+	e, err := fromLog(detail)
+	if err == nil {
+		w.add(e)
+	}
+	return err
 }
 
 // deferralOf returns a change as it is stored to wait.

@@ -30,11 +30,6 @@ const (
 	DeferralPrefix  = deferralPrefix
 )
 
-// LogPrefixes begin the partition keys of the log: of the journals of
-// directories and of the environment, and of events. "LC#", "LP#" and "LB" are
-// records of earlier versions.
-var LogPrefixes = []string{"L#", environmentPrefix, "E#", "LC#", "LP#", "LB"}
-
 // Kind is a kind of resource: the first letter of its sort key.
 type Kind string
 

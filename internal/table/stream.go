@@ -7,7 +7,6 @@ import (
 	"dsync/internal/dynamo"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Change is a change of one record, read from a stream record. At most one of
@@ -75,12 +74,12 @@ func checkIDs(ids ...string) error {
 // images reads a record before and after a change; old is nil for a new record.
 func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
 	updated = new(T)
-	if err := dynamo.Unmarshal(imageItem(r.NewImage), updated); err != nil {
+	if err := dynamo.Unmarshal(dynamo.FromImage(r.NewImage), updated); err != nil {
 		return nil, nil, err
 	}
 	if len(r.OldImage) > 0 {
 		old = new(T)
-		err = dynamo.Unmarshal(imageItem(r.OldImage), old)
+		err = dynamo.Unmarshal(dynamo.FromImage(r.OldImage), old)
 	}
 	return old, updated, err
 }
@@ -91,48 +90,11 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 		return nil, nil
 	}
 	j := &Job{}
-	err := dynamo.Unmarshal(imageItem(r.NewImage), j)
+	err := dynamo.Unmarshal(dynamo.FromImage(r.NewImage), j)
 	if err == nil {
 		err = checkIDs(j.ID, j.DirectoryID, j.Subject)
 	}
 	return j, err
-}
-
-// imageItem converts an image of a Lambda event to the SDK's types.
-func imageItem(image map[string]events.DynamoDBAttributeValue) dynamo.Item {
-	i := make(dynamo.Item, len(image))
-	for name, v := range image {
-		if value := imageValue(v); value != nil {
-			i[name] = value
-		}
-	}
-	return i
-}
-
-// imageValue converts a value. It is nil for null and for sets, which no record
-// has.
-func imageValue(v events.DynamoDBAttributeValue) types.AttributeValue {
-	switch v.DataType() {
-	case events.DataTypeString:
-		return &types.AttributeValueMemberS{Value: v.String()}
-	case events.DataTypeNumber:
-		return &types.AttributeValueMemberN{Value: v.Number()}
-	case events.DataTypeBoolean:
-		return &types.AttributeValueMemberBOOL{Value: v.Boolean()}
-	case events.DataTypeBinary:
-		return &types.AttributeValueMemberB{Value: v.Binary()}
-	case events.DataTypeMap:
-		return &types.AttributeValueMemberM{Value: imageItem(v.Map())}
-	case events.DataTypeList:
-		list := make([]types.AttributeValue, 0, len(v.List()))
-		for _, element := range v.List() {
-			if value := imageValue(element); value != nil {
-				list = append(list, value)
-			}
-		}
-		return &types.AttributeValueMemberL{Value: list}
-	}
-	return nil
 }
 
 // IsJob reports whether a stream record is that of a job.

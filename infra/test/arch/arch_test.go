@@ -106,7 +106,7 @@ var below = []place{
 	// Storage.
 	{"dynamo", []string{"backoff"}},
 	{"table", []string{"dynamo", "id", "scim"}},
-	{"table/carryover", []string{"backoff", "table"}},
+	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},

@@ -146,11 +146,11 @@ func (r *campaign) startChildren(ctx context.Context) (stop func() (kills int)) 
 		kills := 0
 		for ; ctx.Err() == nil; kills++ {
 			s := r.setup
-			s.Seed, s.Skew = uint64(r.dice.below(1<<30)), skew(r.dice)
-			life := time.Duration(500+r.dice.below(3500)) * time.Millisecond
+			s.Seed, s.Skew = uint64(r.dice.Below(1<<30)), skew(r.dice)
+			life := time.Duration(500+r.dice.Below(3500)) * time.Millisecond
 			// A process that is always killed before its slowest batch is done makes no
 			// progress: some live longer, and all of them after the last change.
-			if r.dice.percent(40) || r.settling.Load() {
+			if r.dice.Percent(40) || r.settling.Load() {
 				life *= 6
 			}
 			if err := r.runChild(ctx, s, life); err != nil {

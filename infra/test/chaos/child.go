@@ -159,7 +159,7 @@ func (s setup) mapping(streams *dynamodbstreams.Client, stream string, role topo
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
 		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: f.Stream.RetryAttempts, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
-		Parallelization: max(f.Stream.Parallelization, 1+d.below(maxParallel)),
+		Parallelization: max(f.Stream.Parallelization, 1+d.Below(maxParallel)),
 	}
 	if s.Calm {
 		consumer.Parallelization = max(f.Stream.Parallelization, 1)
@@ -199,4 +199,4 @@ func (s setup) variable() (string, error) {
 }
 
 // skew returns a random clock error from -2 to +2 seconds.
-func skew(d *dice) time.Duration { return time.Duration(d.below(4001)-2000) * time.Millisecond }
+func skew(d *dice) time.Duration { return time.Duration(d.Below(4001)-2000) * time.Millisecond }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,21 +49,10 @@ var everyFault = []string{
 	dynamodbfaults.TimeoutBefore, dynamodbfaults.TimeoutAfter, dynamodbfaults.ServerErrors, dynamodbfaults.StaleIndexes,
 }
 
-// dice makes random choices. Several goroutines can use it concurrently.
-type dice struct {
-	mu sync.Mutex
-	r  *rand.Rand
-}
+// dice makes the random choices of the campaign.
+type dice = dynamodbfaults.Dice
 
-func newDice(seed uint64) *dice { return &dice{r: rand.New(rand.NewPCG(seed, 1))} }
-
-func (d *dice) below(n int) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.r.IntN(n)
-}
-
-func (d *dice) percent(p int) bool { return d.below(100) < p }
+func newDice(seed uint64) *dice { return dynamodbfaults.NewDice(seed) }
 
 // tally counts the injected faults of each kind.
 type tally struct {
@@ -139,7 +127,7 @@ func faultyBus(h http.Handler, d *dice, faults *tally, calm *atomic.Bool) http.H
 			_ = respond(w, accept(h, r, in.Entries), 0)
 			return
 		}
-		switch d.below(12) {
+		switch d.Below(12) {
 		case 0:
 			faults.add(putFailed)
 			w.WriteHeader(http.StatusInternalServerError)
@@ -156,9 +144,9 @@ func faultyBus(h http.Handler, d *dice, faults *tally, calm *atomic.Bool) http.H
 			return
 		}
 		failed := -1
-		if d.below(4) == 0 {
+		if d.Below(4) == 0 {
 			faults.add(putFailedOne)
-			failed = d.below(len(in.Entries))
+			failed = d.Below(len(in.Entries))
 		}
 		var kept []json.RawMessage
 		for i, e := range in.Entries {
@@ -232,7 +220,7 @@ func (m mortal) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case left < 0:
 		return nil, errDead
-	case left == 0 && m.dice.percent(50):
+	case left == 0 && m.dice.Percent(50):
 		response, err := m.RoundTripper.RoundTrip(r)
 		if err == nil {
 			_, _ = io.Copy(io.Discard, response.Body)

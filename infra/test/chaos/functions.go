@@ -45,9 +45,9 @@ func (f *faultyRelay) Invoke(ctx context.Context, payload []byte) ([]byte, error
 		defer f.turn.Unlock()
 		time.Sleep(time.Duration(len(payload)) * slowByte)
 	}
-	if !f.setup.Calm && f.dice.percent(20) {
+	if !f.setup.Calm && f.dice.Percent(20) {
 		f.diary.write(relayStopped)
-		ctx = dying(ctx, 1+f.dice.below(10))
+		ctx = dying(ctx, 1+f.dice.Below(10))
 	}
 	answer, err := f.relay.Handle(ctx, batch)
 	if err != nil {
@@ -81,9 +81,9 @@ func (f faultyJobs) Invoke(ctx context.Context, payload []byte) ([]byte, error) 
 	}
 	poison := poisonOf(events.DynamoDBEvent{Records: in.Records})
 	f.poison.writeAll("received ", poison)
-	if !f.setup.Calm && f.dice.percent(10) {
+	if !f.setup.Calm && f.dice.Percent(10) {
 		f.diary.write(jobStopped)
-		ctx = dying(ctx, 1+f.dice.below(4))
+		ctx = dying(ctx, 1+f.dice.Below(4))
 	}
 	err := f.worker.Invoke(ctx, in)
 	if err == nil {

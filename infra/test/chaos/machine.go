@@ -1,8 +1,6 @@
 package chaos
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +24,7 @@ import (
 	"dsync/internal/awslocal/faults"
 	locals3 "dsync/internal/awslocal/s3"
 	localsqs "dsync/internal/awslocal/sqs"
+	"dsync/internal/eventlog"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -238,11 +237,7 @@ func unpacked(body string) string {
 	if json.Unmarshal([]byte(body), &m) != nil || len(m.Record) == 0 {
 		return body
 	}
-	r, err := gzip.NewReader(bytes.NewReader(m.Record))
-	if err != nil {
-		return body
-	}
-	record, err := io.ReadAll(r)
+	record, err := eventlog.Decompress(m.Record)
 	if err != nil {
 		return body
 	}

@@ -130,7 +130,7 @@ func (r *rule) fires(c Call, dice *Dice) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.matched++
-	if r.matched <= r.Skip || r.Times > 0 && r.fired >= r.Times || r.Percent > 0 && dice.Below(100) >= r.Percent {
+	if r.matched <= r.Skip || r.Times > 0 && r.fired >= r.Times || r.Percent > 0 && !dice.Percent(r.Percent) {
 		return false
 	}
 	r.fired++
@@ -155,6 +155,9 @@ func (d *Dice) Below(n int) int {
 	defer d.mu.Unlock()
 	return d.r.IntN(n)
 }
+
+// Percent reports whether a number from 0 to 99 is less than p.
+func (d *Dice) Percent(p int) bool { return d.Below(100) < p }
 
 // Operations returns a condition for the calls of these operations.
 func Operations(names ...string) func(Call) bool {

@@ -27,6 +27,7 @@ import (
 
 	"dsync/internal/backoff"
 	"dsync/internal/table"
+	"dsync/internal/table/schema"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -125,7 +126,7 @@ func (r *run) pages(ctx context.Context, name string, prefixes []string, visit f
 
 // copyLog copies the records of the log that the restored table does not have.
 func (r *run) copyLog(ctx context.Context) error {
-	return r.pages(ctx, r.options.From, table.LogPrefixes, func(items []item) error {
+	return r.pages(ctx, r.options.From, schema.LogPartitions(), func(items []item) error {
 		present, err := r.get(ctx, r.options.To, items)
 		if err != nil {
 			return err

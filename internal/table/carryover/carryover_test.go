@@ -3,7 +3,6 @@ package carryover_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,22 +70,7 @@ func (w world) relay(t *testing.T) {
 func (w world) events(t *testing.T, directoryID string, n int) (all []dsync.Event) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
-		all = nil
-		q := eventlog.Query{DirectoryID: directoryID, Limit: 100}
-		for more := true; more; more = q.After != "" {
-			page, err := w.log.Read(t.Context(), q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, detail := range page.Events {
-				var e dsync.Event
-				if err := json.Unmarshal(detail, &e); err != nil {
-					t.Fatal(err)
-				}
-				all = append(all, e)
-			}
-			q.After = page.After
-		}
+		all = dsynctest.ReadLog(t, w.log, eventlog.Query{DirectoryID: directoryID, Limit: 100})
 		if len(all) >= n {
 			break
 		}
@@ -329,7 +313,7 @@ func (w world) remove(t *testing.T, pk, sk string) {
 func ulid(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
 
 func isLog(key string) bool {
-	return slices.ContainsFunc(table.LogPrefixes, func(prefix string) bool { return key[:len(prefix)] == prefix })
+	return slices.ContainsFunc(schema.LogPartitions(), func(prefix string) bool { return key[:len(prefix)] == prefix })
 }
 
 func TestRefusals(t *testing.T) {
