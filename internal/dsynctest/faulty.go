@@ -2,7 +2,6 @@ package dsynctest
 
 import (
 	"net/http"
-	"testing"
 	"time"
 
 	"dsync/internal/awslocal/faults"
@@ -11,15 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
-
-// Faulty creates an empty table and returns a client whose calls have faults,
-// and the name of the table. Inject returns such a client for an existing table.
-func Faulty(t testing.TB, rules ...faults.Rule) (*dynamodb.Client, string, *faults.Transport) {
-	t.Helper()
-	api, name := Table(t)
-	faulty, transport := Inject(api, rules...)
-	return faulty, name, transport
-}
 
 // Inject returns a client like api whose calls have faults. It retries without
 // long waits, as often as the client of a function does.

@@ -184,16 +184,16 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 
 // LogAppend is an append to the log of a directory.
 type LogAppend struct {
-	Head      LogHead       // of the directory, as it was read; Append writes its TTL and End
+	Head      LogHead       // of the directory, as it was read, with the new End and TTL
 	Shard     int           // of the environment's journal
 	ShardHead JournalHead   // as it was read
 	Events    []LoggedEvent // in order, with their positions and sequences
 	Deferred  []Deferral    // to be stored
-	Released  []Deferral    // to be deleted
 	PageTTL   int64         // of pages of the journals
 }
 
-// MaxLogActions is how many events and deferred changes fit one append: a transaction without the heads and a page of each journal.
+// MaxLogActions is how many events and deferred changes fit one append: a
+// transaction without the heads and a page of each journal.
 const MaxLogActions = dynamo.MaxTransact - 4
 
 // LogConflict says why an append was rejected. At least one field is set.

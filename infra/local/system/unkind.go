@@ -14,15 +14,7 @@ const unkindIndexLag = 10 * time.Second
 
 // interpose puts the faults of DynamoDB between the functions and the engine.
 func (p *parts) interpose(endpoint string) error {
-	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, uint64(time.Now().UnixNano()),
-		faults.Rule{Fault: faults.StaleIndex(unkindIndexLag, time.Now), Percent: 30},
-		faults.Rule{Fault: faults.LoseAnswer(), When: faults.Writes, Percent: 1},
-		faults.Rule{Fault: faults.InternalError(), Percent: 1},
-		faults.Rule{Fault: faults.Throttle(), Percent: 1},
-		faults.Rule{Fault: faults.Conflict(), Percent: 2},
-		faults.Rule{Fault: faults.Unprocessed(), Percent: 10},
-		faults.Rule{Fault: faults.CutPage(7), Percent: 10},
-	)
+	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, uint64(time.Now().UnixNano()), faults.Unkind(unkindIndexLag, time.Now)...)
 	transport.OnFault(p.fault)
 	proxy, err := transport.Proxy(endpoint)
 	if err != nil {

@@ -108,7 +108,10 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 	m.undo = append(m.undo, func() { _ = e.Stop() })
 	m.setup.Engine = e.Endpoint()
 	m.invalid.log = c.Log
-	rules := append(unkindDynamoDB(), c.Sabotage.rules()...)
+	// Real partitions serve more in a second, but the engine serves less than real
+	// ones.
+	rules := append(faults.Unkind(indexLag, time.Now), faults.Rule{Fault: faults.Throughput(300, 1000, time.Now)})
+	rules = append(rules, c.Sabotage.rules()...)
 	rules = append(rules, faults.Rule{Fault: &m.invalid})
 	transport := faults.New(&http.Transport{MaxIdleConnsPerHost: 100}, c.Seed, rules...)
 	transport.OnFault(counts.add)
@@ -146,23 +149,6 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 func (m *machine) use(name, stream string) {
 	m.exact, m.shared = table.New(m.db, name), table.New(m.proxy, name)
 	m.setup.Table, m.setup.Streams = name, append(m.setup.Streams, stream)
-}
-
-// unkindDynamoDB returns the faults of DynamoDB. Real partitions serve more in a
-// second, but the engine serves less than real ones.
-func unkindDynamoDB() []faults.Rule {
-	writes := func(c faults.Call) bool { return faults.Writes(c) }
-	return []faults.Rule{
-		{Fault: faults.StaleIndex(indexLag, time.Now), Percent: 30},
-		{Fault: faults.LoseAnswer(), When: writes, Percent: 1},
-		{Fault: faults.LoseCall(), Percent: 1},
-		{Fault: faults.InternalError(), Percent: 1},
-		{Fault: faults.Throttle(), Percent: 1},
-		{Fault: faults.Conflict(), Percent: 2},
-		{Fault: faults.Unprocessed(), Percent: 20},
-		{Fault: faults.CutPage(7), Percent: 10},
-		{Fault: faults.Throughput(300, 1000, time.Now)},
-	}
 }
 
 // indexLag is how far an answer of the index is behind: a minute, shortened as the

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"net/http"
+	"time"
 )
 
 // The names of the faults.
@@ -221,4 +222,19 @@ func HideAttributes(of func(Target) bool, names ...string) Fault {
 		}
 		return a, nil
 	}}
+}
+
+// Unkind returns rules for what DynamoDB may do at any time and DynamoDB Local does
+// not. lag is how far an answer of the index can be behind.
+func Unkind(lag time.Duration, now func() time.Time) []Rule {
+	return []Rule{
+		{Fault: StaleIndex(lag, now), Percent: 30},
+		{Fault: LoseAnswer(), When: Writes, Percent: 1},
+		{Fault: LoseCall(), Percent: 1},
+		{Fault: InternalError(), Percent: 1},
+		{Fault: Throttle(), Percent: 1},
+		{Fault: Conflict(), Percent: 2},
+		{Fault: Unprocessed(), Percent: 20},
+		{Fault: CutPage(7), Percent: 10},
+	}
 }
