@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -24,11 +25,18 @@ type state struct {
 	Shards map[string]position `json:"shards"`
 }
 
-// position is the last processed record of a shard. Ended means that the shard
-// is closed and all its records are processed.
+// position is the last record of a shard before which all are processed, and
+// which of those after it are processed, too: AWS has a position in each shard,
+// and here several siblings read one. Ended means that the shard is closed and
+// all its records are processed.
 type position struct {
-	Sequence string `json:"sequence_number,omitempty"`
-	Ended    bool   `json:"ended,omitempty"`
+	Sequence string   `json:"sequence_number,omitempty"`
+	Done     []string `json:"done,omitempty"` // ids of records
+	Ended    bool     `json:"ended,omitempty"`
+}
+
+func (p position) equal(q position) bool {
+	return p.Sequence == q.Sequence && p.Ended == q.Ended && slices.Equal(p.Done, q.Done)
 }
 
 // openCheckpoint reads the checkpoint of the stream. It ignores a file that
@@ -66,7 +74,7 @@ func (c *checkpoint) at(shard string) position {
 func (c *checkpoint) move(shard string, p position) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Shards[shard] != p {
+	if !c.state.Shards[shard].equal(p) {
 		c.state.Shards[shard] = p
 		c.dirty = true
 	}

@@ -149,41 +149,6 @@ func TestParallelizationFactor(t *testing.T) {
 	}
 }
 
-// A record that is not processed holds the checkpoint, but not the other lanes.
-// After a restart everything behind it is delivered again.
-func TestCheckpointIsBeforeTheFirstUnprocessedRecord(t *testing.T) {
-	s := newStream(t)
-	s.options.Configuration.Parallelization, s.options.Configuration.BatchSize = 10, 1
-	s.options.Checkpoint = filepath.Join(t.TempDir(), "checkpoint.json")
-	release := make(chan struct{})
-	var mu sync.Mutex
-	blocked := ""
-	s.answer = func(_ context.Context, batch []events.DynamoDBEventRecord) ([]byte, error) {
-		if key := batch[0].Change.Keys["sk"].String(); key == "U#001" {
-			<-release
-			mu.Lock()
-			defer mu.Unlock()
-			blocked = key
-			return failures(batch[0].Change.SequenceNumber), nil
-		}
-		return nil, nil
-	}
-	s.put(t, users(1, 30)...)
-	stop := s.run(t)
-	// A tenth of the items shares the lane of the first one.
-	s.await(t, "the records of other lanes", func() bool { return len(s.seen()) > 20 && slices.Contains(s.seen(), "U#001") })
-	time.AfterFunc(time.Millisecond, func() { close(release) })
-	stop()
-	if blocked == "" {
-		t.Fatal("the mapping stopped before the function responded")
-	}
-	s.mu.Lock()
-	s.batches, s.answer = nil, nil
-	s.mu.Unlock()
-	s.run(t)
-	s.await(t, "every record again", func() bool { return len(s.seen()) == 30 })
-}
-
 // Siblings split one partition by the sort key. Their sequence numbers have AWS's
 // form, grow within an item, and are the same when a record is read again.
 func TestSiblings(t *testing.T) {
@@ -339,4 +304,46 @@ func TestDrained(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// A record that keeps failing does not take the processed records of other
+// siblings with it when the process ends.
+func TestRestartRepeatsUnprocessedRecordsOnly(t *testing.T) {
+	s := newStream(t)
+	s.options.Checkpoint = filepath.Join(t.TempDir(), "checkpoint.json")
+	s.options.Faults = &eventsource.Faults{Siblings: 4}
+	s.options.Configuration.BatchSize, s.options.Configuration.MaximumRetryAttempts = 1, -1
+	s.answer = func(_ context.Context, batch []events.DynamoDBEventRecord) ([]byte, error) {
+		if batch[0].Change.Keys["sk"].String() == "U#001" {
+			return failures(batch[0].Change.SequenceNumber), nil
+		}
+		return nil, nil
+	}
+	s.put(t, users(1, 30)...)
+	stop := s.run(t)
+	// The records of the first one's lane wait for it, and its sibling has one lane.
+	s.await(t, "the records of other siblings", func() bool { return len(distinct(s.seen())) > 15 })
+	stop()
+	before := distinct(s.seen())
+	s.mu.Lock()
+	s.batches, s.answer = nil, nil
+	s.mu.Unlock()
+	s.run(t)
+	s.await(t, "the other records", func() bool { return len(before)+len(distinct(s.seen())) > 30 })
+	again := s.seen()
+	slices.Sort(again)
+	if want := []string{"U#001"}; !slices.Equal(before[:1], want) {
+		t.Fatalf("first records %v", before)
+	}
+	for _, key := range again {
+		if key != "U#001" && slices.Contains(before, key) {
+			t.Errorf("%s was processed again", key)
+		}
+	}
+}
+
+func distinct(keys []string) []string {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

@@ -5,24 +5,26 @@ import (
 	"sync"
 )
 
-// progress tracks which of the records of a shard are processed. The position of
-// the shard is the last record before which all are processed.
+// progress tracks which of the records of a shard are processed.
 type progress struct {
-	mu      sync.Mutex
-	entries []entry // read and not behind the position, oldest first
-	open    int     // entries that are not done
-	changed chan struct{}
-	commit  func(sequence string)
+	mu       sync.Mutex
+	position string  // sequence number of the last record before which all are processed
+	entries  []entry // read and not behind the position, oldest first
+	open     int     // entries that are not done
+	changed  chan struct{}
+	commit   func(position)
 }
 
 type entry struct {
 	id       string // of the record
 	sequence string // in the stream; "" for a made-up record, which precedes its original
-	done     bool   // or dropped by the filter
+	dropped  bool   // by the filter
+	done     bool   // or dropped
 }
 
-// add adds a page of records. It returns the position if that has advanced.
-func (p *progress) add(page []entry) (position string, advanced bool) {
+// add adds a page of records. It returns the position, and whether it has
+// advanced.
+func (p *progress) add(page []entry) (at position, advanced bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.entries = append(p.entries, page...)
@@ -31,18 +33,30 @@ func (p *progress) add(page []entry) (position string, advanced bool) {
 			p.open++
 		}
 	}
-	return p.advance()
+	advanced = p.advance()
+	return p.at(), advanced
 }
 
 // advance removes the processed records at the start.
-func (p *progress) advance() (position string, advanced bool) {
+func (p *progress) advance() (advanced bool) {
 	for len(p.entries) > 0 && p.entries[0].done {
 		if sequence := p.entries[0].sequence; sequence != "" {
-			position, advanced = sequence, true
+			p.position, advanced = sequence, true
 		}
 		p.entries = p.entries[1:]
 	}
-	return position, advanced
+	return advanced
+}
+
+// at returns the position with the records after it that are processed.
+func (p *progress) at() position {
+	at := position{Sequence: p.position}
+	for _, e := range p.entries {
+		if e.done && !e.dropped {
+			at.Done = append(at.Done, e.id)
+		}
+	}
+	return at
 }
 
 // finished marks records as processed and commits the position.
@@ -59,13 +73,19 @@ func (p *progress) finished(batch []record) {
 			p.open--
 		}
 	}
-	if position, advanced := p.advance(); advanced {
-		p.commit(position)
-	}
+	p.advance()
+	p.commit(p.at())
 	select {
 	case p.changed <- struct{}{}:
 	default:
 	}
+}
+
+// reset continues before all records of the shard.
+func (p *progress) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.position = ""
 }
 
 // processed reports whether all records are processed.

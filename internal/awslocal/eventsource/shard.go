@@ -22,14 +22,20 @@ type shard struct {
 	// after the page before it was processed.
 	ahead int
 	read  string // sequence number of the last record that was read
+	// done are the records after the position that were processed before the start.
+	done map[string]bool
 }
 
 // pagesAhead is how far a shard reads ahead, in batches for each lane.
 const pagesAhead = 4
 
 func newShard(ctx context.Context, m *Mapping, id string, started time.Time) *shard {
-	s := &shard{mapping: m, id: id, started: started, log: m.log.With("shard", id), read: m.checkpoint.at(id).Sequence}
-	s.progress = &progress{changed: make(chan struct{}, 1), commit: s.commit}
+	from := m.checkpoint.at(id)
+	s := &shard{mapping: m, id: id, started: started, log: m.log.With("shard", id), read: from.Sequence, done: map[string]bool{}}
+	for _, id := range from.Done {
+		s.done[id] = true
+	}
+	s.progress = &progress{position: from.Sequence, changed: make(chan struct{}, 1), commit: s.commit}
 	s.siblings = newSiblings(ctx, s)
 	if lanes := m.o.Configuration.Parallelization * len(s.siblings.leaves); lanes > 1 {
 		s.ahead = pagesAhead * lanes * m.o.Configuration.BatchSize
@@ -71,6 +77,7 @@ func (s *shard) run(ctx context.Context) {
 		case errors.As(err, &trimmed):
 			s.log.Error("unread records were trimmed from the stream; continuing at the trim horizon")
 			if s.progress.wait(ctx, 0) == nil {
+				s.progress.reset()
 				s.mapping.checkpoint.move(s.id, position{})
 				iterator, s.read = nil, ""
 			}
@@ -134,19 +141,21 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 		if err != nil {
 			return err
 		}
-		matches := s.mapping.filter.Match(encoded.json)
+		matches, done := s.mapping.filter.Match(encoded.json), s.done[encoded.id]
 		if matches {
-			matched = append(matched, encoded)
-			if made := s.mapping.o.Faults.poisonAfter(encoded); made != nil {
+			if !done {
+				matched = append(matched, encoded)
+			}
+			if made := s.mapping.o.Faults.poisonAfter(encoded); made != nil && !s.done[made.id] {
 				matched = append(matched, *made)
 				all = append(all, entry{id: made.id})
 			}
 		}
-		all = append(all, entry{encoded.id, encoded.id, !matches})
+		all = append(all, entry{id: encoded.id, sequence: encoded.id, dropped: !matches, done: done || !matches})
 	}
 	s.read = all[len(all)-1].sequence
-	if last, advanced := s.progress.add(all); advanced {
-		s.mapping.checkpoint.move(s.id, position{Sequence: last})
+	if at, advanced := s.progress.add(all); advanced {
+		s.mapping.checkpoint.move(s.id, at)
 	}
 	s.siblings.add(s.mapping.o.Faults.shuffle(matched))
 	return s.progress.wait(ctx, s.ahead)
@@ -154,8 +163,8 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 
 // commit saves a position. A failed write is only logged: after a restart the
 // records are delivered again.
-func (s *shard) commit(sequence string) {
-	if err := s.mapping.checkpoint.commit(s.id, position{Sequence: sequence}); err != nil {
+func (s *shard) commit(at position) {
+	if err := s.mapping.checkpoint.commit(s.id, at); err != nil {
 		s.log.Error("cannot write the checkpoint", "error", err)
 	}
 }
