@@ -175,10 +175,12 @@ const (
 func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 	pending := slices.DeleteFunc(slices.Clone(works), func(w *work) bool { return len(w.changes) == 0 })
 	for len(pending) > 0 {
-		ready, busy, release := r.turns.take(pending)
+		ready, busy, taken := r.turns.take(pending)
 		facts, err := r.facts(ctx, ready)
 		if err != nil {
-			release()
+			for _, w := range ready {
+				taken.release(w)
+			}
 			return err
 		}
 		another := make([]bool, len(ready))
@@ -186,12 +188,12 @@ func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 		group.SetLimit(maxConcurrent)
 		for i, w := range ready {
 			group.Go(func() error {
+				defer taken.release(w) // not when all are done: a directory waits for its own changes only
 				another[i], w.err = r.advance(ctx, w, facts[w], late)
 				return nil
 			})
 		}
 		_ = group.Wait() // failures are in the works
-		release()
 		pending = busy
 		rounds := 0 // of the works whose head has moved
 		for i, w := range ready {
@@ -213,33 +215,46 @@ func (r *Relay) process(ctx context.Context, works []*work, late bool) error {
 type turns [64]sync.Mutex
 
 // take waits until at least one work has its turn. It returns the works that have
-// theirs, until release, and the other ones.
-func (t *turns) take(works []*work) (ready, busy []*work, release func()) {
-	held := map[*sync.Mutex]bool{}
+// theirs, until they release it, and the other ones.
+func (t *turns) take(works []*work) (ready, busy []*work, taken *takenTurns) {
+	taken = &takenTurns{turns: t, works: map[*sync.Mutex]int{}}
 	for i, w := range works {
 		turn := t.of(w)
 		switch {
-		case held[turn] || turn.TryLock():
+		case taken.works[turn] > 0 || turn.TryLock():
 		case i == len(works)-1 && len(ready) == 0:
 			turn.Lock()
 		default:
 			busy = append(busy, w)
 			continue
 		}
-		held[turn] = true
+		taken.works[turn]++
 		ready = append(ready, w)
 	}
-	return ready, busy, func() {
-		for turn := range held {
-			turn.Unlock()
-		}
-	}
+	return ready, busy, taken
 }
 
 func (t *turns) of(w *work) *sync.Mutex {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(w.directoryID))
 	return &t[h.Sum32()%uint32(len(t))]
+}
+
+// takenTurns are turns that a batch has taken, and how many of its works have each.
+type takenTurns struct {
+	turns *turns
+	mu    sync.Mutex
+	works map[*sync.Mutex]int
+}
+
+// release gives the turn of a work back when no other work of the batch has it.
+func (t *takenTurns) release(w *work) {
+	turn := t.turns.of(w)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.works[turn]--; t.works[turn] == 0 {
+		turn.Unlock()
+	}
 }
 
 // advance derives the events of a work, appends them and publishes them. It
