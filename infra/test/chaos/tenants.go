@@ -51,7 +51,11 @@ func functions(t *table.Table, d *dice) (all []*session.Authenticator) {
 func (r *campaign) createTenants(ctx context.Context) error {
 	all := functions(r.shared, r.dice)
 	for n := range r.Directories {
-		t, err := r.createTenant(ctx, n, n%4 == 3)
+		var p dsync.Projection
+		if n%4 == 3 {
+			p.Deactivation = dsync.Delete
+		}
+		t, err := r.createTenant(ctx, n, p)
 		if err != nil {
 			return err
 		}
@@ -66,7 +70,7 @@ func (r *campaign) createTenants(ctx context.Context) error {
 	return nil
 }
 
-func (r *campaign) createTenant(ctx context.Context, n int, deletes bool) (*tenant, error) {
+func (r *campaign) createTenant(ctx context.Context, n int, p dsync.Projection) (*tenant, error) {
 	operator := management.Bootstrap(r.exact, time.Now, rand.Reader)
 	name := fmt.Sprint("Organization ", n)
 	o, err := operator.CreateOrganization(ctx, management.OrganizationUpdate{Name: &name})
@@ -77,15 +81,15 @@ func (r *campaign) createTenant(ctx context.Context, n int, deletes bool) (*tena
 	if err != nil {
 		return nil, err
 	}
-	if deletes {
+	if view := p.Encode(); view != "" {
 		next := d
-		next.Version, next.View = d.Version+1, dsync.Projection{Deactivation: dsync.Delete}.Encode()
+		next.Version, next.View = d.Version+1, view
 		if err := r.exact.ReplaceDirectory(ctx, d, next, nil); err != nil {
 			return nil, err
 		}
 	}
 	t := &tenant{
-		model: newModel(d.ID, deletes), table: r.exact, externalKey: d.ExternalKey, secret: secret,
+		model: newModel(d.ID, p.Deactivation == dsync.Delete), table: r.exact, externalKey: d.ExternalKey, secret: secret,
 		random: mathrand.New(mathrand.NewPCG(r.Seed, uint64(n))),
 	}
 	t.tell(dsync.TokenCreated, "", "")

@@ -19,7 +19,7 @@ const bearable = 5 * time.Second
 type delays struct {
 	each  []time.Duration // sorted; of the events that arrived
 	never int
-	fat   int // oversized users of the attacker
+	fat   int // oversized users of the attacker, of all variations
 	churn int // memberships that the attacker changed
 }
 
@@ -39,8 +39,8 @@ func (d delays) String() string {
 	at := func(percent int) time.Duration {
 		return d.each[(len(d.each)-1)*percent/100].Round(time.Millisecond)
 	}
-	return fmt.Sprintf("%d events after %s (median), %s (p95), %s at the most; the attacker made %d oversized users and changed %d memberships",
-		len(d.each), at(50), at(95), at(100), d.fat, d.churn)
+	return fmt.Sprintf("%d events after %s (median), %s (p95), %s at the most; the attacker made %d oversized users, of %d variations, and changed %d memberships",
+		len(d.each), at(50), at(95), at(100), d.fat, min(d.fat, len(variations())), d.churn)
 }
 
 // memberships is how many members a request of the attacker adds or removes.
@@ -54,7 +54,11 @@ func (r *campaign) attack(ctx context.Context) (d delays, err error) {
 	all := functions(r.exact, r.dice)
 	var attacker, victim *tenant
 	for n, t := range []**tenant{&attacker, &victim} {
-		if *t, err = r.createTenant(ctx, r.Directories+n, false); err == nil {
+		var p dsync.Projection
+		if t == &attacker {
+			p.Mapping = widestMapping()
+		}
+		if *t, err = r.createTenant(ctx, r.Directories+n, p); err == nil {
 			err = (*t).connect(ctx, all)
 		}
 		if err != nil {
@@ -82,9 +86,13 @@ func (r *campaign) attack(ctx context.Context) (d delays, err error) {
 	defer cancel()
 	var wg sync.WaitGroup
 	var failed error
-	wg.Go(func() { failed = attacker.attack(ctx, ends.Done(), group, users, &d) })
+	over := make(chan struct{})
+	wg.Go(func() {
+		defer close(over)
+		failed = attacker.attack(ctx, ends.Done(), group, users, &d)
+	})
 	answered := map[fact]time.Time{}
-	victimErr := victim.live(ctx, ends.Done(), answered)
+	victimErr := victim.live(ctx, over, answered)
 	wg.Wait()
 	if err := errors.Join(failed, victimErr); err != nil {
 		return d, err
@@ -140,12 +148,15 @@ func (t *tenant) createAll(ctx context.Context) (group string, users []string, e
 }
 
 // attack creates users with the largest texts, replaces all of them, and changes
-// many memberships in one request.
+// many memberships in one request. It ends when the time is over and it has made
+// each variation.
 func (t *tenant) attack(ctx context.Context, ends <-chan struct{}, group string, users []string, d *delays) error {
 	for in := true; ; in = !in {
 		select {
 		case <-ends:
-			return nil
+			if d.fat >= len(variations()) {
+				return nil
+			}
 		default:
 		}
 		if err := t.oversized(ctx, d.fat); err != nil {

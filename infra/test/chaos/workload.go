@@ -3,18 +3,15 @@ package chaos
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim/patch"
-	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 	"dsync/internal/table"
 )
@@ -177,82 +174,6 @@ func (t *tenant) announced(ctx context.Context, user string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// textAttributes are the attributes of a user that hold any text.
-var textAttributes = []string{
-	"displayName", "title", "userType", "nickName", "name.formatted", "name.familyName", "name.givenName", "name.middleName",
-	enterprise + "department", enterprise + "division", enterprise + "costCenter", enterprise + "organization",
-}
-
-const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User."
-
-// oversized creates a user whose texts are as large as they may be, and replaces
-// all of them. JSON with HTML escaping has them in up to six times their size. The
-// variation selects the attributes.
-func (t *tenant) oversized(ctx context.Context, variation int) error {
-	var user, name string
-	err := t.largest(variation, func(doc map[string]any) (err error) {
-		name = fmt.Sprint(doc["userName"])
-		user, err = t.create(ctx, session.Users, doc)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	t.createUser(user)
-	err = t.largest(variation, func(doc map[string]any) error {
-		doc["userName"] = name
-		_, err := t.anySession().Replace(ctx, session.Users, user, doc, nil, session.Condition{})
-		return err
-	})
-	if err == nil {
-		t.tell(dsync.UserUpdated, user, "")
-		t.oversize++
-	}
-	return err
-}
-
-// largest makes a request with the largest texts that are not refused.
-func (t *tenant) largest(variation int, request func(doc map[string]any) error) (err error) {
-	for size := 16 << 10; size > 200; size = size * 3 / 4 {
-		doc, _, invalid := resource.Parse(session.Users.ResourceType, t.large(size, variation))
-		if err = invalid; err == nil {
-			err = request(doc)
-		}
-		if refused, ok := errors.AsType[*fault.Error](err); !ok || refused.Kind != fault.TooLarge && refused.Kind != fault.Invalid {
-			return err
-		}
-	}
-	return err
-}
-
-// large returns the document of a user with texts of that size.
-func (t *tenant) large(size, variation int) map[string]any {
-	t.names++
-	doc := map[string]any{"userName": fmt.Sprintf("fat%06d@example.com", t.names), "active": true}
-	for i, path := range textAttributes {
-		if (i+variation)%(2+variation%4) == 0 {
-			continue
-		}
-		text := make([]byte, size)
-		for j := range text {
-			if text[j] = byte('a' + t.random.IntN(26)); t.random.IntN(10) < 3 {
-				text[j] = "<>&"[t.random.IntN(3)]
-			}
-		}
-		parent := doc
-		if at := strings.LastIndexByte(path, '.'); at >= 0 {
-			child, _ := doc[path[:at]].(map[string]any)
-			if child == nil {
-				child = map[string]any{}
-				doc[path[:at]] = child
-			}
-			parent, path = child, path[at+1:]
-		}
-		parent[path] = string(text)
-	}
-	return doc
 }
 
 // remove deletes the directory. The deletion starts the purge job.
