@@ -183,7 +183,6 @@ func Dsync() System {
 				Timeout:     15 * time.Minute,
 				Environment: publisher,
 				Grants: append([]Grant{
-					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 					{Resource: TheBus, Actions: []string{"events:PutEvents"}},
 					{Resource: DeadLetterQueue(relay), Actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
 					{Resource: TheFailureBucket, Actions: []string{"s3:ListBucket"}},
