@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"dsync/infra/local/runfile"
+	"dsync/internal/awslocal/awsconfig"
 )
 
 // folder is the data folder of a system. The empty folder stores nothing.
@@ -51,6 +52,24 @@ func (f folder) lock() (unlock func() error, err error) {
 		return nil, fmt.Errorf("%w, as process %d at %s, on the data in %s", ErrRunning, c.PID, c.APIURL, f)
 	}
 	return file.Close, nil
+}
+
+// accessKey returns the access key ID of the folder's tables, a secret. It is made
+// once.
+func (f folder) accessKey() (string, error) {
+	if !f.kept() {
+		return awsconfig.NewAccessKey(), nil
+	}
+	path := f.path("access-key")
+	stored, err := os.ReadFile(path)
+	if err == nil && len(stored) > 0 {
+		return string(stored), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	key := awsconfig.NewAccessKey()
+	return key, os.WriteFile(path, []byte(key), 0o600)
 }
 
 // connection returns the content of dsync.json, or nil if there is none yet.

@@ -41,7 +41,10 @@ type parts struct {
 }
 
 func (p *parts) startDynamoDB(ctx context.Context, o Options) error {
-	e, err := localdynamodb.Start(ctx, localdynamodb.Options{Endpoint: o.DynamoDBEndpoint, DataDir: p.system.folder.path("dynamodb"), Log: o.Log})
+	e, err := localdynamodb.Start(ctx, localdynamodb.Options{
+		Endpoint: o.DynamoDBEndpoint, DataDir: p.system.folder.path("dynamodb"), Log: o.Log,
+		Adopt: localdynamodb.Database(p.services.AccessKey, region),
+	})
 	if err != nil {
 		return err
 	}

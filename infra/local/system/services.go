@@ -8,16 +8,18 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/eventbridge"
+	"dsync/internal/awslocal/loopback"
 	"dsync/internal/awslocal/ndjson"
 )
 
-// serveHere serves h on a loopback port until the system stops.
+// serveHere serves h to the programs of this machine, on a loopback port, until
+// the system stops.
 func (p *parts) serveHere(h http.Handler) (url string, err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	server := serve(h, p.log, listener)
+	server := serve(loopback.Protect(h), p.log, listener)
 	p.system.onStop(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -111,11 +111,15 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if err != nil {
 		return nil, err
 	}
+	accessKey, err := s.folder.accessKey()
+	if err != nil {
+		return nil, err
+	}
 	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
 	p := &parts{
-		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region},
+		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region, AccessKey: accessKey},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
-		aws: lambdaenv.Config(region, awsconfig.Credentials, slog.New(slog.NewJSONHandler(functionLog, nil))),
+		aws: lambdaenv.Config(region, awsconfig.WithKey(accessKey), slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
 	for _, step := range []func(context.Context, Options) error{
 		p.startDynamoDB, p.startSQS, p.startS3, p.startEventBridge, p.createTable, p.buildFunctions,

@@ -13,6 +13,7 @@ import (
 
 	"dsync/infra/local/system"
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
@@ -59,7 +60,7 @@ func newMachine(t *testing.T, dir string) *machine {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(engine)
 	m.services = runtimeapi.Services{
-		Region: "us-east-1",
+		Region: "us-east-1", AccessKey: awsconfig.Credentials.AccessKeyID,
 		DynamoDB: serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			m.requests.Add(1)
 			proxy.ServeHTTP(w, r)

@@ -55,6 +55,7 @@ const (
 // setup is the configuration of a child process.
 type setup struct {
 	Engine, Proxy, Bus, Queue, Bucket string // endpoints; Queue is the URL of the queue
+	AccessKey                         string // of the campaign
 	Table                             string
 	Streams                           []string // the current one last
 	Folder                            string   // of the checkpoint and diary files
@@ -94,6 +95,7 @@ func (s setup) run(ctx context.Context) error {
 	if s.Calm {
 		endpoint = s.Engine // without faults
 	}
+	awsconfig.Credentials = awsconfig.WithKey(s.AccessKey)
 	client := &http.Client{Transport: mortal{&http.Transport{MaxIdleConnsPerHost: 100}, d}}
 	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: credentials, HTTPClient: client, Retryer: quick})
 	streams := dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials})

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/awslocal/eventbridge"
 	"dsync/internal/awslocal/faults"
@@ -91,7 +92,7 @@ func (m *machine) stop() {
 const attempts = 8
 
 func startMachine(ctx context.Context, c Config, d *dice, counts *tally) (*machine, error) {
-	m := &machine{bus: &subscriber{}, setup: setup{Folder: c.Folder, Sabotage: c.Sabotage}}
+	m := &machine{bus: &subscriber{}, setup: setup{Folder: c.Folder, Sabotage: c.Sabotage, AccessKey: awsconfig.Credentials.AccessKeyID}}
 	err := errors.Join(m.startEngine(ctx, c, counts), m.startBus(d, counts))
 	if err != nil {
 		m.stop()

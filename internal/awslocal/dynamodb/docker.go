@@ -40,7 +40,7 @@ func docker(ctx context.Context, o Options) (launcher, error) {
 				store = []string{"-dbPath", o.DataDir}
 			}
 			args = append(args, "--entrypoint", "sh", dockerImage, "-c", stopOnEOFScript, "sh",
-				"java", "-jar", "DynamoDBLocal.jar", "-port", "8000", "-sharedDb", "-disableTelemetry")
+				"java", "-jar", "DynamoDBLocal.jar", "-port", "8000", "-disableTelemetry")
 			return command{path: path, args: append(args, store...), stopOnEOF: true}
 		},
 	}, nil

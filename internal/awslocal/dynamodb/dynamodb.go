@@ -8,8 +8,11 @@
 // The exception is Java on macOS after a kill -9: the next Start on the same
 // folder stops that server. Acknowledged writes in a data folder survive a kill
 // -9 of this process. A kill -9 of the server itself can lose the writes of its
-// last milliseconds. DynamoDB Local listens on all network interfaces and has
-// no option to change that.
+// last milliseconds.
+//
+// DynamoDB Local listens on all network interfaces and has no option to change
+// that. It runs with a database for each access key ID and region. A client that
+// does not know the access key ID of another one finds none of its tables.
 package dynamodb
 
 import (
@@ -47,6 +50,7 @@ var ErrUnavailable = errors.New("DynamoDB Local is not available: install Java 1
 type Options struct {
 	Endpoint string    // of a DynamoDB that is running; "" starts one
 	DataDir  string    // "" keeps the data in memory
+	Adopt    string    // database that takes over DataDir's data of an earlier version; see Database
 	Log      io.Writer // gets a line before a download; may be nil
 }
 
@@ -86,7 +90,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 		o.DataDir, pidFile = dir, filepath.Join(dir, "engine.pid")
-		if err := stopStale(pidFile, dir); err != nil {
+		if err := errors.Join(stopStale(pidFile, dir), adopt(dir, o.Adopt)); err != nil {
 			return nil, fmt.Errorf("dynamodb local: %w", err)
 		}
 	}
@@ -104,6 +108,25 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		}
 		return s, err
 	}
+}
+
+// Database returns the name of the file with the tables of an access key ID in a
+// region.
+func Database(accessKey, region string) string { return accessKey + "_" + region + ".db" }
+
+// sharedDatabase is the file with the tables of all clients of an earlier version.
+const sharedDatabase = "shared-local-instance.db"
+
+// adopt renames the shared database.
+func adopt(dir, database string) error {
+	if database == "" {
+		return nil
+	}
+	err := os.Rename(filepath.Join(dir, sharedDatabase), filepath.Join(dir, database))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // find returns the launcher for Java, or for Docker if Java cannot be used. The

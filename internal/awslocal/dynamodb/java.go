@@ -42,7 +42,7 @@ func java(ctx context.Context, o Options) (launcher, error) {
 				"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 				"-Djava.library.path=" + filepath.Join(emulator, "DynamoDBLocal_lib"),
 				"-jar", filepath.Join(emulator, "DynamoDBLocal.jar"),
-				"-port", strconv.Itoa(port), "-sharedDb", "-disableTelemetry",
+				"-port", strconv.Itoa(port), "-disableTelemetry",
 			}, store...)}
 		},
 	}, nil

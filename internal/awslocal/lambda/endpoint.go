@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 
+	"dsync/internal/awslocal/loopback"
 	"dsync/internal/awslocal/uuid"
 )
 
@@ -33,18 +33,12 @@ func NewEndpoint(ctx context.Context, functions map[string]Function) *Endpoint {
 	e := &Endpoint{ctx: ctx, functions: functions}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", e.invoke)
-	e.handler = http.NewCrossOriginProtection().Handler(mux)
+	e.handler = loopback.Protect(mux)
 	return e
 }
 
 // ServeHTTP serves Invoke requests.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Protects against DNS rebinding: a web page whose host name resolves to the
-	// loopback address.
-	if host := (&url.URL{Host: r.Host}).Hostname(); host != "127.0.0.1" && host != "localhost" {
-		http.Error(w, "The Host header must be 127.0.0.1 or localhost.", http.StatusForbidden)
-		return
-	}
 	e.handler.ServeHTTP(w, r)
 }
 

@@ -9,6 +9,7 @@ import (
 // Services holds the endpoint URLs of the local AWS services.
 type Services struct {
 	Region      string
+	AccessKey   string // selects the database of DynamoDB Local
 	DynamoDB    string // and its streams
 	EventBridge string
 	S3          string
@@ -25,8 +26,8 @@ func (s Services) Variables() map[string]string {
 		"AWS_ENDPOINT_URL_S3":               s.S3,
 		"AWS_ENDPOINT_URL_SQS":              s.SQS,
 		"AWS_REGION":                        s.Region,
-		"AWS_ACCESS_KEY_ID":                 awsconfig.Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY":             awsconfig.Credentials.SecretAccessKey,
+		"AWS_ACCESS_KEY_ID":                 s.AccessKey,
+		"AWS_SECRET_ACCESS_KEY":             awsconfig.WithKey(s.AccessKey).SecretAccessKey,
 		"AWS_EC2_METADATA_DISABLED":         "true",
 		"AWS_CONFIG_FILE":                   os.DevNull,
 		"AWS_SHARED_CREDENTIALS_FILE":       os.DevNull,
