@@ -78,7 +78,6 @@ func TestUserFields(t *testing.T) {
 	}{
 		"primary e-mail wins":           {`{}`, "email", "lela.block@example.com"},
 		"then work":                     {`{"emails":[{"type":"home","value":"h@x.io"},{"type":"work","value":"w@x.io"}]}`, "email", "w@x.io"},
-		"then home":                     {`{"emails":[{"type":"other","value":"o@x.io"},{"type":"home","value":"h@x.io"}]}`, "email", "h@x.io"},
 		"then a userName that looks so": {`{"emails":[]}`, "email", "lela.block@example.com"},
 		"else none":                     {`{"emails":[],"userName":"lela"}`, "email", nil},
 		"no name":                       {`{"name":null}`, "first_name", nil},
@@ -90,6 +89,45 @@ func TestUserFields(t *testing.T) {
 		if got := dsync.User(*user(t, c.changes))[c.field]; got != c.want {
 			t.Errorf("%s: %s = %v, want %v", name, c.field, got, c.want)
 		}
+	}
+}
+
+// The e-mail of a user is the primary one, then the first of type work, then the
+// first with a value. Records of earlier versions have the rule of these versions:
+// the first of type home instead of the first of any type.
+func TestEmail(t *testing.T) {
+	for name, c := range map[string]struct{ emails, want, before string }{
+		"keycloak: no type, not primary":       {`[{"value":"real@x.io"}]`, "real@x.io", "login@x.io"},
+		"authentik: type other":                {`[{"value":"real@x.io","type":"other"}]`, "real@x.io", "login@x.io"},
+		"nextcloud: type personal":             {`[{"value":"real@x.io","type":"personal"}]`, "real@x.io", "login@x.io"},
+		"okta: the second one is primary":      {`[{"value":"a@x.io","type":"work"},{"value":"b@x.io","type":"home","primary":true}]`, "b@x.io", "b@x.io"},
+		"entra: work in capitals":              {`[{"value":"o@x.io","type":"other"},{"value":"w@x.io","type":"WORK"}]`, "w@x.io", "w@x.io"},
+		"okta: a primary without a value":      {`[{"primary":true,"type":"work"},{"value":"h@x.io","type":"home"}]`, "h@x.io", "h@x.io"},
+		"canaille: home behind another":        {`[{"value":"o@x.io","type":"other"},{"value":"h@x.io","type":"home"}]`, "o@x.io", "h@x.io"},
+		"keycloak: values that are empty":      {`[{"value":"","type":"work"},{"value":""}]`, "login@x.io", "login@x.io"},
+		"entra: none":                          {`null`, "login@x.io", "login@x.io"},
+		"rauthy: an address of a second level": {`[{"value":"real@localhost"}]`, "real@localhost", "login@x.io"},
+	} {
+		r := user(t, `{"userName":"login@x.io","emails":`+c.emails+`}`)
+		if got := dsync.User(*r)["email"]; got != c.before {
+			t.Errorf("%s: an earlier version: %v, want %s", name, got, c.before)
+		}
+		r.Projection = r.Projection.Current()
+		if got := dsync.User(*r)["email"]; got != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+		r.Projection.NoEmailFallback = true
+		if got := dsync.User(*r)["email"]; c.want == "login@x.io" && got != nil || c.want != "login@x.io" && got != c.want {
+			t.Errorf("%s, without fallback: %v", name, got)
+		}
+	}
+	// A user of an earlier version gets its e-mail with its next change, whose event
+	// tells the one before.
+	before, after := user(t, `{"emails":[{"value":"real@x.io"}]}`), user(t, `{"emails":[{"value":"real@x.io"}],"title":"CTO"}`)
+	after.Projection = after.Projection.Current()
+	change := dsync.UserChange(before, after)
+	if previous := change.Data["previous_attributes"].(map[string]any); previous["email"] != "lela.block@example.com" || change.Data["email"] != "real@x.io" {
+		t.Errorf("%v", change.Data)
 	}
 }
 
@@ -108,13 +146,15 @@ func TestUserChange(t *testing.T) {
 		"deleted":           {user(t, `{}`), deleted, dsync.UserDeleted, ""},
 		"deleted already":   {deleted, deleted, "", ""},
 		"only touched":      {user(t, `{}`), later, "", ""},
-		"disabled":          {user(t, `{}`), user(t, `{"active":false}`), dsync.UserUpdated, `{"state":"active"}`},
-		"restored":          {user(t, `{"active":false}`), user(t, `{}`), dsync.UserUpdated, `{"state":"inactive"}`},
-		"renamed":           {user(t, `{}`), user(t, `{"name":{"givenName":"Lea","familyName":"Block"}}`), dsync.UserUpdated, `{"first_name":"Lela","name":"Lela Block"}`},
-		"custom attribute":  {user(t, `{}`), user(t, `{"title":"CTO"}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"}}`},
-		"new attribute":     {user(t, `{"title":null}`), user(t, `{}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":null}}`},
-		"removed attribute": {user(t, `{}`), user(t, `{"title":null}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"}}`},
-		"raw only":          {user(t, `{"nickName":"L"}`), user(t, `{"nickName":"B"}`), dsync.UserUpdated, `{"raw_attributes":{"nickName":"L"}}`},
+		"disabled":          {user(t, `{}`), user(t, `{"active":false}`), dsync.UserUpdated, `{"state":"active","raw_attributes":{"active":true}}`},
+		"restored":          {user(t, `{"active":false}`), user(t, `{}`), dsync.UserUpdated, `{"state":"inactive","raw_attributes":{"active":false}}`},
+		"renamed":           {user(t, `{}`), user(t, `{"name":{"givenName":"Lea","familyName":"Block"}}`), dsync.UserUpdated, `{"first_name":"Lela","name":"Lela Block","raw_attributes":{"name":{"givenName":"Lela","familyName":"Block"}}}`},
+		"custom attribute":  {user(t, `{}`), user(t, `{"title":"CTO"}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"},"raw_attributes":{"title":"Software Engineer"}}`},
+		"new attribute":     {user(t, `{"title":null}`), user(t, `{}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":null},"raw_attributes":{"title":null}}`},
+		"removed attribute": {user(t, `{}`), user(t, `{"title":null}`), dsync.UserUpdated, `{"custom_attributes":{"job_title":"Software Engineer"},"raw_attributes":{"title":"Software Engineer"}}`},
+		"title and manager": {user(t, `{}`), user(t, `{"title":"CTO","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering","manager":{"value":"m2"}}}`), dsync.UserUpdated,
+			`{"custom_attributes":{"job_title":"Software Engineer"},"raw_attributes":{"title":"Software Engineer","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering","manager":{"value":"m1"}}}}`},
+		"raw only": {user(t, `{"nickName":"L"}`), user(t, `{"nickName":"B"}`), dsync.UserUpdated, `{"raw_attributes":{"nickName":"L"}}`},
 	} {
 		change := dsync.UserChange(c.old, c.new)
 		if c.event == "" {
@@ -150,7 +190,7 @@ func TestGroupChange(t *testing.T) {
 	want := map[string]any{
 		"object": "directory_group", "id": "directory_group_1", "idp_id": "g1", "directory_id": "directory_1", "organization_id": "org_1",
 		"name": "Developers", "raw_attributes": map[string]any{"displayName": "Developers", "externalId": "g1"},
-		"previous_attributes": map[string]any{"name": "Software Engineers"},
+		"previous_attributes": map[string]any{"name": "Software Engineers", "raw_attributes": map[string]any{"displayName": "Software Engineers"}},
 		"created_at":          "2021-06-25T19:07:33.155Z", "updated_at": "2021-06-25T20:07:33.155Z",
 	}
 	if diff := cmp.Diff(&dsync.Change{Name: dsync.GroupUpdated, Data: want}, change); diff != "" {

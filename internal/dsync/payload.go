@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"dsync/internal/scim"
+	"dsync/internal/scim/resource"
 )
 
 // User returns the directory_user of a user (workos.md section 1.3), without
@@ -81,25 +82,17 @@ func elements(doc map[string]any, name string) []map[string]any {
 	return objects
 }
 
-// email returns a user's e-mail address: the primary one, else the first of
-// type work, else the first of type home (workos.md section 4.2), else the
-// userName if it has the form of an address. Entra's cloud users without a
-// mailbox have no `mail`, so their userName is the only address.
+// email returns a user's e-mail address (workos.md section 4.2): the main one of
+// its e-mails, or, if none has a value, the userName if that has the form of an
+// address. Entra's cloud users without a mailbox have no `mail`, so their userName
+// is the only address.
 func (p Projection) email(doc map[string]any) string {
-	all := elements(doc, "emails")
-	for _, matches := range []func(map[string]any) bool{
-		func(e map[string]any) bool { return e["primary"] == true },
-		func(e map[string]any) bool { return strings.EqualFold(text(e, "type"), "work") },
-		func(e map[string]any) bool { return strings.EqualFold(text(e, "type"), "home") },
-	} {
-		for _, e := range all {
-			if value := text(e, "value"); value != "" && matches(e) {
-				return value
-			}
-		}
+	main := resource.MainEmail(doc)
+	if !p.AnyEmail {
+		main = resource.EarlierMainEmail(doc)
 	}
-	if p.NoEmailFallback {
-		return ""
+	if main != "" || p.NoEmailFallback {
+		return main
 	}
 	name := text(doc, "userName")
 	if local, domain, ok := strings.Cut(name, "@"); ok && local != "" && strings.Contains(domain, ".") && !strings.ContainsAny(domain, "@ ") {
@@ -136,10 +129,9 @@ func (p Projection) raw(doc map[string]any) map[string]any {
 }
 
 // previousAttributes returns the previous values of the attributes that
-// changed: a shallow diff of the root properties and of custom_attributes, null
-// for an attribute that was not there. raw_attributes repeat the same values,
-// so they are compared, attribute by attribute, only if nothing else changed.
-// An empty result says that consumers see no change.
+// changed: a shallow diff of the root properties, of custom_attributes and of
+// raw_attributes, null for an attribute that was not there. An empty result says
+// that consumers see no change.
 func previousAttributes(old, updated map[string]any) map[string]any {
 	oldRoot, updatedRoot := maps.Clone(old), maps.Clone(updated)
 	for _, name := range []string{"created_at", "updated_at", "raw_attributes", "custom_attributes"} {
@@ -148,9 +140,6 @@ func previousAttributes(old, updated map[string]any) map[string]any {
 	}
 	previous := shallowDiff(oldRoot, updatedRoot)
 	for _, name := range []string{"custom_attributes", "raw_attributes"} {
-		if name == "raw_attributes" && len(previous) > 0 {
-			break
-		}
 		oldPart, _ := old[name].(map[string]any)
 		updatedPart, _ := updated[name].(map[string]any)
 		if diff := shallowDiff(oldPart, updatedPart); len(diff) > 0 {

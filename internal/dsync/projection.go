@@ -11,6 +11,7 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
+	"dsync/internal/scim/resource"
 )
 
 // Delete is the deactivation policy that deletes a deactivated user for
@@ -19,13 +20,24 @@ import (
 const Delete = "delete"
 
 // Projection defines which users of a directory consumers see, and with which
-// attributes. The zero value is the default. Every user's record has a copy, so
+// attributes. Current of the zero value is the default. Every user's record has a copy, so
 // the record alone determines the events of a change.
 type Projection struct {
 	Deactivation    string            `json:"deactivation,omitempty"` // "" or Delete
 	Mapping         map[string]string `json:"mapping,omitempty"`      // custom attribute → SCIM path; nil is DefaultMapping
 	NoEmailFallback bool              `json:"no_email_fallback,omitempty"`
 	NoRawAttributes bool              `json:"no_raw_attributes,omitempty"`
+	// AnyEmail says that a user's email is the first with a value if there is
+	// neither a primary nor a work address. It is false in the records of earlier
+	// versions only: such a user keeps its email until the next write, whose event
+	// tells the difference. See Current.
+	AnyEmail bool `json:"any_email,omitempty"`
+}
+
+// Current returns the projection as the present version writes it.
+func (p Projection) Current() Projection {
+	p.AnyEmail = true
+	return p
 }
 
 // DefaultMapping returns the attributes that WorkOS maps by default (workos.md
@@ -53,6 +65,15 @@ var predefinedPaths = func() map[string]mappedPath {
 	}
 	return all
 }()
+
+// KeyedEmails are the e-mail addresses of a user that have a look-up.
+func (p Projection) KeyedEmails(user map[string]any) []string {
+	main := ""
+	if p.AnyEmail {
+		main = resource.MainEmail(user)
+	}
+	return resource.KeyedEmails(user, main)
+}
 
 // Encode returns the projection in the form of records: JSON, "" for the
 // default.

@@ -21,8 +21,8 @@ const (
 	projectWriters = 8
 )
 
-// project writes the directory's view to a page of users, then of groups. It
-// starts after the last function can have written with the old view. A resource
+// project writes the directory's view to a page of users, then of groups, and the
+// look-ups of e-mail addresses that an earlier version did not write. It starts after the last function can have written with the old view. A resource
 // that looks different gets a new version and time, and so an event.
 func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if due := job.Created.Add(w.tokenTrust); job.Cursor == "" && due.After(w.now()) {
@@ -38,6 +38,7 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if err != nil {
 		return progress{}, err
 	}
+	view = view.Current()
 	// The cursor is a kind and the last id of the previous step.
 	kind, last := table.User, job.Cursor
 	if rest, groups := strings.CutPrefix(job.Cursor, string(table.Group)+" "); groups {
@@ -53,7 +54,7 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 			break
 		}
 	}
-	if err := w.each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, d.View, view) }); err != nil {
+	if err := w.each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, view) }); err != nil {
 		return progress{}, err
 	}
 	p := progress{records: len(list)}
@@ -83,16 +84,17 @@ func (w *Worker) each(list []table.Resource, do func(table.Resource) error) erro
 
 // projectOne writes the view to one user or group. It retries if another write
 // came in between.
-func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource, encoded string, view dsync.Projection) error {
+func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource, view dsync.Projection) error {
+	encoded := view.Encode()
 	for {
 		if r.View == encoded {
 			return nil
 		}
-		next, follow, err := w.projected(job, r, encoded, view)
+		p, err := w.projected(job, r, encoded, view)
 		if err != nil {
 			return err
 		}
-		if err := w.table.Update(ctx, r.Version, next, follow...); !errors.Is(err, table.ErrStale) {
+		if err := w.table.Replace(ctx, r, p.next, p.before, p.after, p.follow...); !errors.Is(err, table.ErrStale) {
 			return err
 		}
 		current, err := w.table.Resource(ctx, r.Kind, r.DirectoryID, r.ID)
@@ -105,19 +107,27 @@ func (w *Worker) projectOne(ctx context.Context, job table.Job, r table.Resource
 	}
 }
 
-// projected returns the record with the view, and the job that announces its
-// memberships if the user becomes visible again.
-func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.Projection) (next table.Resource, follow []table.Job, err error) {
+// projected is how a record changes with the view.
+type projected struct {
+	next          table.Resource
+	before, after table.Keys  // those that a view can change
+	follow        []table.Job // announces the memberships of a user who becomes visible again
+}
+
+func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view dsync.Projection) (p projected, err error) {
 	doc, err := resource.Decode(r.Document)
 	if err != nil {
-		return r, nil, err
+		return p, err
 	}
 	before, err := dsync.ParseProjection(r.View)
 	if err != nil {
-		return r, nil, err
+		return p, err
 	}
 	at := w.now().UTC().Truncate(time.Millisecond)
-	next = r
+	if r.Kind == table.User {
+		p.before.Emails, p.after.Emails = before.KeyedEmails(doc), view.KeyedEmails(doc)
+	}
+	next := r
 	next.Version++
 	next.View, next.Actor = encoded, job.Actor
 	change, hidden := dsync.GroupChange, false
@@ -138,7 +148,8 @@ func (w *Worker) projected(job table.Job, r table.Resource, encoded string, view
 			DirectoryID: r.DirectoryID, Task: table.Announce, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: at, Modified: at, Actor: job.Actor,
 		}
 		announce.ID, err = id.New(id.Job, at, w.entropy)
-		follow = append(follow, announce)
+		p.follow = append(p.follow, announce)
 	}
-	return next, follow, err
+	p.next = next
+	return p, err
 }

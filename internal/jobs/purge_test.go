@@ -252,7 +252,7 @@ func TestProject(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.View != v.Encode() {
+				if r.View != v.Current().Encode() {
 					t.Errorf("%s is shown by %q", r.ID, r.View)
 				}
 				if !r.Modified.Before(before) {

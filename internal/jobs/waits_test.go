@@ -20,7 +20,8 @@ func TestTokenTrust(t *testing.T) {
 		t.Run(string(task), func(t *testing.T) {
 			s := newStill(t)
 			user := s.create(table.User, `{"userName":"ada"}`, table.Keys{Name: "ada"})
-			view := dsync.Projection{Mapping: dsync.DefaultMapping(), Deactivation: dsync.Delete}.Encode()
+			projection := dsync.Projection{Mapping: dsync.DefaultMapping(), Deactivation: dsync.Delete}
+			view, current := projection.Encode(), projection.Current().Encode()
 			job := s.job(task, s.dir.ID)
 			s.change(job, func(d *table.Directory) {
 				if task == table.Purge {
@@ -36,7 +37,7 @@ func TestTokenTrust(t *testing.T) {
 					return errors.Is(err, table.ErrNotFound)
 				}
 				s.do(err)
-				return r.View == view
+				return r.View == current
 			}
 			due := s.at.Add(jobs.TokenTrust)
 			s.at = s.at.Add(100 * time.Millisecond)

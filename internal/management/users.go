@@ -2,7 +2,6 @@ package management
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"dsync/internal/dsync"
@@ -90,15 +89,14 @@ func (s *Session) Users(ctx context.Context, f UserFilter, p PageRequest) (Page[
 	return s.payloadPage(ctx, d, r)
 }
 
-// usersByID reads users, and the one with that userName: attributes of a
+// usersByID reads users, and those with that userName: attributes of a
 // payload fall back to the userName.
 func (s *Session) usersByID(ctx context.Context, directoryID string, ids []string, userName string) (chunkReader[table.Resource], error) {
-	userID, err := s.table.ByName(ctx, table.User, directoryID, userName)
-	if err == nil {
-		ids = append(ids, userID)
-	} else if !errors.Is(err, table.ErrNotFound) {
+	named, err := s.table.NameHolders(ctx, table.User, directoryID, userName)
+	if err != nil {
 		return nil, err
 	}
+	ids = append(ids, named...)
 	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[table.Resource], error) {
 		slices.SortFunc(ids, func(a, b string) int { return compareIDs(a, b, newest) })
 		rest := slices.DeleteFunc(slices.Compact(slices.Clone(ids)), func(id string) bool { return from != "" && compareIDs(id, from, newest) <= 0 })

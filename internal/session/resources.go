@@ -39,7 +39,10 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 	if _, ok := doc["active"]; !ok && t.kind == table.User {
 		doc["active"] = true
 	}
-	keys, err := t.keys(doc)
+	if err := resource.TidyName(t.ResourceType, doc, nil); err != nil {
+		return Resource{}, err
+	}
+	keys, err := t.keys(doc, s.projection)
 	if err != nil {
 		return Resource{}, err
 	}
@@ -160,6 +163,9 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		if err != nil {
 			return err
 		}
+		if err := resource.TidyName(t.ResourceType, doc, r.Document); err != nil {
+			return err
+		}
 		if err := s.checkNested(members); err != nil {
 			return err
 		}
@@ -197,11 +203,14 @@ func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource
 // nil. The members count as a change of their own, as if they came in a request
 // of their own: they raise the version once more.
 func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Resource, doc map[string]any, members *resource.Members) (Resource, error) {
-	keys, err := t.keys(doc)
+	keys, err := t.keys(doc, s.projection)
 	if err != nil {
 		return Resource{}, err
 	}
-	oldKeys, _ := t.keys(r.Document) // they were valid when they were written
+	oldKeys, err := t.storedKeys(old, r.Document)
+	if err != nil {
+		return Resource{}, err
+	}
 	updated := old
 	updated.Document = resource.Encode(doc)
 	updated.Version++
@@ -272,7 +281,10 @@ func (s *Session) Delete(ctx context.Context, t Type, id string, c Condition) er
 			return err
 		}
 		job.Kind, job.Subject = t.kind, id
-		keys, _ := t.keys(r.Document) // they were valid when they were written
+		keys, err := t.storedKeys(old, r.Document)
+		if err != nil {
+			return err
+		}
 		if err := s.table.Delete(ctx, old, keys, job, at, s.actor); err != nil {
 			return err
 		}

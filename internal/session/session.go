@@ -61,10 +61,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, r
 	if err != nil {
 		return nil, trace, err
 	}
+	view := token.Projection.Current()
 	return &Session{
 		table: a.table, now: a.now, entropy: a.entropy, userNames: a.userNames, trace: trace, actor: actor,
 		directoryID: token.Record.DirectoryID, organizationID: token.Record.OrganizationID, cursorKey: token.Record.CursorKey,
-		users: token.Users, groups: token.Groups, settings: token.Settings, projection: token.Projection, encodedProjection: token.Record.View,
+		users: token.Users, groups: token.Groups, settings: token.Settings, projection: view, encodedProjection: view.Encode(),
 	}, trace, nil
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/scim/resource"
@@ -26,14 +27,21 @@ var (
 const MaxWorkEmails = 30
 
 // keys are the values that a resource is found by.
-func (t Type) keys(doc map[string]any) (table.Keys, error) {
-	k := table.Keys{Emails: resource.WorkEmails(doc)}
+func (t Type) keys(doc map[string]any, view dsync.Projection) (table.Keys, error) {
+	k := table.Keys{Emails: view.KeyedEmails(doc)}
 	k.Name, _ = doc[t.key].(string)
 	k.ExternalID, _ = doc["externalId"].(string)
-	if len(k.Emails) > MaxWorkEmails {
+	if len(resource.WorkEmails(doc)) > MaxWorkEmails {
 		return k, fault.New(fault.Invalid, scim.InvalidValue, "a user has %d work e-mail addresses at most", MaxWorkEmails)
 	}
 	return k, nil
+}
+
+// storedKeys are the keys of a record, which were valid when it was written.
+func (t Type) storedKeys(record table.Resource, doc map[string]any) (table.Keys, error) {
+	view, err := dsync.ParseProjection(record.View)
+	keys, _ := t.keys(doc, view)
+	return keys, err
 }
 
 // Resource is a user or a group as clients know it, but for its location.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/scim"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -42,29 +43,40 @@ func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, oldValues
 	return t.replace(ctx, old, next, oldValues, newValues, true, jobs)
 }
 
-// ByName returns the id of the resource that has a name exclusively, in any
-// letter case. It fails with ErrNotFound.
+// ByName returns the id of the first resource that has a name exclusively, as
+// scim.FoldName compares names. It fails with ErrNotFound.
 func (t *Table) ByName(ctx context.Context, k Kind, directoryID, name string) (string, error) {
-	c, err := t.readClaim(ctx, nameKey(k, directoryID, name))
-	if err == nil && c.ID == "" {
-		err = ErrNotFound
+	for _, folded := range namesToRead(name) {
+		c, err := t.readClaim(ctx, nameKey(k, directoryID, folded))
+		if err != nil || c.ID != "" {
+			return c.ID, err
+		}
 	}
-	return c.ID, err
+	return "", ErrNotFound
 }
 
-// NameHolders returns the ids of all resources with that name, in any letter
-// case.
+// NameHolders returns the ids of all resources with that name, as scim.FoldName
+// compares names. Several users can have it only if an earlier version gave it to
+// them.
 func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name string) ([]string, error) {
-	c, err := t.readClaim(ctx, nameKey(k, directoryID, name))
-	switch {
-	case err != nil:
-		return nil, err
-	case c.Shared:
-		return t.lookupIDs(ctx, directoryID, sharedNamePrefix(k, name))
-	case c.ID == "":
-		return nil, nil
+	var ids []string
+	for _, folded := range namesToRead(name) {
+		key := nameKey(k, directoryID, folded)
+		c, err := t.readClaim(ctx, key)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.Shared:
+			holders, err := t.lookupIDs(ctx, directoryID, key.SK+"#")
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, holders...)
+		case c.ID != "":
+			ids = append(ids, c.ID)
+		}
 	}
-	return []string{c.ID}, nil
+	return ids, nil
 }
 
 // readClaim reads a claim. It is the zero claim for a free name.
@@ -78,17 +90,52 @@ func (t *Table) readClaim(ctx context.Context, k dynamo.Key) (claim, error) {
 }
 
 // nameChange is a change of the name of a resource. from is nil for a new
-// resource, to for a deleted one, and both if the name stays.
+// resource, to for a deleted one, and both if the name stays. Both are folded.
 type nameChange struct {
 	resource Resource
 	from, to *string
-	shared   bool // other groups may have the name to, too
+	earlier  []string // forms of the name to that other resources must not have
+	shared   bool     // other groups may have the name to, too
+}
+
+// take sets the name that the resource takes.
+func (c *nameChange) take(name string) {
+	folded := scim.FoldName(name)
+	c.to, c.earlier = &folded, nil
+	for _, form := range scim.EarlierFolds(name) {
+		// A transaction has one action for an item.
+		if !c.shared && (c.from == nil || form != *c.from) {
+			c.earlier = append(c.earlier, form)
+		}
+	}
+}
+
+// foldName is a name as it is in the key of a claim. normalized is
+// Resource.Normalized.
+func foldName(name string, normalized bool) string {
+	if normalized {
+		return scim.FoldName(name)
+	}
+	return scim.EarlierFold(name)
+}
+
+// namesToRead are the forms of a name under which a claim can be, folded.
+func namesToRead(name string) []string {
+	return append([]string{scim.FoldName(name)}, scim.EarlierFolds(name)...)
+}
+
+// normalize reports whether a resource with these values is Resource.Normalized.
+func (k Keys) normalize() bool {
+	return scim.FoldName(k.Name) != scim.EarlierFold(k.Name) ||
+		slices.ContainsFunc(k.Emails, func(email string) bool { return scim.Fold(email) != scim.EarlierFold(email) })
 }
 
 // nameActions are the actions of a transaction that change a name.
 type nameActions struct{ acquire, release []types.TransactWriteItem }
 
-// maxNameActions is the largest number of such actions.
+// maxNameActions is the largest number of such actions: three to share the name
+// of another group, or one to claim a name and three for its earlier forms; and one
+// to release the old name.
 const maxNameActions = 5
 
 // maxNameAttempts bounds how often the claims are read again because another
@@ -129,6 +176,9 @@ func assumedActions(c nameChange) (actions nameActions) {
 		actions.acquire = joinShared(c.resource, *c.to)
 	} else if c.to != nil {
 		actions.acquire = []types.TransactWriteItem{claimExclusive(c.resource.nameKey(*c.to), c.resource.ID)}
+		for _, form := range c.earlier {
+			actions.acquire = append(actions.acquire, beFree(c.resource.nameKey(form)))
+		}
 	}
 	switch {
 	case c.from == nil:
@@ -167,29 +217,67 @@ func (t *Table) actionsForClaims(ctx context.Context, c nameChange) (actions nam
 	return actions, nil
 }
 
-func (t *Table) acquireActions(ctx context.Context, c nameChange) ([]types.TransactWriteItem, error) {
+func (t *Table) acquireActions(ctx context.Context, c nameChange) (actions []types.TransactWriteItem, err error) {
 	k := c.resource.nameKey(*c.to)
+	for _, form := range c.earlier {
+		action, err := t.remainFree(ctx, c.resource.DirectoryID, c.resource.nameKey(form))
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, action)
+	}
 	current, err := t.readClaim(ctx, k)
 	switch {
 	case err != nil:
 		return nil, err
 	case !c.shared && current.Shared:
-		holders, err := t.lookupIDs(ctx, c.resource.DirectoryID, sharedNamePrefix(c.resource.Kind, *c.to))
+		holders, err := t.lookupIDs(ctx, c.resource.DirectoryID, k.SK+"#")
 		if err == nil && len(holders) > 0 {
 			err = ErrTaken
 		}
-		return []types.TransactWriteItem{makeExclusive(k, c.resource.ID, current)}, err
+		return append(actions, makeExclusive(k, c.resource.ID, current)), err
 	case !c.shared && current.ID != "" && current.ID != c.resource.ID:
 		return nil, ErrTaken
 	case !c.shared:
-		return []types.TransactWriteItem{claimExclusive(k, c.resource.ID)}, nil
+		return append(actions, claimExclusive(k, c.resource.ID)), nil
 	case current.ID != "":
 		return makeShared(c.resource, *c.to, current.ID), nil
 	}
 	return joinShared(c.resource, *c.to), nil
 }
 
-func (r Resource) nameKey(name string) dynamo.Key { return nameKey(r.Kind, r.DirectoryID, name) }
+func (r Resource) nameKey(folded string) dynamo.Key { return nameKey(r.Kind, r.DirectoryID, folded) }
+
+// remainFree reads the claim of an earlier form of a name, and returns the action
+// that demands that no resource has it. It fails with ErrTaken if one has it.
+func (t *Table) remainFree(ctx context.Context, directoryID string, k dynamo.Key) (types.TransactWriteItem, error) {
+	current, err := t.readClaim(ctx, k)
+	if err != nil || !current.Shared && current.ID == "" {
+		return beFree(k), err
+	}
+	holders := []string{current.ID}
+	if current.Shared {
+		if holders, err = t.lookupIDs(ctx, directoryID, k.SK+"#"); err != nil {
+			return types.TransactWriteItem{}, err
+		}
+	}
+	if len(holders) > 0 {
+		return types.TransactWriteItem{}, ErrTaken
+	}
+	return types.TransactWriteItem{Delete: &types.Delete{
+		Key:                       dynamo.Marshal(k),
+		ConditionExpression:       aws.String("joint = :true AND came = :came"),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":came": current.Joins}),
+	}}, nil
+}
+
+// beFree demands that a name has no claim. It deletes nothing: so it needs no
+// permission that the other actions do not need.
+func beFree(k dynamo.Key) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{
+		Key: dynamo.Marshal(k), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+	}}
+}
 
 // claimExclusive claims a value for one resource, unless another one has it. If
 // the resource has it already, the same request runs twice: then the condition
@@ -213,48 +301,48 @@ func makeExclusive(k dynamo.Key, id string, read claim) types.TransactWriteItem 
 }
 
 // joinShared claims a name that is free or shared.
-func joinShared(r Resource, name string) []types.TransactWriteItem {
+func joinShared(r Resource, folded string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{
 		{Update: &types.Update{
-			Key:                       dynamo.Marshal(r.nameKey(name)),
+			Key:                       dynamo.Marshal(r.nameKey(folded)),
 			UpdateExpression:          aws.String("SET joint = :true ADD came :one"),
 			ConditionExpression:       aws.String("attribute_not_exists(id)"),
 			ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":one": 1}),
 		}},
-		putSharedLookup(r, name, r.ID),
+		putSharedLookup(r, folded, r.ID),
 	}
 }
 
 // makeShared makes the exclusive claim of another group shared, and joins it.
-func makeShared(r Resource, name, otherID string) []types.TransactWriteItem {
+func makeShared(r Resource, folded, otherID string) []types.TransactWriteItem {
 	actions := []types.TransactWriteItem{{Update: &types.Update{
-		Key:                       dynamo.Marshal(r.nameKey(name)),
+		Key:                       dynamo.Marshal(r.nameKey(folded)),
 		UpdateExpression:          aws.String("SET joint = :true REMOVE id ADD came :one"),
 		ConditionExpression:       aws.String("id = :id"),
 		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":one": 1, ":id": otherID}),
-	}}, putSharedLookup(r, name, r.ID)}
+	}}, putSharedLookup(r, folded, r.ID)}
 	if otherID != r.ID {
-		actions = append(actions, putSharedLookup(r, name, otherID))
+		actions = append(actions, putSharedLookup(r, folded, otherID))
 	}
 	return actions
 }
 
 // putSharedLookup writes the look-up of a group with a shared name.
-func putSharedLookup(r Resource, name, groupID string) types.TransactWriteItem {
-	return dynamo.PutAction(dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, name, groupID), lookup{groupID}))
+func putSharedLookup(r Resource, folded, groupID string) types.TransactWriteItem {
+	return dynamo.PutAction(dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, folded, groupID), lookup{groupID}))
 }
 
-func releaseExclusive(r Resource, name string) []types.TransactWriteItem {
+func releaseExclusive(r Resource, folded string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{{Delete: &types.Delete{
-		Key:                       dynamo.Marshal(r.nameKey(name)),
+		Key:                       dynamo.Marshal(r.nameKey(folded)),
 		ConditionExpression:       aws.String("id = :id"),
 		ExpressionAttributeValues: dynamo.Marshal(map[string]string{":id": r.ID}),
 	}}}
 }
 
-func releaseShared(r Resource, name string) []types.TransactWriteItem {
+func releaseShared(r Resource, folded string) []types.TransactWriteItem {
 	return []types.TransactWriteItem{{Delete: &types.Delete{
-		Key:                 dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, name, r.ID)),
+		Key:                 dynamo.Marshal(sharedNameKey(r.Kind, r.DirectoryID, folded, r.ID)),
 		ConditionExpression: aws.String("attribute_exists(pk)"),
 	}}}
 }

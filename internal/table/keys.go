@@ -140,19 +140,17 @@ func userGroupsIndex(directoryID, userID string) string {
 
 // Claims and look-ups.
 
-// nameKey is the claim of a userName or a displayName.
-func nameKey(k Kind, directoryID, name string) dynamo.Key {
-	return dynamo.Key{PK: directoryPartition(directoryID), SK: string(k) + "N#" + segment(scim.Fold(name))}
+// nameKey is the claim of a userName or a displayName, folded.
+func nameKey(k Kind, directoryID, folded string) dynamo.Key {
+	return dynamo.Key{PK: directoryPartition(directoryID), SK: string(k) + "N#" + segment(folded)}
 }
 
 // sharedNameKey is the look-up of one of the groups that share a name. It
 // differs from every claim: a segment has no separator.
-func sharedNameKey(k Kind, directoryID, name, id string) dynamo.Key {
-	return dynamo.Key{PK: directoryPartition(directoryID), SK: sharedNamePrefix(k, name) + ulidOf(id)}
-}
-
-func sharedNamePrefix(k Kind, name string) string {
-	return string(k) + "N#" + segment(scim.Fold(name)) + "#"
+func sharedNameKey(k Kind, directoryID, folded, id string) dynamo.Key {
+	key := nameKey(k, directoryID, folded)
+	key.SK += "#" + ulidOf(id)
+	return key
 }
 
 // The key of a look-up by a value that is not unique is a prefix that only
@@ -161,7 +159,7 @@ func externalIDPrefix(k Kind, externalID string) string {
 	return string(k) + "X#" + segment(externalID) + "#"
 }
 
-func emailPrefix(email string) string { return "UE#" + segment(scim.Fold(email)) + "#" }
+func emailPrefix(folded string) string { return "UE#" + segment(folded) + "#" }
 
 // maxSegment keeps a sort key below DynamoDB's limit of 1,024 bytes.
 const maxSegment = 512

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/scim"
 )
 
 // lookup is a record that leads from a value to a resource that has the value.
@@ -14,14 +15,18 @@ type lookup struct {
 }
 
 // lookupKeys are the keys of the look-ups of a resource with these values,
-// except that of a shared name.
-func (r Resource) lookupKeys(values Keys) (keys []dynamo.Key) {
+// except that of a shared name. normalized is Resource.Normalized.
+func (r Resource) lookupKeys(values Keys, normalized bool) (keys []dynamo.Key) {
 	pk := directoryPartition(r.DirectoryID)
 	if values.ExternalID != "" {
 		keys = append(keys, dynamo.Key{PK: pk, SK: externalIDPrefix(r.Kind, values.ExternalID) + ulidOf(r.ID)})
 	}
 	for _, email := range values.Emails {
-		k := dynamo.Key{PK: pk, SK: emailPrefix(email) + ulidOf(r.ID)}
+		folded := scim.EarlierFold(email)
+		if normalized {
+			folded = scim.Fold(email)
+		}
+		k := dynamo.Key{PK: pk, SK: emailPrefix(folded) + ulidOf(r.ID)}
 		if !slices.Contains(keys, k) { // not the same address in another letter case
 			keys = append(keys, k)
 		}
@@ -37,7 +42,16 @@ func (t *Table) ByExternalID(ctx context.Context, k Kind, directoryID, externalI
 // ByEmail returns the ids of all users with that work e-mail address, in any
 // letter case.
 func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]string, error) {
-	return t.lookupIDs(ctx, directoryID, emailPrefix(email))
+	ids, err := t.lookupIDs(ctx, directoryID, emailPrefix(scim.Fold(email)))
+	for _, earlier := range scim.EarlierFolds(email) {
+		if err != nil {
+			return nil, err
+		}
+		var more []string
+		more, err = t.lookupIDs(ctx, directoryID, emailPrefix(earlier))
+		ids = append(ids, more...)
+	}
+	return ids, err
 }
 
 // lookupIDs returns the ids of the look-ups with that prefix.

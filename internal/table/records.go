@@ -146,10 +146,15 @@ type Resource struct {
 	VisibleSince time.Time `dynamodbav:"since,omitempty,omitzero"`
 	// Hidden says that the user is hidden from consumers. It follows from View
 	// and Document, and is stored for readers that do not decode them.
-	Hidden   bool      `dynamodbav:"hidden,omitempty"`
-	Version  int64     `dynamodbav:"v"`
-	Created  time.Time `dynamodbav:"created"`
-	Modified time.Time `dynamodbav:"at"`
+	Hidden bool `dynamodbav:"hidden,omitempty"`
+	// Normalized says that the keys of the claim and of the look-ups of e-mail
+	// addresses have scim.FoldName and scim.Fold of the values. Otherwise they have
+	// scim.EarlierFold, as earlier versions wrote them. Package table sets it, and
+	// only if the two differ; a caller copies it to the next version.
+	Normalized bool      `dynamodbav:"normalized,omitempty"`
+	Version    int64     `dynamodbav:"v"`
+	Created    time.Time `dynamodbav:"created"`
+	Modified   time.Time `dynamodbav:"at"`
 	Actor
 	softDeletion
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/scim"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -35,14 +36,17 @@ func (t *Table) Create(ctx context.Context, r Resource, values Keys, members []M
 }
 
 func (t *Table) create(ctx context.Context, r Resource, values Keys, members []Membership, shared bool) error {
+	r.Normalized = values.normalize()
 	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item())}
-	for _, k := range r.lookupKeys(values) {
+	for _, k := range r.lookupKeys(values, r.Normalized) {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{r.ID})))
 	}
 	for _, m := range members {
 		actions = append(actions, dynamo.PutAction(m.item()))
 	}
-	err := t.changeName(ctx, nameChange{resource: r, to: &values.Name, shared: shared}, func(nameActions []types.TransactWriteItem) error {
+	change := nameChange{resource: r, shared: shared}
+	change.take(values.Name)
+	err := t.changeName(ctx, change, func(nameActions []types.TransactWriteItem) error {
 		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})
 	return dynamo.IfConditionFails(err, ErrTaken) // the resource exists already
@@ -56,8 +60,21 @@ func (t *Table) Replace(ctx context.Context, old, next Resource, oldValues, newV
 }
 
 func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newValues Keys, shared bool, jobs []Job) error {
+	normalized := next.Normalized
+	from, to := foldName(oldValues.Name, normalized), foldName(newValues.Name, normalized)
+	change := nameChange{resource: next, shared: shared}
+	// A name whose claim is in the form of an earlier version, and that does not
+	// change, keeps it: another resource can have the present form of that name.
+	if from != to || newValues.Name != "" && from == scim.FoldName(newValues.Name) {
+		next.Normalized = newValues.normalize()
+		change.resource = next
+		if to = foldName(newValues.Name, next.Normalized); from != to {
+			change.from = &from
+			change.take(newValues.Name)
+		}
+	}
 	write := putVersion(next.item(), old.Version)
-	oldKeys, newKeys := old.lookupKeys(oldValues), next.lookupKeys(newValues)
+	oldKeys, newKeys := old.lookupKeys(oldValues, normalized), next.lookupKeys(newValues, next.Normalized)
 	var actions []types.TransactWriteItem
 	for _, k := range without(newKeys, oldKeys) {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{next.ID})))
@@ -68,10 +85,7 @@ func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newV
 	for _, j := range jobs {
 		actions = append(actions, createJob(j)...)
 	}
-	change := nameChange{resource: next, shared: shared}
-	if old.nameKey(oldValues.Name) != next.nameKey(newValues.Name) {
-		change.from, change.to = &oldValues.Name, &newValues.Name
-	} else if len(actions) == 0 {
+	if change.to == nil && len(actions) == 0 {
 		return dynamo.IfConditionFails(t.db.Put(ctx, *write), ErrStale)
 	}
 	err := t.changeName(ctx, change, func(nameActions []types.TransactWriteItem) error {
@@ -96,10 +110,11 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 	deleted.Version++
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
 	actions := append(createJob(job), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
-	for _, k := range old.lookupKeys(values) {
+	for _, k := range old.lookupKeys(values, old.Normalized) {
 		actions = append(actions, dynamo.DeleteAction(k))
 	}
-	err := t.changeName(ctx, nameChange{resource: old, from: &values.Name}, func(nameActions []types.TransactWriteItem) error {
+	from := foldName(values.Name, old.Normalized)
+	err := t.changeName(ctx, nameChange{resource: old, from: &from}, func(nameActions []types.TransactWriteItem) error {
 		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})
 	return dynamo.IfConditionFails(err, ErrStale)

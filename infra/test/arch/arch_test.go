@@ -102,7 +102,7 @@ var below = []place{
 	{"scim/query", []string{"scim", "scim/value", "scim/filter"}},
 	{"scim/bulk", []string{"scim"}},
 	{"scim/discovery", []string{"scim", "scim/bulk", "scim/query"}},
-	{"dsync", []string{"fault", "id", "scim", "scim/filter"}},
+	{"dsync", []string{"fault", "id", "scim", "scim/filter", "scim/resource"}},
 	// Storage.
 	{"dynamo", []string{"backoff"}},
 	{"table", []string{"dynamo", "id", "scim"}},

@@ -20,6 +20,7 @@ type compare struct {
 	caseExact  bool
 	keyed      bool // the target is the type's keyed attribute
 	underKeyed bool // the target is a sub-attribute inside its brackets
+	name       bool // eq or ne of a name: white space at the ends does not count
 }
 
 // compare checks the operator and the literal against the type of the
@@ -81,7 +82,11 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 		s = strconv.FormatBool(literal == true)
 	}
 	c.value, c.text = s, s
-	if !c.caseExact {
+	c.name = a.Required && (op == "eq" || op == "ne")
+	switch {
+	case c.name:
+		c.text = scim.FoldName(s)
+	case !c.caseExact:
 		c.text = scim.Fold(s)
 	}
 	return c, nil
@@ -149,6 +154,9 @@ func (e compare) holds(m *Matcher, v any) bool {
 	s, ok := v.(string)
 	if !ok {
 		return false
+	}
+	if e.name {
+		s = strings.TrimSpace(s)
 	}
 	if !e.caseExact {
 		s = m.fold(s)

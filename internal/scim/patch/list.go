@@ -4,7 +4,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
@@ -132,7 +131,7 @@ func alike(a *scim.Attribute, x, y any) bool {
 	s, ok := x.(string)
 	t, also := y.(string)
 	if ok && also && !a.CaseExact {
-		return strings.EqualFold(s, t)
+		return scim.Fold(s) == scim.Fold(t)
 	}
 	return reflect.DeepEqual(x, y)
 }

@@ -1,18 +1,79 @@
 package resource
 
-import "dsync/internal/scim"
+import (
+	"slices"
+
+	"dsync/internal/scim"
+)
+
+// address is an element of a user's emails that has a value.
+type address struct {
+	kind, value string
+	primary     bool
+}
+
+func addresses(user map[string]any) []address {
+	var all []address
+	emails, _ := user["emails"].([]any)
+	for _, e := range emails {
+		email, _ := e.(map[string]any)
+		kind, _ := email["type"].(string)
+		if value, _ := email["value"].(string); value != "" {
+			all = append(all, address{scim.Fold(kind), value, email["primary"] == true})
+		}
+	}
+	return all
+}
 
 // WorkEmails are the work e-mail addresses of a user, in the order of the
 // user's emails.
 func WorkEmails(user map[string]any) []string {
 	var work []string
-	emails, _ := user["emails"].([]any)
-	for _, e := range emails {
-		email, _ := e.(map[string]any)
-		kind, _ := email["type"].(string)
-		if value, _ := email["value"].(string); value != "" && scim.Fold(kind) == "work" {
-			work = append(work, value)
+	for _, a := range addresses(user) {
+		if a.kind == "work" {
+			work = append(work, a.value)
 		}
 	}
 	return work
+}
+
+// KeyedEmails are the addresses of a user that have a look-up: the work addresses,
+// and main. main is MainEmail, or "" in the records of earlier versions.
+func KeyedEmails(user map[string]any, main string) []string {
+	keyed := WorkEmails(user)
+	if main != "" && !slices.Contains(keyed, main) {
+		keyed = append(keyed, main)
+	}
+	return keyed
+}
+
+// MainEmail is the e-mail address that consumers know a user by: the primary one,
+// else the first of type work, else the first. It is "" if no e-mail has a value.
+func MainEmail(user map[string]any) string {
+	return firstOf(addresses(user), isPrimary, isOfType("work"), func(address) bool { return true })
+}
+
+// EarlierMainEmail is MainEmail as earlier versions defined it: an address of
+// another type than work and home counts only if it is primary.
+func EarlierMainEmail(user map[string]any) string {
+	return firstOf(addresses(user), isPrimary, isOfType("work"), isOfType("home"))
+}
+
+func isPrimary(a address) bool { return a.primary }
+
+func isOfType(kind string) func(address) bool {
+	return func(a address) bool { return a.kind == kind }
+}
+
+// firstOf is the first address for which the first of the preferences holds that
+// holds for any.
+func firstOf(all []address, preferences ...func(address) bool) string {
+	for _, holds := range preferences {
+		for _, a := range all {
+			if holds(a) {
+				return a.value
+			}
+		}
+	}
+	return ""
 }
