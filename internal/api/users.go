@@ -17,7 +17,7 @@ var userRoutes = []Route{
 		Parameters: pageParameters(id.User, inDirectory,
 			Parameter{Name: "group", Kind: ID, Of: id.Group, Description: "Return users in this group."},
 			Parameter{Name: "idp_id", Kind: Text, Description: "Return users with this idp_id. Requires directory."},
-			Parameter{Name: "email", Kind: Text, Description: "Return users with this email or work e-mail address, case-insensitive. Requires directory."}),
+			Parameter{Name: "email", Kind: Text, Description: "Return users who are shown with this email, or have it as a work e-mail address. Case-insensitive. Requires directory."}),
 		Status: http.StatusOK, Object: "directory_user", List: true, Summary: "List the users of a directory or a group.",
 		serve: func(r *request) (response, error) {
 			return many(encoded)(r.session.Users(r.context(), management.UserFilter{

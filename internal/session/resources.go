@@ -163,6 +163,8 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		if err != nil {
 			return err
 		}
+		// A name that an earlier version accepted does not stand in the way of another
+		// change.
 		if err := resource.TidyName(t.ResourceType, doc, r.Document); err != nil {
 			return err
 		}
