@@ -39,11 +39,11 @@ func TestError(t *testing.T) {
 		}), "table")
 	}
 	unreachable := open(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to " + quoted) })
-	_, network := unreachable.ByName(t.Context(), table.User, "directory_1", "x")
+	_, network := unreachable.NameHolders(t.Context(), table.User, "directory_1", "x")
 	rejecting := open(func(*http.Request) (*http.Response, error) {
 		return respond(400, fmt.Sprintf(`{"__type":"com.amazon.coral.validate#ValidationException","message":"the value %s is too large"}`, quoted)), nil
 	})
-	_, invalid := rejecting.ByName(t.Context(), table.User, "directory_1", "x")
+	_, invalid := rejecting.NameHolders(t.Context(), table.User, "directory_1", "x")
 	corrupt := open(func(*http.Request) (*http.Response, error) {
 		return respond(200, fmt.Sprintf(`{"Item":{"at":{"S":%q},"v":{"N":%q}}}`, quoted, quoted)), nil
 	})

@@ -31,6 +31,17 @@ func Fold(s string) string {
 // white space.
 func FoldName(s string) string { return Fold(strings.TrimSpace(s)) }
 
+// NameFolds are FoldName(s) and EarlierFolds(s).
+func NameFolds(s string) []string { return append([]string{FoldName(s)}, EarlierFolds(s)...) }
+
+// NameAs is FoldName(s) if normalized, else EarlierFold(s).
+func NameAs(normalized bool, s string) string {
+	if normalized {
+		return FoldName(s)
+	}
+	return EarlierFold(s)
+}
+
 // EarlierFolds are what earlier versions may have made of names that FoldName maps
 // to the same string as s: they folded letter case alone. It leaves out FoldName(s)
 // itself, and a mixture of composed and decomposed letters. There are three at most,

@@ -43,24 +43,12 @@ func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, oldValues
 	return t.replace(ctx, old, next, oldValues, newValues, true, jobs)
 }
 
-// ByName returns the id of the first resource that has a name exclusively, as
-// scim.FoldName compares names. It fails with ErrNotFound.
-func (t *Table) ByName(ctx context.Context, k Kind, directoryID, name string) (string, error) {
-	for _, folded := range namesToRead(name) {
-		c, err := t.readClaim(ctx, nameKey(k, directoryID, folded))
-		if err != nil || c.ID != "" {
-			return c.ID, err
-		}
-	}
-	return "", ErrNotFound
-}
-
 // NameHolders returns the ids of all resources with that name, as scim.FoldName
 // compares names. Several users can have it only if an earlier version gave it to
 // them.
 func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name string) ([]string, error) {
 	var ids []string
-	for _, folded := range namesToRead(name) {
+	for _, folded := range scim.NameFolds(name) {
 		key := nameKey(k, directoryID, folded)
 		c, err := t.readClaim(ctx, key)
 		switch {
@@ -108,20 +96,6 @@ func (c *nameChange) take(name string) {
 			c.earlier = append(c.earlier, form)
 		}
 	}
-}
-
-// foldName is a name as it is in the key of a claim. normalized is
-// Resource.Normalized.
-func foldName(name string, normalized bool) string {
-	if normalized {
-		return scim.FoldName(name)
-	}
-	return scim.EarlierFold(name)
-}
-
-// namesToRead are the forms of a name under which a claim can be, folded.
-func namesToRead(name string) []string {
-	return append([]string{scim.FoldName(name)}, scim.EarlierFolds(name)...)
 }
 
 // normalize reports whether a resource with these values is Resource.Normalized.
@@ -231,11 +205,7 @@ func (t *Table) acquireActions(ctx context.Context, c nameChange) (actions []typ
 	case err != nil:
 		return nil, err
 	case !c.shared && current.Shared:
-		holders, err := t.lookupIDs(ctx, c.resource.DirectoryID, k.SK+"#")
-		if err == nil && len(holders) > 0 {
-			err = ErrTaken
-		}
-		return append(actions, makeExclusive(k, c.resource.ID, current)), err
+		return append(actions, makeExclusive(k, c.resource.ID, current)), t.checkLeft(ctx, c.resource.DirectoryID, k)
 	case !c.shared && current.ID != "" && current.ID != c.resource.ID:
 		return nil, ErrTaken
 	case !c.shared:
@@ -252,23 +222,32 @@ func (r Resource) nameKey(folded string) dynamo.Key { return nameKey(r.Kind, r.D
 // that demands that no resource has it. It fails with ErrTaken if one has it.
 func (t *Table) remainFree(ctx context.Context, directoryID string, k dynamo.Key) (types.TransactWriteItem, error) {
 	current, err := t.readClaim(ctx, k)
-	if err != nil || !current.Shared && current.ID == "" {
-		return beFree(k), err
-	}
-	holders := []string{current.ID}
-	if current.Shared {
-		if holders, err = t.lookupIDs(ctx, directoryID, k.SK+"#"); err != nil {
-			return types.TransactWriteItem{}, err
-		}
-	}
-	if len(holders) > 0 {
+	switch {
+	case err != nil:
+		return types.TransactWriteItem{}, err
+	case current.ID != "":
 		return types.TransactWriteItem{}, ErrTaken
+	case !current.Shared:
+		return beFree(k), nil
 	}
-	return types.TransactWriteItem{Delete: &types.Delete{
-		Key:                       dynamo.Marshal(k),
-		ConditionExpression:       aws.String("joint = :true AND came = :came"),
-		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":came": current.Joins}),
-	}}, nil
+	condition, values := nobodyJoins(current)
+	remove := types.Delete{Key: dynamo.Marshal(k), ConditionExpression: condition, ExpressionAttributeValues: values}
+	return types.TransactWriteItem{Delete: &remove}, t.checkLeft(ctx, directoryID, k)
+}
+
+// checkLeft fails with ErrTaken if a group has the name of a shared claim.
+func (t *Table) checkLeft(ctx context.Context, directoryID string, k dynamo.Key) error {
+	holders, err := t.lookupIDs(ctx, directoryID, k.SK+"#")
+	if err == nil && len(holders) > 0 {
+		err = ErrTaken
+	}
+	return err
+}
+
+// nobodyJoins is the condition that no group has joined a shared claim since it was
+// read.
+func nobodyJoins(read claim) (condition *string, values dynamo.Item) {
+	return aws.String("joint = :true AND came = :came"), dynamo.Marshal(map[string]any{":true": true, ":came": read.Joins})
 }
 
 // beFree demands that a name has no claim. It deletes nothing: so it needs no
@@ -293,11 +272,9 @@ func claimExclusive(k dynamo.Key, id string) types.TransactWriteItem {
 // makeExclusive makes a shared claim exclusive if no group has joined it since
 // it was read.
 func makeExclusive(k dynamo.Key, id string, read claim) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{
-		Item:                      dynamo.Marshal(k, claim{ID: id}),
-		ConditionExpression:       aws.String("joint = :true AND came = :came"),
-		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":came": read.Joins}),
-	}}
+	condition, values := nobodyJoins(read)
+	put := types.Put{Item: dynamo.Marshal(k, claim{ID: id}), ConditionExpression: condition, ExpressionAttributeValues: values}
+	return types.TransactWriteItem{Put: &put}
 }
 
 // joinShared claims a name that is free or shared.

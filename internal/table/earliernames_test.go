@@ -59,7 +59,7 @@ func TestEarlierNames(t *testing.T) {
 				others = []string{" ADA "} // who searches for ada does not mean it
 			}
 			for _, name := range others {
-				if got, err := f.ByName(ctx, k, f.directoryID, name); err != nil || got != r.ID {
+				if got, err := f.byName(ctx, k, f.directoryID, name); err != nil || got != r.ID {
 					t.Errorf("%q by %q: %q, %v", stored, name, got, err)
 				}
 				if got, err := f.NameHolders(ctx, k, f.directoryID, name); err != nil || !slices.Equal(got, []string{r.ID}) {
@@ -85,7 +85,7 @@ func TestEarlierNames(t *testing.T) {
 			f.do(f.Replace(ctx, changed, again, table.Keys{Name: stored, ExternalID: "x"}, table.Keys{Name: others[0], ExternalID: "x"}))
 			current, err := f.Resource(ctx, k, f.directoryID, r.ID)
 			f.do(err)
-			if got, err := f.ByName(ctx, k, f.directoryID, others[0]); err != nil || got != r.ID || f.claims(k) != 1 {
+			if got, err := f.byName(ctx, k, f.directoryID, others[0]); err != nil || got != r.ID || f.claims(k) != 1 {
 				t.Errorf("%q renamed to %q: %q, %v, %d claims", stored, others[0], got, err, f.claims(k))
 			}
 			f.do(f.Delete(ctx, current, table.Keys{Name: others[0], ExternalID: "x"}, f.job(r), now, actor))

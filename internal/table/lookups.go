@@ -42,16 +42,15 @@ func (t *Table) ByExternalID(ctx context.Context, k Kind, directoryID, externalI
 // ByEmail returns the ids of all users with that work e-mail address, in any
 // letter case.
 func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]string, error) {
-	ids, err := t.lookupIDs(ctx, directoryID, emailPrefix(scim.Fold(email)))
-	for _, earlier := range scim.EarlierFolds(email) {
+	var ids []string
+	for _, folded := range append([]string{scim.Fold(email)}, scim.EarlierFolds(email)...) {
+		found, err := t.lookupIDs(ctx, directoryID, emailPrefix(folded))
 		if err != nil {
 			return nil, err
 		}
-		var more []string
-		more, err = t.lookupIDs(ctx, directoryID, emailPrefix(earlier))
-		ids = append(ids, more...)
+		ids = append(ids, found...)
 	}
-	return ids, err
+	return ids, nil
 }
 
 // lookupIDs returns the ids of the look-ups with that prefix.

@@ -61,14 +61,14 @@ func (t *Table) Replace(ctx context.Context, old, next Resource, oldValues, newV
 
 func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newValues Keys, shared bool, jobs []Job) error {
 	normalized := next.Normalized
-	from, to := foldName(oldValues.Name, normalized), foldName(newValues.Name, normalized)
+	from, to := scim.NameAs(normalized, oldValues.Name), scim.NameAs(normalized, newValues.Name)
 	change := nameChange{resource: next, shared: shared}
 	// A name whose claim is in the form of an earlier version, and that does not
 	// change, keeps it: another resource can have the present form of that name.
 	if from != to || newValues.Name != "" && from == scim.FoldName(newValues.Name) {
 		next.Normalized = newValues.normalize()
 		change.resource = next
-		if to = foldName(newValues.Name, next.Normalized); from != to {
+		if to = scim.NameAs(next.Normalized, newValues.Name); from != to {
 			change.from = &from
 			change.take(newValues.Name)
 		}
@@ -113,7 +113,7 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 	for _, k := range old.lookupKeys(values, old.Normalized) {
 		actions = append(actions, dynamo.DeleteAction(k))
 	}
-	from := foldName(values.Name, old.Normalized)
+	from := scim.NameAs(old.Normalized, values.Name)
 	err := t.changeName(ctx, nameChange{resource: old, from: &from}, func(nameActions []types.TransactWriteItem) error {
 		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})

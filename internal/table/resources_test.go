@@ -25,8 +25,8 @@ func TestResourceRoundTrip(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, name := range []string{"Ada@Example.com", "ada@EXAMPLE.com"} {
-		if got, err := f.ByName(ctx, table.User, f.directoryID, name); err != nil || got != want.ID {
-			t.Errorf("ByName(%q) = %q, %v", name, got, err)
+		if got, err := f.byName(ctx, table.User, f.directoryID, name); err != nil || got != want.ID {
+			t.Errorf("byName(%q) = %q, %v", name, got, err)
 		}
 	}
 	if ids, err := f.ByExternalID(ctx, table.User, f.directoryID, "x#1"); err != nil || len(ids) != 1 {
@@ -68,7 +68,7 @@ func TestReplaceMovesClaimsAndLookups(t *testing.T) {
 	if err := f.Replace(ctx, old, next, oldKeys, newKeys); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.ByName(ctx, table.User, f.directoryID, "ada"); !errors.Is(err, table.ErrNotFound) {
+	if _, err := f.byName(ctx, table.User, f.directoryID, "ada"); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("the old name is still claimed: %v", err)
 	}
 	for _, ids := range [][]string{must(f.ByExternalID(ctx, table.User, f.directoryID, "1")), must(f.ByEmail(ctx, f.directoryID, "a@x"))} {
@@ -195,7 +195,7 @@ func TestAwkwardKeys(t *testing.T) {
 		if ids, err := f.ByExternalID(ctx, table.User, f.directoryID, v); err != nil || len(ids) != 1 {
 			t.Errorf("%.20q: %v, %v", v, ids, err)
 		}
-		if _, err := f.ByName(ctx, table.User, f.directoryID, v); err != nil {
+		if _, err := f.byName(ctx, table.User, f.directoryID, v); err != nil {
 			t.Errorf("%.20q: %v", v, err)
 		}
 	}

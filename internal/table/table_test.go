@@ -1,7 +1,9 @@
 package table_test
 
 import (
+	"context"
 	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +72,15 @@ func (f fixture) member(group, user table.Resource) table.Membership {
 
 func (f fixture) job(r table.Resource) table.Job {
 	return table.Job{ID: newID(f.t, id.Job), DirectoryID: f.directoryID, Kind: r.Kind, Subject: r.ID, State: table.JobRunning, Created: now, Modified: now}
+}
+
+// byName is the id of the only resource that has a name.
+func (f fixture) byName(ctx context.Context, k table.Kind, directoryID, name string) (string, error) {
+	ids, err := f.NameHolders(ctx, k, directoryID, name)
+	if err == nil && len(ids) != 1 {
+		return "", table.ErrNotFound
+	}
+	return strings.Join(ids, ""), err
 }
 
 // items reads all items of the table.

@@ -95,7 +95,11 @@ func (t *tenant) create(ctx context.Context, kind session.Type, doc map[string]a
 		return r.Meta.ID, err
 	}
 	t.repeated++
-	return t.table.ByName(ctx, tableKind, t.id, fmt.Sprint(name))
+	ids, err := t.table.NameHolders(ctx, tableKind, t.id, fmt.Sprint(name))
+	if err == nil && len(ids) != 1 {
+		err = table.ErrNotFound
+	}
+	return strings.Join(ids, ""), err
 }
 
 // delete deletes a resource. A repetition finds that it is deleted.
