@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dsync/internal/fault"
+	"dsync/internal/scim"
 )
 
 // MaxBody bounds a request's body in bytes. It is eight times the size of the
@@ -69,6 +70,9 @@ func (r Route) parseBody(in *http.Request) (object, error) {
 func parse(body []byte, fields []Field) (object, error) {
 	o := object{}
 	if len(body) > 0 {
+		if err := scim.CheckText(body); err != nil {
+			return nil, badRequest("invalid_json", "The body must be JSON in UTF-8, without the character NUL and without half a surrogate pair.")
+		}
 		if err := json.Unmarshal(body, &o); err != nil || o == nil {
 			return nil, badRequest("invalid_json", "The body must be a JSON object.")
 		}

@@ -114,7 +114,7 @@ func CanonicalPath(users *scim.ResourceType, path string) (string, error) {
 		return "", err
 	}
 	canonical := t.String()
-	if _, ok := parsePath(canonical); !ok || t.Attribute == nil {
+	if _, ok := parsePath(canonical); !ok || t.Attribute == nil || t.Filter != nil && t.Attribute.Type != scim.Complex {
 		return "", fault.New(fault.Invalid, scim.InvalidPath, "%s: a mapping names an attribute, a sub-attribute, or elements by one eq, such as emails[type eq \"work\"].value", path)
 	}
 	return canonical, nil

@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -154,7 +155,7 @@ func Payload(r *http.Request, body []byte, routeKey, requestID string, params ma
 	e.RequestContext.HTTP.Protocol = r.Proto
 	e.RequestContext.HTTP.SourceIP = r.RemoteAddr
 	e.RequestContext.HTTP.UserAgent = r.UserAgent()
-	if isText(r.Header.Get("Content-Type")) {
+	if isText(r.Header.Get("Content-Type")) && utf8.Valid(body) {
 		e.Body = string(body)
 	} else if len(body) > 0 {
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true

@@ -26,8 +26,12 @@ const (
 	ErrorURN        = "urn:ietf:params:scim:api:messages:2.0:Error"
 )
 
-// DecodeObject reads a request body: one JSON object. Errors are invalidSyntax.
+// DecodeObject reads a request body: one JSON object in UTF-8. Errors are
+// invalidSyntax. See CheckText.
 func DecodeObject(body []byte) (map[string]any, error) {
+	if err := CheckText(body); err != nil {
+		return nil, err
+	}
 	var object map[string]any
 	if err := DecodeJSON(body, &object); err != nil {
 		// The position helps the client. The text may be personal data.
@@ -85,34 +89,48 @@ func Lookup(object map[string]any, name string) (any, bool) {
 	return value, found != ""
 }
 
-// CheckSchemas checks that the `schemas` of a message is a list of strings.
+// CheckSchemas checks that the `schemas` of a message, if it has any, is a list
+// of strings or one string.
 func CheckSchemas(v any) error {
+	_, err := readSchemas(v)
+	return err
+}
+
+// readSchemas lists the URNs in `schemas`. null, "" and an empty list are as
+// absent (RFC 7643 section 2.5), and one string is as a list of it.
+func readSchemas(v any) ([]string, error) {
 	list, ok := v.([]any)
-	if !ok {
-		return BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
+	if !ok && v != nil {
+		list = []any{v}
 	}
-	for _, urn := range list {
-		if _, ok := urn.(string); !ok {
-			return BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
+	var urns []string
+	for _, element := range list {
+		urn, ok := element.(string)
+		if !ok && element != nil {
+			return nil, BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
+		}
+		if urn != "" {
+			urns = append(urns, urn)
 		}
 	}
-	return nil
+	return urns, nil
 }
 
 // CheckMessage checks that the `schemas` of a message, if it has any, include
 // the URN of the message type.
 func CheckMessage(object map[string]any, urn string) error {
-	schemas, ok := Lookup(object, "schemas")
-	if !ok {
-		return nil
-	}
-	if err := CheckSchemas(schemas); err != nil {
+	v, _ := Lookup(object, "schemas")
+	schemas, err := readSchemas(v)
+	if err != nil {
 		return err
 	}
-	for _, s := range schemas.([]any) {
-		if strings.EqualFold(s.(string), urn) {
+	for _, s := range schemas {
+		if strings.EqualFold(s, urn) {
 			return nil
 		}
+	}
+	if len(schemas) == 0 {
+		return nil
 	}
 	return BadRequest(InvalidSyntax, "schemas must include %s", urn)
 }

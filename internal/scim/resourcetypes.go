@@ -1,14 +1,14 @@
 package scim
 
 // Users is the User resource type with the enterprise extension (RFC 7643
-// sections 4.1 and 4.3). Attributes that are not stored (password, photos,
-// certificates) are not published. groups are the memberships of the user: they
+// sections 4.1 and 4.3). groups are the memberships of the user: they
 // are returned on request only, because they are records of their own.
 var Users = &ResourceType{
 	Name:        "User",
 	Endpoint:    "/Users",
 	Description: "User Account",
 	Keyed:       "groups",
+	NotKept:     usersNotKept,
 	Schema: &Schema{
 		ID:          UserURN,
 		Name:        "User",
@@ -31,7 +31,7 @@ var Users = &ResourceType{
 			text("preferredLanguage", "The preferred language, as in Accept-Language"),
 			text("locale", "The location for formats of dates, numbers and currency"),
 			text("timezone", "The time zone, as in the IANA database"),
-			boolean("active", "Whether the account may be used"),
+			permanent(boolean("active", "Whether the account may be used")),
 			list("emails", "E-mail addresses", "work", "home", "other"),
 			list("phoneNumbers", "Phone numbers", "work", "home", "mobile", "fax", "pager", "other"),
 			list("ims", "Instant messaging addresses", "aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"),
@@ -49,6 +49,7 @@ var Users = &ResourceType{
 			list("roles", "What the user is in the application, as sent", "WindowsAzureActiveDirectoryRole"),
 			{Name: "groups", Type: Complex, MultiValued: true, Description: "The groups that the user is in", Mutability: "readOnly", Returned: "request", Uniqueness: "none", SubAttributes: []*Attribute{
 				{Name: "value", Type: String, Description: "The id of the group", CaseExact: true, Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
+				reference("The URL of the group", "Group"),
 				{Name: "display", Type: String, Description: "The name of the group", Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
 				{Name: "type", Type: String, Description: "How the user is in the group", CanonicalValues: []string{"direct"}, Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
 			}},
@@ -64,13 +65,16 @@ var Users = &ResourceType{
 			text("organization", "The organization"),
 			text("division", "The division"),
 			text("department", "The department"),
-			object("manager", "The user's manager",
-				&Attribute{Name: "value", Type: String, Description: "The id of the manager", CaseExact: true, Mutability: "readWrite", Returned: "default", Uniqueness: "none"},
-				&Attribute{Name: "displayName", Type: String, Description: "The manager's name", Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
-			),
+			manager,
 		},
 	}},
 }
+
+// manager is the attribute of the enterprise extension.
+var manager = &Attribute{Name: "manager", Type: Complex, Description: "The user's manager", Mutability: "readWrite", Returned: "default", Uniqueness: "none", Refers: "/Users", SubAttributes: []*Attribute{
+	{Name: "value", Type: String, Description: "The id of the manager", CaseExact: true, Mutability: "readWrite", Returned: "default", Uniqueness: "none"},
+	{Name: "displayName", Type: String, Description: "The manager's name", Mutability: "readOnly", Returned: "default", Uniqueness: "none"},
+}}
 
 // Groups is the Group resource type (RFC 7643 section 4.2).
 var Groups = &ResourceType{
@@ -84,8 +88,9 @@ var Groups = &ResourceType{
 		Description: "Group",
 		Attributes: []*Attribute{
 			required(&Attribute{Name: "displayName", Type: String, Description: "Unique name of the group in the directory, compared without regard to case", Uniqueness: "server"}),
-			{Name: "members", Type: Complex, MultiValued: true, Description: "The users in the group", Mutability: "readWrite", Returned: "default", Uniqueness: "none", SubAttributes: []*Attribute{
+			{Name: "members", Type: Complex, MultiValued: true, Description: "The users in the group", Mutability: "readWrite", Returned: "default", Uniqueness: "none", Refers: "/Users", SubAttributes: []*Attribute{
 				{Name: "value", Type: String, Description: "The id of the user", CaseExact: true, Mutability: "immutable", Returned: "default", Uniqueness: "none"},
+				reference("The URL of the user", "User"),
 				{Name: "type", Type: String, Description: "The kind of member", CanonicalValues: []string{"User"}, Mutability: "immutable", Returned: "default", Uniqueness: "none"},
 				{Name: "display", Type: String, Description: "The name that came with the member", Mutability: "immutable", Returned: "default", Uniqueness: "none"},
 			}},
@@ -102,6 +107,19 @@ func text(name, description string) *Attribute {
 
 func boolean(name, description string) *Attribute {
 	return &Attribute{Name: name, Type: Boolean, Description: description, Mutability: "readWrite", Returned: "default", Uniqueness: "none"}
+}
+
+// permanent makes an attribute Permanent.
+func permanent(a *Attribute) *Attribute {
+	a.Permanent = true
+	return a
+}
+
+// reference is a `$ref` that the service provider computes. It is read-only,
+// unlike in RFC 7643 section 8.7.1: clients may send it, and it has no effect
+// beside a value.
+func reference(description, to string) *Attribute {
+	return &Attribute{Name: refName, Type: Reference, Description: description, CaseExact: true, ReferenceTypes: []string{to}, Mutability: "readOnly", Returned: "default", Uniqueness: "none"}
 }
 
 func kind(canonical ...string) *Attribute {

@@ -35,6 +35,15 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"`
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
+
+	// Permanent attributes can be changed, but not unassigned: an operation
+	// that would do so leaves them as they are.
+	Permanent bool `json:"-"`
+	// Refers is the endpoint of the resource whose id is the attribute's value,
+	// "" for none. A `$ref` to it can stand for the value.
+	Refers string `json:"-"`
+	// NotKept attributes are accepted from clients and never stored.
+	NotKept bool `json:"-"`
 }
 
 // ReadOnly reports whether clients cannot write the attribute.
@@ -56,6 +65,17 @@ func (a *Attribute) Sub(name string) *Attribute {
 // StoredSub returns the sub-attribute that stored resources have under that
 // name, or nil.
 func (a *Attribute) StoredSub(name string) *Attribute { return exactly(a.SubAttributes, name) }
+
+// Element describes the elements of a multi-valued attribute as objects: simple
+// values have the sub-attribute `value` (RFC 7643 section 2.4).
+func (a *Attribute) Element() *Attribute {
+	if a.Type == Complex {
+		return a
+	}
+	v := *a
+	v.Name, v.MultiValued = "value", false
+	return &Attribute{Name: a.Name, Type: Complex, MultiValued: true, SubAttributes: []*Attribute{&v}}
+}
 
 // Canonical reports whether v is one of the attribute's canonical values.
 func (a *Attribute) Canonical(v string) bool {
@@ -103,6 +123,9 @@ type ResourceType struct {
 	Description string
 	Schema      *Schema
 	Extensions  []*Schema
+	// NotKept has the attributes of the RFCs that are accepted from clients and
+	// not stored, under the same URNs; nil for none. They are not published.
+	NotKept *ResourceType
 	// Keyed is the multi-valued attribute of the core schema whose elements are
 	// records of their own and never part of a stored resource ("members",
 	// "groups"), or "".

@@ -69,7 +69,7 @@ func TestDeletionTakesMemberships(t *testing.T) {
 	if n := w.found(t, session.Users, `groups eq "`+groups[0]+`"`); n != 0 {
 		t.Errorf("%d users are found in the deleted group", n)
 	}
-	if list, err := w.session.Groups(t.Context(), bob); err != nil || len(list) != len(groups)-1 {
+	if list, err := w.session.Groups(t.Context(), bob, "https://x/Groups"); err != nil || len(list) != len(groups)-1 {
 		t.Errorf("bob is in %d groups, %v", len(list), err)
 	}
 }

@@ -71,7 +71,7 @@ func TestBudgetOfGetWithMembers(t *testing.T) {
 			if _, err := w.session.Get(ctx, session.Groups, group); err != nil {
 				return err
 			}
-			list, err := w.session.Members(ctx, group, session.NewRoom())
+			list, err := w.session.Members(ctx, group, "https://x/Users", session.NewRoom())
 			if len(list) != size {
 				t.Errorf("%d members of %d", len(list), size)
 			}

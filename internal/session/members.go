@@ -23,8 +23,8 @@ import (
 const (
 	MaxInlineMembers = 10_000
 	maxInlineBytes   = 4 << 20
-	memberBytes      = 80 // of a member without its name
-	escapedBytes     = 6  // of a byte in JSON, at most
+	memberBytes      = 140 // of a member without its name and the URL of the endpoint
+	escapedBytes     = 6   // of a byte in JSON, at most
 )
 
 // Room is how many members still fit a response.
@@ -33,21 +33,21 @@ type Room struct{ members, bytes int }
 // NewRoom is the room of a response without members.
 func NewRoom() *Room { return &Room{MaxInlineMembers, maxInlineBytes} }
 
-// Members lists the members of a group in their SCIM form. If they do not fit the
-// room, it fails with tooMany, whose detail says how to read them.
-func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any, error) {
+// Members lists the members of a group in their SCIM form. users is the URL of
+// the endpoint of users. If they do not fit the room, it fails with tooMany, whose detail says how to read them.
+func (s *Session) Members(ctx context.Context, group, users string, room *Room) ([]any, error) {
 	members := []any{}
 	for m, err := range s.table.Members(ctx, s.directoryID, group, "") {
 		if err != nil {
 			return nil, err
 		}
-		member := map[string]any{"value": m.UserID, "type": scim.Users.Name}
+		member := map[string]any{"value": m.UserID, "$ref": users + "/" + m.UserID, "type": scim.Users.Name}
 		if m.Display != "" {
 			member["display"] = m.Display
 		}
 		members = append(members, member)
 		room.members--
-		room.bytes -= memberBytes + escapedBytes*len(m.Display)
+		room.bytes -= memberBytes + len(users) + escapedBytes*len(m.Display)
 		if room.members < 0 || room.bytes < 0 {
 			return nil, fault.New(fault.Invalid, scim.TooMany,
 				"the answer would hold more than %d members: ask with excludedAttributes=members, and read them page by page with /Users?filter=groups eq \"%s\"&attributes=id&cursor",
@@ -58,7 +58,8 @@ func (s *Session) Members(ctx context.Context, group string, room *Room) ([]any,
 }
 
 // Groups lists the groups of a user in their SCIM form (RFC 7643 section 4.1.2).
-func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
+// url is the URL of the endpoint of groups.
+func (s *Session) Groups(ctx context.Context, user, url string) ([]any, error) {
 	ids, err := s.table.GroupsOf(ctx, s.directoryID, user)
 	if err != nil {
 		return nil, err
@@ -72,14 +73,15 @@ func (s *Session) Groups(ctx context.Context, user string) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		groups = append(groups, map[string]any{"value": r.Meta.ID, "display": r.Document["displayName"], "type": "direct"})
+		groups = append(groups, map[string]any{"value": r.Meta.ID, "$ref": url + "/" + r.Meta.ID, "display": r.Document["displayName"], "type": "direct"})
 	}
 	return groups, nil
 }
 
 // changeMembers applies a change of members to a group: it writes the memberships
 // that differ, and raises the group's version once. Adding a present member or
-// removing an absent one costs a read and changes nothing. With a version other
+// removing an absent one costs a read and changes nothing, except that a present
+// member takes a new display. That is no event. With a version other
 // than 0 the group must still have it.
 func (s *Session) changeMembers(ctx context.Context, t Type, group string, version int64, m *resource.Members) error {
 	if !t.kind.ValidID(group) {
@@ -147,10 +149,10 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 			if err != nil {
 				return nil, err
 			}
-			if !keep[current.UserID] && !in[current.UserID] {
+			if !keep[current.UserID] && !in[current.UserID].Present {
 				removed = append(removed, current.UserID)
 			}
-			in[current.UserID] = true
+			in[current.UserID] = table.MemberState{Present: true, Display: current.Display}
 		}
 		if err := s.addStates(ctx, group, removed, known); err != nil {
 			return nil, err
@@ -163,7 +165,7 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 		return m
 	}
 	for _, user := range removed {
-		if in[user] {
+		if in[user].Present {
 			list = append(list, of(user, "").SoftDelete())
 		}
 	}
@@ -176,7 +178,7 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 			// Not a user of this directory. It is ignored, so that the other members
 			// are added (entra.md section 15).
 			unknown++
-		case !in[member.ID]:
+		case !in[member.ID].Present, member.Display != "" && member.Display != in[member.ID].Display:
 			list = append(list, of(member.ID, member.Display))
 		}
 	}

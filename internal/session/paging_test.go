@@ -159,7 +159,7 @@ func TestGroupsOfAUser(t *testing.T) {
 	if err := w.session.Delete(t.Context(), session.Groups, gone, session.Condition{}); err != nil {
 		t.Fatal(err)
 	}
-	groups, err := w.session.Groups(t.Context(), user)
+	groups, err := w.session.Groups(t.Context(), user, "https://x/Groups")
 	if err != nil || len(groups) != 1 || groups[0].(map[string]any)["value"] != group || groups[0].(map[string]any)["display"] != "g" {
 		t.Errorf("%v, %v", groups, err)
 	}
@@ -270,11 +270,11 @@ func TestInlineMembers(t *testing.T) {
 	w := still(t)
 	group := w.group(t, "g").Meta.ID
 	w.fill(t, group, session.MaxInlineMembers)
-	if members, err := w.session.Members(t.Context(), group, session.NewRoom()); err != nil || len(members) != session.MaxInlineMembers {
+	if members, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom()); err != nil || len(members) != session.MaxInlineMembers {
 		t.Errorf("at the limit: %d, %v", len(members), err)
 	}
 	w.fill(t, group, session.MaxInlineMembers+1)
-	_, err := w.session.Members(t.Context(), group, session.NewRoom())
+	_, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom())
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `/Users?filter=groups eq "`+group+`"`) {
 		t.Errorf("above the limit: %v", err)
 	}

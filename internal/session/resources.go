@@ -36,8 +36,8 @@ func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, 
 
 // Create creates a resource, and for a group its first members.
 func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *resource.Members) (Resource, error) {
-	if _, ok := doc["active"]; !ok && t.kind == table.User {
-		doc["active"] = true
+	if _, ok := doc[activeAttribute]; !ok && t.kind == table.User {
+		doc[activeAttribute] = true
 	}
 	if err := resource.TidyName(t.ResourceType, doc, nil); err != nil {
 		return Resource{}, err
@@ -105,10 +105,10 @@ func (s *Session) taken(t Type, err error) error {
 // a user's state and of a group's members stays: members is nil then. An
 // omission neither activates a user nor empties a group.
 func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *resource.Members, c Condition) (Resource, error) {
-	_, stated := doc["active"]
+	_, stated := doc[activeAttribute]
 	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
-		if old, ok := r.Document["active"]; ok && !stated {
-			doc["active"] = old
+		if old, ok := r.Document[activeAttribute]; ok && !stated {
+			doc[activeAttribute] = old
 		}
 		return doc, members, nil
 	})
@@ -176,7 +176,7 @@ func (s *Session) change(ctx context.Context, t Type, id string, c Condition, ed
 		}
 		document := resource.Encode(doc)
 		switch {
-		case document != old.Document:
+		case document != old.Document && document != resource.Encode(r.Document):
 			changed, err = s.replace(ctx, t, old, r, doc, members)
 		case members != nil:
 			changed, err = s.replaceMembers(ctx, t, old, members, c)

@@ -125,7 +125,7 @@ func add(ids ...string) string {
 
 func (w world) members(t testing.TB, group string) map[string]bool {
 	t.Helper()
-	list, err := w.session.Members(t.Context(), group, session.NewRoom())
+	list, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,9 @@ var (
 	Groups = Type{scim.Groups, table.Group, "displayName"}
 )
 
+// activeAttribute says whether a user may use the account.
+const activeAttribute = "active"
+
 // MaxWorkEmails is how many work e-mail addresses a user may have: each has a
 // look-up record, and all records of a change must fit one transaction.
 const MaxWorkEmails = 30
@@ -51,8 +54,12 @@ type Resource struct {
 	size     int // bytes of JSON
 }
 
-// parse reads the stored form of a resource.
+// parse reads the stored form of a resource. Every user has `active`: an earlier
+// version stored none for a user whose `active` was unassigned, which meant true.
 func parse(r table.Resource) (Resource, error) {
 	doc, err := resource.Decode(r.Document)
+	if _, ok := doc[activeAttribute]; !ok && err == nil && r.Kind == table.User {
+		doc[activeAttribute] = true
+	}
 	return Resource{doc, resource.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
 }

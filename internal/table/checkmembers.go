@@ -17,12 +17,18 @@ type UserState struct {
 	Generation int64 // see Resource
 }
 
+// MemberState is the part of a membership that a change of it needs.
+type MemberState struct {
+	Present bool
+	Display string
+}
+
 // CheckMembers reads which of the ids are users of the directory, and which of
 // them are in the group. Ids are case-sensitive; those that cannot be ids of
 // users are ignored. A few ids are read by key. Many ids that are close
 // together, as after an import, are read by range.
-func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]bool, err error) {
-	known, in = make(map[string]UserState, len(userIDs)), make(map[string]bool, len(userIDs))
+func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]MemberState, err error) {
+	known, in = make(map[string]UserState, len(userIDs)), make(map[string]MemberState, len(userIDs))
 	var ids []string
 	for _, id := range userIDs {
 		if _, duplicate := known[id]; !duplicate && User.ValidID(id) {
@@ -36,6 +42,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 			dynamo.Key
 			ID         string `dynamodbav:"id"`   // of a user
 			UserID     string `dynamodbav:"user"` // of a membership
+			Display    string `dynamodbav:"display"`
 			Hidden     bool   `dynamodbav:"hidden"`
 			Generation int64  `dynamodbav:"life"`
 			softDeletion
@@ -46,7 +53,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		if strings.HasPrefix(record.SK, User.prefix()) {
 			known[record.ID] = UserState{!record.Deleted, record.Hidden, record.Generation}
 		} else {
-			in[record.UserID] = !record.Deleted
+			in[record.UserID] = MemberState{!record.Deleted, record.Display}
 		}
 		return nil
 	}
@@ -94,8 +101,8 @@ func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) 
 		return nil, ids, nil
 	}
 	in := dynamo.Between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
-	in.ProjectionExpression = aws.String("sk, id, #user, deleted, #hidden, life")
-	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden"}
+	in.ProjectionExpression = aws.String("sk, id, #user, #display, deleted, #hidden, life")
+	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden", "#display": "display"}
 	for {
 		out, err := t.db.QueryPage(ctx, in)
 		if err != nil {

@@ -52,9 +52,15 @@ func TestSchemas(t *testing.T) {
 		if r["id"] != s.ID || r["meta"].(map[string]any)["resourceType"] != "Schema" || r["meta"].(map[string]any)["location"] != base+"/Schemas/"+s.ID {
 			t.Errorf("%s: %s", s.ID, b)
 		}
-		for _, hidden := range []string{`"password"`, `"$ref"`} { // entra.md Q34
+		for _, hidden := range []string{`"password"`, `"photos"`, `"x509Certificates"`} { // entra.md Q34
 			if strings.Contains(string(b), hidden) {
 				t.Errorf("%s publishes %s", s.ID, hidden)
+			}
+		}
+		for _, a := range s.Attributes {
+			// The validator writes what it can write, and expects it back.
+			if ref := a.StoredSub("$ref"); ref != nil && !ref.ReadOnly() {
+				t.Errorf("%s.$ref can be written", a.Name)
 			}
 		}
 		for _, a := range s.Attributes {
@@ -62,6 +68,11 @@ func TestSchemas(t *testing.T) {
 			if kind := a.Sub("type"); kind != nil && a.Name != "entitlements" && len(kind.CanonicalValues) == 0 { // entra.md Q33
 				t.Errorf("%s.type has no canonical values", a.Name)
 			}
+		}
+	}
+	for _, a := range []*scim.Attribute{scim.FindAttribute(scim.Groups.Schema.Attributes, "members"), scim.FindAttribute(scim.Users.Schema.Attributes, "groups")} {
+		if ref := a.StoredSub("$ref"); ref == nil || ref.Type != scim.Reference || len(ref.ReferenceTypes) != 1 {
+			t.Errorf("%s.$ref is %v", a.Name, ref)
 		}
 	}
 	if !slices.Equal(names, []string{scim.UserURN, scim.EnterpriseURN, scim.GroupURN}) {

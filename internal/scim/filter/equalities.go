@@ -2,8 +2,10 @@ package filter
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
+	"dsync/internal/scim"
 	"dsync/internal/scim/value"
 )
 
@@ -119,18 +121,48 @@ func Describe(e Expr) (map[string]any, bool) {
 	return object, canonical
 }
 
-// Values lists the values of a filter that selects elements by value: value eq
-// "a", or several of these joined by `or`. It reports whether the filter has
-// that form.
+// Values lists the ids in a filter that selects elements of a keyed attribute by
+// id: value eq "a" or a $ref of it, several of these joined by `or`, each also
+// joined to type eq "User" by `and`. With another type nothing is selected. It
+// reports whether the filter has that form.
 func Values(e Expr) ([]any, bool) {
 	switch e := e.(type) {
 	case compare:
 		s, ok := e.value.(string)
-		return []any{s}, ok && e.op == "eq" && e.target.Attribute.Name == "value"
+		if !ok || e.op != "eq" {
+			return nil, false
+		}
+		if e.target.Attribute.IsRef() {
+			id, ok := scim.Referenced(scim.Users.Endpoint, s)
+			return []any{id}, ok
+		}
+		return []any{s}, e.target.Attribute.Name == "value"
 	case logical:
+		if e.op == "and" {
+			return typed(e)
+		}
 		left, ok := Values(e.left)
 		right, also := Values(e.right)
-		return append(left, right...), e.op == "or" && ok && also
+		return append(left, right...), ok && also
 	}
 	return nil, false
+}
+
+// typed is Values for a filter by type and value.
+func typed(e logical) ([]any, bool) {
+	kind, ok := e.left.(compare)
+	rest := e.right
+	if !ok || kind.target.Attribute.Name != "type" {
+		kind, ok = e.right.(compare)
+		rest = e.left
+	}
+	name, isText := kind.value.(string)
+	if !ok || !isText || kind.op != "eq" || kind.target.Attribute.Name != "type" {
+		return nil, false
+	}
+	ids, ok := Values(rest)
+	if ok && !strings.EqualFold(name, scim.Users.Name) {
+		ids = []any{}
+	}
+	return ids, ok
 }

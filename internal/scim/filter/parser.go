@@ -138,11 +138,13 @@ func (p *parser) target() (Target, error) {
 	if p.peek() != '[' {
 		return t, nil
 	}
-	if t.Attribute == nil || t.Attribute.Type != scim.Complex || t.Sub != nil {
+	// RFC 7644 figure 7: a path can select simple values, too.
+	simple := p.failure == scim.InvalidPath && t.Attribute != nil && t.Attribute.MultiValued
+	if t.Attribute == nil || t.Attribute.Type != scim.Complex && !simple || t.Sub != nil {
 		return Target{}, p.errorf("%q is not complex: it cannot be filtered", name)
 	}
 	p.pos++
-	filter, err := p.bracketed(t.Attribute)
+	filter, err := p.bracketed(t.Attribute.Element())
 	if err != nil {
 		return Target{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members, error) {
 	p := &patch{rt: r.rt, r: value.Clone(doc).(map[string]any), members: &resource.Members{}}
 	for i, o := range r.operations {
-		if r.ignores(o.err) {
+		if o.dropped || r.ignores(o.err) {
 			continue
 		}
 		if err := p.apply(o); err != nil {
@@ -59,7 +59,7 @@ func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
 		switch {
 		case err != nil:
 			return err
-		case member.err != nil:
+		case member.err != nil || member.dropped:
 			continue
 		case member.target.Attribute == nil:
 			err = p.applyExtension(member.operation, member.target.Extension)
@@ -83,7 +83,10 @@ func keys(rt *scim.ResourceType, o Operation, extension *scim.Schema) iter.Seq2[
 			yield(resolved{}, scim.BadRequest(scim.NoTarget, "remove requires a path"))
 			return
 		}
-		object, ok := o.Value.(map[string]any)
+		object, ok := value.Only(o.Value).(map[string]any)
+		if !ok && extension != nil && value.Unassigned(value.Only(o.Value)) {
+			return
+		}
 		if !ok {
 			err := scim.BadRequest(scim.InvalidValue, "without a path, the value must be an object of attributes")
 			yield(resolved{}, err.About(scim.AttributePath{Extension: extension}.String()))
@@ -101,8 +104,7 @@ func keys(rt *scim.ResourceType, o Operation, extension *scim.Schema) iter.Seq2[
 				}
 				continue
 			}
-			t, err := filter.ParsePath(rt, path)
-			if !yield(resolved{member, t, err}, nil) {
+			if !yield(resolve(rt, member, path), nil) {
 				return
 			}
 		}
@@ -112,7 +114,7 @@ func keys(rt *scim.ResourceType, o Operation, extension *scim.Schema) iter.Seq2[
 // applyExtension applies an operation to an extension as a whole: it merges the
 // value, or removes the extension.
 func (p *patch) applyExtension(o Operation, extension *scim.Schema) error {
-	if o.Op == "remove" || value.Unassigned(o.Value) {
+	if o.Op == "remove" || value.Unassigned(value.Only(o.Value)) {
 		delete(p.r, extension.ID)
 		return nil
 	}

@@ -25,6 +25,8 @@ func (r *Resolved) Ignored() []string {
 // ignoredIn lists the ignored paths of an operation that has a path.
 func ignoredIn(rt *scim.ResourceType, o resolved) []string {
 	switch {
+	case o.dropped:
+		return nil
 	case o.err != nil:
 		path := ""
 		if e, ok := o.err.(*fault.Error); ok {

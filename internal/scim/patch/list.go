@@ -85,8 +85,10 @@ func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, e
 }
 
 // addElements appends elements. An element that the list has is merged into
-// that one (RFC 7644 section 3.5.2.1).
+// that one (RFC 7644 section 3.5.2.1). Of equal elements the first counts, as in
+// a POST.
 func addElements(list, given []any) []any {
+	given = distinct(given)
 	if slices.ContainsFunc(given, value.IsPrimary) {
 		clearPrimary(list)
 	}
@@ -95,10 +97,8 @@ func addElements(list, given []any) []any {
 		there[value.Identity(e)] = e
 	}
 	for _, g := range given {
-		id := value.Identity(g)
-		known, ok := there[id]
+		known, ok := there[value.Identity(g)]
 		if !ok {
-			there[id] = g
 			list = append(list, g)
 			continue
 		}
@@ -107,6 +107,17 @@ func addElements(list, given []any) []any {
 		}
 	}
 	return list
+}
+
+// distinct returns the first of each of the elements that are equal.
+func distinct(list []any) []any {
+	seen := make(map[string]bool, len(list))
+	return slices.DeleteFunc(slices.Clone(list), func(element any) bool {
+		id := value.Identity(element)
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
 }
 
 // hasValues reports whether an element has all values that a remove lists: a
@@ -152,18 +163,45 @@ func (p *patch) applyElements(o Operation, t filter.Target, list []any) ([]any, 
 		return nil, err
 	}
 	o.Value = value.Only(o.Value)
-	if t.Sub != nil {
+	if t.Sub != nil || t.Attribute.Type != scim.Complex {
 		o.Value = value.Unwrap(o.Value)
 	}
 	m := &filter.Matcher{}
 	matches := func(e any) bool {
 		object, ok := e.(map[string]any)
-		return ok && m.Match(t.Filter, object)
+		if !ok {
+			object = map[string]any{"value": e} // see scim.Attribute.Element
+		}
+		return m.Match(t.Filter, object)
 	}
 	if o.Op == "remove" || value.Unassigned(o.Value) {
 		return removeElements(list, t.Sub, matches), nil
 	}
+	if t.Attribute.Type != scim.Complex {
+		return setSimple(o, t, list, matches)
+	}
 	return setElements(o, t, list, matches)
+}
+
+// setSimple replaces the simple values that match, or adds a value.
+func setSimple(o Operation, t filter.Target, list []any, matches func(any) bool) ([]any, error) {
+	v, err := value.CoerceOne(t.Attribute, o.Value)
+	if err != nil {
+		return nil, err
+	}
+	if o.Op == "add" {
+		return append(list, v), nil
+	}
+	matched := false
+	for i, e := range list {
+		if matches(e) {
+			list[i], matched = v, true
+		}
+	}
+	if !matched {
+		return nil, scim.BadRequest(scim.NoTarget, "no element matches %s", t)
+	}
+	return list, nil
 }
 
 // removeElements removes the elements that match, or one sub-attribute of each.

@@ -6,16 +6,17 @@ import (
 	"dsync/internal/scim/resource"
 )
 
-// MembersOnly reports whether the operations change only the elements of a
-// keyed attribute that clients can write, so that the resource itself need not
-// be read. It then returns the change.
+// MembersOnly reports whether the operations change the elements of a keyed
+// attribute that clients can write, and nothing else, so that the resource
+// itself need not be read. It then returns the change.
 func (r *Resolved) MembersOnly() (*resource.Members, bool, error) {
 	p := &patch{rt: r.rt, members: &resource.Members{}}
+	named := false
 	for i, o := range r.operations {
 		if o.operation.Path == "" {
 			return nil, false, nil
 		}
-		if r.ignores(o.err) {
+		if o.dropped || r.ignores(o.err) {
 			continue
 		}
 		if o.err != nil {
@@ -28,8 +29,9 @@ func (r *Resolved) MembersOnly() (*resource.Members, bool, error) {
 		if err := p.applyMembers(o.operation, t); err != nil {
 			return nil, false, scim.InOperation(i, scim.Within(t.Redacted(), err))
 		}
+		named = true
 	}
-	return p.members, true, nil
+	return p.members, named, nil
 }
 
 // applyMembers applies an operation to the keyed attribute's elements. Callers
@@ -43,6 +45,9 @@ func (p *patch) applyMembers(o Operation, t filter.Target) error {
 		ids, ok := filter.Values(t.Filter)
 		if !ok {
 			return scim.BadRequest(scim.InvalidFilter, "%s can be filtered by value only, as in %[1]s[value eq \"…\"]", t.Attribute.Name)
+		}
+		if o.Op == "add" && len(ids) == 0 {
+			return scim.BadRequest(scim.InvalidValue, "a member cannot be of another type than User")
 		}
 		if o.Op == "replace" {
 			return scim.BadRequest(scim.Mutability, "a member cannot be replaced: remove it and add another")

@@ -230,6 +230,9 @@ func listStep(t *rapid.T) step {
 			a.Phones = slices.Clone(given)
 			return ""
 		}
+		given := slices.DeleteFunc(slices.Clone(given), func(p phone) bool {
+			return slices.ContainsFunc(given[:slices.Index(given, p)], func(q phone) bool { return strings.EqualFold(p.Type, q.Type) && p.Value == q.Value })
+		}) // of equal elements the first counts
 		if slices.ContainsFunc(given, func(p phone) bool { return p.Primary == "true" }) {
 			a.demote()
 		}

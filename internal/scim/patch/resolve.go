@@ -5,6 +5,7 @@ import (
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
+	"dsync/internal/scim/value"
 )
 
 // Resolved is the operations of a PATCH for resources of one type, with parsed
@@ -21,18 +22,58 @@ type resolved struct {
 	operation Operation
 	target    filter.Target
 	err       error
+	dropped   bool // nobody keeps what the path addresses: there is nothing to do
 }
 
 // Resolve parses the paths of operations.
 func Resolve(rt *scim.ResourceType, operations []Operation) *Resolved {
 	r := &Resolved{rt, make([]resolved, len(operations))}
 	for i, o := range operations {
-		r.operations[i].operation = o
-		if o.Path != "" {
-			r.operations[i].target, r.operations[i].err = filter.ParsePath(rt, o.Path)
+		if r.operations[i].operation = o; o.Path != "" {
+			r.operations[i] = resolve(rt, o, o.Path)
 		}
 	}
 	return r
+}
+
+// resolve parses a path, of attributes that are not kept, too. Sub-attributes
+// that only the service provider writes are not kept from a client.
+func resolve(rt *scim.ResourceType, o Operation, path string) resolved {
+	t, err := filter.ParsePath(rt, path)
+	if err == nil {
+		computed := t.Sub != nil && t.Sub.ReadOnly() && !t.Attribute.ReadOnly()
+		return resolved{operation: o, target: t, dropped: computed}
+	}
+	if rt.NotKept == nil || !errors.Is(err, scim.ErrUnknownAttribute) {
+		return resolved{operation: o, target: t, err: err}
+	}
+	other, otherErr := filter.ParsePath(rt.NotKept, path)
+	switch {
+	case errors.Is(otherErr, scim.ErrUnknownAttribute):
+	case otherErr != nil: // such as a broken filter
+		err = otherErr
+	case other.Attribute != nil && other.Attribute.NotKept:
+		return resolved{operation: o, target: other, dropped: true}
+	case other.Sub != nil && other.Sub.NotKept:
+		return resolveRef(rt, o, other)
+	}
+	return resolved{operation: o, target: t, err: err}
+}
+
+// resolveRef resolves a path to a `$ref`. It is not kept, but a new `$ref` of an
+// attribute that refers to a resource stands for a new value.
+func resolveRef(rt *scim.ResourceType, o Operation, t filter.Target) resolved {
+	ref := value.Unwrap(o.Value)
+	if t.Attribute.Refers == "" || o.Op == "remove" || value.Unassigned(ref) {
+		return resolved{operation: o, target: t, dropped: true}
+	}
+	id, err := value.Referenced(t.Attribute, ref)
+	if err != nil {
+		return resolved{operation: o, target: t, err: scim.Within(t.Redacted(), err)}
+	}
+	t.Sub = t.Attribute.Sub("value")
+	o.Value = id
+	return resolve(rt, o, t.String())
 }
 
 // ignores reports whether an operation whose path has that error is ignored: no

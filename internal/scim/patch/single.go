@@ -64,7 +64,9 @@ func assign(o Operation, a *scim.Attribute, holder map[string]any) error {
 			}
 			return scim.BadRequest(scim.InvalidValue, "%s is required", a.Name)
 		}
-		delete(holder, a.Name)
+		if !a.Permanent {
+			delete(holder, a.Name)
+		}
 		return nil
 	}
 	c, err := value.CoerceOne(a, v)

@@ -6,13 +6,14 @@ const (
 	// has at most 400 KB, and an event that carries the resource and its previous
 	// attributes must fit EventBridge.
 	MaxEncoded = 128 << 10
-	// MaxKeyValue bounds, in bytes, a value that is part of a record's key: a
-	// sort key in DynamoDB has at most 1,024, prefix and escapes included.
+	// MaxKeyValue bounds, in characters, a value that a resource is found by: no
+	// script has less room than another. A record's key has a hash of a value
+	// that is too long for it.
 	MaxKeyValue = 512
 	// MaxMembers bounds the members in one request: at 25 members a write they
 	// take a few seconds, within a function's timeout of 10.
 	MaxMembers = 5000
-	// MaxDisplay bounds the display of a member, in bytes: it is stored once
-	// for each membership.
+	// MaxDisplay bounds the display of a member, in characters: it is stored
+	// once for each membership.
 	MaxDisplay = 512
 )

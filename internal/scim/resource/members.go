@@ -2,6 +2,7 @@ package resource
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/value"
@@ -105,7 +106,7 @@ func (m *Members) register(id string) error {
 }
 
 // readMembers reads a list of {"value": id}, one such object, or an id as a
-// string (entra.md Q32, Q39). It ignores `$ref`.
+// string (entra.md Q32, Q39). A `$ref` counts only without a value.
 func readMembers(v any) ([]Member, error) {
 	if value.Unassigned(v) {
 		return nil, nil
@@ -123,26 +124,42 @@ func readMembers(v any) ([]Member, error) {
 		case string:
 			m.ID = element
 		case map[string]any:
-			id, _ := scim.Lookup(element, "value")
-			m.ID, _ = id.(string)
-			display, _ := scim.Lookup(element, "display")
-			if value.Empty(display) {
-				display, _ = scim.Lookup(element, "displayName")
-			}
-			m.Display, _ = display.(string)
-			kind, _ := scim.Lookup(element, "type")
-			name, _ := kind.(string)
-			m.Group = strings.EqualFold(name, scim.Groups.Name)
+			m = readMember(element)
 		default:
 			return nil, scim.BadRequest(scim.InvalidValue, "a member must be an object with a value")
 		}
 		if m.ID == "" {
 			return nil, scim.BadRequest(scim.InvalidValue, "a member has no value")
 		}
-		if len(m.Display) > MaxDisplay {
-			return nil, scim.BadRequest(scim.InvalidValue, "the display of a member is longer than %d bytes", MaxDisplay)
+		if utf8.RuneCountInString(m.Display) > MaxDisplay {
+			return nil, scim.BadRequest(scim.InvalidValue, "the display of a member is longer than %d characters", MaxDisplay)
 		}
 		members = append(members, m)
 	}
 	return members, nil
+}
+
+// readMember reads a member that is an object.
+func readMember(object map[string]any) Member {
+	var m Member
+	id, _ := scim.Lookup(object, "value")
+	m.ID, _ = id.(string)
+	display, _ := scim.Lookup(object, "display")
+	if value.Empty(display) {
+		display, _ = scim.Lookup(object, "displayName")
+	}
+	m.Display, _ = display.(string)
+	kind, _ := scim.Lookup(object, "type")
+	name, _ := kind.(string)
+	m.Group = strings.EqualFold(name, scim.Groups.Name)
+	if !value.Unassigned(id) {
+		return m
+	}
+	ref := scim.Ref(object)
+	if user, ok := scim.Referenced(scim.Users.Endpoint, ref); ok {
+		m.ID = user
+	} else if group, ok := scim.Referenced(scim.Groups.Endpoint, ref); ok {
+		m.ID, m.Group = group, true
+	}
+	return m
 }

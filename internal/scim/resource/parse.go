@@ -19,60 +19,84 @@ func Parse(rt *scim.ResourceType, object map[string]any) (map[string]any, *Membe
 			return nil, nil, err
 		}
 	}
-	r := make(map[string]any, len(object))
-	var members *Members
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		if extension := rt.FindSchema(key); extension != nil && extension != rt.Schema {
-			if err := parseExtension(r, extension, object[key]); err != nil {
-				return nil, nil, err
-			}
-			continue
-		}
-		extension, a := rt.FindAttribute(key)
-		if a == nil || a.ReadOnly() {
-			continue
-		}
-		if rt.IsKeyed(a) {
-			members = &Members{}
-			if err := members.ReplaceAll(object[key]); err != nil {
-				return nil, nil, scim.Within(a.Name, err)
-			}
-			continue
-		}
-		v, err := value.Coerce(a, object[key])
-		if err != nil {
-			return nil, nil, scim.Within(scim.AttributePath{Extension: extension, Attribute: a}.String(), err)
-		}
-		if v != nil {
-			Attributes(r, extension)[a.Name] = v
-		}
+	p := &parser{rt: rt, r: make(map[string]any, len(object))}
+	if err := p.attributes("", object); err != nil {
+		return nil, nil, err
 	}
-	return r, members, Finish(rt, r)
+	return p.r, p.members, Finish(rt, p.r)
 }
 
-// parseExtension reads the attributes of an extension into r.
-func parseExtension(r map[string]any, extension *scim.Schema, v any) error {
+// parser is the state of a resource that is being read.
+type parser struct {
+	rt      *scim.ResourceType
+	r       map[string]any
+	members *Members
+}
+
+// attributes reads the members of an object, whose names are below a URN, ""
+// for none. Of several spellings of a name the last in byte order counts, as in
+// a PATCH.
+func (p *parser) attributes(urn string, object map[string]any) error {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		name := key
+		if urn != "" {
+			name = urn + ":" + key
+		} else if s := p.rt.FindSchema(key); s != nil {
+			if err := p.schema(s, object[key]); err != nil {
+				return err
+			}
+			continue
+		}
+		path, ok := p.rt.Resolve(name)
+		if !ok || path.Attribute == nil || path.Sub != nil || path.ReadOnly() {
+			continue
+		}
+		if err := p.attribute(path, object[key]); err != nil {
+			return scim.Within(path.String(), err)
+		}
+	}
+	return nil
+}
+
+// schema reads the attributes that stand under the URN of their schema.
+func (p *parser) schema(s *scim.Schema, v any) error {
+	v = value.Only(v)
 	if value.Unassigned(v) {
 		return nil
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return scim.BadRequest(scim.InvalidValue, "%s must be an object", extension.ID).About(extension.ID)
+		return scim.BadRequest(scim.InvalidValue, "%s must be an object", s.ID).About(s.ID)
 	}
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		a := scim.FindAttribute(extension.Attributes, name)
-		if a == nil || a.ReadOnly() {
-			continue
-		}
-		c, err := value.Coerce(a, object[name])
-		if err != nil {
-			return scim.Within(scim.AttributePath{Extension: extension, Attribute: a}.String(), err)
-		}
-		if c != nil {
-			Attributes(r, extension)[a.Name] = c
-		}
+	return p.attributes(s.ID, object)
+}
+
+// attribute reads the value of an attribute. An unassigned value leaves no value
+// of an earlier spelling.
+func (p *parser) attribute(path scim.AttributePath, v any) error {
+	if p.rt.IsKeyed(path.Attribute) {
+		p.members = &Members{}
+		return p.members.ReplaceAll(v)
+	}
+	c, err := value.Coerce(path.Attribute, v)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		Attributes(p.r, path.Extension)[path.Attribute.Name] = c
+	} else if holder, ok := p.holder(path.Extension); ok {
+		delete(holder, path.Attribute.Name)
 	}
 	return nil
+}
+
+// holder is the object in the resource that has the attributes of a schema.
+func (p *parser) holder(extension *scim.Schema) (map[string]any, bool) {
+	if extension == nil {
+		return p.r, true
+	}
+	object, ok := p.r[extension.ID].(map[string]any)
+	return object, ok
 }
 
 // Attributes is the object in r that has the attributes of an extension; it is

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/value"
@@ -21,17 +22,21 @@ func Finish(rt *scim.ResourceType, r map[string]any) error {
 		if strings.TrimSpace(s) == "" {
 			return scim.BadRequest(scim.InvalidValue, "%s is required", a.Name).About(a.Name)
 		}
-		if len(s) > MaxKeyValue {
-			return scim.BadRequest(scim.InvalidValue, "%s is longer than %d bytes", a.Name, MaxKeyValue).About(a.Name)
+		if utf8.RuneCountInString(s) > MaxKeyValue {
+			return tooLong(a.Name)
 		}
 	}
-	if s, _ := r["externalId"].(string); len(s) > MaxKeyValue {
-		return scim.BadRequest(scim.InvalidValue, "externalId is longer than %d bytes", MaxKeyValue).About("externalId")
+	if s, _ := r["externalId"].(string); utf8.RuneCountInString(s) > MaxKeyValue {
+		return tooLong("externalId")
 	}
 	if encoded := Encode(r); len(encoded) > MaxEncoded {
 		return scim.TooLarge("the resource is larger than %d bytes", MaxEncoded)
 	}
 	return nil
+}
+
+func tooLong(name string) error {
+	return scim.BadRequest(scim.InvalidValue, "%s is longer than %d characters", name, MaxKeyValue).About(name)
 }
 
 // tidy removes duplicate elements, all primary flags but the first, elements

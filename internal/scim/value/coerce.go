@@ -70,8 +70,12 @@ func CheckLength(a *scim.Attribute, list []any) error {
 	return nil
 }
 
-// CoerceOne is Coerce for a single value or an element of a list.
+// CoerceOne is Coerce for a single value or an element of a list. A simple value
+// may be wrapped as in Unwrap.
 func CoerceOne(a *scim.Attribute, v any) (any, error) {
+	if a.Type != scim.Complex && !(a.MultiValued && isList(v)) {
+		v = Unwrap(v)
+	}
 	if Unassigned(v) {
 		return nil, nil
 	}
@@ -139,12 +143,44 @@ func coerceComplex(a *scim.Attribute, v any) (any, error) {
 				object[sub.Name] = c
 			}
 		}
+		if err := dereference(a, object, value); err != nil {
+			return nil, err
+		}
 		if len(object) == 0 {
 			return nil, nil
 		}
 		return object, nil
 	}
 	return nil, scim.BadRequest(scim.InvalidValue, "%s must be an object", a.Name)
+}
+
+// dereference sets the value of an attribute that refers to a resource, if it
+// comes with a `$ref` alone.
+func dereference(a *scim.Attribute, object, given map[string]any) error {
+	ref := scim.Ref(given)
+	if a.Refers == "" || object["value"] != nil || Unassigned(ref) {
+		return nil
+	}
+	id, err := Referenced(a, ref)
+	if err == nil {
+		object["value"] = id
+	}
+	return err
+}
+
+// Referenced is the id in a `$ref` of an attribute that refers to a resource. It
+// fails for any other value.
+func Referenced(a *scim.Attribute, ref any) (string, error) {
+	id, ok := scim.Referenced(a.Refers, ref)
+	if !ok {
+		return "", scim.BadRequest(scim.InvalidValue, "without a value, the $ref of %s must be a URL that ends in %s/ and an id", a.Name, a.Refers)
+	}
+	return id, nil
+}
+
+func isList(v any) bool {
+	_, ok := v.([]any)
+	return ok
 }
 
 // Only returns the element of a list with one element, which clients send for a
@@ -161,18 +197,26 @@ func Only(v any) any {
 	return v
 }
 
-// Unwrap returns the scalar in [{"value": x}], [x] and {"value": x}, which
-// clients send to a path that ends in a sub-attribute (entra.md Q14).
+// Unwrap returns the scalar in [x], {"value": x} and any nesting of these, such
+// as [{"value": x}], which clients send for a single value (entra.md Q14).
 func Unwrap(v any) any {
-	v = Only(v)
-	if object, ok := v.(map[string]any); ok && len(object) == 1 {
-		for name, value := range object {
-			if strings.EqualFold(name, "value") {
-				return value
+	for {
+		switch wrapped := v.(type) {
+		case []any:
+			if len(wrapped) > 1 {
+				return v
 			}
+			v = Only(v)
+		case map[string]any:
+			inner, ok := scim.Lookup(wrapped, "value")
+			if !ok || len(wrapped) > 1 {
+				return v
+			}
+			v = inner
+		default:
+			return v
 		}
 	}
-	return v
 }
 
 // Empty reports whether a value of a resource is unassigned (RFC 7643 section
