@@ -168,7 +168,7 @@ func TestBadInput(t *testing.T) {
 		if r.Method == http.MethodGet || r.Method == http.MethodDelete {
 			continue
 		}
-		for _, b := range []string{`[]`, `"x"`, `null`, `{"name":`, full + full, `1`, "\xff"} {
+		for _, b := range []string{`[]`, `"x"`, `null`, `{"name":`, full + full, `1`, "\xff", "{\"name\":\"Ren\xe9\"}", `{"name":"\ud800"}`, `{"name":"\u0000"}`} {
 			if s := call("", b); s.status != 400 || s.object(t)["code"] != "invalid_json" || len(s.object(t)) != 2 {
 				t.Errorf("%s %q: %d %s", name, b, s.status, s.body)
 			}

@@ -155,6 +155,8 @@ func Payload(r *http.Request, body []byte, routeKey, requestID string, params ma
 	e.RequestContext.HTTP.Protocol = r.Proto
 	e.RequestContext.HTTP.SourceIP = r.RemoteAddr
 	e.RequestContext.HTTP.UserAgent = r.UserAgent()
+	// What API Gateway does with text that is not UTF-8 is not documented. base64
+	// keeps its bytes, so that the function can refuse them.
 	if isText(r.Header.Get("Content-Type")) && utf8.Valid(body) {
 		e.Body = string(body)
 	} else if len(body) > 0 {

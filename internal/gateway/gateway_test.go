@@ -72,6 +72,15 @@ func TestRoundTrip(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = w.Write(body)
 	}))
+	latin1 := httptest.NewRequest(http.MethodPost, "http://localhost/", nil)
+	latin1.Header.Set("Content-Type", "application/json")
+	payload, err := gateway.Payload(latin1, []byte("\"Ren\xe9\""), "$default", "id", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := echo.Invoke(t.Context(), payload); err != nil || !strings.Contains(string(payload), `"isBase64Encoded":true`) {
+		t.Errorf("text that is not UTF-8: %s, %s, %v", payload, response, err)
+	}
 	for _, contentType := range []string{"application/scim+json; charset=utf-8", "application/json", "text/plain", ""} {
 		r := httptest.NewRequest(http.MethodPost, "http://localhost/a%20b/?x=%2B&y", nil)
 		r.Header.Set("Content-Type", contentType)

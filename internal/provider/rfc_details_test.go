@@ -35,7 +35,7 @@ func TestRFCDetails(t *testing.T) {
 	t.Run("7643 4.2: members are users", func(t *testing.T) {
 		_, group := v.made(t, "/Groups", `{"displayName":"inner"}`)
 		outer, _ := v.made(t, "/Groups", `{"displayName":"outer","members":[{"value":"`+group.id()+`"},{"value":"`+created.id()+`","$ref":"https://x/y","displayName":"Ada"}]}`)
-		want := []any{map[string]any{"value": created.id(), "type": "User", "display": "Ada"}}
+		want := []any{map[string]any{"value": created.id(), "$ref": created.meta("location"), "type": "User", "display": "Ada"}}
 		equal(t, "members", v.ask(t, 200, "GET", outer, "").body["members"], any(want))
 		t.Run("3.5.1: that a PUT does not mention stay", func(t *testing.T) {
 			equal(t, "members", v.ask(t, 200, "PUT", outer, `{"displayName":"outer"}`).body["members"], any(want))

@@ -153,6 +153,6 @@ func TestRFCMembers(t *testing.T) {
 
 	// A user names its groups, on request, and cannot change them.
 	groups, _ := v.ask(t, 200, "GET", user+"?attributes=groups", "").body["groups"].([]any)
-	equal(t, "groups", groups, []any{map[string]any{"value": path[len("/Groups/"):], "display": "h", "type": "direct"}})
+	equal(t, "groups", groups, []any{map[string]any{"value": path[len("/Groups/"):], "$ref": v.base() + path, "display": "h", "type": "direct"}})
 	v.refused(t, 400, "mutability", "PATCH", user, patchOf(`{"op":"remove","path":"groups"}`))
 }

@@ -117,7 +117,7 @@ func UnknownPath(path string) string {
 		return path
 	}
 	for part := range strings.SplitSeq(path, ".") {
-		if !attributeName(part) {
+		if !attributeName(part) && !strings.EqualFold(part, refName) {
 			return ""
 		}
 	}

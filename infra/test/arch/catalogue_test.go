@@ -59,7 +59,7 @@ var catalogue = []row{
 	{"Q31", "memberships stay with a disabled user and go with a deleted one", []string{"jobs.TestMembershipsOfTheDeleted", "entra/users/u4-restored-is-in-groups", "entra/users/u5-delete-member"}},
 	{"Q32", "a member with a null $ref", []string{"patch.TestPatchMembers/entra G5 Q32: Add with a null $ref", "entra/groups/g5-add-member"}},
 	{"Q33", "types have canonical values", []string{"discovery.TestSchemas", "entra/discovery/schemas"}},
-	{"Q34", "password and members.$ref are not published", []string{"discovery.TestSchemas", "entra/discovery/schemas"}},
+	{"Q34", "password is not published, and members.$ref is read-only", []string{"discovery.TestSchemas", "entra/discovery/schemas"}},
 	{"Q35", "a PATCH without operations", []string{"patch.TestPatchErrors/entra Q35: blank Operations", "entra/users/u4-no-operations"}},
 	{"Q36", "signs in a filter, encoded or raw", []string{"query.TestParseQuery/entra Q36: raw brackets and quotes", "entra/users/u1-filter-raw-brackets", "entra/users/u1-filter-plus-is-a-blank"}},
 	{"Q37", "bodies that API Gateway encodes", []string{"gateway.TestInvoke", "apigateway.TestRecordedPayloads", "entra/users/u3-create-base64"}},
