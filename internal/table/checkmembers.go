@@ -19,7 +19,7 @@ type UserState struct {
 
 // MemberState is the part of a membership that a change of it needs.
 type MemberState struct {
-	Present bool
+	In      bool // not deleted
 	Display string
 }
 

@@ -114,9 +114,9 @@ func distinct(list []any) []any {
 	seen := make(map[string]bool, len(list))
 	return slices.DeleteFunc(slices.Clone(list), func(element any) bool {
 		id := value.Identity(element)
-		again := seen[id]
+		duplicate := seen[id]
 		seen[id] = true
-		return again
+		return duplicate
 	})
 }
 
