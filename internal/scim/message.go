@@ -90,28 +90,24 @@ func Lookup(object map[string]any, name string) (any, bool) {
 }
 
 // CheckSchemas checks that the `schemas` of a message, if it has any, is a list
-// of strings or one string.
+// of strings.
 func CheckSchemas(v any) error {
 	_, err := readSchemas(v)
 	return err
 }
 
-// readSchemas lists the URNs in `schemas`. null, "" and an empty list are as
-// absent (RFC 7643 section 2.5), and one string is as a list of it.
+// readSchemas lists the URNs in `schemas`. null and an empty list are as absent
+// (RFC 7643 section 2.5).
 func readSchemas(v any) ([]string, error) {
 	list, ok := v.([]any)
-	if !ok && v != nil {
-		list = []any{v}
+	ok = ok || v == nil
+	urns := make([]string, len(list))
+	for i, element := range list {
+		urn, isText := element.(string)
+		urns[i], ok = urn, ok && isText
 	}
-	var urns []string
-	for _, element := range list {
-		urn, ok := element.(string)
-		if !ok && element != nil {
-			return nil, BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
-		}
-		if urn != "" {
-			urns = append(urns, urn)
-		}
+	if !ok {
+		return nil, BadRequest(InvalidSyntax, "schemas must be a list of URNs").About("schemas")
 	}
 	return urns, nil
 }

@@ -103,6 +103,7 @@ func TestPatchList(t *testing.T) {
 		{name: "entra: of an element that is there the latest spelling counts", operations: `[{"op":"add","path":"emails","value":[` + scimtest.HomeMail + `,{"type":"WORK","value":"bjensen@example.com"}]}]`,
 			want: `{"emails":[{"type":"WORK","value":"bjensen@example.com","primary":true},` + scimtest.HomeMail + `]}`},
 		{name: "rfc: the same value again changes nothing", operations: `[{"op":"add","path":"emails","value":[` + scimtest.HomeMail + `]}]`},
+		{name: "generic: of equal elements the first counts, beside one that is there", operations: `[{"op":"add","path":"emails","value":[` + scimtest.HomeMail + `,{"type":"home","value":"babs@example.org","display":"x","primary":true}]}]`},
 		{name: "rfc: replace replaces all", operations: `[{"op":"replace","path":"emails","value":[{"type":"other","value":"o@x"}]}]`, want: `{"emails":[{"type":"other","value":"o@x"}]}`},
 		{name: "rfc: replace with an empty list", operations: `[{"op":"replace","path":"emails","value":[]}]`, want: `{"emails":null}`},
 		{name: "rfc: remove removes all", operations: `[{"op":"remove","path":"emails"}]`, want: `{"emails":null}`},

@@ -49,7 +49,7 @@ func TestParseUser(t *testing.T) {
 			`{"userName":"u","active":false,"title":"t","name":{"givenName":"g"},"emails":[{"value":"a","primary":true}],"` + scim.EnterpriseURN + `":{"department":"d"}}`, ""},
 		{"generic: empty lists", `{"userName":"u","title":[],"active":[],"emails":[{"value":[]}],"` + scim.EnterpriseURN + `":[]}`, none, ""},
 		{"generic: schemas is null", `{"userName":"u","schemas":null}`, none, ""},
-		{"generic: schemas is one URN", `{"userName":"u","schemas":"` + scim.UserURN + `"}`, none, ""},
+		{"hostile: schemas is a string", `{"userName":"u","schemas":"x"}`, "", "400 invalidSyntax"},
 		{"generic: attributes under the core URN", `{"userName":"u","` + scim.UserURN + `":{"title":"t"},"` + scim.UserURN + `:nickName":"n","` + scim.EnterpriseURN + `:department":"d"}`,
 			`{"userName":"u","title":"t","nickName":"n","` + scim.EnterpriseURN + `":{"department":"d"}}`, ""},
 		{"canaille: manager by $ref alone", `{"userName":"u","` + scim.EnterpriseURN + `":{"manager":{"$ref":"../Users/m-1"}}}`, `{"userName":"u","` + scim.EnterpriseURN + `":{"manager":{"value":"m-1"}}}`, ""},
