@@ -75,6 +75,11 @@ func TestLenientPatch(t *testing.T) {
 	if diff := cmp.Diff([]usage.Tolerated{{What: usage.UnknownPath, Count: 2, Path: "shoeSize"}}, w.trace.TakeTolerated()); diff != "" {
 		t.Error(diff)
 	}
+	// What has no effect at all still answers with the user.
+	if r, err := w.session.Patch(t.Context(), w.session.Type(session.Users), user, operations(t, disable[0]), session.Condition{}); err != nil || r.Meta.ID != user {
+		t.Errorf("%+v, %v", r, err)
+	}
+	w.trace.TakeTolerated()
 	if err := w.patched(t, session.Groups, group, add(user), `{"op":"add","path":"nope","value":"x"}`); err != nil || !w.members(t, group)[user] {
 		t.Errorf("the member was not added: %v", err)
 	}

@@ -88,7 +88,8 @@ func (p *parser) quoted() (any, error) {
 			return p.in[start+1 : i], nil
 		case c == '"':
 			var s string
-			if err := json.Unmarshal([]byte(p.in[start:i+1]), &s); err != nil {
+			text := []byte(p.in[start : i+1])
+			if scim.CheckText(text) != nil || json.Unmarshal(text, &s) != nil {
 				return nil, p.errorf("invalid JSON string")
 			}
 			p.pos = i + 1

@@ -52,6 +52,7 @@ func TestPatchReferences(t *testing.T) {
 		{name: "scim-sdk: a key of $ref", operations: `[{"op":"replace","value":{"manager.$ref":"https://x/Users/m-2"}}]`, want: set},
 		{name: "hostile: $ref to a group", operations: `[{"op":"replace","path":"manager","value":{"$ref":"https://x/Groups/m-2"}}]`, problem: "400 invalidValue"},
 		{name: "hostile: $ref is a number", operations: `[{"op":"replace","path":"manager","value":{"$ref":7}}]`, problem: "400 invalidValue"},
+		{name: "hostile: half a surrogate pair in a filter", operations: `[{"op":"add","path":"emails[type eq \"\\ud800\"].value","value":"a@x"}]`, problem: "400 invalidFilter"},
 		{name: "hostile: the path of $ref, to nothing", operations: `[{"op":"replace","path":"manager.$ref","value":"m-2"}]`, problem: "400 invalidValue"},
 	})
 	rt := scim.Users.Extend(scimtest.Sizes(t))

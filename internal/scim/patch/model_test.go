@@ -237,8 +237,7 @@ func listStep(t *rapid.T) step {
 			a.demote()
 		}
 		for _, p := range given {
-			// An earlier operation may have made elements equal: the last of them
-			// counts.
+			// Of elements that an earlier operation made equal the last counts.
 			there := -1
 			for i, q := range a.Phones {
 				if strings.EqualFold(p.Type, q.Type) && p.Value == q.Value {
