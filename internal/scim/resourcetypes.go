@@ -88,7 +88,7 @@ var Groups = &ResourceType{
 		Description: "Group",
 		Attributes: []*Attribute{
 			required(&Attribute{Name: "displayName", Type: String, Description: "Unique name of the group in the directory, compared without regard to case", Uniqueness: "server"}),
-			{Name: "members", Type: Complex, MultiValued: true, Description: "The users in the group", Mutability: "readWrite", Returned: "default", Uniqueness: "none", Refers: "/Users", SubAttributes: []*Attribute{
+			{Name: "members", Type: Complex, MultiValued: true, Description: "The users in the group", Mutability: "readWrite", Returned: "default", Uniqueness: "none", SubAttributes: []*Attribute{
 				{Name: "value", Type: String, Description: "The id of the user", CaseExact: true, Mutability: "immutable", Returned: "default", Uniqueness: "none"},
 				reference("The URL of the user", "User"),
 				{Name: "type", Type: String, Description: "The kind of member", CanonicalValues: []string{"User"}, Mutability: "immutable", Returned: "default", Uniqueness: "none"},
