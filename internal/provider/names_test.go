@@ -97,7 +97,6 @@ func TestNamesThatCannotBeSeen(t *testing.T) {
 		group                   bool // a group can have it
 	}{
 		{"hostile: a newline inside", "a\nb", "U+000A", false},
-		{"hostile: NUL", "a\x00", "U+0000", false},
 		{"hostile: a C1 control", "a\u0090b", "U+0090", false},
 		{"hostile: right-to-left override", "ad\u202enimda", "U+202E", false},
 		{"hostile: an isolate", "\u2066ada", "U+2066", false},

@@ -149,10 +149,10 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 			if err != nil {
 				return nil, err
 			}
-			if !keep[current.UserID] && !in[current.UserID].In {
+			if !keep[current.UserID] && in[current.UserID] == nil {
 				removed = append(removed, current.UserID)
 			}
-			in[current.UserID] = table.MemberState{In: true, Display: current.Display}
+			in[current.UserID] = &current.Display
 		}
 		if err := s.addStates(ctx, group, removed, known); err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 		return m
 	}
 	for _, user := range removed {
-		if in[user].In {
+		if in[user] != nil {
 			list = append(list, of(user, "").SoftDelete())
 		}
 	}
@@ -178,7 +178,7 @@ func (s *Session) planMemberships(ctx context.Context, group string, m *resource
 			// Not a user of this directory. It is ignored, so that the other members
 			// are added (entra.md section 15).
 			unknown++
-		case !in[member.ID].In, member.Display != "" && member.Display != in[member.ID].Display:
+		case in[member.ID] == nil, member.Display != "" && member.Display != *in[member.ID]:
 			list = append(list, of(member.ID, member.Display))
 		}
 	}

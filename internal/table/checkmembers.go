@@ -17,18 +17,13 @@ type UserState struct {
 	Generation int64 // see Resource
 }
 
-// MemberState is the part of a membership that a change of it needs.
-type MemberState struct {
-	In      bool // not deleted
-	Display string
-}
-
 // CheckMembers reads which of the ids are users of the directory, and which of
-// them are in the group. Ids are case-sensitive; those that cannot be ids of
+// them are in the group: those have their display there, which may be empty, the
+// others nil. Ids are case-sensitive; those that cannot be ids of
 // users are ignored. A few ids are read by key. Many ids that are close
 // together, as after an import, are read by range.
-func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]MemberState, err error) {
-	known, in = make(map[string]UserState, len(userIDs)), make(map[string]MemberState, len(userIDs))
+func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]*string, err error) {
+	known, in = make(map[string]UserState, len(userIDs)), make(map[string]*string, len(userIDs))
 	var ids []string
 	for _, id := range userIDs {
 		if _, duplicate := known[id]; !duplicate && User.ValidID(id) {
@@ -52,8 +47,8 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		}
 		if strings.HasPrefix(record.SK, User.prefix()) {
 			known[record.ID] = UserState{!record.Deleted, record.Hidden, record.Generation}
-		} else {
-			in[record.UserID] = MemberState{!record.Deleted, record.Display}
+		} else if !record.Deleted {
+			in[record.UserID] = &record.Display
 		}
 		return nil
 	}
