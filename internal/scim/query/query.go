@@ -2,7 +2,6 @@ package query
 
 import (
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +45,7 @@ func Parse(rt *scim.ResourceType, raw string) (Query, error) {
 		if strings.TrimSpace(s) == "" {
 			return nil
 		}
-		return strings.Split(s, ",")
+		return split(s)
 	}
 	given := parameters{
 		filter: text("filter"), sortBy: text("sortBy"), sortOrder: text("sortOrder"),
@@ -73,14 +72,14 @@ func newQuery(rt *scim.ResourceType, given parameters) (Query, error) {
 	}
 	// Values below the range become its lower end (RFC 7644 section 3.4.2.4). A
 	// cursor takes precedence over startIndex.
-	if s := given.startIndex; s != "" && q.Cursor == nil {
+	if s := strings.TrimSpace(given.startIndex); s != "" && q.Cursor == nil {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return q, scim.BadRequest(scim.InvalidValue, "startIndex must be a number").About("startIndex")
 		}
 		q.StartIndex = max(n, 1)
 	}
-	if s := given.count; s != "" {
+	if s := strings.TrimSpace(given.count); s != "" {
 		n, err := strconv.Atoi(s)
 		switch {
 		case q.Cursor != nil && (err != nil || n < 1): // RFC 9865 section 2.1
@@ -90,16 +89,30 @@ func newQuery(rt *scim.ResourceType, given parameters) (Query, error) {
 		}
 		q.Count = min(max(n, 0), MaxCount)
 	}
-	q.Projection = projection(rt, trimmed(given.attributes), trimmed(given.excluded))
-	return q, nil
+	q.Projection, err = projection(rt, given.attributes, given.excluded)
+	return q, err
 }
 
-func trimmed(names []string) []string {
-	names = slices.Clone(names)
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+// split splits a list of attributes at its commas, but for those in brackets,
+// which can be part of a string: emails[type eq "a,b"],title.
+func split(list string) []string {
+	var names []string
+	start, inBrackets, inString := 0, false, false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case inString && c == '\\':
+			i++
+		case inBrackets && c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == ']':
+			inBrackets = c == '['
+		case c == ',' && !inBrackets:
+			names = append(names, strings.TrimSpace(list[start:i]))
+			start = i + 1
+		}
 	}
-	return names
+	return append(names, strings.TrimSpace(list[start:]))
 }
 
 // Bound is the part of the query that a cursor is bound to: resource type,
