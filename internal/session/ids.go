@@ -9,12 +9,12 @@ import (
 	"dsync/internal/table"
 )
 
-// idSource iterates over ids in ascending order, each once, after an id; "" is
+// idSequence iterates over ids in ascending order, each once, after an id; "" is
 // from the first. It ends with the first error.
-type idSource func(last string) iter.Seq2[string, error]
+type idSequence func(last string) iter.Seq2[string, error]
 
-// listed is a source of ids in any order.
-func listed(ids []string) idSource {
+// listed is a sequence of ids in any order.
+func listed(ids []string) idSequence {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	return func(last string) iter.Seq2[string, error] {
@@ -32,9 +32,9 @@ func listed(ids []string) idSource {
 	}
 }
 
-// membersOf is a source of the ids of the users in a group: none, if there is no
+// membersOf is a sequence of the ids of the users in a group: none, if there is no
 // such group.
-func (s *Session) membersOf(ctx context.Context, group string) (idSource, error) {
+func (s *Session) membersOf(ctx context.Context, group string) (idSequence, error) {
 	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
 	if errors.Is(err, table.ErrNotFound) {
 		return listed(nil), nil
@@ -50,16 +50,16 @@ func (s *Session) membersOf(ctx context.Context, group string) (idSource, error)
 	}, err
 }
 
-// merge is a source of the ids of all sources.
-func merge(sources ...idSource) idSource {
-	if len(sources) == 1 {
-		return sources[0]
+// merge is a sequence of the ids of all sequences.
+func merge(sequences ...idSequence) idSequence {
+	if len(sequences) == 1 {
+		return sequences[0]
 	}
 	return func(last string) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
-			heads := make([]head, len(sources))
-			for i, source := range sources {
-				next, stop := iter.Pull2(source(last))
+			heads := make([]head, len(sequences))
+			for i, sequence := range sequences {
+				next, stop := iter.Pull2(sequence(last))
 				defer stop()
 				heads[i].next = next
 				heads[i].advance()
@@ -88,7 +88,7 @@ func merge(sources ...idSource) idSource {
 	}
 }
 
-// head is the next id of a source, if there is more.
+// head is the next id of a sequence, if there is more.
 type head struct {
 	next func() (string, error, bool)
 	id   string

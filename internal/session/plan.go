@@ -121,7 +121,7 @@ func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (p
 	case t.key:
 		p, err = s.byName(ctx, t, value)
 	case userGroupsPath:
-		var members idSource
+		var members idSequence
 		members, err = s.membersOf(ctx, value)
 		p = s.inOrder(ctx, t, members, chunk)
 		p.group = value
@@ -153,7 +153,7 @@ func (s *Session) idsByKey(ctx context.Context, t Type, path, value string) ([]s
 // union plans to read the resources that have one of the values at one of the key
 // paths, each once. Names are read together, other look-ups at the same time.
 func (s *Session) union(ctx context.Context, t Type, values map[string][]string, chunk int) (plan, error) {
-	var sources []idSource
+	var sequences []idSequence
 	var lookups errgroup.Group
 	lookups.SetLimit(maxLookups)
 	var mu sync.Mutex
@@ -179,7 +179,7 @@ func (s *Session) union(ctx context.Context, t Type, values map[string][]string,
 				if err != nil {
 					return plan{}, err
 				}
-				sources = append(sources, members)
+				sequences = append(sequences, members)
 			}
 		default:
 			for _, value := range list {
@@ -190,7 +190,7 @@ func (s *Session) union(ctx context.Context, t Type, values map[string][]string,
 	if err := lookups.Wait(); err != nil {
 		return plan{}, err
 	}
-	return s.inOrder(ctx, t, merge(append(sources, listed(ids))...), chunk), nil
+	return s.inOrder(ctx, t, merge(append(sequences, listed(ids))...), chunk), nil
 }
 
 // only plans for one resource that was read already.
@@ -209,8 +209,8 @@ func (s *Session) byID(ctx context.Context, t Type, ids []string) plan {
 	return s.inOrder(ctx, t, listed(ids), maxChunk)
 }
 
-// inOrder plans to read the resources with the ids of a source, in chunks.
-func (s *Session) inOrder(ctx context.Context, t Type, source idSource, chunk int) plan {
+// inOrder plans to read the resources with the ids of a sequence, in chunks.
+func (s *Session) inOrder(ctx context.Context, t Type, sequence idSequence, chunk int) plan {
 	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
 		return func(yield func(table.Resource, error) bool) {
 			ids := make([]string, 0, chunk)
@@ -223,7 +223,7 @@ func (s *Session) inOrder(ctx context.Context, t Type, source idSource, chunk in
 				ids = ids[:0]
 				return true
 			}
-			for id, err := range source(last) {
+			for id, err := range sequence(last) {
 				if err != nil {
 					yield(table.Resource{}, err)
 					return
