@@ -36,6 +36,8 @@ func TestProjection(t *testing.T) {
 		{"gitlab: a value path that is excluded", `attributes=emails&excludedAttributes=emails[type eq "home"]`, `{` + schemas + `,"emails":[` + scimtest.WorkMail + `]}`},
 		{"gitlab: a part of a value path that is excluded", `attributes=emails.type,emails.value&excludedAttributes=emails[type eq "home"].value`, `{` + schemas + `,"emails":[{"type":"work","value":"bjensen@example.com"},{"type":"home"}]}`},
 		{"gitlab: excluded parts of all values", `attributes=title,emails&excludedAttributes=emails[value pr]`, `{` + schemas + `,"title":"Guide"}`},
+		{"python: a list as a repeated parameter", `attributes=userName&attributes=title,active&Attributes=`, `{` + schemas + `,"userName":"bjensen@example.com","title":"Guide","active":true}`},
+		{"python: what is excluded as a repeated parameter", `attributes=userName,title,active&excludedAttributes=title&excludedAttributes=active`, `{` + schemas + `,"userName":"bjensen@example.com"}`},
 		{"rfc: known and unknown attributes", `attributes=nope,title,nope.x,urn:nope:2.0:User:x`, `{` + schemas + `,"title":"Guide"}`},
 		{"rfc: unknown excludedAttributes", `attributes=title&excludedAttributes=nope,nope[type eq "x"]`, `{` + schemas + `,"title":"Guide"}`},
 		{"rfc: absent attribute", `attributes=nickName`, `{` + schemas + `}`},

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"iter"
 	"net/url"
 	"strconv"
 	"strings"
@@ -37,15 +38,17 @@ type parameters struct {
 
 // Parse reads a raw query string: `+` is a blank and `%2B` a plus. Characters
 // that are not encoded, such as brackets, stand for themselves (entra.md Q36).
-// If a parameter is repeated, the first value counts.
+// If a parameter is repeated, the first value counts; lists of attributes are
+// joined.
 func Parse(rt *scim.ResourceType, raw string) (Query, error) {
 	text := func(name string) string { s, _ := parameter(raw, name); return s }
-	names := func(name string) []string {
-		s := text(name)
-		if strings.TrimSpace(s) == "" {
-			return nil
+	names := func(name string) (all []string) {
+		for s := range values(raw, name) {
+			if strings.TrimSpace(s) != "" {
+				all = append(all, split(s)...)
+			}
 		}
-		return split(s)
+		return all
 	}
 	given := parameters{
 		filter: text("filter"), sortBy: text("sortBy"), sortOrder: text("sortOrder"),
@@ -140,13 +143,22 @@ func (q Query) Bound() string {
 // parameter is the first value of a query parameter, by its name in any letter
 // case, and whether the parameter is present.
 func parameter(raw, name string) (string, bool) {
-	for pair := range strings.SplitSeq(raw, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		if strings.EqualFold(unescape(key), name) {
-			return unescape(value), true
-		}
+	for s := range values(raw, name) {
+		return s, true
 	}
 	return "", false
+}
+
+// values iterates over the values of a query parameter.
+func values(raw, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for pair := range strings.SplitSeq(raw, "&") {
+			key, value, _ := strings.Cut(pair, "=")
+			if strings.EqualFold(unescape(key), name) && !yield(unescape(value)) {
+				return
+			}
+		}
+	}
 }
 
 // unescape decodes %XX and `+`. A `%` that starts no escape stands for itself.
