@@ -48,7 +48,7 @@ type form struct {
 // group with both.
 var forms = []form{
 	{"entra, okta, onelogin, aws-sso", "Users", `userName eq "{user}"`, keyed, 1, 2, 2},
-	{"entra", "Users", `userName eq "nobody@example.com"`, keyed, 0, 1, 1},
+	{"entra", "Users", `userName eq "nobody@example.com"`, keyed, 0, 1, 0},
 	{"entra, rauthy", "Users", `externalId eq "{external}"`, keyed, 1, 2, 2},
 	{"entra", "Users", `emails[type eq "work"].value eq "{work}"`, keyed, 1, 2, 2},
 	{"entra", "Users", `urn:ietf:params:scim:schemas:core:2.0:User:userName eq "{user}"`, keyed, 1, 2, 2},
