@@ -66,13 +66,13 @@ var predefinedPaths = func() map[string]mappedPath {
 	return all
 }()
 
-// KeyedEmails are the e-mail addresses of a user that have a look-up.
+// KeyedEmails are the e-mail addresses of a user that have a look-up: all of
+// them, and work addresses alone in the records of earlier versions.
 func (p Projection) KeyedEmails(user map[string]any) []string {
-	main := ""
 	if p.AnyEmail {
-		main = resource.MainEmail(user)
+		return resource.KeyedEmails(user)
 	}
-	return resource.KeyedEmails(user, main)
+	return resource.WorkEmails(user)
 }
 
 // Encode returns the projection in the form of records: JSON, "" for the

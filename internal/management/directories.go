@@ -47,7 +47,7 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	at := s.timestamp()
 	d = Directory{
 		OrganizationID: n.OrganizationID, Name: n.Name, Type: n.Type, State: table.Validating,
-		SCIMConfig: table.SCIMConfig{Pending: true, CursorKey: make([]byte, cursorKeyBytes)},
+		SCIMConfig: table.SCIMConfig{Pending: true, AllEmails: true, CursorKey: make([]byte, cursorKeyBytes)},
 		Version:    1, Created: at, Modified: at, Actor: s.actor,
 	}
 	if d.Type == "" {

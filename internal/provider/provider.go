@@ -176,16 +176,27 @@ func challenge(given bool) string {
 	return `Bearer realm="dsync"`
 }
 
-// find finds the methods of a path. A literal segment has priority over {id}.
+// find finds the methods of a path: the names of endpoints in any letter case,
+// ids as they are. A literal segment has priority over {id}.
 func (rs routes) find(segments []string) (pattern string, byMethod methods, id string) {
-	pattern = "/" + strings.Join(segments, "/")
-	byMethod = rs[pattern]
-	if byMethod == nil && len(segments) == 2 {
-		pattern, id = "/"+segments[0]+"/{id}", segments[1]
-		byMethod = rs[pattern]
+	path := "/" + strings.Join(segments, "/")
+	for pattern, byMethod := range rs {
+		if strings.EqualFold(pattern, path) && !strings.HasSuffix(pattern, idPattern) {
+			return pattern, byMethod, ""
+		}
 	}
-	return pattern, byMethod, id
+	if len(segments) == 2 {
+		for pattern, byMethod := range rs {
+			if endpoint, ok := strings.CutSuffix(pattern, idPattern); ok && strings.EqualFold(endpoint, "/"+segments[0]) {
+				return pattern, byMethod, segments[1]
+			}
+		}
+	}
+	return path, nil, ""
 }
+
+// idPattern is the end of a pattern of one resource.
+const idPattern = "/{id}"
 
 // body reads the request's body. Its media type must be scim.MediaType or
 // application/json.
@@ -220,6 +231,9 @@ func write(w http.ResponseWriter, res response) {
 		w.Header().Set(name, value)
 	}
 	if res.body == nil {
+		if res.status == http.StatusNoContent { // SCIM-SDK refuses a response without it
+			w.Header().Set("Content-Type", scim.MediaType)
+		}
 		w.WriteHeader(res.status)
 		return
 	}

@@ -143,3 +143,8 @@ func IsNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
 		c == '_' || c == '-' || c == '$' || c == '.' || c == ':'
 }
+
+// IsForeignQuote reports whether a character is a quotation mark other than `"`,
+// which alone encloses strings in filters (RFC 7644 section 3.4.2.2). Clients send
+// these by mistake, and editors put the typographic ones in place of `"`.
+func IsForeignQuote(r rune) bool { return strings.ContainsRune("'`´‘’‚‛“”„‟«»", r) }

@@ -2,13 +2,15 @@ package session
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
-	"strings"
+	"sync"
 
+	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
 	"dsync/internal/table"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // candidate is a resource that can match a filter, and whether it does.
@@ -57,13 +59,16 @@ type plan struct {
 const (
 	idPath         = "id"
 	externalIDPath = "externalId"
+	emailPath      = "emails.value"
 	memberPath     = "members.value"
-	workEmailPath  = `emails[type eq "work"].value`
 	userGroupsPath = "groups.value"
 )
 
 // maxChunk is how many ids are turned into resources at a time: one read.
 const maxChunk = 100
+
+// maxLookups is how many look-ups of one request are read at the same time.
+const maxLookups = 8
 
 // keyPaths are the paths of the attributes that are found by key, the narrowest
 // first.
@@ -71,10 +76,21 @@ func (t Type) keyPaths() []string {
 	if t.kind == table.Group {
 		return []string{idPath, t.key, externalIDPath, memberPath}
 	}
-	return []string{idPath, t.key, externalIDPath, workEmailPath, userGroupsPath}
+	return []string{idPath, t.key, externalIDPath, emailPath, userGroupsPath}
 }
 
-// plan picks the narrowest key that the filter's equalities allow, or else all
+// rank is the place of a target among the key paths of a type, or -1. In a
+// directory without a look-up for every e-mail address, work addresses alone have
+// a key.
+func (s *Session) rank(t Type, target filter.Target) int {
+	path := scim.AttributePath{Extension: target.Extension, Attribute: target.Attribute, Sub: target.Sub}.String()
+	if path == emailPath && !s.allEmails && !filter.Requires(target.Filter, "type", "work") {
+		return -1
+	}
+	return slices.Index(t.keyPaths(), path)
+}
+
+// plan reads by the narrowest keys of which the filter needs one, or else all
 // resources, in chunks of that many where nothing is filtered.
 func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (plan, error) {
 	if f == nil {
@@ -82,46 +98,99 @@ func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (p
 			return s.table.IDs(ctx, t.kind, s.directoryID, last, chunk)
 		}), nil
 	}
-	paths := t.keyPaths()
-	best, value := -1, ""
-	for _, e := range filter.Equalities(f) {
-		target := e.Target.String()
-		i := slices.IndexFunc(paths, func(path string) bool { return strings.EqualFold(path, target) })
-		if i >= 0 && (best < 0 || i < best) {
-			best, value = i, e.Value
+	cover := filter.Cover(f, func(target filter.Target) int { return s.rank(t, target) })
+	if len(cover) == 0 {
+		return plan{after: func(last string) iter.Seq2[table.Resource, error] {
+			return s.table.All(ctx, t.kind, s.directoryID, last)
+		}}, nil
+	}
+	values := map[string][]string{} // by key path, each once
+	for _, e := range cover {
+		path := t.keyPaths()[s.rank(t, e.Target)]
+		if !slices.Contains(values[path], e.Value) {
+			values[path] = append(values[path], e.Value)
 		}
 	}
-	if best >= 0 {
-		p, err := s.byKey(ctx, t, paths[best], value, chunk)
-		if filter.IsEquality(f) {
-			p.key, p.value = paths[best], value
-		}
-		return p, err
+	if len(values) > 1 || len(values[t.keyPaths()[s.rank(t, cover[0].Target)]]) > 1 {
+		return s.union(ctx, t, values, chunk)
 	}
-	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
-		return s.table.All(ctx, t.kind, s.directoryID, last)
-	}}, nil
-}
-
-// byKey plans to read the resources that have a value at one of the key paths.
-func (s *Session) byKey(ctx context.Context, t Type, path, value string, chunk int) (plan, error) {
-	var ids []string
+	path, value := t.keyPaths()[s.rank(t, cover[0].Target)], cover[0].Value
+	var p plan
 	var err error
 	switch path {
 	case t.key:
-		return s.byName(ctx, t, value)
+		p, err = s.byName(ctx, t, value)
 	case userGroupsPath:
-		return s.usersIn(ctx, t, value, chunk)
-	case idPath:
-		ids = []string{value}
-	case externalIDPath:
-		ids, err = s.table.ByExternalID(ctx, t.kind, s.directoryID, value)
-	case memberPath:
-		ids, err = s.table.GroupsOf(ctx, s.directoryID, value)
-	case workEmailPath:
-		ids, err = s.table.ByEmail(ctx, s.directoryID, value)
+		var members idSequence
+		members, err = s.membersOf(ctx, value)
+		p = s.inOrder(ctx, t, members, chunk)
+		p.group = value
+	default:
+		var ids []string
+		ids, err = s.idsByKey(ctx, t, path, value)
+		p = s.byID(ctx, t, ids)
 	}
-	return s.byID(ctx, t, ids), err
+	if filter.IsEquality(f) {
+		p.key, p.value = path, value
+	}
+	return p, err
+}
+
+// idsByKey are the ids of the resources that may have a value at one of the key
+// paths but the name and the groups.
+func (s *Session) idsByKey(ctx context.Context, t Type, path, value string) ([]string, error) {
+	switch path {
+	case externalIDPath:
+		return s.table.ByExternalID(ctx, t.kind, s.directoryID, value)
+	case memberPath:
+		return s.table.GroupsOf(ctx, s.directoryID, value)
+	case emailPath:
+		return s.table.ByEmail(ctx, s.directoryID, value)
+	}
+	return []string{value}, nil // the id
+}
+
+// union plans to read the resources that have one of the values at one of the key
+// paths, each once. Names are read together, other look-ups at the same time.
+func (s *Session) union(ctx context.Context, t Type, values map[string][]string, chunk int) (plan, error) {
+	var sequences []idSequence
+	var lookups errgroup.Group
+	lookups.SetLimit(maxLookups)
+	var mu sync.Mutex
+	var ids []string
+	find := func(read func() ([]string, error)) {
+		lookups.Go(func() error {
+			found, err := read()
+			mu.Lock()
+			defer mu.Unlock()
+			ids = append(ids, found...)
+			return err
+		})
+	}
+	for path, list := range values {
+		switch path {
+		case idPath:
+			find(func() ([]string, error) { return list, nil })
+		case t.key:
+			find(func() ([]string, error) { return s.table.NameHolders(ctx, t.kind, s.directoryID, list...) })
+		case userGroupsPath:
+			for _, group := range list {
+				members, err := s.membersOf(ctx, group)
+				if err != nil {
+					return plan{}, err
+				}
+				sequences = append(sequences, members)
+			}
+		default:
+			for _, value := range list {
+				find(func() ([]string, error) { return s.idsByKey(ctx, t, path, value) })
+			}
+		}
+	}
+	if err := lookups.Wait(); err != nil {
+		return plan{}, err
+	}
+	return s.inOrder(ctx, t, merge(append(sequences, listed(ids))...), chunk), nil
 }
 
 // only plans for one resource that was read already.
@@ -137,39 +206,35 @@ func only(record table.Resource) plan {
 
 // byID plans to read the resources with these ids.
 func (s *Session) byID(ctx context.Context, t Type, ids []string) plan {
-	slices.Sort(ids)
-	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
-		i, found := slices.BinarySearch(ids, last)
-		if found {
-			i++
-		}
-		return s.read(ctx, t, ids[i:])
-	}}
+	return s.inOrder(ctx, t, listed(ids), maxChunk)
 }
 
-// usersIn plans to read the users in a group, in as many reads as it takes.
-func (s *Session) usersIn(ctx context.Context, t Type, group string, chunk int) (plan, error) {
-	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
-	if errors.Is(err, table.ErrNotFound) {
-		return s.byID(ctx, t, nil), nil
-	} else if err != nil {
-		return plan{}, err
-	}
-	p := s.inChunks(ctx, t, chunk, func(last string) ([]string, error) {
-		var users []string
-		for m, err := range s.table.Members(ctx, s.directoryID, group, last) {
-			if err != nil {
-				return nil, err
+// inOrder plans to read the resources with the ids of a sequence, in chunks.
+func (s *Session) inOrder(ctx context.Context, t Type, sequence idSequence, chunk int) plan {
+	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
+		return func(yield func(table.Resource, error) bool) {
+			ids := make([]string, 0, chunk)
+			more := func() bool { // whether to go on after these ids
+				for record, err := range s.read(ctx, t, ids) {
+					if !yield(record, err) || err != nil {
+						return false
+					}
+				}
+				ids = ids[:0]
+				return true
 			}
-			users = append(users, m.UserID)
-			if len(users) == chunk {
-				break
+			for id, err := range sequence(last) {
+				if err != nil {
+					yield(table.Resource{}, err)
+					return
+				}
+				if ids = append(ids, id); len(ids) == chunk && !more() {
+					return
+				}
 			}
+			more()
 		}
-		return users, nil
-	})
-	p.group = group
-	return p, nil
+	}}
 }
 
 // inChunks plans to read the resources of one chunk of ids after the other,

@@ -65,7 +65,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, r
 	return &Session{
 		table: a.table, now: a.now, entropy: a.entropy, userNames: a.userNames, trace: trace, actor: actor,
 		directoryID: token.Record.DirectoryID, organizationID: token.Record.OrganizationID, cursorKey: token.Record.CursorKey,
-		users: token.Users, groups: token.Groups, settings: token.Settings, projection: view, encodedProjection: view.Encode(),
+		users: token.Users, groups: token.Groups, settings: token.Settings, allEmails: token.Record.AllEmails, projection: view, encodedProjection: view.Encode(),
 	}, trace, nil
 }
 
@@ -82,6 +82,7 @@ type Session struct {
 	cursorKey                   []byte
 	users, groups               *scim.ResourceType
 	settings                    settings.Settings
+	allEmails                   bool // every e-mail address has a look-up
 	projection                  dsync.Projection
 	encodedProjection           string
 }

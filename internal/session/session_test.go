@@ -455,21 +455,21 @@ func TestDeletedIsGone(t *testing.T) {
 }
 
 // The records of a change fit one transaction at the limit.
-func TestMaxWorkEmails(t *testing.T) {
+func TestMaxEmails(t *testing.T) {
 	w := open(t)
 	body := func(prefix string, n int) string {
 		emails := ""
 		for i := range n {
-			emails += fmt.Sprintf(`,{"type":"work","value":"%s%d@x.io"}`, prefix, i)
+			emails += fmt.Sprintf(`,{"type":%q,"value":"%s%d@x.io"}`, []string{"work", "home", "other"}[i%3], prefix, i)
 		}
 		return `{"userName":"` + prefix + `","externalId":"` + prefix + `","emails":[` + emails[1:] + `]}`
 	}
-	user := w.create(t, session.Users, body("a", session.MaxWorkEmails))
-	doc, _ := parse(t, session.Users, body("b", session.MaxWorkEmails))
+	user := w.create(t, session.Users, body("a", session.MaxEmails))
+	doc, _ := parse(t, session.Users, body("b", session.MaxEmails))
 	if _, err := w.session.Replace(t.Context(), session.Users, user.Meta.ID, doc, nil, session.Condition{}); err != nil {
 		t.Error(err)
 	}
-	doc, _ = parse(t, session.Users, body("c", session.MaxWorkEmails+1))
+	doc, _ = parse(t, session.Users, body("c", session.MaxEmails+1))
 	if _, err := w.session.Create(t.Context(), session.Users, doc, nil); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("one more: %v", err)
 	}

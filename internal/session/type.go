@@ -25,17 +25,19 @@ var (
 // activeAttribute says whether a user may use the account.
 const activeAttribute = "active"
 
-// MaxWorkEmails is how many work e-mail addresses a user may have: each has a
-// look-up record, and all records of a change must fit one transaction.
-const MaxWorkEmails = 30
+// MaxEmails is how many different e-mail addresses a user may have.
+const MaxEmails = resource.MaxEmails
 
-// keys are the values that a resource is found by.
+// keys are the values that a resource is found by. With more e-mail addresses
+// than MaxEmails it fails, and the result has the first ones: work addresses, and
+// then others. Such a user is from a version that limited the work addresses alone,
+// and in a directory whose e-mail addresses are not all keyed.
 func (t Type) keys(doc map[string]any, view dsync.Projection) (table.Keys, error) {
 	k := table.Keys{Emails: view.KeyedEmails(doc)}
 	k.Name, _ = doc[t.key].(string)
 	k.ExternalID, _ = doc["externalId"].(string)
-	if len(resource.WorkEmails(doc)) > MaxWorkEmails {
-		return k, fault.New(fault.Invalid, scim.InvalidValue, "a user has %d work e-mail addresses at most", MaxWorkEmails)
+	if len(resource.Emails(doc)) > MaxEmails {
+		return k, fault.New(fault.Invalid, scim.InvalidValue, "a user has %d different e-mail addresses at most", MaxEmails).About("emails")
 	}
 	return k, nil
 }

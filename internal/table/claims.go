@@ -43,17 +43,29 @@ func (t *Table) ReplaceShared(ctx context.Context, old, next Resource, oldValues
 	return t.replace(ctx, old, next, oldValues, newValues, true, jobs)
 }
 
-// NameHolders returns the ids of all resources with that name, as scim.FoldName
-// compares names. Several users can have it only if an earlier version gave it to
-// them.
-func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID, name string) ([]string, error) {
+// NameHolders returns the ids of all resources with one of the names, as
+// scim.FoldName compares names. Several users can have a name only if an earlier
+// version gave it to them. It reads 100 claims at a time.
+func (t *Table) NameHolders(ctx context.Context, k Kind, directoryID string, names ...string) ([]string, error) {
+	var keys []dynamo.Key
+	for _, name := range names {
+		for _, folded := range scim.NameFolds(name) {
+			if key := nameKey(k, directoryID, folded); !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
 	var ids []string
-	for _, folded := range scim.NameFolds(name) {
-		key := nameKey(k, directoryID, folded)
-		c, err := t.readClaim(ctx, key)
-		switch {
-		case err != nil:
+	for i, err := range t.db.BatchGet(ctx, keys) {
+		if err != nil {
 			return nil, err
+		}
+		var key dynamo.Key
+		var c claim
+		if err := errors.Join(dynamo.Unmarshal(i, &key), dynamo.Unmarshal(i, &c)); err != nil {
+			return nil, err
+		}
+		switch {
 		case c.Shared:
 			holders, err := t.lookupIDs(ctx, directoryID, key.SK+"#")
 			if err != nil {

@@ -39,8 +39,9 @@ func (t *Table) ByExternalID(ctx context.Context, k Kind, directoryID, externalI
 	return t.lookupIDs(ctx, directoryID, externalIDPrefix(k, externalID))
 }
 
-// ByEmail returns the ids of all users with that work e-mail address, in any
-// letter case.
+// ByEmail returns the ids of the users with that e-mail address, in any letter
+// case: all of them if the directory has SCIMConfig.AllEmails, else those whose
+// work address it is, and perhaps others.
 func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]string, error) {
 	var ids []string
 	for _, folded := range append([]string{scim.Fold(email)}, scim.EarlierFolds(email)...) {

@@ -61,6 +61,10 @@ type SCIMConfig struct {
 	// Pending says that the directory has not received a request yet.
 	Pending bool `dynamodbav:"pending,omitempty"`
 	Paused  bool `dynamodbav:"paused,omitempty"`
+	// AllEmails says that every e-mail address of every user has a look-up. In a
+	// directory that an earlier version created, work addresses alone are sure to
+	// have one. It never becomes false.
+	AllEmails bool `dynamodbav:"all_emails,omitempty"`
 }
 
 // Directory is the SCIM connection of one Entra application.
@@ -163,7 +167,7 @@ type Resource struct {
 type Keys struct {
 	Name       string   // userName or displayName, case-insensitive; a userName is unique
 	ExternalID string   // case-sensitive, not unique; "" for none
-	Emails     []string // work e-mail addresses, case-insensitive, not unique
+	Emails     []string // e-mail addresses, case-insensitive, not unique
 }
 
 // Membership says that a user is in a group.

@@ -48,7 +48,7 @@ func (t *Table) UseToken(ctx context.Context, hash, day string) error {
 func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 	return &types.Update{
 		Key:                      dynamo.Marshal(tokenKey(ref.Hash)),
-		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, pending = :pending, paused = :paused"),
+		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, pending = :pending, paused = :paused, all_emails = :all_emails"),
 		ConditionExpression:      aws.String("attribute_exists(pk)"),
 		ExpressionAttributeNames: map[string]string{"#view": "view"},
 		ExpressionAttributeValues: dynamo.Marshal(struct {
@@ -57,7 +57,8 @@ func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 			View       string `dynamodbav:":view"`
 			Pending    bool   `dynamodbav:":pending"`
 			Paused     bool   `dynamodbav:":paused"`
-		}{c.Extensions, c.Settings, c.View, c.Pending, c.Paused}),
+			AllEmails  bool   `dynamodbav:":all_emails"`
+		}{c.Extensions, c.Settings, c.View, c.Pending, c.Paused, c.AllEmails}),
 	}
 }
 

@@ -205,8 +205,8 @@ func (a answer) lawful() {
 	}
 	mediaType := a.header.Get("Content-Type")
 	if a.status == http.StatusNoContent {
-		if len(a.text) > 0 || mediaType != "" {
-			a.Errorf("%s: 204 with a body: %q %s", a.what, mediaType, a.text)
+		if len(a.text) > 0 || mediaType != scim.MediaType {
+			a.Errorf("%s: 204 with Content-Type %q and the body %q", a.what, mediaType, a.text)
 		}
 		return
 	}

@@ -49,6 +49,7 @@ var rows = []string{
 	"Must: token of another directory",
 	"Must: unknown directory",
 	"Must: unknown path",
+	"Must: endpoint names in any letter case",
 	"Must: wrong method",
 	"Must: broken JSON",
 	"Must: 2 MiB body",

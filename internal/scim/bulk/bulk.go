@@ -103,13 +103,19 @@ func parseOperation(v any) (Operation, error) {
 	return o, nil
 }
 
-// checkPath checks that the path is an endpoint, with one id for all methods
-// but POST. Ids need no escapes.
-func (o Operation) checkPath() error {
+// checkPath checks that the path is an endpoint, in any letter case, with one id
+// for all methods but POST, and gives the endpoint the letter case of its resource
+// type. Ids need no escapes.
+func (o *Operation) checkPath() error {
 	for _, rt := range scim.ResourceTypes {
-		id, ok := strings.CutPrefix(o.Path, rt.Endpoint)
+		n := len(rt.Endpoint)
+		if len(o.Path) < n || !strings.EqualFold(o.Path[:n], rt.Endpoint) {
+			continue
+		}
+		id := o.Path[n:]
+		o.Path = rt.Endpoint + id
 		switch {
-		case !ok || id != "" && id[0] != '/':
+		case id != "" && id[0] != '/':
 			continue
 		case o.Method == "POST" && id == "":
 			return nil

@@ -27,6 +27,7 @@ func TestParseBulk(t *testing.T) {
 			`POST /Users qwerty  {"userName":"u"}; PUT /Groups/g  W/"3" {}; PATCH /Users/bulkId:qwerty   {"Operations":[]}; DELETE /Users/x   null; 0`, ""},
 		{"rfc: failOnErrors", `{"failOnErrors":1,"Operations":[` + post("") + `]}`, `POST /Users a  {}; 1`, ""},
 		{"rfc: names and methods in any case", `{"FAILONERRORS":2,"operations":[{"METHOD":"post","Path":"/Groups","BULKID":"a","Data":{}}]}`, `POST /Groups a  {}; 2`, ""},
+		{"keycloak: endpoints in any case", string(bulkBody(`[{"method":"POST","path":"/users","bulkId":"a","data":{}},{"method":"DELETE","path":"/GROUPS/xY"}]`)), `POST /Users a  {}; DELETE /Groups/xY   null; 0`, ""},
 		{"rfc: bulkIds differ by case", string(bulkBody(`[` + post("") + `,{"method":"POST","path":"/Users","bulkId":"A","data":{}}]`)), `POST /Users a  {}; POST /Users A  {}; 0`, ""},
 		{"rfc: DELETE with data", string(bulkBody(`[{"method":"delete","path":"/Groups/x","data":{"a":1}}]`)), `DELETE /Groups/x   null; 0`, ""},
 		{"rfc: nulls are absent", `{"schemas":["` + scim.BulkRequestURN + `"],"failOnErrors":null,"Operations":[{"method":"DELETE","path":"/Users/x","bulkId":null,"version":null,"data":null}]}`, `DELETE /Users/x   null; 0`, ""},

@@ -9,54 +9,8 @@ import (
 	"dsync/internal/scim/value"
 )
 
-// Equality is a condition of a filter: a value at the target equals Value.
-type Equality struct {
-	Target Target
-	Value  string
-}
-
-// Equalities lists the string equalities that hold for every match of the
-// filter. They tell which records can be read by key.
-func Equalities(e Expr) []Equality {
-	switch e := e.(type) {
-	case logical:
-		if e.op == "and" {
-			return append(Equalities(e.left), Equalities(e.right)...)
-		}
-	case compare:
-		if s, ok := e.value.(string); ok && e.op == "eq" {
-			return []Equality{{e.target, s}}
-		}
-	case present:
-		// emails[type eq "work" and value eq "x"] is equivalent to
-		// emails[type eq "work"].value eq "x".
-		if e.target.Filter == nil || e.target.Sub != nil {
-			return nil
-		}
-		var rest Expr
-		var value *compare
-		for _, term := range conjuncts(e.target.Filter) {
-			if c, ok := term.(compare); ok && value == nil && c.op == "eq" && c.target.Attribute.Name == "value" {
-				value = &c
-			} else if rest == nil {
-				rest = term
-			} else {
-				rest = logical{"and", rest, term}
-			}
-		}
-		if value != nil {
-			if s, ok := value.value.(string); ok {
-				t := e.target
-				t.Filter, t.Sub = rest, value.target.Attribute
-				return []Equality{{t, s}}
-			}
-		}
-	}
-	return nil
-}
-
-// IsEquality reports whether the filter is one string equality, so that
-// Equalities describes all of it.
+// IsEquality reports whether the filter is one string equality, so that Cover
+// describes all of it.
 func IsEquality(e Expr) bool {
 	c, ok := e.(compare)
 	if !ok || c.op != "eq" {

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"fmt"
+	"slices"
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
@@ -39,17 +40,18 @@ func ExampleMatch() {
 	// invalid: invalidFilter: at position 10: unknown operator "like"
 }
 
-// The equalities of a filter tell which records can be read by key.
-func ExampleEqualities() {
-	f, err := filter.Parse(scim.Groups, `id eq "directory_group_1" and members eq "directory_user_2"`)
+// The cover of a filter tells which records are read by key.
+func ExampleCover() {
+	f, err := filter.Parse(scim.Users, `(externalId eq "a" or userName eq "b") and active eq true`)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, e := range filter.Equalities(f) {
+	keys := []string{"userName", "externalId"}
+	for _, e := range filter.Cover(f, func(t filter.Target) int { return slices.Index(keys, t.String()) }) {
 		fmt.Println(e.Target, "=", e.Value)
 	}
 	// Output:
-	// id = directory_group_1
-	// members.value = directory_user_2
+	// externalId = a
+	// userName = b
 }

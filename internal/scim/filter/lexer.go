@@ -47,7 +47,9 @@ func (p *parser) keyword(word string) bool {
 }
 
 // literal reads a comparison value: a JSON string, number, boolean or null. A
-// word without quotes is a string, because Microsoft's samples omit them.
+// word without quotes is a string, because Microsoft's samples omit them. A word
+// that begins or ends with another quotation mark is an error: read as a string,
+// it would be compared and stored with its marks.
 func (p *parser) literal() (any, error) {
 	if p.pos == len(p.in) {
 		return nil, p.errorf("expected a value")
@@ -69,6 +71,12 @@ func (p *parser) literal() (any, error) {
 		return false, nil
 	case "null":
 		return nil, nil
+	}
+	first, _ := utf8.DecodeRuneInString(word)
+	last, _ := utf8.DecodeLastRuneInString(word)
+	if scim.IsForeignQuote(first) || scim.IsForeignQuote(last) {
+		p.pos = start
+		return nil, p.errorf("%q: only \" encloses a string, as in %s", word, quote(strings.TrimFunc(word, scim.IsForeignQuote)))
 	}
 	return word, nil
 }

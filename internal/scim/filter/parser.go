@@ -117,7 +117,11 @@ func (p *parser) target() (Target, error) {
 		if p.pos == len(p.in) {
 			return Target{}, p.errorf("expected an attribute")
 		}
-		return Target{}, p.errorf("expected an attribute, found %q", p.in[p.pos:p.pos+1])
+		r, size := utf8.DecodeRuneInString(p.in[p.pos:])
+		if r == '"' || scim.IsForeignQuote(r) {
+			return Target{}, p.errorf("an attribute has no quotation marks, found %q", r)
+		}
+		return Target{}, p.errorf("expected an attribute, found %q", p.in[p.pos:p.pos+size])
 	}
 	var t Target
 	ok := true

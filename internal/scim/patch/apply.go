@@ -1,10 +1,12 @@
 package patch
 
 import (
+	"errors"
 	"iter"
 	"maps"
 	"slices"
 
+	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
 	"dsync/internal/scim/resource"
@@ -59,6 +61,8 @@ func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
 		switch {
 		case err != nil:
 			return err
+		case malformed(member.err):
+			return member.err
 		case member.err != nil || member.dropped:
 			continue
 		case member.target.Attribute == nil:
@@ -73,6 +77,13 @@ func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
 		}
 	}
 	return nil
+}
+
+// malformed reports whether a key without a path has a filter that cannot be read,
+// such as emails[type eq 'work'].value. A key that no schema has is none.
+func malformed(err error) bool {
+	e, ok := err.(*fault.Error)
+	return ok && e.Code == scim.InvalidFilter && !errors.Is(err, scim.ErrUnknownAttribute)
 }
 
 // keys splits an operation without a path into one for each key of its value, in

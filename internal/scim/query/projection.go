@@ -5,40 +5,61 @@ import (
 	"strings"
 
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
 )
 
 // Projection selects the attributes of a response (RFC 7644 section 3.9), by
 // the attributes that the client lists and by the `returned` characteristic of
 // the schemas (RFC 7643 section 7).
 type Projection struct {
-	rt      *scim.ResourceType   // nil: all attributes are returned by default
-	only    []scim.AttributePath // empty: the attributes that are returned by default
-	without []scim.AttributePath
+	rt      *scim.ResourceType // nil: all attributes are returned by default
+	listed  bool               // only lists the attributes to return; else these are the default ones
+	only    []filter.Target
+	without []filter.Target
 }
 
 // projection reads the attributes to return and to exclude. Unknown attributes
-// are ignored.
-func projection(rt *scim.ResourceType, attributes, excluded []string) Projection {
-	p := Projection{rt: rt, only: attributePaths(rt, attributes), without: attributePaths(rt, excluded)}
-	if len(attributes) > 0 && len(p.only) == 0 {
-		p.only = attributePaths(rt, []string{"id"}) // only unknown attributes: the minimal set
+// are ignored; of unknown ones alone, the minimal set is returned.
+func projection(rt *scim.ResourceType, attributes, excluded []string) (Projection, error) {
+	only, err := targets(rt, "attributes", attributes)
+	if err != nil {
+		return Projection{}, err
 	}
-	return p
+	without, err := targets(rt, "excludedAttributes", excluded)
+	return Projection{rt, len(attributes) > 0, only, without}, err
 }
 
-// attributePaths resolves names and ignores unknown ones.
-func attributePaths(rt *scim.ResourceType, names []string) []scim.AttributePath {
-	var list []scim.AttributePath
+// targets reads the names of a parameter and ignores unknown attributes. A name
+// can have a filter in brackets as in a PATCH path, which selects elements: clients
+// send attributes=emails[type eq "work"].value. A name that is malformed is an
+// error, because it would select nothing.
+func targets(rt *scim.ResourceType, parameter string, names []string) ([]filter.Target, error) {
+	var list []filter.Target
 	for _, name := range names {
-		if t, ok := rt.Resolve(name); ok {
-			list = append(list, t)
+		attribute, _, _ := strings.Cut(name, "[")
+		if path, ok := rt.Resolve(attribute); ok && attribute == name {
+			list = append(list, filter.Target{Extension: path.Extension, Attribute: path.Attribute, Sub: path.Sub})
+			continue
+		} else if !ok && !quoted(name) {
+			continue
 		}
+		t, err := filter.ParsePath(rt, name)
+		if err != nil {
+			return nil, scim.Within(parameter, err)
+		}
+		list = append(list, t)
 	}
-	return list
+	return list, nil
+}
+
+// quoted reports whether a name begins or ends with a quotation mark.
+func quoted(name string) bool {
+	isQuote := func(r rune) bool { return r == '"' || scim.IsForeignQuote(r) }
+	return name != strings.TrimFunc(name, isQuote)
 }
 
 // Named reports whether the client listed attributes to return.
-func (p Projection) Named() bool { return len(p.only) > 0 }
+func (p Projection) Named() bool { return p.listed }
 
 // Wants reports whether the response has the attribute of the core schema.
 func (p Projection) Wants(name string) bool {
@@ -70,6 +91,51 @@ func (p Projection) Apply(full map[string]any) map[string]any {
 // project copies the selected part of an attribute into r. extension is the URN
 // of its extension, "" for the core schema.
 func (p Projection) project(r map[string]any, extension, name string, v any) {
+	elements, many := v.([]any)
+	if !many || !p.filters(extension, name) {
+		p.projectValue(r, extension, name, v)
+		return
+	}
+	var list []any
+	for _, element := range elements {
+		kept := map[string]any{}
+		p.of(element, extension, name).projectValue(kept, extension, name, []any{element})
+		some, _ := kept[name].([]any)
+		list = append(list, some...)
+	}
+	if len(list) > 0 {
+		r[name] = list
+	}
+}
+
+// filters reports whether a path filters the elements of an attribute.
+func (p Projection) filters(extension, name string) bool {
+	return slices.ContainsFunc(slices.Concat(p.only, p.without), func(t filter.Target) bool {
+		return t.Filter != nil && isAt(t, extension, name)
+	})
+}
+
+// of is the projection of one element of an attribute: paths whose filter matches
+// it apply to it, and the others do not.
+func (p Projection) of(element any, extension, name string) Projection {
+	object, _ := element.(map[string]any)
+	var m filter.Matcher
+	applying := func(list []filter.Target) (rest []filter.Target) {
+		for _, t := range list {
+			if t.Filter == nil || !isAt(t, extension, name) {
+				rest = append(rest, t)
+			} else if m.Match(t.Filter, object) {
+				t.Filter = nil
+				rest = append(rest, t)
+			}
+		}
+		return rest
+	}
+	return Projection{p.rt, p.listed, applying(p.only), applying(p.without)}
+}
+
+// projectValue is project for an attribute whose elements are not filtered.
+func (p Projection) projectValue(r map[string]any, extension, name string, v any) {
 	a := p.attribute(extension, name)
 	wanted, whole, parts, without := p.choose(a, extension, name)
 	if !wanted {
@@ -99,11 +165,14 @@ func (p Projection) choose(a *scim.Attribute, extension, name string) (wanted, w
 	case "never":
 		return false, false, nil, nil
 	}
-	excluded, without := named(p.without, extension, name)
+	excluded, without := named(slices.DeleteFunc(slices.Clone(p.without), filtered), extension, name)
 	asked, parts := named(p.only, extension, name)
-	whole = asked || len(p.only) == 0 && a.Returned == "default"
+	whole = asked || !p.listed && a.Returned == "default"
 	return !excluded && (whole || len(parts) > 0), whole, parts, without
 }
+
+// filtered reports whether a path selects some elements only.
+func filtered(t filter.Target) bool { return t.Filter != nil }
 
 // undescribed stands for an attribute that no schema has.
 var undescribed = &scim.Attribute{Type: scim.String, Returned: "default"}
@@ -120,14 +189,10 @@ func (p Projection) attribute(extension, name string) *scim.Attribute {
 
 // named reports whether the paths list an attribute as a whole, and which of
 // its sub-attributes they list.
-func named(attributePaths []scim.AttributePath, extension, name string) (whole bool, subs []string) {
-	for _, t := range attributePaths {
-		urn := ""
-		if t.Extension != nil {
-			urn = t.Extension.ID
-		}
+func named(list []filter.Target, extension, name string) (whole bool, subs []string) {
+	for _, t := range list {
 		switch {
-		case urn != extension || t.Attribute != nil && t.Attribute.Name != name:
+		case !isAt(t, extension, name):
 		case t.Sub == nil:
 			whole = true
 		default:
@@ -135,6 +200,15 @@ func named(attributePaths []scim.AttributePath, extension, name string) (whole b
 		}
 	}
 	return whole, subs
+}
+
+// isAt reports whether a path leads to an attribute, or to its whole extension.
+func isAt(t filter.Target, extension, name string) bool {
+	urn := ""
+	if t.Extension != nil {
+		urn = t.Extension.ID
+	}
+	return urn == extension && (t.Attribute == nil || t.Attribute.Name == name)
 }
 
 // subAttributes copies an object, or each object of a list, with its visible

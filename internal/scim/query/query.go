@@ -1,8 +1,8 @@
 package query
 
 import (
+	"iter"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -38,15 +38,17 @@ type parameters struct {
 
 // Parse reads a raw query string: `+` is a blank and `%2B` a plus. Characters
 // that are not encoded, such as brackets, stand for themselves (entra.md Q36).
-// If a parameter is repeated, the first value counts.
+// If a parameter is repeated, the first value counts; lists of attributes are
+// joined.
 func Parse(rt *scim.ResourceType, raw string) (Query, error) {
 	text := func(name string) string { s, _ := parameter(raw, name); return s }
-	names := func(name string) []string {
-		s := text(name)
-		if strings.TrimSpace(s) == "" {
-			return nil
+	names := func(name string) (all []string) {
+		for s := range values(raw, name) {
+			if strings.TrimSpace(s) != "" {
+				all = append(all, split(s)...)
+			}
 		}
-		return strings.Split(s, ",")
+		return all
 	}
 	given := parameters{
 		filter: text("filter"), sortBy: text("sortBy"), sortOrder: text("sortOrder"),
@@ -73,14 +75,14 @@ func newQuery(rt *scim.ResourceType, given parameters) (Query, error) {
 	}
 	// Values below the range become its lower end (RFC 7644 section 3.4.2.4). A
 	// cursor takes precedence over startIndex.
-	if s := given.startIndex; s != "" && q.Cursor == nil {
+	if s := strings.TrimSpace(given.startIndex); s != "" && q.Cursor == nil {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			return q, scim.BadRequest(scim.InvalidValue, "startIndex must be a number").About("startIndex")
 		}
 		q.StartIndex = max(n, 1)
 	}
-	if s := given.count; s != "" {
+	if s := strings.TrimSpace(given.count); s != "" {
 		n, err := strconv.Atoi(s)
 		switch {
 		case q.Cursor != nil && (err != nil || n < 1): // RFC 9865 section 2.1
@@ -90,16 +92,30 @@ func newQuery(rt *scim.ResourceType, given parameters) (Query, error) {
 		}
 		q.Count = min(max(n, 0), MaxCount)
 	}
-	q.Projection = projection(rt, trimmed(given.attributes), trimmed(given.excluded))
-	return q, nil
+	q.Projection, err = projection(rt, given.attributes, given.excluded)
+	return q, err
 }
 
-func trimmed(names []string) []string {
-	names = slices.Clone(names)
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+// split splits a list of attributes at its commas, but for those in brackets,
+// which can be part of a string: emails[type eq "a,b"],title.
+func split(list string) []string {
+	var names []string
+	start, inBrackets, inString := 0, false, false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case inString && c == '\\':
+			i++
+		case inBrackets && c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == ']':
+			inBrackets = c == '['
+		case c == ',' && !inBrackets:
+			names = append(names, strings.TrimSpace(list[start:i]))
+			start = i + 1
+		}
 	}
-	return names
+	return append(names, strings.TrimSpace(list[start:]))
 }
 
 // Bound is the part of the query that a cursor is bound to: resource type,
@@ -127,13 +143,22 @@ func (q Query) Bound() string {
 // parameter is the first value of a query parameter, by its name in any letter
 // case, and whether the parameter is present.
 func parameter(raw, name string) (string, bool) {
-	for pair := range strings.SplitSeq(raw, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		if strings.EqualFold(unescape(key), name) {
-			return unescape(value), true
-		}
+	for s := range values(raw, name) {
+		return s, true
 	}
 	return "", false
+}
+
+// values iterates over the values of a query parameter.
+func values(raw, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for pair := range strings.SplitSeq(raw, "&") {
+			key, value, _ := strings.Cut(pair, "=")
+			if strings.EqualFold(unescape(key), name) && !yield(unescape(value)) {
+				return
+			}
+		}
+	}
 }
 
 // unescape decodes %XX and `+`. A `%` that starts no escape stands for itself.

@@ -3,13 +3,15 @@ package query
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"dsync/internal/scim"
 )
 
 // ParseSearch reads the body of a POST to /.search (RFC 7644 section 3.4.3):
-// the parameters of a query as a message. A value of the wrong JSON type is
-// invalidSyntax. null means absent.
+// the parameters of a query as a message. Numbers can be strings, and lists of
+// attributes can be strings as in a query string, because clients send these. A
+// value of another JSON type is invalidSyntax. null means absent.
 func ParseSearch(rt *scim.ResourceType, object map[string]any) (Query, error) {
 	if err := scim.CheckMessage(object, scim.SearchURN); err != nil {
 		return Query{}, err
@@ -56,23 +58,35 @@ func (m *search) number(name string) string {
 	if v == nil {
 		return ""
 	}
-	n, ok := v.(json.Number)
-	if _, err := strconv.Atoi(n.String()); !ok || err != nil {
+	text, ok := v.(string)
+	if n, isNumber := v.(json.Number); isNumber {
+		text, ok = n.String(), true
+	}
+	text = strings.TrimSpace(text)
+	if _, err := strconv.Atoi(text); !ok || err != nil && text != "" {
 		m.fail(name, "a whole number")
 	}
-	return n.String()
+	return text
 }
 
+// names reads a list of names, each of which can be several names with commas,
+// or one such string.
 func (m *search) names(name string) []string {
 	v, _ := scim.Lookup(m.object, name)
+	list, ok := v.([]any)
+	if s, isText := v.(string); isText {
+		list, ok = []any{s}, true
+		if strings.TrimSpace(s) == "" {
+			return nil
+		}
+	}
 	if v == nil {
 		return nil
 	}
-	list, ok := v.([]any)
-	names := make([]string, len(list))
-	for i, element := range list {
+	var names []string
+	for _, element := range list {
 		s, isText := element.(string)
-		names[i], ok = s, ok && isText
+		names, ok = append(names, split(s)...), ok && isText
 	}
 	if !ok {
 		m.fail(name, "a list of names")

@@ -11,6 +11,7 @@ import (
 // invalidValue: in table 9 of the RFC, invalidPath is for PATCH only. sortOrder
 // without sortBy is ignored.
 func (q *Query) sorted(by, order string) error {
+	order = strings.TrimSpace(order)
 	switch {
 	case order == "" || strings.EqualFold(order, "ascending"):
 	case strings.EqualFold(order, "descending"):
@@ -25,6 +26,8 @@ func (q *Query) sorted(by, order string) error {
 	}
 	t, ok := q.rt.Resolve(by)
 	switch {
+	case !ok && quoted(by):
+		return scim.BadRequest(scim.InvalidValue, "sortBy: an attribute has no quotation marks").About("sortBy")
 	case !ok:
 		return scim.BadRequest(scim.InvalidValue, "sortBy: unknown attribute %q", by).About(scim.UnknownPath(by))
 	case t.Attribute == nil:

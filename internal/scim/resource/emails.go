@@ -37,14 +37,31 @@ func WorkEmails(user map[string]any) []string {
 	return work
 }
 
-// KeyedEmails are the addresses of a user that have a look-up: the work addresses,
-// and main. main is MainEmail, or "" in the records of earlier versions.
-func KeyedEmails(user map[string]any, main string) []string {
-	keyed := WorkEmails(user)
-	if main != "" && !slices.Contains(keyed, main) {
-		keyed = append(keyed, main)
+// MaxEmails is how many different e-mail addresses a user may have: each has a
+// look-up record, and a change of all of them must fit one transaction of 100
+// records, beside the user, the name, the externalId and a job.
+const MaxEmails = 40
+
+// Emails are all e-mail addresses of a user, each once in any letter case, the
+// work addresses first.
+func Emails(user map[string]any) []string {
+	all := WorkEmails(user)
+	for _, a := range addresses(user) {
+		all = append(all, a.value)
 	}
-	return keyed
+	known := make(map[string]bool, len(all))
+	return slices.DeleteFunc(all, func(value string) bool {
+		folded := scim.Fold(value)
+		present := known[folded]
+		known[folded] = true
+		return present
+	})
+}
+
+// KeyedEmails are the addresses of a user that have a look-up: MaxEmails at most.
+func KeyedEmails(user map[string]any) []string {
+	all := Emails(user)
+	return all[:min(len(all), MaxEmails)]
 }
 
 // MainEmail is the e-mail address that consumers know a user by: the primary one,
