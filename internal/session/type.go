@@ -1,9 +1,13 @@
 package session
 
 import (
+	"slices"
+	"strings"
+
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
+	"dsync/internal/scim/filter"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
@@ -42,6 +46,17 @@ func (t Type) storedKeys(record table.Resource, doc map[string]any) (table.Keys,
 	view, err := dsync.ParseProjection(record.View)
 	keys, _ := t.keys(doc, view)
 	return keys, err
+}
+
+// FindsByKey reports whether a filter has an equality that is read by a key and
+// leads to few resources: not a membership.
+func (t Type) FindsByKey(f filter.Expr) bool {
+	return slices.ContainsFunc(filter.Equalities(f), func(e filter.Equality) bool {
+		path := e.Target.String()
+		return slices.ContainsFunc(t.keyPaths(), func(key string) bool {
+			return key != memberPath && key != userGroupsPath && strings.EqualFold(key, path)
+		})
+	})
 }
 
 // Resource is a user or a group as clients know it, but for its location.
