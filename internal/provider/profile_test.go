@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -195,7 +196,7 @@ func TestImport(t *testing.T) {
 		"hostile: very long":                  {v, "/Groups", strings.Repeat("x", 8000), 400, "invalidValue"},
 		"a name that is taken, with a new id": {v, "/Users", newID(id.User), 409, "uniqueness"},
 	} {
-		body := `{"userName":"bob","displayName":"h"}`
+		body := fmt.Sprintf(`{"userName":%q,"displayName":%q}`, name, name)
 		if strings.HasPrefix(name, "a name") {
 			body = `{"userName":"ADA"}`
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"dsync/infra/local/client"
 	"dsync/infra/local/system"
 	"dsync/infra/test/entra"
 )
@@ -20,6 +21,24 @@ func TestMachine(t *testing.T) {
 // as `PROCESSES=1 make run` does.
 func TestMachineOfProcesses(t *testing.T) {
 	provision(t, 20, system.Options{Processes: true})
+}
+
+// TestMachineOfOkta runs `make run` and `make demo PROFILE=okta` in one process.
+func TestMachineOfOkta(t *testing.T) {
+	machine, err := system.Start(t.Context(), system.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := machine.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var out bytes.Buffer
+	api := client.Client{URL: machine.APIURL, Key: machine.APIKey}
+	if code := inOwnDirectory(t.Context(), api, "Okta", entra.Config{Okta: true, Users: 20, Out: &out, Seed: 1}); code != 0 {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
 }
 
 func provision(t *testing.T, users int, o system.Options) {
