@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	"dsync/infra/local/client"
 	"dsync/infra/local/system"
 	"dsync/infra/test/entra"
+	"dsync/internal/settings"
 )
 
 // TestMachine runs `make run` and `make demo` in one process. The simulated Entra
@@ -38,6 +41,16 @@ func TestMachineOfOkta(t *testing.T) {
 	api := client.Client{URL: machine.APIURL, Key: machine.APIKey}
 	if code := inOwnDirectory(t.Context(), api, "Okta", entra.Config{Okta: true, Users: 20, Out: &out, Seed: 1}); code != 0 {
 		t.Errorf("exit %d\n%s", code, out.String())
+	}
+	// The profile of Entra does not answer as Okta documents it.
+	c, err := api.Connect(t.Context(), "Entra", settings.Entra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	code := playIn(t.Context(), entra.Config{Okta: true, Users: 8, Out: &out, Seed: 1, Timeout: 5 * time.Second}, api, c)
+	if code != exitFailed || !strings.Contains(out.String(), "PATCH /Groups/{id} answered 204, want [200]") {
+		t.Errorf("exit %d with the profile of Entra\n%s", code, out.String())
 	}
 }
 
