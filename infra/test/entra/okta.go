@@ -10,9 +10,10 @@ import (
 // oktaDialect is the format of Okta. It sends users by PUT, and PATCH to change
 // `active`, the name of a group or its members. The scenario follows Okta's SCIM
 // 2.0 Protocol Reference; it was not recorded.
+const oktaDialect dialect = "okta"
+
 const (
-	oktaDialect dialect = "okta"
-	oktaAgent           = "Okta SCIM Client 1.0.0"
+	oktaAgent = "Okta SCIM Client 1.0.0"
 	// oktaPage is the parameters of each query, and oktaCount the size of a page.
 	oktaPage  = "startIndex=1&count=100"
 	oktaCount = 100
@@ -36,9 +37,8 @@ func (r *run) oktaPhases() []phase {
 }
 
 func (r *run) oktaConnection() {
-	for _, q := range []request{{path: "/Users", query: "startIndex=1&count=2"}, {path: "/Groups", query: oktaPage}} {
-		q.method, q.dialect = http.MethodGet, oktaDialect
-		r.call("Test Connector", q, http.StatusOK)
+	for path, query := range map[string]string{"/Users": "startIndex=1&count=2", "/Groups": oktaPage} {
+		r.call("Test Connector", request{method: http.MethodGet, path: path, query: query, dialect: oktaDialect}, http.StatusOK)
 	}
 	r.halted = r.failed(checkAnswers)
 }
@@ -68,19 +68,17 @@ func oktaMatch(u *user) request {
 func oktaBody(u *user) map[string]any {
 	v := u.values
 	body := map[string]any{
-		"schemas":     []any{coreUser, enterpriseUser},
-		"userName":    v[userNamePath],
-		"name":        map[string]any{"formatted": v[formattedPath], "givenName": v[givenNamePath], "familyName": v[familyNamePath]},
-		"emails":      []any{map[string]any{"primary": true, "value": v[workMailPath], "type": "work"}},
-		"displayName": v[displayNamePath],
-		"title":       v[titlePath],
-		"locale":      "en-US",
-		"externalId":  v[externalIDPath],
-		"groups":      []any{},
-		"active":      v[activePath],
-		enterpriseUser: map[string]any{
-			"department": v[departmentPath], "employeeNumber": v[numberPath],
-		},
+		"schemas":      []any{coreUser, enterpriseUser},
+		"userName":     v[userNamePath],
+		"name":         map[string]any{"formatted": v[formattedPath], "givenName": v[givenNamePath], "familyName": v[familyNamePath]},
+		"emails":       []any{map[string]any{"primary": true, "value": v[workMailPath], "type": "work"}},
+		"displayName":  v[displayNamePath],
+		"title":        v[titlePath],
+		"locale":       "en-US",
+		"externalId":   v[externalIDPath],
+		"groups":       []any{},
+		"active":       v[activePath],
+		enterpriseUser: map[string]any{"department": v[departmentPath], "employeeNumber": v[numberPath]},
 	}
 	if u.id == "" {
 		body["password"] = "1mz050nq"
@@ -94,14 +92,9 @@ func oktaBody(u *user) map[string]any {
 // nothing new.
 func (r *run) oktaUpdate() {
 	for i, u := range r.users {
-		switch i % 3 {
-		case 0:
-			r.oktaPut("update the title", u, setting{path: titlePath, value: r.people.other(titles, u.values.text(titlePath))})
-		case 1:
-			r.oktaPut("rename", u, append(renamePerson(r, u), renameAccount(r, u)...)...)
-		default:
-			r.oktaPut("update nothing", u)
-		}
+		title := setting{path: titlePath, value: r.people.other(titles, u.values.text(titlePath))}
+		settings := [][]setting{{title}, append(renamePerson(r, u), renameAccount(r, u)...), nil}[i%3]
+		r.oktaPut([]string{"update the title", "rename", "update nothing"}[i%3], u, settings...)
 	}
 }
 
@@ -179,37 +172,36 @@ func (r *run) oktaPushMembers() {
 		if len(half) < 2 || len(rest) < 1 {
 			continue // an earlier request failed
 		}
-		r.oktaName(g, g.name)
-		what := "push members of " + g.name
-		if a, ok := r.oktaPatch(what, g, g.name, map[string]any{"op": opAdd, "path": "members", "value": oktaMembers(half...)}); ok {
-			r.membersChanged(what, g, opAdd, a, half...)
+		remove := map[string]any{"op": opRemove, "path": `members[value eq "` + half[0].id + `"]`}
+		for _, push := range []struct {
+			what         string
+			operations   []any
+			removed, new []*user
+		}{
+			{"push members of " + g.name, []any{oktaMembers(opAdd, half...)}, nil, half},
+			{"exchange a member of " + g.name, []any{remove, oktaMembers(opAdd, rest[0])}, half[:1], rest[:1]},
+			{"push all members of " + g.name, []any{oktaMembers(opReplace, half...)}, rest[:1], half[:1]},
+		} {
+			r.oktaName(g, g.name)
+			if a, ok := r.oktaPatch(push.what, g, g.name, push.operations...); ok {
+				r.membersChanged(push.what, g, opRemove, a, push.removed...)
+				r.membersChanged(push.what, g, opAdd, a, push.new...)
+			}
 		}
-		what = "exchange a member of " + g.name
-		exchange := []any{
-			map[string]any{"op": opRemove, "path": `members[value eq "` + half[0].id + `"]`},
-			map[string]any{"op": opAdd, "path": "members", "value": oktaMembers(rest[0])},
-		}
-		if a, ok := r.oktaPatch(what, g, g.name, exchange...); ok {
-			r.membersChanged(what, g, opRemove, a, half[0])
-			r.membersChanged(what, g, opAdd, a, rest[0])
-		}
-		what = "push all members of " + g.name
-		if a, ok := r.oktaPatch(what, g, g.name, map[string]any{"op": opReplace, "path": "members", "value": oktaMembers(half...)}); ok {
-			r.membersChanged(what, g, opRemove, a, rest[0])
-			r.membersChanged(what, g, opAdd, a, half[0])
-		}
-		r.sameMembers(checkMembers, what, g)
+		r.sameMembers(checkMembers, "after the push", g)
 	}
 	for _, u := range r.users {
 		r.oktaRead("after the push", u)
 	}
 }
 
-func oktaMembers(users ...*user) (members []any) {
+// oktaMembers is the operation that adds or replaces members.
+func oktaMembers(op string, users ...*user) map[string]any {
+	var members []any
 	for _, u := range users {
 		members = append(members, map[string]any{"value": u.id, "display": u.name()})
 	}
-	return members
+	return map[string]any{"op": op, "path": "members", "value": members}
 }
 
 // oktaName sends the name of a group, without a path and with its id.
@@ -250,10 +242,7 @@ func (r *run) oktaDeactivate() {
 
 func (r *run) oktaActive(what string, u *user, active bool) {
 	what += " " + u.name()
-	before, ok := r.oktaRead(what, u)
-	if !ok {
-		return
-	}
+	before, _ := r.oktaRead(what, u)
 	body := patchOp([]any{map[string]any{"op": opReplace, "value": map[string]any{"active": active}}})
 	a, ok := r.call(what, request{method: http.MethodPatch, path: "/Users/" + u.id, dialect: oktaDialect, body: body}, http.StatusOK)
 	if !ok {
@@ -268,18 +257,14 @@ func (r *run) oktaActive(what string, u *user, active bool) {
 // oktaImport reads all users and groups page by page. Those of the run must come
 // once each, as they are in the model.
 func (r *run) oktaImport() {
-	users := r.oktaPages("/Users")
+	users, groups := r.oktaPages("/Users"), r.oktaPages("/Groups")
 	for _, u := range r.users {
-		if u.id == "" {
-			continue
-		}
 		if hits := users[u.id]; len(hits) == 1 {
 			r.same(checkState, "import of "+u.name(), u, hits[0])
 		} else {
 			r.fail(checkState, "import: %s comes %d times", u.name(), len(hits))
 		}
 	}
-	groups := r.oktaPages("/Groups")
 	for _, g := range r.groups {
 		hits := groups[g.id]
 		if len(hits) != 1 {
@@ -305,9 +290,8 @@ func (r *run) oktaPages(path string) map[string][]map[string]any {
 		}
 		list, _ := a.body["Resources"].([]any)
 		for _, resource := range list {
-			if m, ok := resource.(map[string]any); ok {
-				found[text(m, "id")] = append(found[text(m, "id")], m)
-			}
+			m, _ := resource.(map[string]any)
+			found[text(m, "id")] = append(found[text(m, "id")], m)
 		}
 		total, isNumber := a.body["totalResults"].(float64)
 		if !isNumber || !reflect.DeepEqual(a.body["startIndex"], float64(start)) || !reflect.DeepEqual(a.body["itemsPerPage"], float64(len(list))) {
