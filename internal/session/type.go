@@ -52,9 +52,9 @@ func (t Type) storedKeys(record table.Resource, doc map[string]any) (table.Keys,
 // leads to few resources: not a membership.
 func (t Type) FindsByKey(f filter.Expr) bool {
 	return slices.ContainsFunc(filter.Equalities(f), func(e filter.Equality) bool {
-		path := e.Target.String()
+		paths := []string{e.Target.String(), scim.AttributePath{Extension: e.Target.Extension, Attribute: e.Target.Attribute, Sub: e.Target.Sub}.String()}
 		return slices.ContainsFunc(t.keyPaths(), func(key string) bool {
-			return key != memberPath && key != userGroupsPath && strings.EqualFold(key, path)
+			return key != memberPath && key != userGroupsPath && slices.ContainsFunc(paths, func(path string) bool { return strings.EqualFold(key, path) })
 		})
 	})
 }
