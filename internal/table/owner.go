@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"maps"
 
 	"dsync/internal/dynamo"
 )
@@ -16,9 +15,8 @@ type idClaim struct {
 
 // idClaim is the claim of the id of a new resource.
 func (r Resource) idClaim() dynamo.Item {
-	i := dynamo.Marshal(idKey(r.Kind, r.ID), idClaim{r.DirectoryID})
-	maps.Copy(i, dynamo.Marshal(dynamo.IndexKey{PK: idsIndex(r.DirectoryID), SK: r.Kind.prefix() + ulidOf(r.ID)}))
-	return i
+	index := dynamo.IndexKey{PK: idsIndex(r.DirectoryID), SK: r.Kind.prefix() + ulidOf(r.ID)}
+	return dynamo.Marshal(idKey(r.Kind, r.ID), index, idClaim{r.DirectoryID})
 }
 
 // DirectoryOf returns the id of the directory in which a user or group was
