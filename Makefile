@@ -26,13 +26,13 @@ run: ## Run the whole system; needs no AWS account (PORT=8080, PROCESSES=1 for r
 	@go build -o .local/dsync ./infra/cmd/local
 	@PORT=$(PORT) exec .local/dsync
 
-demo: ## Simulate Entra against the running system and check every event
+demo: ## Simulate Entra against the running system and check every event (PROFILE=okta for Okta)
 	@go run ./infra/cmd/demo
 
 chaos: ## Check that no event is lost: 10,000 changes under injected faults
 	go run ./infra/cmd/chaos
 
-directory: ## Create a directory and print its Tenant URL and Secret Token (NAME='Acme Inc.')
+directory: ## Create a directory and print its Tenant URL and Secret Token (NAME='Acme Inc.' TYPE=okta)
 	@go run ./infra/cmd/operate directory "$$NAME"
 
 tail: ## Follow events live, one line per event

@@ -31,7 +31,7 @@ var directoryRoutes = []Route{
 		Method: http.MethodPost, Pattern: "/directories", Scope: management.Manage,
 		Body: append(required(directoryFields, "name"),
 			Field{Name: "organization_id", Type: String, Required: true, Description: "Organization that the directory belongs to."},
-			Field{Name: "type", Type: String, Choices: management.DirectoryTypes, Description: "Type of the identity provider. The first value is the default."}),
+			Field{Name: "type", Type: String, Choices: settings.DirectoryTypes, Description: "Type of the identity provider. The first value is the default."}),
 		Status: http.StatusCreated, Object: "directory", Summary: "Create a directory and its first token. The response contains the secret; it cannot be read again.",
 		serve: func(r *request) (response, error) {
 			d, first, secret, err := r.session.CreateDirectory(r.context(), management.NewDirectory{
@@ -114,7 +114,7 @@ var directoryRoutes = []Route{
 // directory is the wire format of a directory (workos.md section 1.2), with
 // members that WorkOS's lacks: key, Tenant URL and settings.
 func (r *request) directory(d management.Directory) map[string]any {
-	settings, err := settings.Parse(d.Settings)
+	settings, err := settings.Parse(d.SCIMConfig)
 	if err != nil {
 		panic(err) // they were valid when they were written
 	}

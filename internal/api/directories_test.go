@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"dsync/internal/fault"
-	"dsync/internal/management"
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
 	"dsync/internal/session"
@@ -43,6 +42,7 @@ func TestDirectories(t *testing.T) {
 		"settings": map[string]any{
 			"deactivation_policy": "suspend", "email_fallback": true, "raw_attributes": true, "lenient_patch": false,
 			"unique_group_names": true, "nested_groups": "ignore",
+			"group_patch_response": "none", "put_without_members": "keep", "user_groups": "request", "import_ids": false,
 			"attribute_mapping": map[string]any{
 				"username": "userName", "job_title": "title", "employee_type": "userType", "emails": "emails", "addresses": "addresses",
 				"employee_number": scim.EnterpriseURN + ":employeeNumber", "cost_center_name": scim.EnterpriseURN + ":costCenter",
@@ -102,7 +102,7 @@ func TestDirectories(t *testing.T) {
 		t.Errorf("%d, %v", s, state())
 	}
 
-	for _, kind := range management.DirectoryTypes {
+	for _, kind := range settings.DirectoryTypes {
 		if d := w.must(t, 201, "POST", "/directories", `{"name":"x","organization_id":"`+org+`","type":"`+kind+`"}`); d["type"] != kind {
 			t.Errorf("%v", d)
 		}
@@ -147,9 +147,9 @@ func TestSettings(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	// null is the default, of each setting.
-	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false}}`)
-	s = change(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null}}`)
-	byDefault, _ := json.Marshal(settings.Default())
+	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false,"group_patch_response":"group","put_without_members":"remove","user_groups":"lookup","import_ids":true}}`)
+	s = change(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null,"group_patch_response":null,"put_without_members":null,"user_groups":null,"import_ids":null}}`)
+	byDefault, _ := json.Marshal(settings.Default(settings.Entra))
 	var want map[string]any
 	_ = json.Unmarshal(byDefault, &want)
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -230,6 +230,10 @@ func TestSettingsRefused(t *testing.T) {
 		"raw as a number":            {`{"raw_attributes":1}`, "settings.raw_attributes"},
 		"lenient as an object":       {`{"lenient_patch":{}}`, "settings.lenient_patch"},
 		"unique as a list":           {`{"unique_group_names":[]}`, "settings.unique_group_names"},
+		"response that is none":      {`{"group_patch_response":"204"}`, "settings.group_patch_response"},
+		"members that are none":      {`{"put_without_members":"empty"}`, "settings.put_without_members"},
+		"groups as a boolean":        {`{"user_groups":true}`, "settings.user_groups"},
+		"import as text":             {`{"import_ids":"true"}`, "settings.import_ids"},
 		"mapping as a list":          {`{"attribute_mapping":["title"]}`, "settings.attribute_mapping"},
 		"mapping to a number":        {`{"attribute_mapping":{"a":1}}`, "settings.attribute_mapping"},
 		"mapping to null":            {`{"attribute_mapping":{"a":null}}`, "settings.attribute_mapping.a"},
@@ -356,7 +360,7 @@ func TestDirectoryRace(t *testing.T) {
 	}
 	wait.Wait()
 	after := record()
-	s, err := settings.Parse(after.Settings)
+	s, err := settings.Parse(after.SCIMConfig)
 	if err != nil || after.Name != "new" || !s.LenientPatch || s.EmailFallback || s.RawAttributes || after.Extensions == "" || after.Version != before+5 {
 		t.Errorf("%+v, %+v, %v", after, s, err)
 	}

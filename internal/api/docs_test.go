@@ -42,7 +42,7 @@ func TestManual(t *testing.T) {
 	}
 
 	documented, byDefault := map[string]string{}, tree{}
-	encoded, err := json.Marshal(settings.Default())
+	encoded, err := json.Marshal(settings.Default(settings.Entra))
 	if err != nil {
 		t.Fatal(err)
 	}

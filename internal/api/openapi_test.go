@@ -206,8 +206,8 @@ func TestEnumerations(t *testing.T) {
 		is   any
 		want []string
 	}{
-		"types":       {schema("directory", "properties", "type", "enum"), management.DirectoryTypes},
-		"event types": {schema("event_directory", "properties", "type", "enum"), management.DirectoryTypes},
+		"types":       {schema("directory", "properties", "type", "enum"), settings.DirectoryTypes},
+		"event types": {schema("event_directory", "properties", "type", "enum"), settings.DirectoryTypes},
 		"scopes":      {schema("api_key", "properties", "scope", "enum"), management.Scopes},
 	} {
 		if !slices.Equal(texts(c.is), c.want) {
@@ -229,7 +229,7 @@ func TestEnumerations(t *testing.T) {
 	}
 
 	// Settings: their names and defaults, and the same for what changes them.
-	b, err := json.Marshal(settings.Default())
+	b, err := json.Marshal(settings.Default(settings.Entra))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,8 +117,11 @@ func (t *Tokens) read(ctx context.Context, hash string, now time.Time) (Token, e
 	if token.Projection, err = dsync.ParseProjection(record.View); err != nil {
 		return Token{}, err
 	}
-	if token.Settings, err = settings.Parse(record.Settings); err != nil {
+	if token.Settings, err = settings.Parse(record.SCIMConfig); err != nil {
 		return Token{}, err
+	}
+	if token.Settings.UserGroups == settings.OnLookup {
+		token.Users = token.Users.Returning()
 	}
 	if token.Settings.LenientPatch {
 		users, groups := *token.Users, *token.Groups

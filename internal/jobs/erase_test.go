@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -78,12 +79,20 @@ func testErase(t *testing.T, after, want time.Duration, logged int) {
 	if erase.Subject != s.dir.ID || erase.DirectoryID != s.dir.ID {
 		t.Fatalf("the job of the erasure: %+v", erase)
 	}
+	if dir, err := s.DirectoryOf(t.Context(), table.User, gone.ID); err != nil || dir != s.dir.ID {
+		t.Errorf("an id can be used again before the erasure: %s, %v", dir, err)
+	}
 	s.sweep()
 	if got := s.run(erase); got.State != table.JobDone || got.Done < logged {
 		t.Errorf("the erasure: %+v", got)
 	}
 	if n := s.mentions(marker); n != 0 {
 		t.Errorf("%d records mention a user", n)
+	}
+	for _, r := range []table.Resource{user, group, gone} {
+		if _, err := s.DirectoryOf(t.Context(), r.Kind, r.ID); !errors.Is(err, table.ErrNotFound) {
+			t.Errorf("the id %s is still claimed: %v", r.ID, err)
+		}
 	}
 	if n := s.mentions("#" + s.dir.ID[strings.LastIndexByte(s.dir.ID, '_')+1:]); n != s.jobsLeft() {
 		t.Errorf("%d records have the directory in a key, %d of them are jobs", n, s.jobsLeft())

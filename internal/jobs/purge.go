@@ -69,10 +69,15 @@ func (w *Worker) purged(job table.Job) (progress, error) {
 	return progress{records: 1, end: true, follow: []table.Job{erase}}, err
 }
 
-// erase removes a page of the log of a purged directory, then what was written
-// to the directory after the purge: counts and records of its last requests.
+// erase removes a page of the log of a purged directory, then the claims of its
+// ids, then what was written to the directory after the purge: counts and
+// records of its last requests.
 func (w *Worker) erase(ctx context.Context, job table.Job) (progress, error) {
 	n, err := w.table.EraseLog(ctx, job.DirectoryID, page)
+	if err != nil || n > 0 {
+		return progress{records: n}, err
+	}
+	n, err = w.table.EraseIDs(ctx, job.DirectoryID, page)
 	if err != nil || n > 0 {
 		return progress{records: n}, err
 	}

@@ -19,21 +19,11 @@ import (
 	"dsync/internal/table"
 )
 
-// The types of directories, as WorkOS names them (workos.md section 1.2).
-const (
-	Entra   = "azure scim v2.0"
-	Okta    = "okta scim v2.0"
-	Generic = "generic scim v2.0"
-)
-
-// DirectoryTypes are all of them, the default first.
-var DirectoryTypes = []string{Entra, Okta, Generic}
-
 // NewDirectory describes a directory to be created.
 type NewDirectory struct {
 	OrganizationID string
 	Name           string
-	Type           string // "" for Entra
+	Type           string // one of settings.DirectoryTypes; "" for the first
 	// Settings are the settings that differ from the default.
 	Settings settings.Change
 	// Extensions are custom schemas of the directory's users, in the JSON form
@@ -46,18 +36,18 @@ type NewDirectory struct {
 func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Directory, first Token, secret string, err error) {
 	at := s.timestamp()
 	d = Directory{
-		OrganizationID: n.OrganizationID, Name: n.Name, Type: n.Type, State: table.Validating,
-		SCIMConfig: table.SCIMConfig{Pending: true, AllEmails: true, CursorKey: make([]byte, cursorKeyBytes)},
+		OrganizationID: n.OrganizationID, Name: n.Name, State: table.Validating,
+		SCIMConfig: table.SCIMConfig{Type: n.Type, Pending: true, AllEmails: true, CursorKey: make([]byte, cursorKeyBytes)},
 		Version:    1, Created: at, Modified: at, Actor: s.actor,
 	}
 	if d.Type == "" {
-		d.Type = Entra
+		d.Type = settings.DirectoryTypes[0]
 	}
 	var invalid fault.Validation
 	checkName(&invalid, "name", d.Name)
 	checkID(&invalid, "organization_id", id.Organization, d.OrganizationID)
-	if !slices.Contains(DirectoryTypes, d.Type) {
-		invalid.Add("type", "type must be one of %s.", strings.Join(DirectoryTypes, ", "))
+	if !slices.Contains(settings.DirectoryTypes, d.Type) {
+		invalid.Add("type", "type must be one of %s.", strings.Join(settings.DirectoryTypes, ", "))
 	}
 	if err := settings.Apply(&d.SCIMConfig, n.Settings, n.Extensions, &invalid); err != nil {
 		return d, first, "", err

@@ -33,7 +33,8 @@ const (
 )
 
 // owners remembers the directories of users and groups, because their ids do
-// not tell them, and the directories that there are, newest first.
+// not tell them, and for ids without a claim the directories that there are,
+// newest first.
 type owners struct {
 	known *cache.Cache[string, string] // id → directory id
 
@@ -67,9 +68,9 @@ func (o *owners) setList(directories []string, until time.Time) {
 }
 
 // locate finds a user or group and its directory. With a hint it is in that
-// directory or nowhere. Without one it is where it was seen before, or it is
-// searched for in all directories. A directory that is being deleted has no
-// users and groups.
+// directory or nowhere. Without one the claim of the id names the directory;
+// what an earlier version created has no claim, and is searched for in all
+// directories. A directory that is being deleted has no users and groups.
 func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint string) (table.Directory, table.Resource, error) {
 	notFound := fault.Missing("", resourceID)
 	if !k.ValidID(resourceID) {
@@ -80,6 +81,12 @@ func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint str
 	var err error
 	if hint == "" {
 		hint = s.owners.of(resourceID)
+	}
+	if hint == "" {
+		hint, err = s.table.DirectoryOf(ctx, k, resourceID)
+		if err != nil && !errors.Is(err, table.ErrNotFound) {
+			return table.Directory{}, table.Resource{}, err
+		}
 	}
 	if hint != "" {
 		r, err = s.table.Resource(ctx, k, hint, resourceID)

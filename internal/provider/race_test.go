@@ -129,7 +129,7 @@ func TestRacingCreates(t *testing.T) {
 		if statuses[201] != 1 || statuses[409] != 19 {
 			t.Errorf("%s: statuses %v", c.endpoint, statuses)
 		}
-		if got := v.count(t) - before; got != 3 { // the resource, its claim, its look-up
+		if got := v.count(t) - before; got != 4 { // the resource, the claims of its name and id, its look-up
 			t.Errorf("%s: %d records", c.endpoint, got)
 		}
 	}

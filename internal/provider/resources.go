@@ -74,9 +74,10 @@ func (rs resources) page(q query.Query) (response, error) {
 		return response{}, err
 	}
 	room := session.NewRoom()
+	lookup := q.Filter != nil && rs.session.FindsByKey(rs.typ, q.Filter)
 	page := make([]map[string]any, 0, len(found.Resources))
 	for _, resource := range found.Resources {
-		projected, err := rs.project(resource, q.Projection, room)
+		projected, err := rs.project(resource, q.Projection, lookup, room)
 		var tooMany *fault.Error
 		if errors.As(err, &tooMany) && len(page) > 0 && q.Cursor == nil {
 			break // the page is shorter
@@ -104,19 +105,28 @@ func (rs resources) get() (response, error) {
 	if known.Demanded() && known.Holds(found.Meta.Version) {
 		return response{status: http.StatusNotModified, header: map[string]string{"ETag": found.Meta.ETag()}}, nil
 	}
-	body, err := rs.project(found, q.Projection, session.NewRoom())
+	body, err := rs.project(found, q.Projection, true, session.NewRoom())
 	if err != nil {
 		return response{}, err
 	}
 	return rs.result(http.StatusOK, found, body), nil
 }
 
+// importHeader has the id that a new resource brings, as WorkOS's tool for
+// migrations sends it. It counts only if the directory imports ids.
+const importHeader = "X-WorkOS-Migrated-Id"
+
 func (rs resources) create() (response, error) {
 	doc, members, q, err := rs.parse()
 	if err != nil {
 		return response{}, err
 	}
-	created, err := rs.session.Create(rs.request.context(), rs.typ, doc, members)
+	var created session.Resource
+	if id := rs.request.http.Header.Get(importHeader); id != "" && rs.session.Profile().ImportIDs {
+		created, err = rs.session.Import(rs.request.context(), rs.typ, id, doc, members)
+	} else {
+		created, err = rs.session.Create(rs.request.context(), rs.typ, doc, members)
+	}
 	if err != nil {
 		return response{}, err
 	}
@@ -137,7 +147,9 @@ func (rs resources) replace() (response, error) {
 
 // patch responds with the updated user. For a group it responds with 204,
 // because Entra wants no list of members (entra.md section 15), unless the
-// client asks for attributes (RFC 7644 section 3.5.2).
+// client asks for attributes (RFC 7644 section 3.5.2) or the profile of the
+// directory has the group in the response. Then it comes without its members:
+// a change of members costs the same for a group of any size.
 func (rs resources) patch() (response, error) {
 	q, err := query.Parse(rs.typ.ResourceType, rs.request.http.URL.RawQuery)
 	if err != nil {
@@ -156,14 +168,14 @@ func (rs resources) patch() (response, error) {
 		return response{}, err
 	}
 	if rs.typ.Name == scim.Groups.Name {
-		if !q.Projection.Named() {
+		if !q.Projection.Named() && !rs.session.Profile().GroupAfterPatch {
 			return response{status: http.StatusNoContent}, nil
 		}
 		if patched, err = rs.session.Get(rs.request.context(), rs.typ, rs.request.id); err != nil {
 			return response{}, err
 		}
 	}
-	return rs.written(http.StatusOK, patched, q, true), nil
+	return rs.written(http.StatusOK, patched, q, q.Projection.Named()), nil
 }
 
 func (rs resources) delete() (response, error) {
@@ -194,7 +206,7 @@ func (rs resources) parse() (doc map[string]any, members *resource.Members, q qu
 // read: the write succeeded, so the response must not be an error.
 func (rs resources) written(status int, resource session.Resource, q query.Query, memberships bool) response {
 	full := rs.render(resource)
-	if memberships && q.Projection.Wants(rs.typ.Keyed) {
+	if memberships && rs.wantsMemberships(q.Projection, false) {
 		if list, err := rs.memberships(resource, session.NewRoom()); err == nil {
 			full[rs.typ.Keyed] = list
 		}
@@ -202,11 +214,20 @@ func (rs resources) written(status int, resource session.Resource, q query.Query
 	return rs.result(status, resource, q.Projection.Apply(full))
 }
 
+// wantsMemberships reports whether a response has the memberships. Those of a
+// group are returned by default. Those of a user are returned if the client names
+// them, or in a response to a lookup if the profile of the directory says so: a
+// query for each user of a long list would be too much.
+func (rs resources) wantsMemberships(p query.Projection, lookup bool) bool {
+	return p.Wants(rs.typ.Keyed) && (rs.typ.Name == scim.Groups.Name || p.Named() || lookup)
+}
+
 // project is a resource with the attributes that the client asks for. It takes
-// the room of the memberships.
-func (rs resources) project(resource session.Resource, p query.Projection, room *session.Room) (map[string]any, error) {
+// the room of the memberships. lookup says that the client read the resource by
+// its id or found it by a key.
+func (rs resources) project(resource session.Resource, p query.Projection, lookup bool, room *session.Room) (map[string]any, error) {
 	full := rs.render(resource)
-	if p.Wants(rs.typ.Keyed) {
+	if rs.wantsMemberships(p, lookup) {
 		list, err := rs.memberships(resource, room)
 		if err != nil {
 			return nil, err

@@ -73,9 +73,10 @@ func searchAll(r *request) (response, error) {
 		hits = hits[from:min(from+q.Count, len(hits))]
 	}
 	room := session.NewRoom()
+	lookup := q.Filter != nil && r.session.FindsByKey(session.Users, q.Filter)
 	page := make([]map[string]any, len(hits))
 	for i, h := range hits {
-		if page[i], err = h.of.project(h.resource, projections[h.of.typ.Name], room); err != nil {
+		if page[i], err = h.of.project(h.resource, projections[h.of.typ.Name], lookup, room); err != nil {
 			return response{}, err
 		}
 	}

@@ -75,7 +75,7 @@ func TestBudget(t *testing.T) {
 	}
 	spend(t, "filter that finds nothing", budget{1, 0, 1}, filter(session.Users, `userName eq "ada@example.com"`))
 	var user session.Resource
-	spend(t, "create user (2 KB; bills 11, of 12)", budget{1, 16, 0}, func(ctx context.Context) (err error) {
+	spend(t, "create user (2 KB; bills 14, of 14)", budget{1, 24, 0}, func(ctx context.Context) (err error) {
 		doc, _ := parse(t, session.Users, profile("ada@example.com"))
 		user, err = w.session.Create(ctx, session.Users, doc, nil)
 		return err
@@ -103,7 +103,7 @@ func TestBudget(t *testing.T) {
 		`{"op":"Replace","path":"userName","value":"eve@example.com"}`))
 
 	var group session.Resource
-	spend(t, "create group (bills 7)", budget{1, 12, 0}, func(ctx context.Context) (err error) {
+	spend(t, "create group (bills 10)", budget{1, 12, 0}, func(ctx context.Context) (err error) {
 		doc, _ := parse(t, session.Groups, `{"displayName":"Engineers","externalId":"8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159"}`)
 		group, err = w.session.Create(ctx, session.Groups, doc, nil)
 		return err

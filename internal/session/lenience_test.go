@@ -243,6 +243,6 @@ func TestSharedNamesBudget(t *testing.T) {
 		_, err := w.session.Create(ctx, session.Groups, map[string]any{"displayName": "Engineers", "externalId": "x"}, nil)
 		return err
 	}
-	spend(t, "create group (bills 9)", budget{1, 12, 0}, create)
-	spend(t, "create group of the same name (bills 9)", budget{1, 12, 0}, create)
+	spend(t, "create group (bills 12)", budget{1, 12, 0}, create)
+	spend(t, "create group of the same name (bills 12)", budget{1, 12, 0}, create)
 }

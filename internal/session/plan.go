@@ -90,6 +90,18 @@ func (s *Session) rank(t Type, target filter.Target) int {
 	return slices.Index(t.keyPaths(), path)
 }
 
+// FindsByKey reports whether a filter is read by keys that lead to few resources:
+// not by a membership.
+func (s *Session) FindsByKey(t Type, f filter.Expr) bool {
+	return len(filter.Cover(f, func(target filter.Target) int {
+		rank := s.rank(t, target)
+		if rank >= 0 && slices.Contains([]string{memberPath, userGroupsPath}, t.keyPaths()[rank]) {
+			return -1
+		}
+		return rank
+	})) > 0
+}
+
 // plan reads by the narrowest keys of which the filter needs one, or else all
 // resources, in chunks of that many where nothing is filtered.
 func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (plan, error) {

@@ -36,6 +36,27 @@ func (s *Session) load(ctx context.Context, t Type, id string) (table.Resource, 
 
 // Create creates a resource, and for a group its first members.
 func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, members *resource.Members) (Resource, error) {
+	idKind := id.User
+	if t.kind == table.Group {
+		idKind = id.Group
+	}
+	resourceID, err := id.New(idKind, s.timestamp(), s.entropy)
+	if err != nil {
+		return Resource{}, fmt.Errorf("session: %w", err)
+	}
+	return s.create(ctx, t, resourceID, doc, members)
+}
+
+// Import is Create with an id that the client brings, which must have the form
+// of the ids here. An id that was used before, in any directory, is a conflict.
+func (s *Session) Import(ctx context.Context, t Type, id string, doc map[string]any, members *resource.Members) (Resource, error) {
+	if !t.kind.ValidID(id) {
+		return Resource{}, fault.New(fault.Invalid, scim.InvalidValue, "the id to import must be %s", t.kind.IDForm()).About("id")
+	}
+	return s.create(ctx, t, id, doc, members)
+}
+
+func (s *Session) create(ctx context.Context, t Type, resourceID string, doc map[string]any, members *resource.Members) (Resource, error) {
 	if _, ok := doc[activeAttribute]; !ok && t.kind == table.User {
 		doc[activeAttribute] = true
 	}
@@ -50,14 +71,6 @@ func (s *Session) Create(ctx context.Context, t Type, doc map[string]any, member
 		return Resource{}, err
 	}
 	at := s.timestamp()
-	idKind := id.User
-	if t.kind == table.Group {
-		idKind = id.Group
-	}
-	resourceID, err := id.New(idKind, at, s.entropy)
-	if err != nil {
-		return Resource{}, fmt.Errorf("session: %w", err)
-	}
 	record := table.Resource{
 		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
 		Document: resource.Encode(doc), Version: 1, Created: at, Modified: at, Actor: s.actor,
@@ -92,9 +105,12 @@ func (s *Session) sharesNames(t Type) bool {
 	return t.kind == table.Group && !s.settings.UniqueGroupNames
 }
 
-// taken turns a claimed name into the error that Entra acts on: it queries and
+// taken turns a claimed name or id into the error that Entra acts on: it queries and
 // matches (entra.md section 8).
 func (s *Session) taken(t Type, err error) error {
+	if errors.Is(err, table.ErrIDTaken) {
+		return fault.New(fault.Conflict, scim.Uniqueness, "the id of the new %s was used before", t.Name).About("id")
+	}
 	if errors.Is(err, table.ErrTaken) {
 		return fault.New(fault.Conflict, scim.Uniqueness, "another %s of this directory has this %s", t.Name, t.key).About(t.key)
 	}
@@ -103,8 +119,12 @@ func (s *Session) taken(t Type, err error) error {
 
 // Replace writes a whole resource (PUT). What the request does not mention of
 // a user's state and of a group's members stays: members is nil then. An
-// omission neither activates a user nor empties a group.
+// omission does not activate a user, and empties a group only if the profile of
+// the directory says so.
 func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string]any, members *resource.Members, c Condition) (Resource, error) {
+	if members == nil && t.kind == table.Group && s.settings.Profile().RemoveOmittedMembers {
+		members = &resource.Members{Reset: true}
+	}
 	_, stated := doc[activeAttribute]
 	return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
 		if old, ok := r.Document[activeAttribute]; ok && !stated {

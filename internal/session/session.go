@@ -97,6 +97,9 @@ func (s *Session) Type(t Type) Type {
 	return t
 }
 
+// Profile is how the directory treats its client.
+func (s *Session) Profile() scim.Profile { return s.settings.Profile() }
+
 // timestamp is the time of a change.
 func (s *Session) timestamp() time.Time { return table.Timestamp(s.now()) }
 

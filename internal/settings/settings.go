@@ -23,7 +23,8 @@ import (
 	"dsync/internal/table"
 )
 
-// Settings are the settings of a directory. The defaults suit Entra.
+// Settings are the settings of a directory. Some defaults depend on the type of
+// the directory.
 type Settings struct {
 	// DeactivationPolicy says how consumers see a deactivated user: with suspend
 	// as inactive, with delete as deleted until it is activated again.
@@ -41,6 +42,17 @@ type Settings struct {
 	// NestedGroups says what to do with a group as a member of a group: ignore or
 	// refuse.
 	NestedGroups string `json:"nested_groups"`
+	// GroupPatchResponse says what a PATCH of a group is answered with: none is
+	// 204, group is 200 with the group.
+	GroupPatchResponse string `json:"group_patch_response"`
+	// PutWithoutMembers says what a PUT of a group without members does to its
+	// members: keep or remove.
+	PutWithoutMembers string `json:"put_without_members"`
+	// UserGroups says when a user is returned with its groups: on request alone, or
+	// by a lookup, too: when it is read by id or found by a key.
+	UserGroups string `json:"user_groups"`
+	// ImportIDs: a POST may bring the id of the new user or group.
+	ImportIDs bool `json:"import_ids"`
 }
 
 // The values of DeactivationPolicy and NestedGroups.
@@ -62,8 +74,13 @@ const (
 	maxMappingBytes = 8 << 10
 )
 
-// Default are the settings of a directory that chose none.
-func Default() Settings {
+// Default are the settings of a directory of that type that chose none. A type
+// that is not known has those of Entra.
+func Default(directoryType string) Settings {
+	dialect, ok := dialects[directoryType]
+	if !ok {
+		dialect = dialects[Entra]
+	}
 	return Settings{
 		DeactivationPolicy: Suspend,
 		AttributeMapping:   dsync.DefaultMapping(),
@@ -71,12 +88,15 @@ func Default() Settings {
 		RawAttributes:      true,
 		UniqueGroupNames:   true,
 		NestedGroups:       Ignore,
+		GroupPatchResponse: dialect.groupPatchResponse,
+		PutWithoutMembers:  Keep,
+		UserGroups:         dialect.userGroups,
 	}
 }
 
-// Parse reads the stored settings of a directory (table.SCIMConfig.Settings).
-func Parse(stored string) (Settings, error) {
-	s := Default()
+// Parse reads the settings of a directory.
+func Parse(c table.SCIMConfig) (Settings, error) {
+	s, stored := Default(c.Type), c.Settings
 	if stored == "" {
 		return s, nil
 	}
@@ -105,9 +125,10 @@ func (s Settings) members() map[string]any {
 	return m
 }
 
-// encode is the settings that differ from the default, in the form of records.
-func (s Settings) encode() string {
-	own, byDefault := s.members(), Default().members()
+// encode is the settings that differ from the default of the type, in the form
+// of records.
+func (s Settings) encode(directoryType string) string {
+	own, byDefault := s.members(), Default(directoryType).members()
 	maps.DeleteFunc(own, func(name string, v any) bool { return reflect.DeepEqual(v, byDefault[name]) })
 	if len(own) == 0 {
 		return ""
@@ -138,31 +159,34 @@ func Apply(c *table.SCIMConfig, change Change, extensions []json.RawMessage, inv
 	if err != nil {
 		return err
 	}
-	s, err := Parse(c.Settings)
+	s, err := Parse(*c)
 	if err != nil {
 		return err
 	}
-	s = s.changed(change, users, invalid)
+	s = s.changed(change, Default(c.Type), users, invalid)
 	if !invalid.Failed() {
-		c.Settings, c.View = s.encode(), s.projection().Encode()
+		c.Settings, c.View = s.encode(c.Type), s.projection().Encode()
 	}
 	return nil
 }
 
-func (s Settings) changed(change Change, users *scim.ResourceType, invalid *fault.Validation) Settings {
-	byDefault := Default()
+func (s Settings) changed(change Change, byDefault Settings, users *scim.ResourceType, invalid *fault.Validation) Settings {
 	switches := map[string]struct{ value, byDefault *bool }{
 		"email_fallback":     {&s.EmailFallback, &byDefault.EmailFallback},
 		"raw_attributes":     {&s.RawAttributes, &byDefault.RawAttributes},
 		"lenient_patch":      {&s.LenientPatch, &byDefault.LenientPatch},
 		"unique_group_names": {&s.UniqueGroupNames, &byDefault.UniqueGroupNames},
+		"import_ids":         {&s.ImportIDs, &byDefault.ImportIDs},
 	}
 	choices := map[string]struct {
 		value, byDefault *string
 		allowed          []string
 	}{
-		"deactivation_policy": {&s.DeactivationPolicy, &byDefault.DeactivationPolicy, []string{Suspend, Delete}},
-		"nested_groups":       {&s.NestedGroups, &byDefault.NestedGroups, []string{Ignore, Refuse}},
+		"deactivation_policy":  {&s.DeactivationPolicy, &byDefault.DeactivationPolicy, []string{Suspend, Delete}},
+		"nested_groups":        {&s.NestedGroups, &byDefault.NestedGroups, []string{Ignore, Refuse}},
+		"group_patch_response": {&s.GroupPatchResponse, &byDefault.GroupPatchResponse, []string{NoResponse, GroupResponse}},
+		"put_without_members":  {&s.PutWithoutMembers, &byDefault.PutWithoutMembers, []string{Keep, Remove}},
+		"user_groups":          {&s.UserGroups, &byDefault.UserGroups, []string{OnRequest, OnLookup}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(change)) {
 		field, v := "settings."+name, change[name]

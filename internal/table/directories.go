@@ -107,5 +107,5 @@ func (t *Table) Activate(ctx context.Context, directoryID, tokenHash string, at 
 // key of a directory never changes.
 func (c SCIMConfig) Equal(other SCIMConfig) bool {
 	return c.Extensions == other.Extensions && c.Settings == other.Settings && c.View == other.View &&
-		c.Pending == other.Pending && c.Paused == other.Paused && c.AllEmails == other.AllEmails
+		c.Type == other.Type && c.Pending == other.Pending && c.Paused == other.Paused && c.AllEmails == other.AllEmails
 }

@@ -13,6 +13,8 @@
 //     means nothing.
 //   - A unique value is claimed by an item of its own, in the transaction that
 //     writes the resource. Two resources cannot have it at the same time.
+//   - An id of a user or group is used once in the whole table, as long as the
+//     log of its directory exists. It leads to the directory.
 //   - A membership is an item of its own: the cost of a change of members does
 //     not depend on the size of the group.
 //   - Writes that conflict with other transactions are retried: see package

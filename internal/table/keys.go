@@ -124,6 +124,15 @@ func (k Kind) index(directoryID string) string {
 	return directoryPartition(directoryID) + "#" + string(k)
 }
 
+// idKey is the claim of the id of a user or group, in the partition of no
+// directory: an id is used once in the whole table.
+func idKey(k Kind, id string) dynamo.Key {
+	return dynamo.Key{PK: "I#" + k.prefix() + ulidOf(id), SK: "I"}
+}
+
+// idsIndex is the index partition of the ids that were used in a directory.
+func idsIndex(directoryID string) string { return directoryPartition(directoryID) + "#I" }
+
 func membershipKey(directoryID, groupID, userID string) dynamo.Key {
 	return dynamo.Key{PK: directoryPartition(directoryID), SK: groupMembersPrefix(groupID) + ulidOf(userID)}
 }

@@ -6,6 +6,37 @@ import (
 	"dsync/internal/dynamo"
 )
 
+// idClaim is the record of an id: that it was used, and in which directory. It
+// outlives the resource, because the log knows a resource by its id alone. It
+// is erased with the log of the directory.
+type idClaim struct {
+	DirectoryID string `dynamodbav:"dir"`
+}
+
+// idClaim is the claim of the id of a new resource.
+func (r Resource) idClaim() dynamo.Item {
+	index := dynamo.IndexKey{PK: idsIndex(r.DirectoryID), SK: r.Kind.prefix() + ulidOf(r.ID)}
+	return dynamo.Marshal(idKey(r.Kind, r.ID), index, idClaim{r.DirectoryID})
+}
+
+// DirectoryOf returns the id of the directory in which a user or group was
+// created. It fails with ErrNotFound, also for what an earlier version created:
+// see Locate.
+func (t *Table) DirectoryOf(ctx context.Context, k Kind, id string) (string, error) {
+	if !k.ValidID(id) {
+		return "", ErrNotFound
+	}
+	var c idClaim
+	err := t.db.Get(ctx, idKey(k, id), &c)
+	return c.DirectoryID, err
+}
+
+// EraseIDs deletes at most limit claims of ids of a purged directory and returns
+// how many there were. From then on the ids can be used again. It reads the index.
+func (t *Table) EraseIDs(ctx context.Context, directoryID string, limit int32) (int, error) {
+	return t.deletePage(ctx, dynamo.IndexPartition(idsIndex(directoryID)), limit)
+}
+
 // Locate finds the user or group with that id in the directory that owns it,
 // one of directoryIDs. It reads one batch for each dynamo.MaxBatchGet directories. It
 // fails with ErrNotFound.

@@ -58,6 +58,8 @@ type SCIMConfig struct {
 	Extensions string `dynamodbav:"extensions,omitempty"` // custom schemas of users: a JSON array
 	Settings   string `dynamodbav:"settings,omitempty"`   // a JSON object; "" is the default of each setting
 	View       string `dynamodbav:"view,omitempty"`       // how events show users (dsync.Projection); "" is the default
+	// Type is the type of the directory. Tokens of earlier versions have none.
+	Type string `dynamodbav:"type,omitempty"`
 	// Pending says that the directory has not received a request yet.
 	Pending bool `dynamodbav:"pending,omitempty"`
 	Paused  bool `dynamodbav:"paused,omitempty"`
@@ -72,7 +74,6 @@ type Directory struct {
 	ID             string `dynamodbav:"id"`
 	OrganizationID string `dynamodbav:"org"`
 	Name           string `dynamodbav:"name"`
-	Type           string `dynamodbav:"type"`
 	ExternalKey    string `dynamodbav:"external_key"`
 	State          State  `dynamodbav:"state"`
 	SCIMConfig
@@ -258,6 +259,9 @@ func (k Kind) idKind() id.Kind {
 
 // ValidID reports whether s can be the id of such a resource.
 func (k Kind) ValidID(s string) bool { return k.idKind().Valid(s) }
+
+// IDForm describes the ids of such resources.
+func (k Kind) IDForm() string { return k.idKind().Of("") + " and a ULID in upper case" }
 
 // isDeleted reports whether the resource is soft-deleted.
 func (r Resource) isDeleted() bool { return r.Deleted }

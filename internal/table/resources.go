@@ -25,19 +25,20 @@ func (r Resource) item() dynamo.Item {
 }
 
 // MaxCreateMembers is how many memberships fit the transaction that creates a
-// group, with the group's record, its externalId and its name.
-const MaxCreateMembers = dynamo.MaxTransact - 2 - maxNameActions
+// group, with the group's record, its id, its externalId and its name.
+const MaxCreateMembers = dynamo.MaxTransact - 3 - maxNameActions
 
-// Create writes a new resource with its claim and look-ups, and for a group its
+// Create writes a new resource with its claims and look-ups, and for a group its
 // first memberships (at most MaxCreateMembers), all or nothing. It fails with
-// ErrTaken when another resource has the name.
+// ErrTaken when another resource has the name, and with ErrIDTaken when the id
+// was used before.
 func (t *Table) Create(ctx context.Context, r Resource, values Keys, members []Membership) error {
 	return t.create(ctx, r, values, members, false)
 }
 
 func (t *Table) create(ctx context.Context, r Resource, values Keys, members []Membership, shared bool) error {
 	r.Normalized = values.normalize()
-	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item())}
+	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item()), dynamo.PutNewAction(r.idClaim())}
 	for _, k := range r.lookupKeys(values, r.Normalized) {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{r.ID})))
 	}
@@ -49,7 +50,7 @@ func (t *Table) create(ctx context.Context, r Resource, values Keys, members []M
 	err := t.changeName(ctx, change, func(nameActions []types.TransactWriteItem) error {
 		return t.db.Transact(ctx, slices.Concat(nameActions, actions))
 	})
-	return dynamo.IfConditionFails(err, ErrTaken) // the resource exists already
+	return dynamo.IfConditionFails(err, ErrIDTaken)
 }
 
 // Replace writes next over old, the claim and look-ups that differ, and the

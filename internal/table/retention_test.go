@@ -112,9 +112,9 @@ func (f fixture) createDirectory(tokens ...table.TokenRef) table.Directory {
 	return d
 }
 
-// A deleted resource leaves its record, the job and the job's entry in the list
-// of running jobs, and nothing else: no claim, no look-up, no index entry. The
-// record has the actor of the deletion. When the job has ended, its entry is
+// A deleted resource leaves its record, the claim of its id, the job and the
+// job's entry in the list of running jobs, and nothing else: no claim of a name,
+// no look-up, no index entry. The record has the actor of the deletion. When the job has ended, its entry is
 // gone, too.
 func TestDeletedResourceRemains(t *testing.T) {
 	for kind, values := range map[table.Kind]table.Keys{
@@ -131,8 +131,8 @@ func TestDeletedResourceRemains(t *testing.T) {
 			t.Errorf("%s: the record is %+v", kind, all)
 		}
 		items := f.items()
-		if len(items) != 3 {
-			t.Errorf("%s: %d items remain, want the record, the job and its entry", kind, len(items))
+		if len(items) != 4 {
+			t.Errorf("%s: %d items remain, want the record, its id, the job and its entry", kind, len(items))
 		}
 		for _, item := range items {
 			if _, deleted := item["deleted"]; deleted && item["gsi1pk"] != nil {
@@ -141,8 +141,8 @@ func TestDeletedResourceRemains(t *testing.T) {
 		}
 		job.Steps, job.State = 1, table.JobDone
 		f.do(f.StepJob(t.Context(), job))
-		if items := f.items(); len(items) != 2 {
-			t.Errorf("%s: %d items remain after the job, want the record and the job", kind, len(items))
+		if items := f.items(); len(items) != 3 {
+			t.Errorf("%s: %d items remain after the job, want the record, its id and the job", kind, len(items))
 		}
 	}
 }
@@ -195,7 +195,7 @@ func TestDeletedMembershipRemains(t *testing.T) {
 	}
 }
 
-// Purge and RemoveDirectory leave nothing of a directory.
+// Purge, RemoveDirectory and EraseIDs leave nothing of a directory.
 func TestPurge(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	d := f.createDirectory(table.TokenRef{ID: newID(t, id.Token), Hash: "1"}, table.TokenRef{ID: newID(t, id.Token), Hash: "2"})
@@ -204,7 +204,7 @@ func TestPurge(t *testing.T) {
 	f.do(f.PutMemberships(ctx, []table.Membership{f.member(group, user)}))
 	f.do(f.PutRequests(ctx, []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: d.ID, At: now}}))
 	f.do(f.CountDay(ctx, d.ID, table.Day{Date: "2026-11-23", Last: now}))
-	total, want := 0, len(f.items())-5 // the organization, the directory, its entry in the organization, two tokens
+	total, want := 0, len(f.items())-7 // the organization, the directory, its entry in the organization, two tokens, two ids
 	for {
 		n, err := f.Purge(ctx, d.ID, 3)
 		f.do(err)
@@ -224,6 +224,11 @@ func TestPurge(t *testing.T) {
 	}
 	for range 2 { // it can be repeated
 		f.do(f.RemoveDirectory(ctx, d))
+	}
+	for _, want := range []int{1, 1, 0} {
+		if n := must(f.EraseIDs(ctx, d.ID, 1)); n != want {
+			t.Errorf("EraseIDs deleted %d ids, want %d", n, want)
+		}
 	}
 	if items := f.items(); len(items) != 1 {
 		t.Errorf("%d items remain, want the organization", len(items))

@@ -17,6 +17,8 @@ var (
 	ErrNotFound = dynamo.ErrNotFound
 	// ErrTaken: another resource has the unique value.
 	ErrTaken = errors.New("table: name taken")
+	// ErrIDTaken: the id of a new resource was used before, in any directory.
+	ErrIDTaken = errors.New("table: id taken")
 	// ErrStale: the record changed since it was read. Read it again.
 	ErrStale = errors.New("table: stale")
 	// ErrBusy: other writers kept writing the same items. Retry later.

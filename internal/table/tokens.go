@@ -48,17 +48,18 @@ func (t *Table) UseToken(ctx context.Context, hash, day string) error {
 func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 	return &types.Update{
 		Key:                      dynamo.Marshal(tokenKey(ref.Hash)),
-		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, pending = :pending, paused = :paused, all_emails = :all_emails"),
+		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, #type = :type, pending = :pending, paused = :paused, all_emails = :all_emails"),
 		ConditionExpression:      aws.String("attribute_exists(pk)"),
-		ExpressionAttributeNames: map[string]string{"#view": "view"},
+		ExpressionAttributeNames: map[string]string{"#view": "view", "#type": "type"},
 		ExpressionAttributeValues: dynamo.Marshal(struct {
 			Extensions string `dynamodbav:":extensions"`
 			Settings   string `dynamodbav:":settings"`
 			View       string `dynamodbav:":view"`
+			Type       string `dynamodbav:":type"`
 			Pending    bool   `dynamodbav:":pending"`
 			Paused     bool   `dynamodbav:":paused"`
 			AllEmails  bool   `dynamodbav:":all_emails"`
-		}{c.Extensions, c.Settings, c.View, c.Pending, c.Paused, c.AllEmails}),
+		}{c.Extensions, c.Settings, c.View, c.Type, c.Pending, c.Paused, c.AllEmails}),
 	}
 }
 

@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
+	"dsync/infra/local/client"
 	"dsync/infra/local/system"
 	"dsync/infra/test/entra"
+	"dsync/internal/settings"
 )
 
 // TestMachine runs `make run` and `make demo` in one process. The simulated Entra
@@ -20,6 +24,34 @@ func TestMachine(t *testing.T) {
 // as `PROCESSES=1 make run` does.
 func TestMachineOfProcesses(t *testing.T) {
 	provision(t, 20, system.Options{Processes: true})
+}
+
+// TestMachineOfOkta runs `make run` and `make demo PROFILE=okta` in one process.
+func TestMachineOfOkta(t *testing.T) {
+	machine, err := system.Start(t.Context(), system.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := machine.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var out bytes.Buffer
+	api := client.Client{URL: machine.APIURL, Key: machine.APIKey}
+	if code := inOwnDirectory(t.Context(), api, "Okta", entra.Config{Okta: true, Users: 20, Out: &out, Seed: 1}); code != 0 {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
+	// The profile of Entra does not answer as Okta documents it.
+	c, err := api.Connect(t.Context(), "Entra", settings.Entra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	code := playIn(t.Context(), entra.Config{Okta: true, Users: 8, Out: &out, Seed: 1, Timeout: 5 * time.Second}, api, c)
+	if code != exitFailed || !strings.Contains(out.String(), "PATCH /Groups/{id} answered 204, want [200]") {
+		t.Errorf("exit %d with the profile of Entra\n%s", code, out.String())
+	}
 }
 
 func provision(t *testing.T, users int, o system.Options) {

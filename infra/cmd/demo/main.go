@@ -1,5 +1,6 @@
 // Command demo simulates Microsoft Entra against the local system that `make
-// run` started, or with -remote against a deployed stack. It checks that every
+// run` started, or with -remote against a deployed stack. With -profile okta it
+// simulates Okta, in a directory that it creates and deletes. It checks that every
 // change has an event. It exits with status 0 if all checks passed, 1 if a check
 // failed, and 2 if the system is not running.
 package main
@@ -18,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"dsync/infra/local/client"
 	"dsync/infra/local/runfile"
 	"dsync/infra/test/entra"
 )
@@ -35,12 +37,21 @@ func main() {
 	seed := flag.Uint64("seed", 0, "seed of names and random choices; 0 selects a random seed")
 	timeout := flag.Duration("timeout", 0, "maximum wait for outstanding events; 0 selects the default")
 	dir := flag.String("dir", ".local", "folder with the files of 'make run'")
+	profile := flag.String("profile", os.Getenv("PROFILE"), "provider to simulate: entra, the default, or okta (environment variable PROFILE)")
 	remote := flag.Bool("remote", false, "test the stack that DSYNC_URL and DSYNC_API_KEY name")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	c := entra.Config{Users: *users, Groups: *groups, Seed: *seed, Timeout: *timeout, Out: os.Stdout}
+	switch *profile {
+	case "", "entra":
+	case "okta":
+		c.Okta = true
+	default:
+		fmt.Fprintf(os.Stderr, "There is no profile %q: use entra or okta.\n", *profile)
+		os.Exit(exitNotRunning)
+	}
 	if *remote {
 		os.Exit(smoke(ctx, c, os.Getenv))
 	}
@@ -68,6 +79,9 @@ func demo(ctx context.Context, dir string, c entra.Config) int {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "The system is not running: %v. Run `make run` in another terminal.\n", err)
 		return exitNotRunning
+	}
+	if c.Okta {
+		return inOwnDirectory(ctx, client.Client{URL: system.APIURL, Key: system.APIKey}, "Okta demo", c)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

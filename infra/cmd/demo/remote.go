@@ -12,34 +12,43 @@ import (
 
 	"dsync/infra/local/client"
 	"dsync/infra/test/entra"
+	"dsync/internal/settings"
 )
 
 // smoke runs the scenario against a deployed stack and returns the exit status.
-// It creates a directory for the test and deletes it afterwards. It reads events
-// from the log of the directory.
 func smoke(ctx context.Context, c entra.Config, env func(string) string) int {
 	api := client.Client{URL: strings.TrimSuffix(env("DSYNC_URL"), "/"), Key: env("DSYNC_API_KEY")}
 	if api.URL == "" || api.Key == "" {
 		fmt.Fprintln(os.Stderr, "Set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY. `make api-key` creates a key.")
 		return exitNotRunning
 	}
-	connection, err := api.Connect(ctx, "Smoke test")
+	return inOwnDirectory(ctx, api, "Smoke test", c)
+}
+
+// inOwnDirectory runs the scenario in a directory that it creates and deletes
+// afterwards, and returns the exit status. It reads events from the log of the
+// directory.
+func inOwnDirectory(ctx context.Context, api client.Client, name string, c entra.Config) int {
+	directoryType := settings.Entra
+	if c.Okta {
+		directoryType = settings.Okta
+	}
+	connection, err := api.Connect(ctx, name, directoryType)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Cannot create the test directory:", err)
 		return exitNotRunning
 	}
-	code := smokeIn(ctx, c, api, connection)
-	{
-		path := "/directories/" + connection.DirectoryID
-		if err := api.Call(context.WithoutCancel(ctx), http.MethodDelete, path, nil, nil); err != nil {
-			fmt.Fprintf(os.Stderr, "Cannot delete the test directory %s: %v\n", path, err)
-			code = exitFailed
-		}
+	code := playIn(ctx, c, api, connection)
+	path := "/directories/" + connection.DirectoryID
+	if err := api.Call(context.WithoutCancel(ctx), http.MethodDelete, path, nil, nil); err != nil {
+		fmt.Fprintf(os.Stderr, "Cannot delete the test directory %s: %v\n", path, err)
+		code = exitFailed
 	}
 	return code
 }
 
-func smokeIn(ctx context.Context, c entra.Config, api client.Client, connection client.Connection) int {
+// playIn runs the scenario in a directory and returns the exit status.
+func playIn(ctx context.Context, c entra.Config, api client.Client, connection client.Connection) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.TenantURL, c.Token, c.DirectoryID = connection.TenantURL, connection.Token, connection.DirectoryID

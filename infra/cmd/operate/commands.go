@@ -10,27 +10,41 @@ import (
 
 	"dsync/infra/cmd/internal/eventfmt"
 	"dsync/infra/topology"
+	"dsync/internal/settings"
 )
 
-// createDirectory creates an organization with a directory. It prints the Tenant
-// URL and the Secret Token, which the customer's IT admin pastes into Entra.
-func (s *target) createDirectory(ctx context.Context, name string, out io.Writer) error {
+// directoryTypes are the types of directories by the short names of TYPE, and what
+// their provider calls the page for the values.
+var directoryTypes = map[string]struct{ name, place string }{
+	"entra":   {settings.Entra, "Entra, under Provisioning"},
+	"okta":    {settings.Okta, "Okta, under Provisioning"},
+	"generic": {settings.Generic, "the identity provider"},
+}
+
+// createDirectory creates an organization with a directory of a type, by its
+// short name. It prints the Tenant URL and the Secret Token, which the customer's
+// IT admin pastes into the identity provider.
+func (s *target) createDirectory(ctx context.Context, name, shortType string, out io.Writer) error {
+	t, ok := directoryTypes[shortType]
+	if !ok {
+		return fmt.Errorf("there is no type %q of directories: TYPE is entra, okta or generic", shortType)
+	}
 	api, err := s.api()
 	if err != nil {
 		return err
 	}
-	c, err := api.Connect(ctx, name)
+	c, err := api.Connect(ctx, name, t.name)
 	if err != nil {
 		return unreachable(err)
 	}
-	_, err = fmt.Fprintf(out, `%s has a directory. Paste these values into Entra, under Provisioning:
+	_, err = fmt.Fprintf(out, `%s has a directory. Paste these values into %s:
 
   Tenant URL     %s
   Secret Token   %s   (shown only once)
 
   organization   %s
   directory      %s
-`, name, c.TenantURL, c.Token, c.OrganizationID, c.DirectoryID)
+`, name, t.place, c.TenantURL, c.Token, c.OrganizationID, c.DirectoryID)
 	return err
 }
 

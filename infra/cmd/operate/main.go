@@ -1,7 +1,7 @@
 // Command operate performs operator tasks, against the system that `make run`
 // started or against a deployed stack:
 //
-//	go run ./infra/cmd/operate directory NAME     creates a directory; prints the values for Entra
+//	go run ./infra/cmd/operate directory NAME     creates a directory; prints the values for the identity provider
 //	go run ./infra/cmd/operate tail               shows new events
 //	go run ./infra/cmd/operate api-key NAME       creates an API key
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
@@ -29,6 +29,7 @@ import (
 
 const usage = `usage:
   operate directory NAME     create an organization and a directory; print Tenant URL and Secret Token
+                             (TYPE=entra, TYPE=okta or TYPE=generic; the default is entra)
   operate tail               show new events
   operate api-key NAME       create an API key (SCOPE=read or SCOPE=manage; the default is manage)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
@@ -73,7 +74,7 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 	}
 	switch {
 	case command == "directory" && len(rest) == 1:
-		return s.createDirectory(ctx, rest[0], out)
+		return s.createDirectory(ctx, rest[0], first(env("TYPE"), "entra"), out)
 	case command == "directory":
 		return errors.New("the name of the customer is missing: make directory NAME='Acme Inc.'")
 	case command == "tail" && len(rest) == 0:

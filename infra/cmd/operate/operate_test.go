@@ -82,6 +82,13 @@ func TestCommands(t *testing.T) {
 			t.Errorf("%q is not in:\n%s", want, made)
 		}
 	}
+	if okta := run(map[string]string{"TYPE": "okta"}, "directory", "Ada Inc."); !strings.Contains(okta, "Paste these values into Okta") {
+		t.Error(okta)
+	}
+	ldap := operate(t.Context(), []string{"directory", "x"}, func(name string) string { return map[string]string{"TYPE": "ldap"}[name] }, &output{})
+	if ldap == nil || !strings.Contains(ldap.Error(), "entra, okta or generic") {
+		t.Errorf("an unknown type: %v", ldap)
+	}
 	fields := strings.Fields(made)
 	tenantURL, token := "", ""
 	for i, f := range fields {

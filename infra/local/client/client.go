@@ -62,8 +62,8 @@ type Connection struct {
 	Token          string
 }
 
-// Connect creates an organization with a directory.
-func (c Client) Connect(ctx context.Context, name string) (Connection, error) {
+// Connect creates an organization with a directory of that type, "" for Entra.
+func (c Client) Connect(ctx context.Context, name, directoryType string) (Connection, error) {
 	var organization struct {
 		ID string `json:"id"`
 	}
@@ -78,6 +78,9 @@ func (c Client) Connect(ctx context.Context, name string) (Connection, error) {
 		} `json:"token"`
 	}
 	body := map[string]any{"name": name, "organization_id": organization.ID}
+	if directoryType != "" {
+		body["type"] = directoryType
+	}
 	err := c.Call(ctx, http.MethodPost, "/directories", body, &directory)
 	return Connection{organization.ID, directory.ID, directory.TenantURL, directory.Token.Secret}, err
 }

@@ -188,7 +188,7 @@ func holders(t *testing.T) known {
 		}
 	}
 	events := filepath.Join(root, "events")
-	for _, file := range files(t, filepath.Join(events, "entra"), ".json") {
+	for _, file := range traffic(t, events) {
 		var fixture struct{ Quirks []string }
 		b, err := os.ReadFile(file)
 		if err == nil {
@@ -201,6 +201,17 @@ func holders(t *testing.T) known {
 		k.fixtures[filepath.ToSlash(name)] = fixture.Quirks
 	}
 	return k
+}
+
+// clients are the folders of events/ with traffic. See package replay.
+var clients = []string{"entra", "okta", "rauthy", "canaille", "nextcloud", "workos-bridge"}
+
+// traffic are the fixtures of all clients.
+func traffic(t *testing.T, events string) (all []string) {
+	for _, client := range clients {
+		all = append(all, files(t, filepath.Join(events, client), ".json")...)
+	}
+	return all
 }
 
 // texts are the string literals of a function.
@@ -241,7 +252,7 @@ func files(t *testing.T, folder, end string) (all []string) {
 
 // In docs/scim.md names of tests and fixtures stand between backquotes, and
 // every line of a table that has a column "held by" names one.
-var holder = regexp.MustCompile("`((?:entra/|[a-z]+\\.(?:Test|Fuzz))[^`]+)`")
+var holder = regexp.MustCompile("`((?:(?:" + strings.Join(clients, "|") + ")/|[a-z]+\\.(?:Test|Fuzz))[^`]+)`")
 
 func TestDocumentNamesRealTests(t *testing.T) {
 	known := holders(t)

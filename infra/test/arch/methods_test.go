@@ -23,7 +23,7 @@ func TestMethodSets(t *testing.T) {
 		methods []string
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
-		{&session.Session{}, []string{"Create", "Delete", "Get", "Groups", "List", "Members", "Patch", "Replace", "Type"}},
+		{&session.Session{}, []string{"Create", "Delete", "FindsByKey", "Get", "Groups", "Import", "List", "Members", "Patch", "Profile", "Replace", "Type"}},
 		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate"}},
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},

@@ -162,6 +162,9 @@ func (c *client) send(ctx context.Context, q request) (answer, error) {
 		return answer{}, err
 	}
 	req.Header.Set("User-Agent", "") // net/http then sends no User-Agent
+	if q.dialect == oktaDialect {
+		req.Header.Set("User-Agent", oktaAgent)
+	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", contentType)
 	if body != nil {

@@ -8,6 +8,9 @@
 // each change from the model. It compares answers, resources and events with
 // the model.
 //
+// With Config.Okta, Run performs the lifecycle of an Okta application instead,
+// as Okta documents it.
+//
 // Names are unique to a run, and a run deletes the resources that it creates.
 // Any number of runs can use the same system, sequentially or concurrently.
 package entra
@@ -43,6 +46,9 @@ type Config struct {
 
 	// DirectoryID, when set, must be the directory_id of every event.
 	DirectoryID string
+
+	// Okta selects the scenario of Okta. The directory must have Okta's profile.
+	Okta bool
 
 	Users  int // 0: 24; at least 8
 	Groups int // 0: 6; at least 4
@@ -80,7 +86,11 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	events := collect(r.config.Events)
 	progress := newProgress(r.config.Out, r.client, events)
 
-	for _, p := range r.phases() {
+	phases := r.phases()
+	if r.config.Okta {
+		phases = r.oktaPhases()
+	}
+	for _, p := range phases {
 		if r.err != nil || r.halted {
 			break
 		}

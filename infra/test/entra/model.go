@@ -133,7 +133,8 @@ type user struct {
 
 func (u *user) name() string { return u.values.text(userNamePath) }
 
-// group is a group of the tenant. id is empty as for a user.
+// group is a group of the tenant. id is empty as for a user. externalID is empty
+// if the provider sends none.
 type group struct {
 	id         string
 	externalID string
@@ -144,6 +145,9 @@ type group struct {
 
 // facts returns the expected content of an event about g.
 func (g *group) facts() map[string]any {
+	if g.externalID == "" {
+		return map[string]any{"name": g.name, "idp_id": g.name}
+	}
 	return map[string]any{"name": g.name, "idp_id": g.externalID}
 }
 

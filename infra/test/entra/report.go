@@ -34,7 +34,7 @@ const (
 )
 
 var checkNames = [checkCount]string{
-	checkAnswers:       "every request gets the answer that Entra requires",
+	checkAnswers:       "every request gets the answer that the provider requires",
 	checkState:         "resources that are read equal the provisioned resources",
 	checkNothing:       "a PATCH without a change keeps version and lastModified",
 	checkMembers:       "a membership PATCH changes only the members in it",

@@ -1,11 +1,15 @@
-// Package replay holds no code, only a test: it replays the traffic in
-// events/entra on a whole machine and compares the answers, the table and the
-// events with what the files say.
+// Package replay holds no code, only a test: it replays the traffic of identity
+// providers in events/ on a whole machine and compares the answers, the table and
+// the events with what the files say. Each provider has a folder. What is in
+// events/entra follows docs/entra.md. Other files say whether their source is
+// documentation or a public report; none of them is recorded traffic.
 //
 // A file is one exchange. Its members:
 //
 //	name, source   what it shows, and which text says that it has to be so
-//	rows           the rows of the catalogue that it stands for (rows_test.go)
+//	rows           the rows of the catalogue that it stands for (rows_test.go);
+//	               only Entra and Okta have one
+//	directory      type and settings of the directory, if they are not the defaults
 //	quirks         entries of entra.md section 13
 //	dialect        of a PATCH: "default", or "flag" for aadOptscim062020
 //	given          requests that bring the directory into its state

@@ -20,6 +20,7 @@ type exchange struct {
 	*testing.T
 	m        *machine
 	own      tenant
+	headers  map[string]string // of the client, beside the usual ones
 	names    map[string]string // what {name} stands for
 	requests []string          // ids, in their order
 }
@@ -34,7 +35,7 @@ func (x *exchange) send(s step) answer {
 	if err != nil {
 		x.Fatal(err)
 	}
-	for _, headers := range []map[string]string{usual, s.Headers} {
+	for _, headers := range []map[string]string{usual, x.headers, s.Headers} {
 		for name, value := range headers {
 			if r.Header.Set(name, x.fill(value)); value == "" && name != "User-Agent" {
 				r.Header.Del(name)

@@ -4,14 +4,29 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"dsync/internal/settings"
 )
 
-const folder = "../../../events/entra"
+const folder = "../../../events"
+
+// providers are the folders with traffic, and the headers that each client sends
+// beside those of Entra.
+var providers = map[string]map[string]string{
+	"entra":         nil,
+	"okta":          {"User-Agent": "Okta SCIM Client 1.0.0"},
+	"rauthy":        nil,
+	"canaille":      nil,
+	"nextcloud":     nil,
+	"workos-bridge": nil,
+}
 
 // flag in a Tenant URL makes Entra speak its other PATCH dialect.
 const flag = "aadOptscim062020"
@@ -24,12 +39,26 @@ type fixture struct {
 	Rows      []string    `json:"rows"`
 	Quirks    []string    `json:"quirks"`
 	Dialect   string      `json:"dialect"`
+	Directory directory   `json:"directory"`
 	Given     []step      `json:"given"`
 	Request   step        `json:"request"`
 	Expect    expectation `json:"expect"`
 	Then      []step      `json:"then"`
 	Unchanged bool        `json:"unchanged"`
 	Events    any         `json:"events"`
+}
+
+// provider is the folder of the file.
+func (f fixture) provider() string {
+	name, _, _ := strings.Cut(f.path, "/")
+	return name
+}
+
+// directory is what the directory of the exchange is, if it is not Entra's with
+// the default settings.
+type directory struct {
+	Type     string          `json:"type"`
+	Settings settings.Change `json:"settings"`
 }
 
 // step is one request.
@@ -55,7 +84,20 @@ type expectation struct {
 func fixtures(t *testing.T) []fixture {
 	t.Helper()
 	var all []fixture
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	for _, provider := range slices.Sorted(maps.Keys(providers)) {
+		of := fixturesOf(t, provider)
+		if len(of) == 0 {
+			t.Fatalf("there are no files in %s/%s", folder, provider)
+		}
+		all = append(all, of...)
+	}
+	return all
+}
+
+func fixturesOf(t *testing.T, provider string) []fixture {
+	t.Helper()
+	var all []fixture
+	err := filepath.WalkDir(filepath.Join(folder, provider), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -76,9 +118,6 @@ func fixtures(t *testing.T) []fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) == 0 {
-		t.Fatalf("there are no files in %s", folder)
-	}
 	return all
 }
 
@@ -89,8 +128,14 @@ func TestFilesAreComplete(t *testing.T) {
 	names := map[string]string{}
 	for _, f := range fixtures(t) {
 		wrong := func(format string, args ...any) { t.Errorf(f.path+": "+format, args...) }
-		if f.Name == "" || f.Source == "" || len(f.Rows) == 0 || f.Request.Method == "" {
-			wrong("name, source, rows and request must be there")
+		if f.Name == "" || f.Source == "" || f.Request.Method == "" {
+			wrong("name, source and request must be there")
+		}
+		if hasRows := f.provider() == "entra" || f.provider() == "okta"; hasRows != (len(f.Rows) > 0) {
+			wrong("rows %q", f.Rows)
+		}
+		if f.provider() != "entra" && !strings.Contains(f.Source, "not recorded") {
+			wrong("the source %q does not say that nothing was recorded", f.Source)
 		}
 		if other, ok := names[f.Name]; ok {
 			wrong("has the name of %s", other)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"dsync/infra/local/system"
+	"dsync/internal/management"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,12 +65,18 @@ type tenant struct {
 }
 
 // connect makes a directory of an organization of its own.
-func (m *machine) connect(t *testing.T, name string) tenant {
+func (m *machine) connect(t *testing.T, name string, of directory) tenant {
 	t.Helper()
-	c, err := system.Connect(t.Context(), table.New(m.DynamoDB(), m.TableName()), name, name)
+	s := management.Bootstrap(table.New(m.DynamoDB(), m.TableName()), time.Now, rand.Reader)
+	o, err := s.CreateOrganization(t.Context(), management.OrganizationUpdate{Name: &name})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d, _, secret, err := s.CreateDirectory(t.Context(), management.NewDirectory{OrganizationID: o.ID, Name: name, Type: of.Type, Settings: of.Settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := system.Connection{OrganizationID: o.ID, DirectoryID: d.ID, ExternalKey: d.ExternalKey, Token: secret}
 	return tenant{c, m.APIURL + "/scim/v2.0/" + c.ExternalKey}
 }
 

@@ -30,8 +30,8 @@ func TestReplay(t *testing.T) {
 }
 
 func replay(t *testing.T, m *machine, f fixture) {
-	own, other := m.connect(t, f.Name), m.connect(t, "Another")
-	x := &exchange{T: t, m: m, own: own, names: map[string]string{
+	own, other := m.connect(t, f.Name, f.Directory), m.connect(t, "Another", directory{})
+	x := &exchange{T: t, m: m, own: own, headers: providers[f.provider()], names: map[string]string{
 		"url": own.url, "token": own.Token, "directory": own.DirectoryID, "organization": own.OrganizationID,
 		"other_url": other.url, "other_token": other.Token, "api": m.APIURL,
 	}}

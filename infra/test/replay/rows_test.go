@@ -1,6 +1,9 @@
 package replay
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // rows are what the files must show: the requests of entra.md sections 2 and
 // 3, the rules of the other sections that concern them, and what every
@@ -67,6 +70,29 @@ var failing = map[string]bool{
 	"Must: unknown path": true, "Must: wrong method": true, "Must: broken JSON": true, "Must: unknown media type": true,
 }
 
+// flows are the rows of Okta: what its SCIM 2.0 Protocol Reference describes.
+var flows = []string{
+	"import users", "import groups", "match a user", "read a user", "create a user", "update a user", "rename a user",
+	"deactivate a user", "reactivate a user", "push a group", "read a group", "rename a group", "change members", "delete a group",
+}
+
+func TestEveryFlowOfOktaHasAFixture(t *testing.T) {
+	shown := map[string]bool{}
+	for _, f := range fixturesOf(t, "okta") {
+		for _, row := range f.Rows {
+			if !slices.Contains(flows, row) {
+				t.Errorf("%s: there is no row %q", f.path, row)
+			}
+			shown[row] = true
+		}
+	}
+	for _, row := range flows {
+		if !shown[row] {
+			t.Errorf("row %q is in no file", row)
+		}
+	}
+}
+
 func TestEveryRowHasAFixture(t *testing.T) {
 	type column struct{ row, dialect string }
 	wanted := map[column]bool{}
@@ -78,7 +104,7 @@ func TestEveryRowHasAFixture(t *testing.T) {
 		wanted[column{row, "flag"}] = true
 	}
 	shown := map[column]bool{}
-	for _, f := range fixtures(t) {
+	for _, f := range fixturesOf(t, "entra") {
 		for _, row := range f.Rows {
 			c := column{row, f.Dialect}
 			if !wanted[c] {

@@ -33,7 +33,7 @@ type entra struct {
 
 func connect(t *testing.T, api client.Client, bus *delivered) entra {
 	t.Helper()
-	c, err := api.Connect(t.Context(), directoryName)
+	c, err := api.Connect(t.Context(), directoryName, "")
 	if err != nil {
 		t.Fatal(err)
 	}
