@@ -45,12 +45,12 @@ func Table(t testing.TB) (*dynamodb.Client, string) {
 		t.Fatal(failed)
 	}
 	api := dynamodb.NewFromConfig(awsconfig.Config("us-east-1", server.Endpoint()))
-	name := fmt.Sprintf("%s-%d", strings.Map(func(r rune) rune {
+	name := fmt.Sprintf("%s-%d-%d", strings.Map(func(r rune) rune {
 		if r < 'A' || r > 'z' || r > 'Z' && r < 'a' && r != '_' {
 			return '-'
 		}
 		return r
-	}, t.Name()[:min(len(t.Name()), 80)]), tables.Add(1))
+	}, t.Name()[:min(len(t.Name()), 80)]), os.Getpid(), tables.Add(1)) // a server that runs already may have tables of another run
 	if err := localdynamodb.CreateTable(t.Context(), api, schema.Dsync(), name); err != nil {
 		t.Fatal(err)
 	}
