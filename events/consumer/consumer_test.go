@@ -342,3 +342,18 @@ func TestOvertakenAtWork(t *testing.T) {
 		}
 	}
 }
+
+// An event that was logged before there were sequences is in the store under its
+// id, as an earlier version of the package has put it there.
+func TestPositionWithoutSequence(t *testing.T) {
+	store := consumer.NewMemory()
+	c := consumer.New(store, func(context.Context, consumer.Event) error { return nil }, consumer.Options{})
+	e := legacyEvent(5, consumer.UserUpdated, userOf("directory_1", "1"))
+	if err := c.Consume(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	lease := consumer.Lease{Position: e.ID, Holder: "h", Now: time.Now(), Until: time.Now().Add(time.Minute)}
+	if err := store.Take(t.Context(), e.Key(), lease); !errors.Is(err, consumer.ErrStale) {
+		t.Errorf("the event is taken again: %v", err)
+	}
+}

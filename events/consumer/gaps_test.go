@@ -184,6 +184,23 @@ func TestGapReportFails(t *testing.T) {
 	tr.want(t, gap(2, 2), gap(2, 2))
 }
 
+// When the report of one gap fails, the others are not reported, and all are
+// reported later.
+func TestGapReportFailsHalfway(t *testing.T) {
+	tr := newTracked(1)
+	tr.arrive(t, 1, 3, 5)
+	tr.now = tr.now.Add(grace)
+	tr.find(t, 0)
+	tr.now, tr.err = tr.now.Add(grace), errors.New("no network")
+	if err := tr.processes[0].FindGaps(t.Context(), "directory_1"); !errors.Is(err, tr.err) {
+		t.Error(err)
+	}
+	tr.want(t, gap(2, 2))
+	tr.err = nil
+	tr.find(t, 0)
+	tr.want(t, gap(2, 2), gap(2, 2), gap(4, 4))
+}
+
 // Several processes that look at the same time report a gap once.
 func TestGapConcurrently(t *testing.T) {
 	tr := newTracked(8)

@@ -1,8 +1,11 @@
 package credential
 
 import (
+	"context"
 	"crypto/rand"
+	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,5 +81,34 @@ func TestStateOf(t *testing.T) {
 		if got := StateOf(row.revoked, row.expires, now); got != row.want {
 			t.Errorf("revoked %v, expires %v: %s, want %s", row.revoked, row.expires.Sub(now), got, row.want)
 		}
+	}
+}
+
+// A secret has 256 random bits. The characters of an external key are equally
+// likely: a byte that does not fit is passed over.
+func TestEntropy(t *testing.T) {
+	for n, enough := range map[int]bool{31: false, 32: true} {
+		if _, err := NewSecret(TokenPrefix, strings.NewReader(strings.Repeat("x", n))); (err == nil) != enough {
+			t.Errorf("a secret of %d bytes: %v", n, err)
+		}
+	}
+	key, err := NewExternalKey(strings.NewReader("\xff\xf8" + strings.Repeat("\xf7", 16)))
+	if err != nil || key != strings.Repeat("z", 16) {
+		t.Errorf("%q, %v", key, err)
+	}
+}
+
+// The use of a day is written once. A failure is logged and has no other effect.
+func TestUse(t *testing.T) {
+	var written []string
+	now := time.Date(2026, 11, 23, 23, 59, 0, 0, time.FixedZone("west", -3600)) // 0:59 on the next day in UTC
+	for _, last := range []string{"", "2026-11-23", "2026-11-24"} {
+		Use{"id", "hash", last}.Record(t.Context(), now, slog.New(slog.DiscardHandler), func(_ context.Context, hash, day string) error {
+			written = append(written, hash+" "+day)
+			return nil
+		})
+	}
+	if want := []string{"hash 2026-11-24", "hash 2026-11-24"}; !slices.Equal(written, want) {
+		t.Errorf("written %q, want %q", written, want)
 	}
 }

@@ -80,10 +80,15 @@ func TestUserFields(t *testing.T) {
 		"then work":                     {`{"emails":[{"type":"home","value":"h@x.io"},{"type":"work","value":"w@x.io"}]}`, "email", "w@x.io"},
 		"then a userName that looks so": {`{"emails":[]}`, "email", "lela.block@example.com"},
 		"else none":                     {`{"emails":[],"userName":"lela"}`, "email", nil},
+		"no local part":                 {`{"emails":[],"userName":"@x.io"}`, "email", nil},
+		"no top-level domain":           {`{"emails":[],"userName":"ada@localhost"}`, "email", nil},
+		"a blank in the domain":         {`{"emails":[],"userName":"ada@a b.io"}`, "email", nil},
+		"two @":                         {`{"emails":[],"userName":"ada@x@y.io"}`, "email", nil},
 		"no name":                       {`{"name":null}`, "first_name", nil},
 		"display name":                  {`{"displayName":"LB"}`, "name", "LB"},
 		"formatted name":                {`{"displayName":"LB","name":{"formatted":"Dr. Block"}}`, "name", "Dr. Block"},
 		"disabled":                      {`{"active":false}`, "state", "inactive"},
+		"neither":                       {`{"active":null}`, "state", "active"},
 		"no externalId":                 {`{"externalId":null}`, "idp_id", "lela.block@example.com"},
 	} {
 		if got := dsync.User(*user(t, c.changes))[c.field]; got != c.want {
@@ -236,6 +241,26 @@ func TestMembershipChange(t *testing.T) {
 	}
 }
 
+// The event of a deletion has the user as last known.
+func TestDeletedAsLastKnown(t *testing.T) {
+	deleted := user(t, `{"externalId":"other","active":false}`)
+	deleted.Deleted = true
+	change := dsync.UserChange(user(t, `{}`), deleted)
+	if change == nil || change.Name != dsync.UserDeleted || change.Data["idp_id"] != "8931" || change.Data["state"] != "active" {
+		t.Errorf("%+v", change)
+	}
+}
+
+// The membership of a deleted user has the user as last known, but inactive.
+func TestMemberIsDeleted(t *testing.T) {
+	u, g := user(t, `{}`), dsync.Resource{ID: "directory_group_1", DirectoryID: "directory_1"}
+	u.Deleted = true
+	change := dsync.MembershipChange(&dsync.Membership{}, dsync.Membership{Deleted: true}, *u, g)
+	if member := change.Data["user"].(map[string]any); member["state"] != "inactive" || member["email"] != "lela.block@example.com" {
+		t.Errorf("%v", member)
+	}
+}
+
 // An id has the time of the change, and a hash that depends on each part of its
 // identity and on nothing else. No id is a cursor of the log.
 func TestEventID(t *testing.T) {
@@ -261,6 +286,10 @@ func TestEventID(t *testing.T) {
 	})
 	if _, err := dsync.EventID(time.Date(20_000, 1, 1, 0, 0, 0, 0, time.UTC), "x"); err == nil {
 		t.Error("a time after the year 10889 is accepted")
+	}
+	one, _ := dsync.EventID(created, "a", "bc")
+	if other, _ := dsync.EventID(created, "ab", "c"); other == one {
+		t.Errorf("two identities have the id %s", one)
 	}
 	created, _ := dsync.CreationID(created, "u", 1)
 	for _, other := range []func(time.Time, string, int64) (string, error){dsync.DeletionID, func(at time.Time, id string, g int64) (string, error) { return dsync.CreationID(at, id, g+1) }} {

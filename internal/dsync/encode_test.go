@@ -71,6 +71,7 @@ func TestEncodeReduces(t *testing.T) {
 		"of a user":  {map[string]any{"user": user, "group": map[string]any{"raw_attributes": large()}}, []string{"raw_attributes"}},
 		"previous":   {map[string]any{"raw_attributes": map[string]any{}, "previous_attributes": large()}, []string{"raw_attributes", "previous_attributes"}},
 		"custom":     {map[string]any{"custom_attributes": large()}, []string{"raw_attributes", "previous_attributes", "custom_attributes"}},
+		"many texts": {map[string]any{"list": slices.Repeat([]any{strings.Repeat("x", 1<<10)}, 300)}, []string{"raw_attributes", "previous_attributes", "custom_attributes", "texts"}},
 		"all others": {map[string]any{"name": text, "list": []any{text}}, []string{"raw_attributes", "previous_attributes", "custom_attributes", "texts"}},
 	} {
 		e := dsync.Event{Object: "event", ID: "event_1", Name: dsync.UserUpdated, Data: c.data}

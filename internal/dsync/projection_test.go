@@ -93,6 +93,27 @@ func TestMapping(t *testing.T) {
 	}
 }
 
+// Of several elements, a path maps the primary one, else the first that has the
+// value of its filter. A path to elements without a sub-attribute is a whole
+// element. An empty text is no value.
+func TestMappedElement(t *testing.T) {
+	r := user(t, `{"title":"","emails":[{"type":"other","value":"1"},{"type":"work","value":"2"},{"type":"work","value":"3"},{"type":"home","value":"4"},{"type":"home","value":"5","primary":true}]}`)
+	r.Projection.Mapping = map[string]string{
+		"first": `emails[type eq "work"].value`, "primary": `emails[type eq "home"].value`, "any": "emails.value",
+		"element": `emails[type eq "work"]`, "none": `emails[type eq "fax"].value`, "empty": "title",
+	}
+	want := map[string]any{
+		"first": "2", "primary": "5", "any": "5", "element": map[string]any{"type": "work", "value": "2"}, "none": nil, "empty": nil,
+	}
+	if diff := cmp.Diff(want, dsync.User(*r)["custom_attributes"]); diff != "" {
+		t.Error(diff)
+	}
+	r.Document["emails"] = r.Document["emails"].([]any)[:3] // no primary one
+	if got := dsync.User(*r)["custom_attributes"].(map[string]any)["any"]; got != "1" {
+		t.Errorf("the first is %v", got)
+	}
+}
+
 func TestProjectionSwitches(t *testing.T) {
 	r := user(t, `{"emails":null}`)
 	if got := dsync.User(*r)["email"]; got != "lela.block@example.com" {
