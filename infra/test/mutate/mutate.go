@@ -26,6 +26,7 @@ type Suite struct {
 	Name    string   // of the file
 	Package string   // folder of the package, relative to the root of the module
 	Flags   []string // of go test, for example to skip tests that take minutes
+	Fast    []string // flags that select the fast tests, which run first; none for all
 	Mutants []Mutant
 }
 
@@ -34,9 +35,6 @@ type Mutant struct {
 	Name     string
 	File     string
 	Old, New string
-	// Test is the test that kills the mutant, as a regular expression of go test
-	// -run. It runs first; the other tests run if it does not fail.
-	Test string
 	// Equivalent says why no test can fail: the behaviour is the same. Survives
 	// says why none has to. At most one of them is set.
 	Equivalent, Survives string
@@ -87,12 +85,12 @@ func parse(text string) (s Suite, err error) {
 				s.Package, header = value, true
 			case key == "flags":
 				s.Flags, header = strings.Fields(value), true
+			case key == "fast":
+				s.Fast, header = strings.Fields(value), true
 			case key == "mutant":
 				m.Name = value
 			case key == "file":
 				m.File = value
-			case key == "test":
-				m.Test = value
 			case key == "equivalent":
 				m.Equivalent = value
 			case key == "survives":

@@ -31,6 +31,7 @@ func (r Result) Unexpected() bool { return !r.Killed && !r.Mutant.excused() }
 type Config struct {
 	Root    string        // folder of the module
 	Match   string        // run the mutants whose name contains this
+	Fast    bool          // run the fast tests only: a survivor may be killed by another test
 	Timeout time.Duration // of the tests of a package: a mutant that exceeds it is killed
 }
 
@@ -39,7 +40,11 @@ type Config struct {
 // apply or compile is an error.
 func (c Config) Run(ctx context.Context, s Suite) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
-		if out, err := c.test(ctx, s); err != nil {
+		var fast []string
+		if c.Fast {
+			fast = s.Fast
+		}
+		if out, err := c.test(ctx, s, fast...); err != nil {
 			yield(Result{}, fmt.Errorf("%s: the tests fail without a mutant: %w\n%s", s.Name, err, out))
 			return
 		}
@@ -79,10 +84,10 @@ func (c Config) run(ctx context.Context, s Suite, m Mutant) (Result, error) {
 	}
 	start := time.Now()
 	var out []byte
-	if m.Test != "" {
-		out, err = c.test(ctx, s, "-overlay="+overlay, "-run="+m.Test)
+	if s.Fast != nil {
+		out, err = c.test(ctx, s, append([]string{"-overlay=" + overlay}, s.Fast...)...)
 	}
-	if err == nil {
+	if err == nil && !(c.Fast && s.Fast != nil) {
 		out, err = c.test(ctx, s, "-overlay="+overlay)
 	}
 	r.Time = time.Since(start)
