@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func (r Result) Unexpected() bool { return !r.Killed && !r.Mutant.excused() }
 // Config says how mutants are run.
 type Config struct {
 	Root    string        // folder of the module
-	Match   string        // run the mutants whose name contains this
+	Match   string        // a regular expression: run the mutants whose name matches
 	Fast    bool          // run the fast tests only: a survivor may be killed by another test
 	Timeout time.Duration // of the tests of a package: a mutant that exceeds it is killed
 }
@@ -40,6 +39,11 @@ type Config struct {
 // apply or compile is an error.
 func (c Config) Run(ctx context.Context, s Suite) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
+		match, err := regexp.Compile(c.Match)
+		if err != nil {
+			yield(Result{}, err)
+			return
+		}
 		var fast []string
 		if c.Fast {
 			fast = s.Fast
@@ -49,7 +53,7 @@ func (c Config) Run(ctx context.Context, s Suite) iter.Seq2[Result, error] {
 			return
 		}
 		for _, m := range s.Mutants {
-			if !strings.Contains(m.Name, c.Match) {
+			if !match.MatchString(m.Name) {
 				continue
 			}
 			r, err := c.run(ctx, s, m)
