@@ -121,7 +121,7 @@ func TestClearMembershipsTwice(t *testing.T) {
 	}
 	s.at = first.Due
 	s.sweep()
-	if got := s.stored(job); got.State != table.JobDone || got.TTL == 0 || len(s.kept(user)) != 0 {
+	if got := s.stored(job); got.State != table.JobDone || got.TTL != s.at.Add(table.DeletedRetention).Unix() || len(s.kept(user)) != 0 {
 		t.Errorf("after the second pass: %+v, %v", got, s.kept(user))
 	}
 }
