@@ -356,4 +356,9 @@ func TestPositionWithoutSequence(t *testing.T) {
 	if err := store.Take(t.Context(), e.Key(), lease); !errors.Is(err, consumer.ErrStale) {
 		t.Errorf("the event is taken again: %v", err)
 	}
+	later := legacyEvent(6, consumer.UserUpdated, userOf("directory_1", "1"))
+	lease.Position = later.ID
+	if err := store.Take(t.Context(), later.Key(), lease); err != nil {
+		t.Errorf("the next event: %v", err)
+	}
 }

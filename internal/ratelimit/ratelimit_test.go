@@ -58,6 +58,12 @@ func TestTake(t *testing.T) {
 	if wait := l.Take("b", start); wait != 0 {
 		t.Errorf("another caller waits %v", wait)
 	}
+	l = New(Limits{PerSecond: 1, Burst: 2})
+	for i, after := range []time.Duration{0, -time.Hour, 0} {
+		if wait := l.Take("a", start.Add(after)); (wait != 0) != (i == 2) {
+			t.Errorf("request %d waits %v although the clock has gone back", i, wait)
+		}
+	}
 }
 
 // Zero is no limit.

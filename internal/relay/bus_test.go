@@ -16,6 +16,7 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
@@ -206,9 +207,16 @@ func TestReleasedAfterPublishing(t *testing.T) {
 	}
 }
 
-// A batch is answered before the function's timeout, and a redrive with time
-// left for its answer.
+// A batch is answered three seconds before the function's timeout, and a redrive
+// with time left for its answer.
 func TestMargins(t *testing.T) {
+	r, bus := relayOn(&shelf{})
+	timeout := time.Now().Add(time.Hour)
+	limited, cancel := context.WithDeadline(t.Context(), timeout)
+	defer cancel()
+	if _, err := r.Handle(limited, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{recordOf("1", "U#1", nil, person(1))}}); err != nil || timeout.Sub(bus.until) != 3*time.Second {
+		t.Errorf("the relay works until %v before the timeout, %v", timeout.Sub(bus.until), err)
+	}
 	for left, near := range map[time.Duration]bool{19 * time.Second: true, 30 * time.Second: false} {
 		ctx, cancel := context.WithTimeout(t.Context(), left)
 		if nearDeadline(ctx) != near {

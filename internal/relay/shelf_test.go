@@ -116,12 +116,14 @@ func (s *shelf) RemoveMemberships(_ context.Context, list []table.Membership) er
 
 // target is a bus that keeps what it gets, or fails.
 type target struct {
-	sent []entry
-	fail error
-	left int // entries that a failed call leaves
+	sent  []entry
+	fail  error
+	left  int       // entries that a failed call leaves
+	until time.Time // the deadline of the last call
 }
 
-func (b *target) publish(_ context.Context, entries []entry, _ parkEventFunc) (int, []entry, error) {
+func (b *target) publish(ctx context.Context, entries []entry, _ parkEventFunc) (int, []entry, error) {
+	b.until, _ = ctx.Deadline()
 	if b.fail != nil {
 		n := len(entries) - min(b.left, len(entries))
 		b.sent = append(b.sent, entries[:n]...)
