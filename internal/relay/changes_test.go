@@ -312,9 +312,9 @@ func TestPanicIsRedacted(t *testing.T) {
 	}
 }
 
-// queueOf is a dead-letter queue that records the calls, by their action. It has
-// no message.
-func queueOf(t *testing.T) (*DeadLetters, *[]map[string]any) {
+// queueOf is a dead-letter queue with these messages. It records the calls, with
+// their action.
+func queueOf(t *testing.T, bodies ...string) (*DeadLetters, *[]map[string]any) {
 	var calls []map[string]any
 	client := sqs.NewFromConfig(awsconfig.Config("us-east-1", "http://sqs.invalid"), func(o *sqs.Options) {
 		o.DisableMessageChecksumValidation = true
@@ -325,6 +325,11 @@ func queueOf(t *testing.T) (*DeadLetters, *[]map[string]any) {
 			}
 			in["action"] = r.Header.Get("X-Amz-Target")
 			calls = append(calls, in)
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "ReceiveMessage") && len(bodies) > 0 {
+				body := bodies[0]
+				bodies = bodies[1:]
+				return answer(http.StatusOK, map[string]any{"Messages": []any{map[string]any{"MessageId": "1", "ReceiptHandle": "r", "Body": body}}})
+			}
 			return answer(http.StatusOK, map[string]any{"MessageId": "1"})
 		})
 	})
@@ -340,6 +345,21 @@ func TestMessageIsInvisible(t *testing.T) {
 	}
 	if got := (*calls)[0]["VisibilityTimeout"]; got != 900.0 {
 		t.Errorf("it is invisible for %v seconds, want 900", got)
+	}
+}
+
+// A message that fails stays in the queue, and the others go on.
+func TestFailedMessageStays(t *testing.T) {
+	letters, calls := queueOf(t, "no JSON", `{"reason":"r"}`)
+	r := &Relay{deadLetters: letters, log: slog.New(slog.DiscardHandler)}
+	result := &replayed{failed: map[string]bool{}}
+	if empty, err := r.redriveQueue(t.Context(), result); err != nil || !empty || result.report.Remaining != 2 {
+		t.Errorf("%+v, %v, %v", result.report, empty, err)
+	}
+	for _, call := range *calls {
+		if action := call["action"].(string); !strings.HasSuffix(action, "ReceiveMessage") {
+			t.Errorf("the call %s", action)
+		}
 	}
 }
 

@@ -25,7 +25,6 @@ var files embed.FS
 type Suite struct {
 	Name    string   // of the file
 	Package string   // folder of the package, relative to the root of the module
-	Tests   []string // folders of the packages whose tests run; default: the package
 	Flags   []string // of go test, for example to skip tests that take minutes
 	Fast    []string // flags that select the fast tests, which run first; none for all
 	Mutants []Mutant
@@ -84,8 +83,6 @@ func parse(text string) (s Suite, err error) {
 				updated = append(updated, strings.TrimPrefix(line[1:], " "))
 			case key == "package":
 				s.Package, header = value, true
-			case key == "tests":
-				s.Tests, header = strings.Fields(value), true
 			case key == "flags":
 				s.Flags, header = strings.Fields(value), true
 			case key == "fast":
@@ -106,9 +103,6 @@ func parse(text string) (s Suite, err error) {
 		if !header && m != (Mutant{}) {
 			s.Mutants = append(s.Mutants, m)
 		}
-	}
-	if s.Tests == nil {
-		s.Tests = []string{s.Package}
 	}
 	return s, s.validate()
 }

@@ -111,12 +111,9 @@ func (c Config) run(ctx context.Context, s Suite, m Mutant) (Result, error) {
 
 var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
 
-// test runs the tests of a suite. It fails if a test fails.
+// test runs the tests of the package. It fails if a test fails.
 func (c Config) test(ctx context.Context, s Suite, flags ...string) (out []byte, err error) {
-	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=" + c.Timeout.String()}, s.Flags, flags)
-	for _, folder := range s.Tests {
-		args = append(args, "./"+folder)
-	}
+	args := slices.Concat([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=" + c.Timeout.String()}, s.Flags, flags, []string{"./" + s.Package})
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = c.Root
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
