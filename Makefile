@@ -1,6 +1,6 @@
 # dsync: every task, here and in CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz clean
+.PHONY: help run demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz mutate clean
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
@@ -78,6 +78,9 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 synth: build node_modules/.package-lock.json ## Write the CloudFormation template to cdk.out/
 	$(CDK) synth --quiet -c stage=$(STAGE) $(CONTEXT)
+
+mutate: ## Change the code in one place at a time: a test must fail (PACKAGE=eventlog for one package)
+	@go run ./infra/cmd/mutate $(PACKAGE)
 
 ##@ Deployed
 bootstrap: build node_modules/.package-lock.json ## Prepare an AWS account and Region for the CDK, once
