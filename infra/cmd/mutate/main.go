@@ -25,7 +25,7 @@ func main() {
 	c := mutate.Config{Root: "."}
 	flag.StringVar(&c.Match, "mutant", "", "run only the mutants whose name matches this regular expression")
 	flag.BoolVar(&c.Fast, "fast", false, "run only the fast tests of a package; a survivor may be killed by another test")
-	flag.DurationVar(&c.Timeout, "timeout", 3*time.Minute, "how long the tests of a package may take; a mutant that exceeds it is killed")
+	flag.DurationVar(&c.Timeout, "timeout", 10*time.Minute, "how long the tests of a package may take; a mutant that exceeds it is killed")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: mutate [flags] [package...]")
 		flag.PrintDefaults()

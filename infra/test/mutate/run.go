@@ -19,7 +19,7 @@ type Result struct {
 	Package string // name of the suite
 	Mutant  Mutant
 	Killed  bool
-	Test    string // that failed; "" if the tests exceeded the timeout, or a process ended
+	Test    string // that failed, or "the timeout"; "" if the process of the tests ended
 	Time    time.Duration
 }
 
@@ -102,7 +102,9 @@ func (c Config) run(ctx context.Context, s Suite, m Mutant) (Result, error) {
 		return r, fmt.Errorf("%s: the mutant %q does not compile:\n%s", s.Name, m.Name, out)
 	case err != nil:
 		r.Killed = true
-		if failed := failedTest.FindSubmatch(out); failed != nil {
+		if bytes.Contains(out, []byte("panic: test timed out")) {
+			r.Test = "the timeout"
+		} else if failed := failedTest.FindSubmatch(out); failed != nil {
 			r.Test = string(failed[1])
 		}
 	}
