@@ -73,3 +73,12 @@ func TestDisplayName(t *testing.T) {
 		t.Errorf("%+v", sub)
 	}
 }
+
+// A body is one JSON object, and nothing after it.
+func TestOneObject(t *testing.T) {
+	for body, fits := range map[string]bool{`{}`: true, " {} \n": true, `{} {}`: false, `{}]`: false, `[]`: false, `null`: false, ``: false} {
+		if _, err := scim.DecodeObject([]byte(body)); (err == nil) != fits {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+}
