@@ -74,8 +74,18 @@ func TestStatesOfADirectory(t *testing.T) {
 	if d, err := o.ResumeDirectory(t.Context(), o.directory.ID); err != nil || d.State != table.Validating || d.Paused {
 		t.Errorf("resumed: %+v, %v", d, err)
 	}
+	user := table.Resource{Kind: table.User, ID: "directory_user_01KB0000000000000000000000", DirectoryID: o.directory.ID, Document: `{"userName":"ada"}`, Version: 1, Created: o.at, Modified: o.at}
+	if err := o.table.Create(t.Context(), user, table.Keys{Name: "ada"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.User(t.Context(), user.ID, o.directory.ID); err != nil {
+		t.Error(err)
+	}
 	if err := o.DeleteDirectory(t.Context(), o.directory.ID); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := o.User(t.Context(), user.ID, o.directory.ID); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a user of a deleted directory: %v", err)
 	}
 	if d := o.stored(t); d.State != table.Deleting || len(d.Tokens) != 0 {
 		t.Errorf("deleted: %+v", d)

@@ -65,7 +65,6 @@ func TestReadsAreConsistent(t *testing.T) {
 		"Resource":                 {func(ctx context.Context) { _, _ = f.Resource(ctx, table.User, directory, user) }, false},
 		"Resources":                {func(ctx context.Context) { _, _ = f.Resources(ctx, table.User, directory, []string{user}) }, false},
 		"Locate":                   {func(ctx context.Context) { _, _ = f.Locate(ctx, table.User, user, []string{directory}) }, false},
-		"ByName":                   {func(ctx context.Context) { _, _ = f.ByName(ctx, table.User, directory, "ada") }, false},
 		"NameHolders":              {func(ctx context.Context) { _, _ = f.NameHolders(ctx, table.Group, directory, "g") }, false},
 		"ByExternalID":             {func(ctx context.Context) { _, _ = f.ByExternalID(ctx, table.User, directory, "x") }, false},
 		"ByEmail":                  {func(ctx context.Context) { _, _ = f.ByEmail(ctx, directory, "a@example.com") }, false},
