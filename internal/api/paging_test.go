@@ -188,7 +188,7 @@ func TestPagesOfALargeDirectory(t *testing.T) {
 	}
 	d := w.directory(t, w.organization(t, "Acme"), "Entra")
 	w.copies(t, d, d.create(t, session.Users, `{"userName":"ada","active":true,"title":"`+strings.Repeat("x", 1700)+`"}`), many)
-	all, err := table.New(w.db, w.table).IDs(t.Context(), table.User, d.id, "", 0)
+	all, _, err := table.New(w.db, w.table).IDs(t.Context(), table.User, d.id, "", 2*many)
 	if err != nil || len(all) != many+1 {
 		t.Fatalf("%d users, %v", len(all), err)
 	}

@@ -75,12 +75,14 @@ func (t Type) keyPaths() []string {
 }
 
 // plan picks the narrowest key that the filter's equalities allow, or else all
-// resources, in chunks of that many where nothing is filtered.
+// resources. Those are read eventually consistently: no key says what was just
+// written.
 func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (plan, error) {
+	everything := plan{after: func(last string) iter.Seq2[table.Resource, error] {
+		return s.table.Browse(ctx, t.kind, s.directoryID, last)
+	}}
 	if f == nil {
-		return s.inChunks(ctx, t, chunk, func(last string) ([]string, error) {
-			return s.table.IDs(ctx, t.kind, s.directoryID, last, chunk)
-		}), nil
+		return everything, nil
 	}
 	paths := t.keyPaths()
 	best, value := -1, ""
@@ -98,9 +100,7 @@ func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (p
 		}
 		return p, err
 	}
-	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
-		return s.table.All(ctx, t.kind, s.directoryID, last)
-	}}, nil
+	return everything, nil
 }
 
 // byKey plans to read the resources that have a value at one of the key paths.
@@ -155,46 +155,24 @@ func (s *Session) usersIn(ctx context.Context, t Type, group string, chunk int) 
 	} else if err != nil {
 		return plan{}, err
 	}
-	p := s.inChunks(ctx, t, chunk, func(last string) ([]string, error) {
-		var users []string
-		for m, err := range s.table.Members(ctx, s.directoryID, group, last) {
-			if err != nil {
-				return nil, err
-			}
-			users = append(users, m.UserID)
-			if len(users) == chunk {
-				break
-			}
-		}
-		return users, nil
-	})
-	p.group = group
-	return p, nil
-}
-
-// inChunks plans to read the resources of one chunk of ids after the other,
-// until next returns less than a chunk.
-func (s *Session) inChunks(ctx context.Context, t Type, chunk int, next func(last string) ([]string, error)) plan {
-	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
+	list := table.UsersIn(s.directoryID, group)
+	return plan{group: group, after: func(last string) iter.Seq2[table.Resource, error] {
 		return func(yield func(table.Resource, error) bool) {
-			for {
-				ids, err := next(last)
+			for more := true; more; {
+				read, err := list.Read(ctx, s.table, last, false, chunk)
 				if err != nil {
 					yield(table.Resource{}, err)
 					return
 				}
-				for record, err := range s.read(ctx, t, ids) {
-					if !yield(record, err) || err != nil {
+				for _, e := range read.Entries {
+					if !yield(e.Record, nil) {
 						return
 					}
 				}
-				if len(ids) < chunk {
-					return
-				}
-				last = ids[len(ids)-1]
+				last, more = read.Last, read.More
 			}
 		}
-	}}
+	}}, nil
 }
 
 // read iterates over the resources with these ids, in the order of ids, without

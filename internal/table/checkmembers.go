@@ -84,6 +84,9 @@ const (
 	// to be read. A page costs 256 read units, an id read by key costs
 	// one.
 	minRangeHits = 256
+	// maxRangePage is about the number of memberships in a page of 1 MB, which
+	// holds fewer users.
+	maxRangePage = 3_000
 )
 
 // readRange reads the range of sort keys that the sorted ids span, while that
@@ -97,7 +100,7 @@ func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) 
 	in.ProjectionExpression = aws.String("sk, id, #user, deleted, #hidden, life")
 	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden"}
 	for {
-		out, err := t.db.QueryPage(ctx, in)
+		out, err := t.db.QueryPage(ctx, in, maxRangePage)
 		if err != nil {
 			return nil, nil, err
 		}

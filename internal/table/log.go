@@ -36,8 +36,10 @@ type LogHead struct {
 	Deferred int         `dynamodbav:"defers"`        // changes that wait for an event
 	// LegacyUntil is the time, in seconds since the epoch, until which the stream
 	// may hold changes that an earlier version has logged. 0 is never.
-	LegacyUntil int64 `dynamodbav:"legacy,omitempty"`
-	TTL         int64 `dynamodbav:"ttl,omitempty"`
+	LegacyUntil int64  `dynamodbav:"legacy,omitempty"`
+	TTL         int64  `dynamodbav:"ttl,omitempty"`
+	Count       Counts `dynamodbav:"n,omitempty,omitzero"`  // of the directory
+	Recount     Counts `dynamodbav:"nn,omitempty,omitzero"` // of the changes since the cut of a count that is going on
 }
 
 // Legacy reports whether an earlier version wrote the head. Its version is valid
@@ -122,7 +124,7 @@ type deferralRecord struct {
 // Deferrals reads the oldest deferred changes of a directory, at most limit of
 // them. more says whether there are others.
 func (t *Table) Deferrals(ctx context.Context, directoryID string, limit int) (list []Deferral, more bool, err error) {
-	for r, err := range dynamo.Records[deferralRecord](t.db.Query(ctx, dynamo.WithPrefix(logPartition(directoryID), deferralPrefix))) {
+	for r, err := range dynamo.Records[deferralRecord](t.db.Query(ctx, dynamo.WithPrefix(logPartition(directoryID), deferralPrefix), limit+1)) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -322,11 +324,10 @@ func eventKeys(keys []string) []dynamo.Key {
 // and their pages. It returns how many records it deleted; 0 means that there
 // are none left. The journal of the environment keeps the ids of the events
 // until they expire. EraseLog is not atomic and can be repeated.
-func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (deleted int, err error) {
+func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int) (deleted int, err error) {
 	in := dynamo.Between(logPartition(directoryID), " ", "~")
 	const pageEntries = 20 // about
-	in.Limit = aws.Int32(max(limit/pageEntries, 2))
-	out, err := t.db.QueryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in, max(limit/pageEntries, 2))
 	if err != nil || len(out.Items) == 0 {
 		return 0, err
 	}
