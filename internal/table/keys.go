@@ -206,6 +206,9 @@ func EventKey(eventID string) string {
 // own, so the largest events of one directory do not slow its other records.
 func eventKey(k string) dynamo.Key { return dynamo.Key{PK: "E#" + k, SK: "E"} }
 
+// claimKey is the claim of a change that is counted without an event.
+func claimKey(k string) dynamo.Key { return dynamo.Key{PK: "E#" + k, SK: "C"} }
+
 // logPartition is the partition of the journal of a directory.
 func logPartition(directoryID string) string { return "L#" + ulidOf(directoryID) }
 

@@ -186,15 +186,22 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 
 // LogAppend is an append to the log of a directory.
 type LogAppend struct {
-	Head      LogHead       // of the directory, as it was read, with the new End and TTL
+	Head      LogHead       // of the directory, as it was read, with the new End, TTL and counts
 	Shard     int           // of the environment's journal
 	ShardHead JournalHead   // as it was read
 	Events    []LoggedEvent // in order, with their positions and sequences
+	Counted   []Claim       // changes without an event that are counted
 	Deferred  []Deferral    // to be stored
 	PageTTL   int64         // of pages of the journals
 }
 
-// MaxLogActions is how many events and deferred changes fit one append: a
+// Claim is the claim of a change that is counted, but has no event.
+type Claim struct {
+	Key string // see EventKey
+	TTL int64
+}
+
+// MaxLogActions is how many events, claims and deferred changes fit one append: a
 // transaction without the heads and a page of each journal.
 const MaxLogActions = dynamo.MaxTransact - 4
 
@@ -203,10 +210,12 @@ type LogConflict struct {
 	Head   bool  // another append has changed the head of the directory
 	Shard  bool  // another append, or a reader, has changed the head of the shard
 	Logged []int // indices of the events that are in the log already
+	// Counted are the indices of the changes that are counted already.
+	Counted []int
 }
 
 func (e *LogConflict) Error() string {
-	return fmt.Sprintf("table: the append conflicts: head %v, shard %v, %d events logged", e.Head, e.Shard, len(e.Logged))
+	return fmt.Sprintf("table: the append conflicts: head %v, shard %v, %d events logged, %d changes counted", e.Head, e.Shard, len(e.Logged), len(e.Counted))
 }
 
 // AppendLog writes events to the end of a directory's log and of the
@@ -224,6 +233,9 @@ func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 	for _, e := range a.Events {
 		actions = append(actions, dynamo.PutNewAction(dynamo.Marshal(eventKey(EventKey(e.ID)), e)))
 	}
+	for _, c := range a.Counted {
+		actions = append(actions, dynamo.PutNewAction(dynamo.Marshal(claimKey(c.Key), map[string]int64{"ttl": c.TTL})))
+	}
 	for n, d := range a.Deferred {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(deferralRecord{deferralKey(a.Head.DirectoryID, next.Head.Version, n), d.Record, d.TTL})))
 	}
@@ -238,8 +250,10 @@ func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 				conflict.Head = true
 			case i < heads:
 				conflict.Shard = true
-			default:
+			case i < heads+len(a.Events):
 				conflict.Logged = append(conflict.Logged, i-heads)
+			default:
+				conflict.Counted = append(conflict.Counted, i-heads-len(a.Events))
 			}
 		}
 		return LogHeads{}, conflict

@@ -107,6 +107,9 @@ func (t *Table) Update(ctx context.Context, version int64, next Resource, jobs .
 func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, at time.Time, actor Actor) error {
 	deleted := old
 	deleted.Version++
+	if at.Before(old.Modified) {
+		at = old.Modified
+	}
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
 	actions := append(createJob(job), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
 	for _, k := range old.lookupKeys(values, old.Normalized) {
@@ -227,6 +230,24 @@ func (t *Table) all(ctx context.Context, k Kind, directoryID, last string, consi
 			}
 		}
 	}
+}
+
+// ResourcePage reads the resources of a kind in a directory, oldest first, with
+// those that are soft-deleted: at most limit of them after the id last; "" starts
+// with the first.
+func (t *Table) ResourcePage(ctx context.Context, k Kind, directoryID, last string, limit int) ([]Resource, error) {
+	var list []Resource
+	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), k.prefix(), ulidOf(last))
+	for r, err := range dynamo.Records[Resource](t.db.Query(ctx, in, min(limit, resourcesPage))) {
+		if err != nil {
+			return nil, err
+		}
+		r.Kind = k
+		if list = append(list, r); len(list) == limit {
+			break
+		}
+	}
+	return list, nil
 }
 
 // idsPage is the number of ids of one read. An entry of the index has 130 bytes,
