@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dsync/internal/dsync"
-	"dsync/internal/id"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 )
@@ -17,15 +16,13 @@ import (
 // event counts its change. A directory of an earlier version, of a restored table,
 // or whose counts were found wrong, has no counts until a job has counted it.
 
-// StartCountsID is the id of the job that looks for directories without counts.
-// There is one such job: while its record exists, no other is created. The record
-// is removed a week after the end of the job, and then it is created again.
-var StartCountsID = id.Job.Of("00000000000000000000000001")
-
-// lookForUncounted is how often a process tries to create that job.
+// lookForUncounted is how often a process tries to create the job
+// table.StartCountsID, which looks for directories without counts. While the
+// record of that job exists, no other is created. The record is removed a week
+// after the end of the job, and then it is created again.
 const lookForUncounted = 24 * time.Hour
 
-// ensureCounts creates the job StartCountsID, if there is none.
+// ensureCounts creates the job table.StartCountsID, if there is none.
 func (w *Worker) ensureCounts(ctx context.Context) error {
 	at := table.Timestamp(w.now())
 	last := w.walked.Load()
@@ -33,7 +30,7 @@ func (w *Worker) ensureCounts(ctx context.Context) error {
 		return nil
 	}
 	// By then no function of the earlier version changes users.
-	job := table.Job{ID: StartCountsID, Task: table.StartCounts, State: table.JobRunning, Created: at, Modified: at, Due: at.Add(w.settle())}
+	job := table.Job{ID: table.StartCountsID, Task: table.StartCounts, State: table.JobRunning, Created: at, Modified: at, Due: at.Add(w.settle())}
 	_, err := w.table.Job(ctx, job.ID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = w.table.CreateJob(ctx, job)
@@ -147,12 +144,12 @@ func (w *Worker) beginCount(ctx context.Context, job table.Job) (progress, error
 		return progress{}, err
 	}
 	// No clock is so far ahead that a change after the cut is logged already.
-	cut := table.Timestamp(w.now()).Add(w.tokenTrust)
+	cut := table.Timestamp(w.now()).Add(w.settle())
 	err = w.table.BeginCount(ctx, job.DirectoryID, cut)
 	if errors.Is(err, table.ErrNotFound) {
 		return progress{end: true}, nil
 	}
-	return progress{counts: table.Counts{Known: true, Cut: cut.UnixMilli()}, due: cut.Add(w.tokenTrust)}, err
+	return progress{counts: table.Counts{Known: true, Cut: cut.UnixMilli()}, due: cut.Add(w.settle())}, err
 }
 
 // addAt adds what a user or group was at the cut. It reports whether that is
@@ -164,7 +161,7 @@ func addAt(c *table.Counts, r table.Resource, cut time.Time) (known bool, err er
 	case r.Kind == table.Group:
 		c.Groups++
 		return true, nil
-	case r.Switched.After(cut):
+	case r.Switched > cut.UnixMilli():
 		return false, nil
 	}
 	doc, err := resource.Decode(r.Document)

@@ -222,7 +222,7 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 		updated.Modified = old.Modified
 	}
 	if dsync.Active(doc) != dsync.Active(r.Document) {
-		updated.Switched = updated.Modified
+		updated.Switched = updated.Modified.UnixMilli()
 	}
 	updated.Hidden = t.kind == table.User && s.projection.Excludes(doc)
 	var memberships []table.Membership

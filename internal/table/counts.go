@@ -78,16 +78,20 @@ func (h *LogHead) Begin(now time.Time, within time.Duration) {
 	}
 }
 
-// IsZero says that counts that are not known are not stored.
-func (c Counts) IsZero() bool { return !c.Known }
-
 // MarshalDynamoDBAttributeValue implements attributevalue.Marshaler.
 func (c Counts) MarshalDynamoDBAttributeValue() (types.AttributeValue, error) {
+	if !c.Known {
+		return &types.AttributeValueMemberNULL{Value: true}, nil
+	}
 	return &types.AttributeValueMemberS{Value: fmt.Sprint(c.Active, c.Inactive, c.Groups, c.Cut)}, nil
 }
 
 // UnmarshalDynamoDBAttributeValue implements attributevalue.Unmarshaler.
 func (c *Counts) UnmarshalDynamoDBAttributeValue(v types.AttributeValue) error {
+	if _, ok := v.(*types.AttributeValueMemberNULL); ok {
+		*c = Counts{}
+		return nil
+	}
 	text, ok := v.(*types.AttributeValueMemberS)
 	if !ok {
 		return errors.New("table: counts are not a string")
@@ -162,29 +166,18 @@ func (t *Table) updateHead(ctx context.Context, directoryID string, edit func(*L
 			return nil
 		}
 		// The other attributes stay, whatever version wrote them.
-		u := types.Update{
-			Key:                       dynamo.Marshal(journalHeadKey(DirectoryJournal(directoryID))),
-			ConditionExpression:       aws.String("v = :before"),
-			ExpressionAttributeValues: dynamo.Marshal(map[string]any{":dir": directoryID, ":before": before, ":v": before + 1}),
-		}
-		set, remove := "SET dir = :dir, v = :v", ""
-		for name, c := range map[string]Counts{"n": head.Count, "nn": head.Recount} {
-			if c.Known {
-				set += ", " + name + " = :" + name
-				value, _ := c.MarshalDynamoDBAttributeValue() // which cannot fail
-				u.ExpressionAttributeValues[":"+name] = value
-			} else {
-				remove += ", " + name
-			}
+		condition, values := "v = :before", map[string]any{
+			":dir": directoryID, ":before": before, ":v": before + 1, ":n": head.Count, ":nn": head.Recount,
 		}
 		if before == 0 {
-			u.ConditionExpression = aws.String("attribute_not_exists(pk)")
-			delete(u.ExpressionAttributeValues, ":before")
+			condition = "attribute_not_exists(pk)"
+			delete(values, ":before")
 		}
-		if remove != "" {
-			set += " REMOVE " + remove[2:]
-		}
-		u.UpdateExpression = &set
-		return dynamo.IfConditionFails(t.db.Update(ctx, u), ErrStale)
+		return dynamo.IfConditionFails(t.db.Update(ctx, types.Update{
+			Key:                       dynamo.Marshal(journalHeadKey(DirectoryJournal(directoryID))),
+			UpdateExpression:          aws.String("SET dir = :dir, v = :v, n = :n, nn = :nn"),
+			ConditionExpression:       &condition,
+			ExpressionAttributeValues: dynamo.Marshal(values),
+		}), ErrStale)
 	})
 }

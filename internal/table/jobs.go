@@ -20,6 +20,9 @@ func (j Job) item() dynamo.Item {
 	return dynamo.Marshal(jobKey(j.ID), dynamo.IndexKey{PK: jobsIndex(j.DirectoryID), SK: ulidOf(j.ID)}, j)
 }
 
+// StartCountsID is the id of the one job that starts the counts of directories.
+var StartCountsID = id.Job.Of("00000000000000000000000001")
+
 // NewJob returns a job before its first step. It is not written yet: see
 // Replace, Update, Delete and ReplaceDirectory.
 func NewJob(task Task, directoryID string, at time.Time, actor Actor, entropy io.Reader) (Job, error) {

@@ -30,6 +30,16 @@ const (
 	DeferralPrefix  = deferralPrefix
 )
 
+// StartCountsKey is the key of the job StartCountsID, for package carryover.
+func StartCountsKey() (pk, sk string) {
+	k := jobKey(StartCountsID)
+	return k.PK, k.SK
+}
+
+// CountAttributes are the attributes of the head of a directory's log that count
+// its users and groups, for package carryover.
+var CountAttributes = []string{"n", "nn"}
+
 // Kind is a kind of resource: the first letter of its sort key.
 type Kind string
 

@@ -38,8 +38,8 @@ type LogHead struct {
 	// may hold changes that an earlier version has logged. 0 is never.
 	LegacyUntil int64  `dynamodbav:"legacy,omitempty"`
 	TTL         int64  `dynamodbav:"ttl,omitempty"`
-	Count       Counts `dynamodbav:"n,omitempty,omitzero"`  // of the directory
-	Recount     Counts `dynamodbav:"nn,omitempty,omitzero"` // of the changes since the cut of a count that is going on
+	Count       Counts `dynamodbav:"n"`  // of the directory
+	Recount     Counts `dynamodbav:"nn"` // of the changes since the cut of a count that is going on
 }
 
 // Legacy reports whether an earlier version wrote the head. Its version is valid

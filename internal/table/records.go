@@ -236,11 +236,11 @@ type Job struct {
 	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
 	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
 	State       JobState  `dynamodbav:"state"`
-	Steps       int       `dynamodbav:"steps"`                     // number of steps done
-	Done        int       `dynamodbav:"done"`                      // number of records processed
-	Pass        int       `dynamodbav:"pass,omitempty"`            // number of complete passes over the records
-	Counts      Counts    `dynamodbav:"counts,omitempty,omitzero"` // of Count: the cut, and what was counted so far
-	Tries       int       `dynamodbav:"tries,omitempty"`           // of Count: how often it has begun again
+	Steps       int       `dynamodbav:"steps"`           // number of steps done
+	Done        int       `dynamodbav:"done"`            // number of records processed
+	Pass        int       `dynamodbav:"pass,omitempty"`  // number of complete passes over the records
+	Counts      Counts    `dynamodbav:"counts"`          // of Count: the cut, and what was counted so far
+	Tries       int       `dynamodbav:"tries,omitempty"` // of Count: how often it has begun again
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
 	// Begins is when a job begins that was created to run later, else zero. Due
