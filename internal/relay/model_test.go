@@ -116,6 +116,23 @@ func (w *world) appendLog(a table.LogAppend) (table.LogHeads, error) {
 	return next, nil
 }
 
+// counts are the counts of the resources.
+func (w *world) counts() table.Counts {
+	c := table.Counts{Known: true}
+	for _, r := range w.resources {
+		switch {
+		case r.Deleted:
+		case r.Kind == table.Group:
+			c.Groups++
+		case strings.Contains(r.Document, `"active":false`):
+			c.Inactive++
+		default:
+			c.Active++
+		}
+	}
+	return c
+}
+
 func (w *world) logged(key string) bool {
 	return slices.ContainsFunc(w.events, func(e table.LoggedEvent) bool { return table.EventKey(e.ID) == key })
 }
