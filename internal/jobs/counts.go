@@ -30,7 +30,8 @@ func (w *Worker) ensureCounts(ctx context.Context) error {
 		return nil
 	}
 	// By then no function of the earlier version changes users.
-	job := table.Job{ID: table.StartCountsID, Task: table.StartCounts, State: table.JobRunning, Created: at, Modified: at, Due: at.Add(w.settle())}
+	begins := at.Add(w.settle())
+	job := table.Job{ID: table.StartCountsID, Task: table.StartCounts, State: table.JobRunning, Created: at, Modified: at, Begins: begins, Due: begins}
 	_, err := w.table.Job(ctx, job.ID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = w.table.CreateJob(ctx, job)
