@@ -24,7 +24,16 @@ var directoryRoutes = []Route{
 			Parameter{Name: "search", Kind: Text, Description: "Return directories whose name contains this text, case-insensitive."}),
 		Status: http.StatusOK, Object: "directory", List: true, Summary: "List directories.",
 		serve: func(r *request) (response, error) {
-			return many(r.directory)(r.session.Directories(r.context(), r.query.text("organization_id"), r.query.text("search"), r.query.page()))
+			found, err := r.session.Directories(r.context(), r.query.text("organization_id"), r.query.text("search"), r.query.page())
+			if err != nil {
+				return response{}, err
+			}
+			directoryIDs := make([]string, len(found.Items))
+			for i, d := range found.Items {
+				directoryIDs[i] = d.ID
+			}
+			counts, err := r.session.Counts(r.context(), directoryIDs...)
+			return many(func(d management.Directory) any { return counted(r.directory(d), counts[d.ID]) })(found, err)
 		},
 	},
 	{
@@ -55,7 +64,11 @@ var directoryRoutes = []Route{
 				return response{}, err
 			}
 			day, err := r.session.LastDay(r.context(), d.ID)
-			return one(func(day *management.Day) any { return r.active(d, day) })(day, err)
+			if err != nil {
+				return response{}, err
+			}
+			counts, err := r.session.Counts(r.context(), d.ID)
+			return one(func(map[string]management.Counts) any { return counted(r.active(d, day), counts[d.ID]) })(counts, err)
 		},
 	},
 	{
@@ -151,6 +164,15 @@ func (r *request) active(d management.Directory, day *management.Day) map[string
 	if day != nil {
 		body["last_sync_at"] = scim.Timestamp(day.Last)
 		body["last_day"] = map[string]any{"date": day.Date, "requests": day.Requests, "refused": day.Refused, "writes": day.Writes}
+	}
+	return body
+}
+
+// counted adds the counts to a directory, if they are known (workos.md section
+// 1.2).
+func counted(body map[string]any, c management.Counts) map[string]any {
+	if c.Known {
+		body["metadata"] = map[string]any{"users": map[string]any{"active": c.Active, "inactive": c.Inactive}, "groups": c.Groups}
 	}
 	return body
 }

@@ -17,11 +17,13 @@ var userRoutes = []Route{
 		Parameters: pageParameters(id.User, inDirectory,
 			Parameter{Name: "group", Kind: ID, Of: id.Group, Description: "Return users in this group."},
 			Parameter{Name: "idp_id", Kind: Text, Description: "Return users with this idp_id. Requires directory."},
-			Parameter{Name: "email", Kind: Text, Description: "Return users who are shown with this email, or have it as a work e-mail address. Case-insensitive. Requires directory."}),
+			Parameter{Name: "email", Kind: Text, Description: "Return users who are shown with this email, or have it as a work e-mail address. Case-insensitive. Requires directory."},
+			Parameter{Name: "include", Kind: Choice, Choices: []string{"groups"}, Description: "Return each user with its groups. Without it, groups are empty in lists."}),
 		Status: http.StatusOK, Object: "directory_user", List: true, Summary: "List the users of a directory or a group.",
 		serve: func(r *request) (response, error) {
 			return many(encoded)(r.session.Users(r.context(), management.UserFilter{
 				DirectoryID: r.query.text("directory"), GroupID: r.query.text("group"), IdPID: r.query.text("idp_id"), Email: r.query.text("email"),
+				Groups: r.query.text("include") == "groups",
 			}, r.query.page()))
 		},
 	},

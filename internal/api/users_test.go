@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -42,9 +43,16 @@ func TestUsersAndGroups(t *testing.T) {
 	if diff := cmp.Diff(user, got); diff != "" {
 		t.Error(diff)
 	}
-	listed := w.must(t, 200, "GET", "/directory_users?order=asc&limit=1&directory="+d.id, "")["data"].([]any)
-	if diff := cmp.Diff([]any{user}, listed); diff != "" {
-		t.Errorf("the list shows another: %s", diff)
+	// A list shows the same user, with its groups if that is asked for.
+	bare := maps.Clone(user)
+	bare["groups"] = []any{}
+	for include, want := range map[string]any{"": bare, "&include=groups": user} {
+		for _, of := range []string{"directory=" + d.id, "group=" + staff} {
+			listed := w.must(t, 200, "GET", "/directory_users?order=asc&limit=1&"+of+include, "")["data"].([]any)
+			if diff := cmp.Diff([]any{want}, listed); diff != "" {
+				t.Errorf("the list of %s%s shows another: %s", of, include, diff)
+			}
+		}
 	}
 	// With or without the directory named, in a process that knows nothing.
 	for _, path := range []string{"/directory_users/" + ada, "/directory_users/" + ada + "?directory=" + d.id} {

@@ -112,12 +112,15 @@ const (
 	inactive = "inactive"
 )
 
-// userState is active unless the provider has sent active = false.
+// Active reports whether a user with that document is active: unless the provider
+// has sent active = false.
+func Active(doc map[string]any) bool { return doc["active"] != false }
+
 func userState(doc map[string]any) string {
-	if doc["active"] == false {
-		return inactive
+	if Active(doc) {
+		return active
 	}
-	return active
+	return inactive
 }
 
 // raw returns the SCIM resource, or an empty object if the directory hides it.

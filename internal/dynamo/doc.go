@@ -4,7 +4,8 @@
 // Promises:
 //
 //   - Reads are strongly consistent, except those of the index, which follows
-//     writes within moments.
+//     writes within moments, and those whose name says so.
+//   - Every query has a limit of items: the parameter is not optional.
 //   - Batches of any size are split into calls of the size that DynamoDB
 //     allows. What DynamoDB leaves unprocessed is retried.
 //   - Writes that conflict with other transactions are retried with backoff and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 
 	"dsync/internal/backoff"
 
@@ -35,10 +36,20 @@ func (c *Client) Get(ctx context.Context, k Key, record any) error {
 // distinct. An error is the last pair: ErrBusy when DynamoDB leaves keys
 // unprocessed maxAttempts times.
 func (c *Client) BatchGet(ctx context.Context, keys []Key) iter.Seq2[Item, error] {
+	return c.batchGet(ctx, keys, true)
+}
+
+// BatchGetEventually is BatchGet that may miss the writes of the last moments,
+// for half the price.
+func (c *Client) BatchGetEventually(ctx context.Context, keys []Key) iter.Seq2[Item, error] {
+	return c.batchGet(ctx, keys, false)
+}
+
+func (c *Client) batchGet(ctx context.Context, keys []Key, consistent bool) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for rest := keys; len(rest) > 0; {
 			n := min(len(rest), MaxBatchGet)
-			request := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+			request := types.KeysAndAttributes{ConsistentRead: aws.Bool(consistent)}
 			for _, k := range rest[:n] {
 				request.Keys = append(request.Keys, Marshal(k))
 			}
@@ -79,12 +90,14 @@ func (c *Client) batchGetOnce(ctx context.Context, request types.KeysAndAttribut
 	return out, nil
 }
 
-// Query reads a range of items in key order. It reads the next page when the
-// loop has used the items of the previous one. An error is the last pair.
-func (c *Client) Query(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[Item, error] {
+// Query reads a range of items in key order, in pages of at most limit items or
+// 1 MB. It reads the next page when the loop has used the items of the previous
+// one, so the limit is what the loop is expected to need. An error is the last
+// pair.
+func (c *Client) Query(ctx context.Context, in dynamodb.QueryInput, limit int) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for in := in; ; {
-			out, err := c.QueryPage(ctx, in)
+			out, err := c.QueryPage(ctx, in, limit)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -102,9 +115,15 @@ func (c *Client) Query(ctx context.Context, in dynamodb.QueryInput) iter.Seq2[It
 	}
 }
 
-// QueryPage reads one page of a range: 1 MB, or fewer items if the query has a
-// limit.
-func (c *Client) QueryPage(ctx context.Context, in dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+// QueryPage reads one page of a range: at most limit items, and at most 1 MB.
+//
+// Every query has a limit. Without one, DynamoDB reads 1 MB, however little the
+// caller uses of it, and bills it.
+func (c *Client) QueryPage(ctx context.Context, in dynamodb.QueryInput, limit int) (*dynamodb.QueryOutput, error) {
+	if limit < 1 || limit > math.MaxInt32 {
+		return nil, fmt.Errorf("dynamo: query with the limit %d", limit)
+	}
+	in.Limit = aws.Int32(int32(limit))
 	in.TableName = &c.name
 	in.ReturnConsumedCapacity = metered(ctx)
 	out, err := c.api.Query(ctx, &in)

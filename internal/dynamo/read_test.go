@@ -67,3 +67,36 @@ func TestKeysStayUnprocessed(t *testing.T) {
 		}
 	})
 }
+
+// Every query that is sent has a limit, also for its next page; one without a
+// limit is not sent.
+func TestQueriesHaveALimit(t *testing.T) {
+	var limits []int
+	client := fake(func(r *http.Request) (*http.Response, error) {
+		var in struct {
+			Limit             int
+			ExclusiveStartKey json.RawMessage
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			return nil, err
+		}
+		limits = append(limits, in.Limit)
+		if in.ExclusiveStartKey != nil {
+			return response(http.StatusOK, `{"Items":[{"pk":{"S":"a"},"sk":{"S":"2"}}]}`), nil
+		}
+		return response(http.StatusOK, `{"Items":[{"pk":{"S":"a"},"sk":{"S":"1"}}],"LastEvaluatedKey":{"pk":{"S":"a"},"sk":{"S":"1"}}}`), nil
+	})
+	for _, err := range client.Query(t.Context(), dynamo.WithPrefix("a", ""), 7) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(limits, []int{7, 7}) {
+		t.Errorf("queries with the limits %v", limits)
+	}
+	for _, limit := range []int{0, -1, 1 << 31} {
+		if _, err := client.QueryPage(t.Context(), dynamo.WithPrefix("a", ""), limit); err == nil {
+			t.Errorf("a query with the limit %d is sent", limit)
+		}
+	}
+}

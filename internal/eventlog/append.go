@@ -15,6 +15,13 @@ type Op struct {
 	Event *Entry
 	// Deferral is a change whose event has to wait.
 	Deferral *table.Deferral
+	Count    *Count
+}
+
+// Count is a change that has no event, and changes the counts of its directory.
+type Count struct {
+	ID    string // of the change, in the form of the id of an event
+	Tally table.Tally
 }
 
 // Entry is an event to be appended.
@@ -24,6 +31,8 @@ type Entry struct {
 	DirectoryID    string
 	OrganizationID string
 	End            bool // no event follows in the directory
+	// Tally is what the change of the event adds to the counts of the directory.
+	Tally table.Tally
 	// JSON returns the event with a sequence.
 	JSON func(sequence int64) []byte
 	// Sequence and Detail, the event as JSON, are set by Append: for an event that
@@ -74,7 +83,7 @@ const maxAppendBytes = 3 << 20
 //
 // An event that is in the log already is not logged again: its Detail is set to
 // the logged one. Events after the end of the directory are not logged, and
-// their Detail stays nil.
+// their Detail stays nil. What is logged already is not counted again, either.
 func (a *Appender) Append(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, err error) {
 	if head.End {
 		return len(ops), a.findLogged(ctx, ops)
@@ -133,7 +142,14 @@ func (e *Entry) prepare(sequence int64) (err error) {
 type batch struct {
 	transaction table.LogAppend
 	entries     []*Entry // of the events
+	counts      []*Count // of the changes without an event
 	ops         int
+}
+
+// earlier is what an earlier append has done.
+type earlier struct {
+	logged  map[*Entry]bool
+	counted map[*Count]bool
 }
 
 // appendOnce does as many operations as fit one transaction.
@@ -147,13 +163,13 @@ func (a *Appender) appendOnce(ctx context.Context, head table.LogHead, organizat
 			return 0, head, err
 		}
 	}
-	logged := map[*Entry]bool{} // by an earlier append
+	before := earlier{map[*Entry]bool{}, map[*Count]bool{}}
 	for range maxConflicts {
-		b, err := a.batch(head, number, s.head, ops, logged)
+		b, err := a.batch(head, number, s.head, ops, before)
 		if err != nil {
 			return 0, head, err
 		}
-		if len(b.transaction.Events)+len(b.transaction.Deferred) == 0 { // all of it is logged or dropped
+		if len(b.transaction.Events)+len(b.transaction.Counted)+len(b.transaction.Deferred) == 0 { // all of it is logged or dropped
 			return b.ops, head, nil
 		}
 		heads, err := a.store.AppendLog(ctx, b.transaction)
@@ -174,7 +190,10 @@ func (a *Appender) appendOnce(ctx context.Context, head table.LogHead, organizat
 				return 0, head, err
 			}
 		}
-		if err := a.readLogged(ctx, b, conflict.Logged, logged); err != nil {
+		for _, i := range conflict.Counted {
+			before.counted[b.counts[i]] = true
+		}
+		if err := a.readLogged(ctx, b, conflict.Logged, before.logged); err != nil {
 			return 0, head, err
 		}
 	}
@@ -231,8 +250,9 @@ func (a *Appender) readLogged(ctx context.Context, b batch, indices []int, logge
 }
 
 // batch makes the transaction of the first operations.
-func (a *Appender) batch(head table.LogHead, number int, shardHead table.JournalHead, ops []Op, logged map[*Entry]bool) (batch, error) {
+func (a *Appender) batch(head table.LogHead, number int, shardHead table.JournalHead, ops []Op, before earlier) (batch, error) {
 	now := a.now()
+	head.Begin(now, StreamRetention)
 	b := batch{transaction: table.LogAppend{
 		Head: head, Shard: number, ShardHead: shardHead, PageTTL: now.Add(pageRetention).Unix(),
 	}}
@@ -250,7 +270,13 @@ func (a *Appender) batch(head table.LogHead, number int, shardHead table.Journal
 			b.transaction.Deferred = append(b.transaction.Deferred, *op.Deferral)
 			actions++
 		}
-		if e := op.Event; e != nil && !b.transaction.Head.End && !logged[e] {
+		if c := op.Count; c != nil && !b.transaction.Head.End && !before.counted[c] && b.transaction.Head.Counts(c.Tally) {
+			b.counts = append(b.counts, c)
+			b.transaction.Counted = append(b.transaction.Counted, table.Claim{Key: table.EventKey(c.ID), TTL: ttl})
+			b.transaction.Head.Add(c.Tally)
+			actions++
+		}
+		if e := op.Event; e != nil && !b.transaction.Head.End && !before.logged[e] {
 			if err := e.prepare(sequence + 1); err != nil {
 				return batch{}, err
 			}
@@ -264,6 +290,7 @@ func (a *Appender) batch(head table.LogHead, number int, shardHead table.Journal
 				ID: e.ID, Name: e.Name, DirectoryID: e.DirectoryID, OrganizationID: e.OrganizationID,
 				Sequence: sequence, Position: position, Body: e.body, TTL: ttl,
 			})
+			b.transaction.Head.Add(e.Tally)
 			actions++
 			if e.End {
 				b.transaction.Head.End, b.transaction.Head.TTL = true, ttl

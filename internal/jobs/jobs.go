@@ -56,7 +56,8 @@ type Worker struct {
 	eraseAfter time.Duration
 	log        *slog.Logger
 	metrics    *metric.Writer
-	migrated   atomic.Bool // the event log has nothing of an earlier version
+	migrated   atomic.Bool  // the event log has nothing of an earlier version
+	walked     atomic.Int64 // when a sweep last started StartCounts, in seconds since the epoch
 }
 
 // Option is a setting of a Worker.
@@ -119,7 +120,9 @@ type progress struct {
 	cursor  string      // start of the next step
 	due     time.Time   // when the next step may run; zero is at once
 	end     bool        // of a pass over the records
-	follow  []table.Job // jobs that begin when this one ends
+	follow  []table.Job // jobs that are created with this step
+	counts  table.Counts
+	again   bool // the job begins again
 }
 
 // task is how the steps of a task are done.
@@ -144,6 +147,10 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 		return task{w.erase, 1}, nil
 	case table.MigrateLog:
 		return task{w.migrate, 1}, nil
+	case table.StartCounts:
+		return task{w.startCounts, 1}, nil
+	case table.Count:
+		return task{w.count, 1}, nil
 	}
 	return task{}, errors.New("no such task")
 }
@@ -182,6 +189,10 @@ func (w *Worker) step(ctx context.Context, delivered table.Job) error {
 	job.Steps++
 	job.Done += p.records
 	job.Cursor, job.Due, job.Modified = p.cursor, p.due, at
+	job.Counts = p.counts
+	if p.again {
+		job.Tries++
+	}
 	job.Failures, job.Error = 0, ""
 	if p.end {
 		job.Pass++

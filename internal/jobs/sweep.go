@@ -44,6 +44,9 @@ func (w *Worker) Sweep(ctx context.Context) error {
 	if err := w.startMigration(ctx, running); err != nil {
 		w.log.LogAttrs(ctx, slog.LevelError, "the migration of the event log was not started", slog.String("error", redact.Error(err)))
 	}
+	if err := w.ensureCounts(ctx); err != nil {
+		w.log.LogAttrs(ctx, slog.LevelError, "the counts of directories were not started", slog.String("error", redact.Error(err)))
+	}
 	var oldest time.Duration
 	for _, j := range running {
 		oldest = max(oldest, at.Sub(start(j)))

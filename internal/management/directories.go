@@ -93,6 +93,17 @@ func (s *Session) Directory(ctx context.Context, directoryID string) (Directory,
 	return d, err
 }
 
+// Counts reads how many users and groups directories have, by directory id. It is
+// as far behind as their events.
+func (s *Session) Counts(ctx context.Context, directoryIDs ...string) (map[string]Counts, error) {
+	heads, err := s.table.LogHeads(ctx, directoryIDs)
+	counts := make(map[string]Counts, len(heads))
+	for directoryID, h := range heads {
+		counts[directoryID] = h.Count
+	}
+	return counts, err
+}
+
 // Directories lists the directories, or those of an organization, whose name
 // contains the search text; "" lists all.
 func (s *Session) Directories(ctx context.Context, organizationID, search string, p PageRequest) (Page[Directory], error) {

@@ -32,7 +32,7 @@ func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Pag
 	if err != nil {
 		return Page[Payload]{}, err
 	}
-	return s.payloadPage(ctx, d, r)
+	return s.payloadPage(ctx, d, r, false)
 }
 
 // Group reads a group. hint is the id of the directory, or "".

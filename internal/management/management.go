@@ -40,6 +40,7 @@ type (
 	Job          = table.Job
 	Request      = table.Request
 	Day          = table.Day
+	Counts       = table.Counts
 )
 
 // RequestKind is the kind of the ids of requests.

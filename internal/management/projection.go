@@ -59,13 +59,13 @@ func (p projection) hidden() bool {
 
 // payloadPage makes a page of payloads. It is shorter than was asked if it
 // would be too large.
-func (s *Session) payloadPage(ctx context.Context, d table.Directory, r rows[projection]) (Page[Payload], error) {
+func (s *Session) payloadPage(ctx context.Context, d table.Directory, r rows[projection], groups bool) (Page[Payload], error) {
 	list := make([]projection, len(r.entries))
 	for i, e := range r.entries {
 		list[i] = e.Record
 		s.owners.known.Put(e.ID, d.ID)
 	}
-	payloads, err := s.payloads(ctx, d, list)
+	payloads, err := s.payloads(ctx, d, list, groups)
 	if err != nil {
 		return Page[Payload]{}, err
 	}
@@ -81,18 +81,21 @@ func (s *Session) payloadPage(ctx context.Context, d table.Directory, r rows[pro
 	return pageOf(r, payloads), nil
 }
 
-// payloads are users, with their groups, or groups.
-func (s *Session) payloads(ctx context.Context, d table.Directory, list []projection) ([]Payload, error) {
-	groups, err := s.groupsOf(ctx, d, list)
-	if err != nil {
-		return nil, err
+// payloads are users, with their groups if that is asked for, or groups.
+func (s *Session) payloads(ctx context.Context, d table.Directory, list []projection, withGroups bool) ([]Payload, error) {
+	var groups map[string][]any
+	if withGroups {
+		var err error
+		if groups, err = s.groupsOf(ctx, d, list); err != nil {
+			return nil, err
+		}
 	}
 	payloads := make([]Payload, len(list))
 	for i, p := range list {
 		payload := dsync.Group(p.resource)
 		if p.kind == table.User {
 			payload = dsync.User(p.resource)
-			payload["groups"] = groups[p.resource.ID]
+			payload["groups"] = append([]any{}, groups[p.resource.ID]...)
 		}
 		payloads[i] = Payload(resource.Encode(payload))
 	}

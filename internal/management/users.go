@@ -16,6 +16,9 @@ type UserFilter struct {
 	DirectoryID, GroupID string
 	// IdPID and Email find users of a directory by attributes of their payload.
 	IdPID, Email string
+	// Groups lists each user with its groups, for which there is a query for each
+	// user; without it, with no groups.
+	Groups bool
 }
 
 func (f UserFilter) check() error {
@@ -46,7 +49,7 @@ func addEither(v *fault.Validation, a, b string) {
 	}
 }
 
-// Users lists users with their groups.
+// Users lists users.
 func (s *Session) Users(ctx context.Context, f UserFilter, p PageRequest) (Page[Payload], error) {
 	if err := f.check(); err != nil {
 		return Page[Payload]{}, err
@@ -86,7 +89,7 @@ func (s *Session) Users(ctx context.Context, f UserFilter, p PageRequest) (Page[
 	if err != nil {
 		return Page[Payload]{}, err
 	}
-	return s.payloadPage(ctx, d, r)
+	return s.payloadPage(ctx, d, r, f.Groups)
 }
 
 // usersByID reads users, and those with that userName: attributes of a
@@ -136,7 +139,7 @@ func (s *Session) payload(ctx context.Context, k table.Kind, resourceID, hint st
 	if err != nil {
 		return nil, err
 	}
-	payloads, err := s.payloads(ctx, d, []projection{p})
+	payloads, err := s.payloads(ctx, d, []projection{p}, true)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ type operation struct {
 	op     eventlog.Op
 	entry  *entry // of an event
 	change change
+	part   bool // the change has another operation, after this one
 }
 
 // waiting is a change whose event has to wait for another event.
@@ -108,10 +109,17 @@ func (d *derivation) consider(ctx context.Context, c change) error {
 			return fmt.Errorf("relay: parking failed: %w", err)
 		}
 	}
+	if e != nil && e.Name == "" {
+		c.count, e = &eventlog.Count{ID: e.ID, Tally: e.Tally}, nil
+	}
 	// A change can be delivered twice in a batch.
 	if e == nil || d.work.seen[e.ID] || d.known[e.ID] {
 		d.omit(c)
 		return nil
+	}
+	if c.count != nil {
+		e.Tally = table.Tally{}
+		d.count(c, true)
 	}
 	d.place(c, e)
 	d.known[e.ID] = true
@@ -133,8 +141,22 @@ func (d *derivation) place(c change, e *entry) {
 	}
 }
 
+// count counts a change apart from its event, if it has one. It reports whether
+// there was anything to count.
+func (d *derivation) count(c change, part bool) bool {
+	if c.count == nil || c.count.Tally.Zero() || d.known[c.count.ID] {
+		return false
+	}
+	d.known[c.count.ID] = true
+	d.operations = append(d.operations, operation{op: eventlog.Op{Count: c.count}, change: c, part: part})
+	return true
+}
+
 // omit finishes a change without an event.
 func (d *derivation) omit(c change) {
+	if d.count(c, false) {
+		return
+	}
 	if c.deferral != nil {
 		d.operations = append(d.operations, operation{change: c})
 	} else {
@@ -232,8 +254,9 @@ func lifeOf(user, group table.Resource, generation int64) (life, error) {
 	}, errors.Join(err1, err2, err3, err4)
 }
 
-// eventOf returns the event of a change, or nil if consumers see no change. A
-// panic is an error.
+// eventOf returns the event of a change, or nil if consumers see no change. If
+// that changes the counts of the directory nevertheless, it returns an entry
+// without a name. A panic is an error.
 func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error) {
 	defer recovered(&err)
 	e = &entry{event: dsync.Event{Object: "event"}}
@@ -242,6 +265,10 @@ func (d *derivation) eventOf(ctx context.Context, c change) (e *entry, err error
 	switch {
 	case c.NewResource != nil:
 		change, err = e.resourceChange(at, c.OldResource, c.NewResource)
+		if change == nil && err == nil && !e.Tally.Zero() && c.count == nil {
+			e.ID, err = countID(at, c.NewResource)
+			return e, err
+		}
 	case c.NewMembership != nil:
 		change, err = d.membershipChange(e, at, c)
 	case c.NewDirectory != nil:
@@ -280,6 +307,7 @@ func (e *entry) resourceChange(at time.Time, old, updated *table.Resource) (*dsy
 	if updated.Kind == table.Group {
 		change, e.about = dsync.GroupChange, subjects{group: updated.ID}
 	}
+	e.Tally = tallyOf(oldView, newView, updated.Kind)
 	c := change(oldView, newView)
 	if c == nil {
 		return nil, nil

@@ -190,6 +190,9 @@ func (r *Relay) refresh(ctx context.Context, w *work, head table.LogHead) error 
 			return err
 		}
 	}
+	if err := r.recount(ctx, w); err != nil {
+		return err
+	}
 	for i := range w.changes {
 		c := &w.changes[i]
 		switch {

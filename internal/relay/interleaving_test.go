@@ -53,6 +53,7 @@ func scenarios() []scenario {
 		if _, err := w.appendLog(table.LogAppend{Head: w.head, ShardHead: w.shard, Events: []table.LoggedEvent{e}}); err != nil {
 			panic(err)
 		}
+		w.head.Add(tallyOf(nil, &dsync.Resource{Updated: modelTime}, r.Kind))
 	}
 	type batch = []events.DynamoDBEventRecord
 	created := recordOf("1", "U#", nil, user)
@@ -147,6 +148,7 @@ type option struct {
 // end or a known state. It returns the number of options at each choice.
 func (x *explorer) run(path *[]int) (options []int) {
 	w := &world{resources: map[string]table.Resource{}}
+	w.head.Count.Known = true
 	x.scenario.start(w)
 	w.sabotage = x.sabotage
 	written, faults := 0, x.faults
@@ -318,6 +320,9 @@ func (x *explorer) check(w *world) {
 	removed, isRemoved := positions[dsync.GroupUserRemoved]
 	if isAdded && isRemoved && (added > removed) != x.scenario.member {
 		x.problem("the membership is out of order: %v", names)
+	}
+	if want := w.counts(); w.head.Count != want {
+		x.problem("the directory counts %+v, not %+v", w.head.Count, want)
 	}
 	if len(w.deferred) > 0 {
 		x.problem("%d changes are deferred for good: %v", len(w.deferred), names)

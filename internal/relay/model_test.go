@@ -42,6 +42,7 @@ type world struct {
 	olderHead table.JournalHead
 	events    []table.LoggedEvent // in the order of the log
 	deferred  []table.Deferral
+	counted   []string // keys of changes without an event
 	bus       []string // details of events
 	sabotage  sabotage
 }
@@ -67,7 +68,7 @@ func (w *world) digest() string {
 	if w.member != nil {
 		fmt.Fprint(&b, *w.member)
 	}
-	fmt.Fprint(&b, w.head, w.shard, len(w.deferred))
+	fmt.Fprint(&b, w.head, w.shard, len(w.deferred), w.counted)
 	for _, e := range w.events {
 		fmt.Fprint(&b, e.ID, e.Sequence, e.Position)
 	}
@@ -91,7 +92,12 @@ func (w *world) appendLog(a table.LogAppend) (table.LogHeads, error) {
 			conflict.Logged = append(conflict.Logged, i)
 		}
 	}
-	if conflict.Head || conflict.Shard || len(conflict.Logged) > 0 {
+	for i, c := range a.Counted {
+		if slices.Contains(w.counted, c.Key) && w.sabotage != noClaim {
+			conflict.Counted = append(conflict.Counted, i)
+		}
+	}
+	if conflict.Head || conflict.Shard || len(conflict.Logged) > 0 || len(conflict.Counted) > 0 {
 		return table.LogHeads{}, conflict
 	}
 	next, _, _ := a.Apply()
@@ -101,10 +107,30 @@ func (w *world) appendLog(a table.LogAppend) (table.LogHeads, error) {
 		w.shard = next.ShardHead
 	}
 	w.events = append(w.events, a.Events...)
+	for _, c := range a.Counted {
+		w.counted = append(w.counted, c.Key)
+	}
 	if w.sabotage != noDeferral {
 		w.deferred = append(w.deferred, a.Deferred...)
 	}
 	return next, nil
+}
+
+// counts are the counts of the resources.
+func (w *world) counts() table.Counts {
+	c := table.Counts{Known: true}
+	for _, r := range w.resources {
+		switch {
+		case r.Deleted:
+		case r.Kind == table.Group:
+			c.Groups++
+		case strings.Contains(r.Document, `"active":false`):
+			c.Inactive++
+		default:
+			c.Active++
+		}
+	}
+	return c
 }
 
 func (w *world) logged(key string) bool {

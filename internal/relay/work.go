@@ -25,6 +25,9 @@ type change struct {
 	record   events.DynamoDBEventRecord
 	index    int             // of the record in the batch
 	deferral *table.Deferral // which the record was read from, or nil
+	// count is what the change adds to the counts of the directory, apart from its
+	// event: see refresh and derivation.consider.
+	count *eventlog.Count
 }
 
 // work are the changes of one directory in a batch, and what became of them.
@@ -313,9 +316,11 @@ func (w *work) finish(r *Relay, d *derivation, done int) {
 				}
 			}
 		}
-		if o.change.deferral != nil {
+		switch {
+		case o.part:
+		case o.change.deferral != nil:
 			w.released = append(w.released, *o.change.deferral)
-		} else {
+		default:
 			finished[o.change.index] = true
 		}
 	}

@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"dsync/internal/fault"
@@ -11,6 +13,7 @@ import (
 	"dsync/internal/scim/filter"
 	"dsync/internal/scim/query"
 	"dsync/internal/scim/resource"
+	"dsync/internal/table"
 )
 
 const (
@@ -62,17 +65,58 @@ func fit(page []Resource) []Resource {
 	return page
 }
 
-// browse lists without a filter: the index has the count and the ids of the page,
-// whose resources are read by key.
+// MaxCounted is how many resources are counted by their keys: then the total of
+// a list is exact. The total of more resources is the count that the directory
+// keeps, which is as far behind as its events. Keys of 1,000 resources cost 16
+// read units, so they are not read if the directory counts many more.
+const MaxCounted = 1_000
+
+// MaxIndex is the last place that a list is paged to by index: the keys of all
+// resources before it are read, 16 units for each 1,000 of them. Cursors lead
+// further, at the same price for every page.
+const MaxIndex = 100_000
+
+// browse lists without a filter: the index has the ids of the page, whose
+// resources are read by key. A directory that was not counted yet is counted by
+// its keys, to MaxIndex.
 func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, error) {
-	ids, err := s.table.IDs(ctx, t.kind, s.directoryID, "", 0)
+	from := q.StartIndex - 1
+	if from >= MaxIndex {
+		return Page{}, fault.New(fault.Invalid, scim.TooMany,
+			"startIndex is %d at most: page by cursor, which has no such limit and reads no page twice", MaxIndex)
+	}
+	counts, err := s.table.Counts(ctx, s.directoryID)
+	if err != nil {
+		return Page{}, err
+	}
+	keys := from + q.Count
+	if !counts.Known || counts.Of(t.kind) <= 2*MaxCounted { // those of the page are not enough
+		keys = max(keys, MaxCounted)
+	}
+	ids, more, err := s.table.IDs(ctx, t.kind, s.directoryID, "", keys)
 	if err != nil {
 		return Page{}, err
 	}
 	page := Page{Total: len(ids)}
-	for record, err := range s.read(ctx, t, window(ids, q.StartIndex-1, q.Count)) {
+	switch {
+	case more && counts.Known:
+		page.Total = max(counts.Of(t.kind), len(ids)+1)
+	case more: // not counted yet
+		rest, more, err := s.table.IDs(ctx, t.kind, s.directoryID, ids[len(ids)-1], MaxIndex)
 		if err != nil {
 			return Page{}, err
+		}
+		if page.Total += len(rest); more {
+			page.Total++
+		}
+	}
+	records, err := s.table.ResourcesEventually(ctx, t.kind, s.directoryID, window(ids, from, q.Count))
+	if err != nil {
+		return Page{}, err
+	}
+	for _, record := range records {
+		if record.Deleted {
+			continue // the index follows
 		}
 		r, err := parse(record)
 		if err != nil {
@@ -121,32 +165,104 @@ func (s *Session) follow(ctx context.Context, t Type, q query.Query) (Page, erro
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Total: -1}
-	seen, size, more := 0, 0, false
+	read, err := s.listed(ctx, t, q.Filter)
+	if err != nil {
+		return Page{}, err
+	}
+	var page Page
+	more := false
+	if read != nil {
+		page.Resources, last, more, err = s.next(ctx, read, last, q.Count)
+	} else {
+		page.Resources, last, more, err = s.nextMatches(ctx, t, q, last)
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	page.Total = -1
+	if more {
+		page.Next = s.seal(t, q, last)
+	}
+	return page, nil
+}
+
+// chunkReader reads at most limit resources of a list after an id.
+type chunkReader func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error)
+
+// listed reads the list that has what a filter asks for and nothing else: all
+// resources, or the users in a group. It is nil if there is none.
+func (s *Session) listed(ctx context.Context, t Type, f filter.Expr) (chunkReader, error) {
+	if f == nil {
+		return func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error) {
+			return table.ResourcesOf(t.kind, s.directoryID).ReadEventually(ctx, s.table, last, false, limit)
+		}, nil
+	}
+	if t.kind != table.User || !filter.IsEquality(f) {
+		return nil, nil
+	}
+	equality := filter.Equalities(f)[0]
+	if !strings.EqualFold(equality.Target.String(), userGroupsPath) {
+		return nil, nil
+	}
+	_, err := s.table.Resource(ctx, table.Group, s.directoryID, equality.Value)
+	if errors.Is(err, table.ErrNotFound) {
+		return nil, nil // no resource matches
+	}
+	return func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error) {
+		return table.UsersIn(s.directoryID, equality.Value).Read(ctx, s.table, last, false, limit)
+	}, err
+}
+
+// next reads the next resources of a list: a query for their ids and a batch. It
+// returns the id of the last one, and whether others follow.
+func (s *Session) next(ctx context.Context, read chunkReader, last string, count int) (page []Resource, _ string, more bool, err error) {
+	size := 0
+	for more = true; more && len(page) < count; {
+		chunk, err := read(ctx, last, count-len(page))
+		if err != nil {
+			return nil, "", false, err
+		}
+		for _, e := range chunk.Entries {
+			r, err := parse(e.Record)
+			if err != nil {
+				return nil, "", false, err
+			}
+			if size += r.size; size > maxPageBytes && len(page) > 0 {
+				return page, last, true, nil
+			}
+			page, last = append(page, r), e.ID
+		}
+		last, more = chunk.Last, chunk.More
+		if late(ctx) {
+			break
+		}
+	}
+	return page, last, more, nil
+}
+
+// nextMatches reads the next resources that match a filter. It returns the id of
+// the last resource that was read, and whether others may match.
+func (s *Session) nextMatches(ctx context.Context, t Type, q query.Query, last string) (page []Resource, _ string, more bool, err error) {
+	seen, size := 0, 0
 	for c, err := range s.candidates(ctx, t, q.Filter, last, q.Count+1) {
 		if err != nil {
-			return Page{}, err
+			return nil, "", false, err
 		}
 		if c.matches {
-			full := len(page.Resources) == q.Count || size+c.resource.size > maxPageBytes && len(page.Resources) > 0
+			full := len(page) == q.Count || size+c.resource.size > maxPageBytes && len(page) > 0
 			if full {
-				more = true
-				break
+				return page, last, true, nil
 			}
-			page.Resources = append(page.Resources, c.resource)
+			page = append(page, c.resource)
 			size += c.resource.size
 		}
 		last = c.resource.Meta.ID
 		seen++
 		if seen == MaxScan || late(ctx) {
-			more = true // perhaps: the next page can be empty
-			break
+			return page, last, true, nil // perhaps: the next page can be empty
 		}
 	}
-	if more {
-		page.Next = s.seal(t, q, last)
-	}
-	return page, nil
+	return page, last, false, nil
 }
 
 // sorted reads a page of the whole list in the order that the query asks for.

@@ -103,18 +103,18 @@ func (s *Session) FindsByKey(t Type, f filter.Expr) bool {
 }
 
 // plan reads by the narrowest keys of which the filter needs one, or else all
-// resources, in chunks of that many where nothing is filtered.
+// resources. Those are read eventually consistently: no key says what was just
+// written.
 func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (plan, error) {
+	everything := plan{after: func(last string) iter.Seq2[table.Resource, error] {
+		return s.table.Browse(ctx, t.kind, s.directoryID, last)
+	}}
 	if f == nil {
-		return s.inChunks(ctx, t, chunk, func(last string) ([]string, error) {
-			return s.table.IDs(ctx, t.kind, s.directoryID, last, chunk)
-		}), nil
+		return everything, nil
 	}
 	cover := filter.Cover(f, func(target filter.Target) int { return s.rank(t, target) })
 	if len(cover) == 0 {
-		return plan{after: func(last string) iter.Seq2[table.Resource, error] {
-			return s.table.All(ctx, t.kind, s.directoryID, last)
-		}}, nil
+		return everything, nil
 	}
 	values := map[string][]string{} // by key path, each once
 	for _, e := range cover {
@@ -245,31 +245,6 @@ func (s *Session) inOrder(ctx context.Context, t Type, sequence idSequence, chun
 				}
 			}
 			more()
-		}
-	}}
-}
-
-// inChunks plans to read the resources of one chunk of ids after the other,
-// until next returns less than a chunk.
-func (s *Session) inChunks(ctx context.Context, t Type, chunk int, next func(last string) ([]string, error)) plan {
-	return plan{after: func(last string) iter.Seq2[table.Resource, error] {
-		return func(yield func(table.Resource, error) bool) {
-			for {
-				ids, err := next(last)
-				if err != nil {
-					yield(table.Resource{}, err)
-					return
-				}
-				for record, err := range s.read(ctx, t, ids) {
-					if !yield(record, err) || err != nil {
-						return
-					}
-				}
-				if len(ids) < chunk {
-					return
-				}
-				last = ids[len(ids)-1]
-			}
 		}
 	}}
 }

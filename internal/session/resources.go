@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim"
@@ -238,6 +239,12 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 	updated.Document = resource.Encode(doc)
 	updated.Version++
 	updated.Modified, updated.Actor, updated.View = s.timestamp(), s.actor, s.encodedProjection
+	if updated.Modified.Before(old.Modified) {
+		updated.Modified = old.Modified
+	}
+	if dsync.Active(doc) != dsync.Active(r.Document) {
+		updated.Switched = updated.Modified.UnixMilli()
+	}
 	updated.Hidden = t.kind == table.User && s.projection.Excludes(doc)
 	var memberships []table.Membership
 	if members != nil {

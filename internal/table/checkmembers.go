@@ -86,6 +86,9 @@ const (
 	// to be read. A page costs 256 read units, an id read by key costs
 	// one.
 	minRangeHits = 256
+	// maxRangePage is about the number of memberships in a page of 1 MB, which
+	// holds fewer users.
+	maxRangePage = 3_000
 )
 
 // readRange reads the range of sort keys that the sorted ids span, while that
@@ -99,7 +102,7 @@ func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) 
 	in.ProjectionExpression = aws.String("sk, id, #user, #display, deleted, #hidden, life")
 	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden", "#display": "display"}
 	for {
-		out, err := t.db.QueryPage(ctx, in)
+		out, err := t.db.QueryPage(ctx, in, maxRangePage)
 		if err != nil {
 			return nil, nil, err
 		}

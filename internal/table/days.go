@@ -44,10 +44,10 @@ func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
 
 // Days reads the counts of the last days that had requests, newest first, at
 // most limit of them.
-func (t *Table) Days(ctx context.Context, directoryID string, limit int32) ([]Day, error) {
+func (t *Table) Days(ctx context.Context, directoryID string, limit int) ([]Day, error) {
 	in := dynamo.WithPrefix(directoryPartition(directoryID), dayPrefix)
-	in.ScanIndexForward, in.Limit = aws.Bool(false), &limit
-	out, err := t.db.QueryPage(ctx, in)
+	in.ScanIndexForward = aws.Bool(false)
+	out, err := t.db.QueryPage(ctx, in, limit)
 	if err != nil {
 		return nil, err
 	}

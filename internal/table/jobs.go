@@ -20,6 +20,9 @@ func (j Job) item() dynamo.Item {
 	return dynamo.Marshal(jobKey(j.ID), dynamo.IndexKey{PK: jobsIndex(j.DirectoryID), SK: ulidOf(j.ID)}, j)
 }
 
+// StartCountsID is the id of the one job that starts the counts of directories.
+var StartCountsID = id.Job.Of("00000000000000000000000001")
+
 // NewJob returns a job before its first step. It is not written yet: see
 // Replace, Update, Delete and ReplaceDirectory.
 func NewJob(task Task, directoryID string, at time.Time, actor Actor, entropy io.Reader) (Job, error) {
@@ -101,6 +104,9 @@ func (t *Table) writeJob(ctx context.Context, j Job, steps int, follow []Job) er
 	return dynamo.IfConditionFails(t.db.Transact(ctx, append(actions, types.TransactWriteItem{Put: &write})), ErrStale)
 }
 
+// runningPage is the number of entries of one read: about 150 KB.
+const runningPage = 1_000
+
 // RunningJobs reads all running jobs that have begun at that time. Jobs that
 // older code created are among them after their next step: see StepJob.
 func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
@@ -113,7 +119,7 @@ func (t *Table) RunningJobs(ctx context.Context, at time.Time) ([]Job, error) {
 			KeyConditionExpression:    aws.String("pk = :pk"),
 			ExpressionAttributeValues: dynamo.Marshal(map[string]string{":pk": runningPartition(shard)}),
 		}
-		for e, err := range dynamo.Records[runningEntry](t.db.Query(ctx, in)) {
+		for e, err := range dynamo.Records[runningEntry](t.db.Query(ctx, in, runningPage)) {
 			if err != nil {
 				return nil, err
 			}

@@ -223,23 +223,21 @@ func (t *Table) JournalPages(ctx context.Context, j Journal, from Position, newe
 	if newest {
 		// The page that contains the position may end after it.
 		if from < MaxPosition {
-			in.Limit = aws.Int32(1)
-			if entries, _, err = t.pageEntries(ctx, in, from, true); err != nil {
+			if entries, _, err = t.pageEntries(ctx, in, 1, from, true); err != nil {
 				return nil, false, err
 			}
 		}
 		in = dynamo.Between(j.partition, pagePrefix, pagePrefix+from.String())
 		in.ScanIndexForward = aws.Bool(false)
 	}
-	in.Limit = aws.Int32(int32(limit))
-	rest, more, err := t.pageEntries(ctx, in, from, newest)
+	rest, more, err := t.pageEntries(ctx, in, limit, from, newest)
 	return append(entries, rest...), more, err
 }
 
-// pageEntries reads the entries of one query for pages that are after or before
-// a position.
-func (t *Table) pageEntries(ctx context.Context, in dynamodb.QueryInput, from Position, newest bool) (entries []JournalEntry, more bool, err error) {
-	out, err := t.db.QueryPage(ctx, in)
+// pageEntries reads the entries of one query for at most limit pages that are
+// after or before a position.
+func (t *Table) pageEntries(ctx context.Context, in dynamodb.QueryInput, limit int, from Position, newest bool) (entries []JournalEntry, more bool, err error) {
+	out, err := t.db.QueryPage(ctx, in, limit)
 	if err != nil {
 		return nil, false, err
 	}

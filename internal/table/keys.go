@@ -30,6 +30,16 @@ const (
 	DeferralPrefix  = deferralPrefix
 )
 
+// StartCountsKey is the key of the job StartCountsID, for package carryover.
+func StartCountsKey() (pk, sk string) {
+	k := jobKey(StartCountsID)
+	return k.PK, k.SK
+}
+
+// CountAttributes are the attributes of the head of a directory's log that count
+// its users and groups, for package carryover.
+var CountAttributes = []string{"n", "nn"}
+
 // Kind is a kind of resource: the first letter of its sort key.
 type Kind string
 
@@ -214,6 +224,9 @@ func EventKey(eventID string) string {
 // change is logged when this record exists. Every event has a partition of its
 // own, so the largest events of one directory do not slow its other records.
 func eventKey(k string) dynamo.Key { return dynamo.Key{PK: "E#" + k, SK: "E"} }
+
+// claimKey is the claim of a change that is counted without an event.
+func claimKey(k string) dynamo.Key { return dynamo.Key{PK: "E#" + k, SK: "C"} }
 
 // logPartition is the partition of the journal of a directory.
 func logPartition(directoryID string) string { return "L#" + ulidOf(directoryID) }

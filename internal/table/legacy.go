@@ -57,9 +57,7 @@ func (r legacyRecord) event() LegacyEvent {
 // LegacyBucket returns the first bucket with events of an earlier version. It
 // fails with ErrNotFound if there is none.
 func (t *Table) LegacyBucket(ctx context.Context) (string, error) {
-	in := dynamo.Between(legacyBuckets, " ", "~")
-	in.Limit = aws.Int32(1)
-	out, err := t.db.QueryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, dynamo.Between(legacyBuckets, " ", "~"), 1)
 	if err != nil {
 		return "", err
 	}
@@ -75,10 +73,8 @@ func (t *Table) LegacyBucket(ctx context.Context) (string, error) {
 
 // LegacyEvents reads at most limit events of a bucket, oldest first, after a sort
 // key; "" is the beginning. It reads the index. more says whether others follow.
-func (t *Table) LegacyEvents(ctx context.Context, bucket, after string, limit int32) (events []LegacyEvent, more bool, err error) {
-	in := dynamo.IndexPartitionAfter("L#"+bucket, after+" ")
-	in.Limit = aws.Int32(limit)
-	out, err := t.db.QueryPage(ctx, in)
+func (t *Table) LegacyEvents(ctx context.Context, bucket, after string, limit int) (events []LegacyEvent, more bool, err error) {
+	out, err := t.db.QueryPage(ctx, dynamo.IndexPartitionAfter("L#"+bucket, after+" "), limit)
 	if err != nil {
 		return nil, false, err
 	}

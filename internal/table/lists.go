@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"dsync/internal/dynamo"
 	"dsync/internal/id"
@@ -86,6 +87,9 @@ func Requests(directoryID string) List[Request] {
 	return List[Request]{idKind: RequestKind, pk: directoryPartition(directoryID), prefix: requestPrefix, recordKey: entryKey}
 }
 
+// getFunc reads items by key: dynamo.Client.BatchGet, or BatchGetEventually.
+type getFunc func(context.Context, []dynamo.Key) iter.Seq2[dynamo.Item, error]
+
 // ListEntry is a record of a list.
 type ListEntry[T any] struct {
 	ID     string
@@ -113,6 +117,16 @@ func (l List[T]) IDs(ctx context.Context, t *Table, from string, newest bool, li
 // Read reads the records of IDs, with one query and one batch for each
 // dynamo.MaxBatchGet ids. Deleted records are left out.
 func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, limit int) (Chunk[T], error) {
+	return l.read(ctx, t, from, newest, limit, t.db.BatchGet)
+}
+
+// ReadEventually is Read that may miss the writes of the last moments, for half
+// the price.
+func (l List[T]) ReadEventually(ctx context.Context, t *Table, from string, newest bool, limit int) (Chunk[T], error) {
+	return l.read(ctx, t, from, newest, limit, t.db.BatchGetEventually)
+}
+
+func (l List[T]) read(ctx context.Context, t *Table, from string, newest bool, limit int, get getFunc) (Chunk[T], error) {
 	entries, more, err := l.entries(ctx, t, from, newest, limit)
 	if err != nil {
 		return Chunk[T]{}, err
@@ -126,7 +140,7 @@ func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, l
 		}
 	}
 	found := make(map[dynamo.Key]T, len(keys))
-	for i, err := range t.db.BatchGet(ctx, keys) {
+	for i, err := range get(ctx, keys) {
 		if err != nil {
 			return c, err
 		}
@@ -148,7 +162,7 @@ func (l List[T]) Read(ctx context.Context, t *Table, from string, newest bool, l
 // Find reads the record of the list that has that id. It fails with ErrNotFound.
 func (l List[T]) Find(ctx context.Context, t *Table, id string) (T, error) {
 	var record T
-	out, err := t.db.QueryPage(ctx, l.between(ulidOf(id), ulidOf(id)))
+	out, err := t.db.QueryPage(ctx, l.between(ulidOf(id), ulidOf(id)), 1)
 	if err != nil {
 		return record, err
 	}
@@ -187,8 +201,8 @@ func (l List[T]) entries(ctx context.Context, t *Table, from string, newest bool
 	}
 	in := l.between(first, last)
 	in.ScanIndexForward = aws.Bool(!newest)
-	in.Limit = aws.Int32(int32(limit) + 1) // one more shows whether entries follow
-	for e, err := range dynamo.Records[indexEntry](t.db.Query(ctx, in)) {
+	// One more shows whether entries follow.
+	for e, err := range dynamo.Records[indexEntry](t.db.Query(ctx, in, limit+1)) {
 		if err != nil {
 			return nil, false, err
 		}

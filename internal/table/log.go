@@ -36,8 +36,10 @@ type LogHead struct {
 	Deferred int         `dynamodbav:"defers"`        // changes that wait for an event
 	// LegacyUntil is the time, in seconds since the epoch, until which the stream
 	// may hold changes that an earlier version has logged. 0 is never.
-	LegacyUntil int64 `dynamodbav:"legacy,omitempty"`
-	TTL         int64 `dynamodbav:"ttl,omitempty"`
+	LegacyUntil int64  `dynamodbav:"legacy,omitempty"`
+	TTL         int64  `dynamodbav:"ttl,omitempty"`
+	Count       Counts `dynamodbav:"n"`  // of the directory
+	Recount     Counts `dynamodbav:"nn"` // of the changes since the cut of a count that is going on
 }
 
 // Legacy reports whether an earlier version wrote the head. Its version is valid
@@ -122,7 +124,7 @@ type deferralRecord struct {
 // Deferrals reads the oldest deferred changes of a directory, at most limit of
 // them. more says whether there are others.
 func (t *Table) Deferrals(ctx context.Context, directoryID string, limit int) (list []Deferral, more bool, err error) {
-	for r, err := range dynamo.Records[deferralRecord](t.db.Query(ctx, dynamo.WithPrefix(logPartition(directoryID), deferralPrefix))) {
+	for r, err := range dynamo.Records[deferralRecord](t.db.Query(ctx, dynamo.WithPrefix(logPartition(directoryID), deferralPrefix), limit+1)) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -184,15 +186,22 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 
 // LogAppend is an append to the log of a directory.
 type LogAppend struct {
-	Head      LogHead       // of the directory, as it was read, with the new End and TTL
+	Head      LogHead       // of the directory, as it was read, with the new End, TTL and counts
 	Shard     int           // of the environment's journal
 	ShardHead JournalHead   // as it was read
 	Events    []LoggedEvent // in order, with their positions and sequences
+	Counted   []Claim       // changes without an event that are counted
 	Deferred  []Deferral    // to be stored
 	PageTTL   int64         // of pages of the journals
 }
 
-// MaxLogActions is how many events and deferred changes fit one append: a
+// Claim is the claim of a change that is counted, but has no event.
+type Claim struct {
+	Key string // see EventKey
+	TTL int64
+}
+
+// MaxLogActions is how many events, claims and deferred changes fit one append: a
 // transaction without the heads and a page of each journal.
 const MaxLogActions = dynamo.MaxTransact - 4
 
@@ -201,10 +210,12 @@ type LogConflict struct {
 	Head   bool  // another append has changed the head of the directory
 	Shard  bool  // another append, or a reader, has changed the head of the shard
 	Logged []int // indices of the events that are in the log already
+	// Counted are the indices of the changes that are counted already.
+	Counted []int
 }
 
 func (e *LogConflict) Error() string {
-	return fmt.Sprintf("table: the append conflicts: head %v, shard %v, %d events logged", e.Head, e.Shard, len(e.Logged))
+	return fmt.Sprintf("table: the append conflicts: head %v, shard %v, %d events logged, %d changes counted", e.Head, e.Shard, len(e.Logged), len(e.Counted))
 }
 
 // AppendLog writes events to the end of a directory's log and of the
@@ -222,6 +233,9 @@ func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 	for _, e := range a.Events {
 		actions = append(actions, dynamo.PutNewAction(dynamo.Marshal(eventKey(EventKey(e.ID)), e)))
 	}
+	for _, c := range a.Counted {
+		actions = append(actions, dynamo.PutNewAction(dynamo.Marshal(claimKey(c.Key), map[string]int64{"ttl": c.TTL})))
+	}
 	for n, d := range a.Deferred {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(deferralRecord{deferralKey(a.Head.DirectoryID, next.Head.Version, n), d.Record, d.TTL})))
 	}
@@ -236,8 +250,10 @@ func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 				conflict.Head = true
 			case i < heads:
 				conflict.Shard = true
-			default:
+			case i < heads+len(a.Events):
 				conflict.Logged = append(conflict.Logged, i-heads)
+			default:
+				conflict.Counted = append(conflict.Counted, i-heads-len(a.Events))
 			}
 		}
 		return LogHeads{}, conflict
@@ -322,11 +338,10 @@ func eventKeys(keys []string) []dynamo.Key {
 // and their pages. It returns how many records it deleted; 0 means that there
 // are none left. The journal of the environment keeps the ids of the events
 // until they expire. EraseLog is not atomic and can be repeated.
-func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int32) (deleted int, err error) {
+func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int) (deleted int, err error) {
 	in := dynamo.Between(logPartition(directoryID), " ", "~")
 	const pageEntries = 20 // about
-	in.Limit = aws.Int32(max(limit/pageEntries, 2))
-	out, err := t.db.QueryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in, max(limit/pageEntries, 2))
 	if err != nil || len(out.Items) == 0 {
 		return 0, err
 	}

@@ -54,10 +54,14 @@ func (t *Table) ByEmail(ctx context.Context, directoryID, email string) ([]strin
 	return ids, nil
 }
 
+// lookupsPage is the number of look-ups of one read. A value is rarely that of
+// several resources.
+const lookupsPage = 100
+
 // lookupIDs returns the ids of the look-ups with that prefix.
 func (t *Table) lookupIDs(ctx context.Context, directoryID, prefix string) ([]string, error) {
 	var ids []string
-	for l, err := range dynamo.Records[lookup](t.db.Query(ctx, dynamo.WithPrefix(directoryPartition(directoryID), prefix))) {
+	for l, err := range dynamo.Records[lookup](t.db.Query(ctx, dynamo.WithPrefix(directoryPartition(directoryID), prefix), lookupsPage)) {
 		if err != nil {
 			return nil, err
 		}

@@ -75,6 +75,11 @@ func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error
 	return current, err
 }
 
+// membersPage is the number of memberships of one read. A membership has about
+// 300 bytes, so a page is a little less than 1 MB, and the members of a group of
+// 10,000 are four reads.
+const membersPage = 2_500
+
 // Members reads the memberships of a group in the order of user ids: those
 // after the user last, or all of them for "". Soft-deleted memberships are left
 // out. It reads the next page of 1 MB when the loop needs it. An error is the
@@ -82,7 +87,7 @@ func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error
 func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) iter.Seq2[Membership, error] {
 	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), groupMembersPrefix(groupID), ulidOf(last))
 	return func(yield func(Membership, error) bool) {
-		for m, err := range dynamo.Records[Membership](t.db.Query(ctx, in)) {
+		for m, err := range dynamo.Records[Membership](t.db.Query(ctx, in, membersPage)) {
 			if !m.Deleted && !yield(m, err) {
 				return
 			}
@@ -90,13 +95,17 @@ func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) 
 	}
 }
 
+// groupsPage is the number of memberships of a user that one read lists. Users
+// are in fewer groups, with rare exceptions.
+const groupsPage = 200
+
 // GroupsOf lists the ids of the groups that a user is in. It reads the index.
 func (t *Table) GroupsOf(ctx context.Context, directoryID, userID string) ([]string, error) {
 	if !User.ValidID(userID) {
 		return nil, nil
 	}
 	var ids []string
-	for k, err := range dynamo.Records[dynamo.IndexKey](t.db.Query(ctx, dynamo.IndexPartition(userGroupsIndex(directoryID, userID)))) {
+	for k, err := range dynamo.Records[dynamo.IndexKey](t.db.Query(ctx, dynamo.IndexPartition(userGroupsIndex(directoryID, userID)), groupsPage)) {
 		if err != nil {
 			return nil, err
 		}
@@ -109,14 +118,13 @@ func (t *Table) GroupsOf(ctx context.Context, directoryID, userID string) ([]str
 // order of group ids: those of the groups after the id last, or all of them for
 // "". It finds at most limit memberships in the index and reads them
 // consistently. The cursor is the last of the next call, "" at the end.
-func (t *Table) KeptMemberships(ctx context.Context, directoryID, userID, last string, limit int32) (kept []Membership, cursor string, err error) {
+func (t *Table) KeptMemberships(ctx context.Context, directoryID, userID, last string, limit int) (kept []Membership, cursor string, err error) {
 	pk := userGroupsIndex(directoryID, userID)
 	in := dynamo.IndexPartition(pk)
 	if last != "" {
 		in = dynamo.IndexPartitionAfter(pk, Group.prefix()+ulidOf(last))
 	}
-	in.Limit = aws.Int32(limit)
-	out, err := t.db.QueryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in, limit)
 	if err != nil {
 		return nil, "", err
 	}

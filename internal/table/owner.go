@@ -33,7 +33,7 @@ func (t *Table) DirectoryOf(ctx context.Context, k Kind, id string) (string, err
 
 // EraseIDs deletes at most limit claims of ids of a purged directory and returns
 // how many there were. From then on the ids can be used again. It reads the index.
-func (t *Table) EraseIDs(ctx context.Context, directoryID string, limit int32) (int, error) {
+func (t *Table) EraseIDs(ctx context.Context, directoryID string, limit int) (int, error) {
 	return t.deletePage(ctx, dynamo.IndexPartition(idsIndex(directoryID)), limit)
 }
 

@@ -15,7 +15,7 @@ import (
 
 // ClearMemberships deletes at most limit memberships of a deleted user or group
 // and returns how many there were. For a user it reads the index.
-func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id string, limit int32) (int, error) {
+func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id string, limit int) (int, error) {
 	in := dynamo.WithPrefix(directoryPartition(directoryID), groupMembersPrefix(id))
 	if k == User {
 		in = dynamo.IndexPartition(userGroupsIndex(directoryID, id))
@@ -25,7 +25,7 @@ func (t *Table) ClearMemberships(ctx context.Context, k Kind, directoryID, id st
 
 // Purge deletes at most limit records of a deleted directory and returns how
 // many there were. The directory's own record is left for RemoveDirectory.
-func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int, error) {
+func (t *Table) Purge(ctx context.Context, directoryID string, limit int) (int, error) {
 	return t.deletePage(ctx, dynamodb.QueryInput{
 		ConsistentRead:         aws.Bool(true),
 		KeyConditionExpression: aws.String("pk = :pk AND sk > :own"),
@@ -35,11 +35,14 @@ func (t *Table) Purge(ctx context.Context, directoryID string, limit int32) (int
 	}, limit)
 }
 
+// tokensPage is the number of tokens of one read: most directories had fewer.
+const tokensPage = 100
+
 // RemoveDirectory deletes the last records of a deleted directory: its tokens,
 // its entry in the organization, and then its own record. Its jobs have a TTL.
 func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
 	keys := []dynamo.Key{organizationDirectoryKey(d.OrganizationID, d.ID)}
-	for k, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, dynamo.IndexPartition(tokensIndex(d.ID)))) {
+	for k, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, dynamo.IndexPartition(tokensIndex(d.ID)), tokensPage)) {
 		if err != nil {
 			return err
 		}
@@ -53,10 +56,9 @@ func (t *Table) RemoveDirectory(ctx context.Context, d Directory) error {
 
 // deletePage deletes the first items of a query and returns how many there
 // were.
-func (t *Table) deletePage(ctx context.Context, in dynamodb.QueryInput, limit int32) (int, error) {
-	in.Limit = aws.Int32(limit)
+func (t *Table) deletePage(ctx context.Context, in dynamodb.QueryInput, limit int) (int, error) {
 	in.ProjectionExpression = aws.String("pk, sk")
-	out, err := t.db.QueryPage(ctx, in)
+	out, err := t.db.QueryPage(ctx, in, limit)
 	if err != nil {
 		return 0, err
 	}

@@ -156,10 +156,16 @@ type Resource struct {
 	// addresses have scim.FoldName and scim.Fold of the values. Otherwise they have
 	// scim.EarlierFold, as earlier versions wrote them. Package table sets it, and
 	// only if the two differ; a caller copies it to the next version.
-	Normalized bool      `dynamodbav:"normalized,omitempty"`
-	Version    int64     `dynamodbav:"v"`
-	Created    time.Time `dynamodbav:"created"`
-	Modified   time.Time `dynamodbav:"at"`
+	Normalized bool `dynamodbav:"normalized,omitempty"`
+	// Switched is the time of the last activation or deactivation, in milliseconds
+	// since the epoch; 0 if there was none since the user was created.
+	Switched int64     `dynamodbav:"switched,omitempty"`
+	Version  int64     `dynamodbav:"v"`
+	Created  time.Time `dynamodbav:"created"`
+	// Modified is the time of the last change. Where the clocks of two functions
+	// differ, a creation, an activation, a deactivation or a deletion is not
+	// earlier than the change before it.
+	Modified time.Time `dynamodbav:"at"`
 	Actor
 	softDeletion
 }
@@ -214,6 +220,11 @@ const (
 	Purge Task = "purge directory"
 	// Erase deletes the event log of a purged directory.
 	Erase Task = "erase directory"
+	// Count counts the users and groups of a directory.
+	Count Task = "count directory"
+	// StartCounts starts a Count of each directory that has no counts. It has no
+	// directory.
+	StartCounts Task = "start counts"
 	// MigrateLog moves the event log of an earlier version to the present form.
 	// It has no directory.
 	MigrateLog Task = "migrate event log"
@@ -230,9 +241,11 @@ type Job struct {
 	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
 	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
 	State       JobState  `dynamodbav:"state"`
-	Steps       int       `dynamodbav:"steps"`          // number of steps done
-	Done        int       `dynamodbav:"done"`           // number of records processed
-	Pass        int       `dynamodbav:"pass,omitempty"` // number of complete passes over the records
+	Steps       int       `dynamodbav:"steps"`           // number of steps done
+	Done        int       `dynamodbav:"done"`            // number of records processed
+	Pass        int       `dynamodbav:"pass,omitempty"`  // number of complete passes over the records
+	Counts      Counts    `dynamodbav:"counts"`          // of Count: the cut, and what was counted so far
+	Tries       int       `dynamodbav:"tries,omitempty"` // of Count: how often it has begun again
 	Created     time.Time `dynamodbav:"created"`
 	Modified    time.Time `dynamodbav:"at"`
 	// Begins is when a job begins that was created to run later, else zero. Due

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"dsync/internal/dynamo"
@@ -109,6 +108,9 @@ func (t *Table) Update(ctx context.Context, version int64, next Resource, jobs .
 func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, at time.Time, actor Actor) error {
 	deleted := old
 	deleted.Version++
+	if at.Before(old.Modified) {
+		at = old.Modified
+	}
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
 	actions := append(createJob(job), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
 	for _, k := range old.lookupKeys(values, old.Normalized) {
@@ -167,6 +169,16 @@ func (t *Table) Resource(ctx context.Context, k Kind, directoryID, id string) (R
 // once. Those that do not exist are left out. Soft-deleted resources are
 // included: see Resource.Deleted.
 func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids []string) ([]Resource, error) {
+	return resources(ctx, k, directoryID, ids, t.db.BatchGet)
+}
+
+// ResourcesEventually is Resources that may miss the writes of the last moments,
+// for half the price.
+func (t *Table) ResourcesEventually(ctx context.Context, k Kind, directoryID string, ids []string) ([]Resource, error) {
+	return resources(ctx, k, directoryID, ids, t.db.BatchGetEventually)
+}
+
+func resources(ctx context.Context, k Kind, directoryID string, ids []string, get getFunc) ([]Resource, error) {
 	byID := make(map[string]Resource, len(ids))
 	var keys []dynamo.Key
 	for _, id := range ids {
@@ -175,7 +187,7 @@ func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids [
 			keys = append(keys, resourceKey(k, directoryID, id))
 		}
 	}
-	for r, err := range dynamo.Records[Resource](t.db.BatchGet(ctx, keys)) {
+	for r, err := range dynamo.Records[Resource](get(ctx, keys)) {
 		if err != nil {
 			return nil, err
 		}
@@ -192,14 +204,27 @@ func (t *Table) Resources(ctx context.Context, k Kind, directoryID string, ids [
 	return list, nil
 }
 
+// resourcesPage is the number of resources of one read: with 2 KB each, 1 MB.
+const resourcesPage = 500
+
 // All reads the resources of a kind in a directory, oldest first: those after
 // the id last, or all of them for "". Soft-deleted resources are left out. It
-// reads the next page of 1 MB when the loop needs it. An error is the last
-// pair.
+// reads the next page when the loop needs it. An error is the last pair.
 func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.Seq2[Resource, error] {
+	return t.all(ctx, k, directoryID, last, true)
+}
+
+// Browse is All that may miss the writes of the last moments, for half the
+// price.
+func (t *Table) Browse(ctx context.Context, k Kind, directoryID, last string) iter.Seq2[Resource, error] {
+	return t.all(ctx, k, directoryID, last, false)
+}
+
+func (t *Table) all(ctx context.Context, k Kind, directoryID, last string, consistent bool) iter.Seq2[Resource, error] {
 	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), k.prefix(), ulidOf(last))
+	in.ConsistentRead = aws.Bool(consistent)
 	return func(yield func(Resource, error) bool) {
-		for r, err := range dynamo.Records[Resource](t.db.Query(ctx, in)) {
+		for r, err := range dynamo.Records[Resource](t.db.Query(ctx, in, resourcesPage)) {
 			r.Kind = k
 			if !r.Deleted && !yield(r, err) {
 				return
@@ -208,26 +233,49 @@ func (t *Table) All(ctx context.Context, k Kind, directoryID, last string) iter.
 	}
 }
 
+// ResourcePage reads the resources of a kind in a directory, oldest first, with
+// those that are soft-deleted: at most limit of them after the id last; "" starts
+// with the first.
+func (t *Table) ResourcePage(ctx context.Context, k Kind, directoryID, last string, limit int) ([]Resource, error) {
+	var list []Resource
+	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), k.prefix(), ulidOf(last))
+	for r, err := range dynamo.Records[Resource](t.db.Query(ctx, in, min(limit, resourcesPage))) {
+		if err != nil {
+			return nil, err
+		}
+		r.Kind = k
+		if list = append(list, r); len(list) == limit {
+			break
+		}
+	}
+	return list, nil
+}
+
+// idsPage is the number of ids of one read. An entry of the index has 130 bytes,
+// so a page is half a megabyte, for which DynamoDB charges 64 units.
+const idsPage = 4_000
+
 // IDs lists the ids of the resources of a kind in a directory, oldest first: at
-// most limit of them after the id last. Limit 0 is no limit, and "" starts with
-// the first. IDs reads the index.
-func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) ([]string, error) {
+// most limit of them after the id last; "" starts with the first. more says
+// whether others follow. IDs reads the index.
+func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) (ids []string, more bool, err error) {
 	in := dynamo.IndexPartition(k.index(directoryID))
 	if last != "" {
 		in = dynamo.IndexPartitionAfter(k.index(directoryID), ulidOf(last))
 	}
-	if limit > 0 {
-		in.Limit = aws.Int32(int32(limit))
-	}
-	var ids []string
-	for primary, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, in)) {
+	in.ProjectionExpression = aws.String("gsi1sk")
+	for i, err := range t.db.Query(ctx, in, min(limit+1, idsPage)) {
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		ids = append(ids, k.idKind().Of(strings.TrimPrefix(primary.SK, k.prefix())))
+		var entry dynamo.IndexKey
+		if err := dynamo.Unmarshal(i, &entry); err != nil {
+			return nil, false, err
+		}
 		if len(ids) == limit {
-			break
+			return ids, true, nil
 		}
+		ids = append(ids, k.idKind().Of(entry.SK))
 	}
-	return ids, nil
+	return ids, false, nil
 }

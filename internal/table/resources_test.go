@@ -38,7 +38,7 @@ func TestResourceRoundTrip(t *testing.T) {
 	if ids, err := f.ByEmail(ctx, f.directoryID, "Ada@example.COM"); err != nil || len(ids) != 1 {
 		t.Errorf("ByEmail = %v, %v", ids, err)
 	}
-	if ids, err := f.IDs(ctx, table.User, f.directoryID, "", 0); err != nil || len(ids) != 1 || ids[0] != want.ID {
+	if ids, _, err := f.IDs(ctx, table.User, f.directoryID, "", 9); err != nil || len(ids) != 1 || ids[0] != want.ID {
 		t.Errorf("IDs = %v, %v", ids, err)
 	}
 }
@@ -53,7 +53,7 @@ func TestNamesAreUniquePerDirectoryAndKind(t *testing.T) {
 	other := f
 	other.directoryID = newID(t, id.Directory)
 	other.create(table.User, table.Keys{Name: "ada"})
-	if ids, _ := f.IDs(ctx, table.User, f.directoryID, "", 0); len(ids) != 1 {
+	if ids, _, _ := f.IDs(ctx, table.User, f.directoryID, "", 9); len(ids) != 1 {
 		t.Errorf("the rejected create left a record: %v", ids)
 	}
 }
@@ -116,7 +116,7 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 	if _, err := f.Resource(ctx, table.User, f.directoryID, user.ID); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("read of a deleted user: %v", err)
 	}
-	if ids := must(f.IDs(ctx, table.User, f.directoryID, "", 0)); len(ids) != 0 {
+	if ids, _, err := f.IDs(ctx, table.User, f.directoryID, "", 9); err != nil || len(ids) != 0 {
 		t.Errorf("a deleted user is listed: %v", ids)
 	}
 	if all := must(f.Resources(ctx, table.User, f.directoryID, []string{user.ID})); len(all) != 1 || !all[0].Deleted {

@@ -341,6 +341,21 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 		}
 		compare("member of "+group, c.members(group), members)
 	}
+	counts, err := t.Counts(ctx, m.id)
+	if err != nil {
+		return err
+	}
+	want := table.Counts{Known: true, Groups: len(m.groups), Cut: counts.Cut}
+	for _, u := range m.users {
+		if u.active {
+			want.Active++
+		} else {
+			want.Inactive++
+		}
+	}
+	if counts != want && !m.deleted() {
+		r.problem(&r.Miscounted, "%s: the directory counts %+v, want %+v", m.id, counts, want)
+	}
 	// Compare the model with the table.
 	modelled := map[string]bool{}
 	for id := range m.users {

@@ -23,6 +23,7 @@ type Report struct {
 	AboutDeleted                  int // events about a resource after its deletion
 	DifferentUnderOneID           int
 	StateDifferences              int // between the consumer and the table
+	Miscounted                    int // directories
 	RecordsLeft                   int // of deleted directories
 	Repeated                      int // requests that had their effect before a repetition
 	Poison                        int // records
@@ -61,6 +62,7 @@ func (r *Report) promises() []row {
 		{"events about a resource before its creation", r.TooEarly},
 		{"events about a resource after its deletion", r.AboutDeleted},
 		{"differences between the consumer and the table", r.StateDifferences},
+		{"directories that count their users and groups wrong", r.Miscounted},
 		{"remaining records of deleted directories", r.RecordsLeft},
 		{"records that poison has stopped", r.StoppedByPoison},
 		{"messages in the dead-letter queue that are no poison", r.Parked},

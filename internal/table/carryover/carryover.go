@@ -8,7 +8,9 @@
 //
 //   - A token or an API key that is revoked in the old table, or gone, is
 //     revoked. A directory lists the tokens that both tables list.
-//   - Every record of the log is copied, the heads last.
+//   - Every record of the log is copied, the heads last. The counts of users and
+//     groups in a head are not those of the restored table: they are dropped, and
+//     the jobs of the restored table count again.
 //   - A directory, user or group gets the version that it has in the old table.
 //     Its next change would otherwise have the id of an event that is in the log,
 //     and no event.
@@ -58,6 +60,7 @@ type Report struct {
 const (
 	maxBatchGet   = 100
 	maxBatchWrite = 25
+	deferralsPage = 500
 	maxRetries    = 20
 	retryBase     = 50 * time.Millisecond
 	retryLimit    = 5 * time.Second
@@ -85,7 +88,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, errors.New("carry over: the two tables are the same")
 	}
 	r := &run{options: o}
-	for _, step := range []func(context.Context) error{r.revokeAndRaise, r.copyLog, r.copyHeads} {
+	for _, step := range []func(context.Context) error{r.revokeAndRaise, r.copyLog, r.copyHeads, r.startCounts} {
 		if err := step(ctx); err != nil {
 			return r.report, fmt.Errorf("carry over: %w", err)
 		}
@@ -182,6 +185,10 @@ func (r *run) copyHead(ctx context.Context, k key, old, restored item) error {
 	if !r.options.Apply {
 		return nil
 	}
+	old = maps.Clone(old)
+	for _, name := range table.CountAttributes {
+		delete(old, name)
+	}
 	_, err := r.options.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &r.options.To, Item: old, ConditionExpression: aws.String("attribute_not_exists(pk) OR v < :v"),
 		ExpressionAttributeValues: item{":v": old["v"]},
@@ -197,10 +204,21 @@ func (r *run) copyHead(ctx context.Context, k key, old, restored item) error {
 	return r.dropDeferred(ctx, k.pk)
 }
 
+// startCounts removes the job that starts counts, so that the next sweep creates
+// it.
+func (r *run) startCounts(ctx context.Context) error {
+	if !r.options.Apply {
+		return nil
+	}
+	var k key
+	k.pk, k.sk = table.StartCountsKey()
+	return r.write(ctx, []types.WriteRequest{{DeleteRequest: &types.DeleteRequest{Key: k.item()}}})
+}
+
 // dropDeferred deletes the deferred changes of a log that were released since.
 func (r *run) dropDeferred(ctx context.Context, partition string) error {
 	query := dynamodb.NewQueryPaginator(r.options.DB, &dynamodb.QueryInput{
-		TableName: &r.options.To, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"),
+		TableName: &r.options.To, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk, sk"), Limit: aws.Int32(deferralsPage),
 		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :sk)"),
 		ExpressionAttributeValues: item{":pk": text(partition), ":sk": text(table.DeferralPrefix)},
 	})
