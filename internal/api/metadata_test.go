@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -28,9 +29,9 @@ func TestMetadata(t *testing.T) {
 	cut := time.UnixMilli(1)
 	for _, err := range []error{
 		tab.BeginCount(t.Context(), d.id, cut),
-		tab.FinishCount(t.Context(), d.id, table.Counts{Known: true, Active: 42, Inactive: 3, Groups: 5, Cut: 1}),
+		tab.FinishCount(t.Context(), d.id, count.Counts{Known: true, Active: 42, Inactive: 3, Groups: 5, Cut: 1}),
 		tab.BeginCount(t.Context(), other.id, cut),
-		tab.FinishCount(t.Context(), other.id, table.Counts{Known: true, Cut: 1}),
+		tab.FinishCount(t.Context(), other.id, count.Counts{Known: true, Cut: 1}),
 	} {
 		if err != nil {
 			t.Fatal(err)

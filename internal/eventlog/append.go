@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"dsync/internal/table"
+	"dsync/internal/table/count"
+	"dsync/internal/table/journal"
 )
 
 // Op is one operation of an append. At most one of its fields is set.
@@ -21,7 +23,7 @@ type Op struct {
 // Count is a change that has no event, and changes the counts of its directory.
 type Count struct {
 	ID    string // of the change, in the form of the id of an event
-	Tally table.Tally
+	Tally count.Tally
 }
 
 // Entry is an event to be appended.
@@ -32,7 +34,7 @@ type Entry struct {
 	OrganizationID string
 	End            bool // no event follows in the directory
 	// Tally is what the change of the event adds to the counts of the directory.
-	Tally table.Tally
+	Tally count.Tally
 	// JSON returns the event with a sequence.
 	JSON func(sequence int64) []byte
 	// Sequence and Detail, the event as JSON, are set by Append: for an event that
@@ -50,7 +52,7 @@ var ErrMoved = errors.New("eventlog: the head of the log has moved")
 // needs.
 type Store interface {
 	AppendLog(context.Context, table.LogAppend) (table.LogHeads, error)
-	EnvironmentHeads(ctx context.Context, shards []int) (map[int]table.JournalHead, error)
+	EnvironmentHeads(ctx context.Context, shards []int) (map[int]journal.Head, error)
 	LoggedEvents(ctx context.Context, keys []string) ([]table.LoggedEvent, error)
 	LegacyBucket(context.Context) (string, error)
 }
@@ -59,7 +61,7 @@ type Store interface {
 type Appender struct {
 	store  Store
 	now    func() time.Time
-	shards [table.EnvironmentShards]shard
+	shards [journal.Shards]shard
 }
 
 // shard is what an Appender knows of a shard of the environment's journal. The
@@ -67,7 +69,7 @@ type Appender struct {
 type shard struct {
 	mutex sync.Mutex
 	known bool
-	head  table.JournalHead
+	head  journal.Head
 }
 
 // NewAppender returns an appender to the log in the store.
@@ -154,7 +156,7 @@ type earlier struct {
 
 // appendOnce does as many operations as fit one transaction.
 func (a *Appender) appendOnce(ctx context.Context, head table.LogHead, organizationID string, ops []Op) (done int, next table.LogHead, err error) {
-	number := table.EnvironmentShard(organizationID)
+	number := journal.ShardOf(organizationID)
 	s := &a.shards[number]
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -214,7 +216,7 @@ func (a *Appender) readShard(ctx context.Context, number int) error {
 		// The events of an earlier version come first, whatever the clocks were.
 		_, err := a.store.LegacyBucket(ctx)
 		if err == nil {
-			head.Position = table.PositionAt(a.now().Add(legacyMargin))
+			head.Position = journal.PositionAt(a.now().Add(legacyMargin))
 		} else if !errors.Is(err, table.ErrNotFound) {
 			return fmt.Errorf("eventlog: append: %w", err)
 		}
@@ -250,7 +252,7 @@ func (a *Appender) readLogged(ctx context.Context, b batch, indices []int, logge
 }
 
 // batch makes the transaction of the first operations.
-func (a *Appender) batch(head table.LogHead, number int, shardHead table.JournalHead, ops []Op, before earlier) (batch, error) {
+func (a *Appender) batch(head table.LogHead, number int, shardHead journal.Head, ops []Op, before earlier) (batch, error) {
 	now := a.now()
 	head.Begin(now, StreamRetention)
 	b := batch{transaction: table.LogAppend{

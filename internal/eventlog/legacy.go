@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -81,7 +82,7 @@ func (m Migration) Step(ctx context.Context, cursor string) (next string, n int,
 		if err != nil {
 			return "", 0, false, fmt.Errorf("eventlog: position %q: %w", e.ULID, err)
 		}
-		c.position = c.position.Next(ulid.Time(at.Time()), table.EnvironmentShard(e.Event.OrganizationID))
+		c.position = c.position.Next(ulid.Time(at.Time()), journal.ShardOf(e.Event.OrganizationID))
 		e.Event.Position, c.sort = c.position, e.Sort
 		expires = max(expires, e.Event.TTL)
 	}
@@ -100,7 +101,7 @@ func (m Migration) Step(ctx context.Context, cursor string) (next string, n int,
 // migrationCursor is where a step ended.
 type migrationCursor struct {
 	bucket, sort string
-	position     table.Position
+	position     journal.Position
 }
 
 func (c migrationCursor) String() string {
@@ -116,5 +117,5 @@ func parseMigrationCursor(s string) (c migrationCursor, err error) {
 		return c, fmt.Errorf("eventlog: cursor of a migration %q", s)
 	}
 	position, err := strconv.ParseUint(parts[2], 10, 64)
-	return migrationCursor{parts[0], parts[1], table.Position(position)}, err
+	return migrationCursor{parts[0], parts[1], journal.Position(position)}, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -30,7 +31,7 @@ type Query struct {
 }
 
 // selects reports whether the query selects the event of an entry.
-func (q Query) selects(e table.JournalEntry) bool {
+func (q Query) selects(e journal.Entry) bool {
 	if len(q.Names) > 0 && !slices.Contains(q.Names, e.Name) {
 		return false
 	}
@@ -73,19 +74,19 @@ func (l *Log) Read(ctx context.Context, q Query) (Page, error) {
 // positions is a range of positions, both ends excluded, and the direction in
 // which it is read.
 type positions struct {
-	after, before table.Position
+	after, before journal.Position
 	newest        bool // newest first
 }
 
 // positionsOf is the range of a query: what is retained, within the times and
 // on the right side of the cursors. It fails with ErrCursor.
 func (l *Log) positionsOf(ctx context.Context, q Query, now time.Time) (positions, error) {
-	r := positions{after: table.PositionAt(now.Add(-Retention)), before: table.MaxPosition}
+	r := positions{after: journal.PositionAt(now.Add(-Retention)), before: journal.MaxPosition}
 	if !q.From.IsZero() {
-		r.after = max(r.after, table.PositionAt(q.From)-1)
+		r.after = max(r.after, journal.PositionAt(q.From)-1)
 	}
 	if !q.To.IsZero() {
-		r.before = table.PositionAt(q.To.Add(time.Millisecond))
+		r.before = journal.PositionAt(q.To.Add(time.Millisecond))
 	}
 	for _, c := range []struct {
 		cursor string
@@ -108,7 +109,7 @@ func (l *Log) positionsOf(ctx context.Context, q Query, now time.Time) (position
 }
 
 // positionOf is the position of a cursor. It fails with ErrCursor.
-func (l *Log) positionOf(ctx context.Context, cursor string, now time.Time) (table.Position, error) {
+func (l *Log) positionOf(ctx context.Context, cursor string, now time.Time) (journal.Position, error) {
 	if !id.Event.Valid(cursor) {
 		return 0, ErrCursor
 	}
@@ -139,7 +140,7 @@ var cursorMark = bytes.Repeat([]byte{0xff}, 6)
 
 const cursorBits = 22 // of a position below the milliseconds
 
-func positionCursor(p table.Position) string {
+func positionCursor(p journal.Position) string {
 	var u ulid.ULID
 	if err := u.SetTime(uint64(p >> cursorBits)); err != nil {
 		panic(err) // 42 bits fit
@@ -149,12 +150,12 @@ func positionCursor(p table.Position) string {
 	return id.Event.Of(u.String())
 }
 
-func parsePositionCursor(cursor string) (table.Position, bool) {
+func parsePositionCursor(cursor string) (journal.Position, bool) {
 	u, err := ulid.ParseStrict(cursor[len(id.Event.Of("")):])
 	if err != nil || !bytes.Equal(u[6:12], cursorMark) {
 		return 0, false
 	}
-	return table.Position(u.Time()<<cursorBits | uint64(binary.BigEndian.Uint32(u[12:]))), true
+	return journal.Position(u.Time()<<cursorBits | uint64(binary.BigEndian.Uint32(u[12:]))), true
 }
 
 // newPage makes a page of what a scan found. events are those of the entries,

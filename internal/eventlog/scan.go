@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,9 +26,9 @@ const markAhead = time.Second
 
 // scanned is the result of a scan, in the order of reading.
 type scanned struct {
-	entries []table.JournalEntry
-	last    table.Position // where the scan stopped
-	more    bool           // whether entries may follow
+	entries []journal.Entry
+	last    journal.Position // where the scan stopped
+	more    bool             // whether entries may follow
 }
 
 // scan finds the entries of a query in a range of positions.
@@ -47,17 +48,17 @@ func (l *Log) scan(ctx context.Context, q Query, r positions) (scanned, error) {
 				return scanned{}, err
 			}
 		}
-		s.readers = []*journalReader{s.reader(table.DirectoryJournal(q.DirectoryID), head.JournalHead)}
-		s.horizon = table.MaxPosition
+		s.readers = []*journalReader{s.reader(table.DirectoryJournal(q.DirectoryID), head.Head)}
+		s.horizon = journal.MaxPosition
 		return s.run(ctx)
 	}
 	if err := l.checkMigrated(ctx); err != nil {
 		return scanned{}, err
 	}
-	shards := []int{table.EnvironmentShard(q.OrganizationID)}
+	shards := []int{journal.ShardOf(q.OrganizationID)}
 	if q.OrganizationID == "" {
 		shards = shards[:0]
-		for n := range table.EnvironmentShards {
+		for n := range journal.Shards {
 			shards = append(shards, n)
 		}
 	}
@@ -65,7 +66,7 @@ func (l *Log) scan(ctx context.Context, q Query, r positions) (scanned, error) {
 	if err != nil {
 		return scanned{}, err
 	}
-	s.horizon = table.MaxPosition
+	s.horizon = journal.MaxPosition
 	for _, n := range shards {
 		reader := s.reader(table.EnvironmentJournal(n), heads[n])
 		reader.shard = n
@@ -78,7 +79,7 @@ func (l *Log) scan(ctx context.Context, q Query, r positions) (scanned, error) {
 		if err := s.settle(ctx, s.lastEntry()); err != nil {
 			return scanned{}, err
 		}
-		if s.horizon < table.MaxPosition {
+		if s.horizon < journal.MaxPosition {
 			s.positions.before = min(s.positions.before, s.horizon+1)
 		}
 		for _, reader := range s.readers {
@@ -97,13 +98,13 @@ type scan struct {
 	readers   []*journalReader
 	// horizon is the position up to which the journals are complete: no later
 	// append can add an entry there.
-	horizon table.Position
+	horizon journal.Position
 
 	found    scanned
 	examined int
 }
 
-func (s *scan) reader(j table.Journal, head table.JournalHead) *journalReader {
+func (s *scan) reader(j table.Journal, head journal.Head) *journalReader {
 	r := &journalReader{journal: j, head: head, cursor: s.positions.after, newest: s.positions.newest}
 	r.limit = min(s.query.Limit/pageEntries+2, maxPages)
 	if len(s.query.Names) > 0 || s.query.OrganizationID != "" {
@@ -117,8 +118,8 @@ func (s *scan) reader(j table.Journal, head table.JournalHead) *journalReader {
 
 // lastEntry is the position of the newest entry of all journals, according to
 // their heads.
-func (s *scan) lastEntry() table.Position {
-	last := table.Position(0)
+func (s *scan) lastEntry() journal.Position {
+	last := journal.Position(0)
 	for _, r := range s.readers {
 		last = max(last, r.head.Paged)
 		if n := len(r.head.Entries); n > 0 {
@@ -130,14 +131,14 @@ func (s *scan) lastEntry() table.Position {
 
 // settle completes the journals up to a position: it raises the marks that are
 // lower, and reads the heads of these journals again.
-func (s *scan) settle(ctx context.Context, upTo table.Position) error {
+func (s *scan) settle(ctx context.Context, upTo journal.Position) error {
 	if s.horizon >= upTo {
 		return nil
 	}
 	mark := upTo
 	// A mark that is ahead of the clock is not raised further.
 	if now := s.now(); !upTo.Time().After(now) {
-		mark = max(upTo, table.PositionAt(now.Add(markAhead)))
+		mark = max(upTo, journal.PositionAt(now.Add(markAhead)))
 	}
 	var group errgroup.Group
 	for _, r := range s.readers {
@@ -184,7 +185,7 @@ func (s *scan) run(ctx context.Context) (scanned, error) {
 	}
 }
 
-func (s *scan) within(p table.Position) bool {
+func (s *scan) within(p journal.Position) bool {
 	return p > s.positions.after && p < s.positions.before
 }
 
@@ -216,23 +217,23 @@ func (s *scan) next(ctx context.Context) (next *journalReader, err error) {
 type journalReader struct {
 	journal table.Journal
 	shard   int // of the environment's journal
-	head    table.JournalHead
+	head    journal.Head
 	newest  bool
 	limit   int // pages of one read
 
-	cursor    table.Position       // of the last entry that was read
-	entries   []table.JournalEntry // that were read and not taken
+	cursor    journal.Position // of the last entry that was read
+	entries   []journal.Entry  // that were read and not taken
 	headRead  bool
 	pagesRead bool
 	end       bool
 }
 
 // restart continues with a newer head.
-func (r *journalReader) restart(head table.JournalHead) {
+func (r *journalReader) restart(head journal.Head) {
 	r.head, r.headRead, r.pagesRead, r.end = head, false, false, false
 }
 
-func (r *journalReader) take() table.JournalEntry {
+func (r *journalReader) take() journal.Entry {
 	e := r.entries[0]
 	r.entries = r.entries[1:]
 	return e
@@ -262,10 +263,10 @@ func (r *journalReader) fill(ctx context.Context, t *table.Table) error {
 
 func (r *journalReader) readHead() {
 	r.headRead = true
-	var entries []table.JournalEntry
+	var entries []journal.Entry
 	for _, e := range r.head.Entries {
 		if r.newest && e.Position < r.cursor {
-			entries = append([]table.JournalEntry{e}, entries...)
+			entries = append([]journal.Entry{e}, entries...)
 		} else if !r.newest && e.Position > r.cursor {
 			entries = append(entries, e)
 		}
@@ -273,7 +274,7 @@ func (r *journalReader) readHead() {
 	r.add(entries)
 }
 
-func (r *journalReader) add(entries []table.JournalEntry) {
+func (r *journalReader) add(entries []journal.Entry) {
 	r.entries = append(r.entries, entries...)
 	if n := len(entries); n > 0 {
 		r.cursor = entries[n-1].Position

@@ -10,6 +10,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // A directory counts its users and groups from its creation: the append of an
@@ -150,12 +151,12 @@ func (w *Worker) beginCount(ctx context.Context, job table.Job) (progress, error
 	if errors.Is(err, table.ErrNotFound) {
 		return progress{end: true}, nil
 	}
-	return progress{counts: table.Counts{Known: true, Cut: cut.UnixMilli()}, due: cut.Add(w.settle())}, err
+	return progress{counts: count.Counts{Known: true, Cut: cut.UnixMilli()}, due: cut.Add(w.settle())}, err
 }
 
 // addAt adds what a user or group was at the cut. It reports whether that is
 // known: it is not if the user was activated or deactivated since.
-func addAt(c *table.Counts, r table.Resource, cut time.Time) (known bool, err error) {
+func addAt(c *count.Counts, r table.Resource, cut time.Time) (known bool, err error) {
 	switch {
 	case r.Created.After(cut), r.Deleted && !r.Modified.After(cut):
 		return true, nil // not created yet, or deleted

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // uncounted is a directory of two days ago with 3 active and 2 inactive users and
 // a group; other ones are deleted. It has no log, so no append has counted it. Its
 // count has begun.
-func uncounted(t *testing.T) (s *still, count table.Job, users []table.Resource) {
+func uncounted(t *testing.T) (s *still, job table.Job, users []table.Resource) {
 	s = newStill(t)
 	for i := range 7 {
 		users = append(users, s.create(table.User, fmt.Sprintf(`{"userName":"u%d","active":%t}`, i, i%2 == 0), table.Keys{Name: fmt.Sprint("u", i)}))
@@ -28,16 +29,16 @@ func uncounted(t *testing.T) (s *still, count table.Job, users []table.Resource)
 	}
 	chunk, err := table.Jobs(s.dir.ID).Read(t.Context(), s.Table, "", true, 1)
 	s.do(err)
-	if count = chunk.Entries[0].Record; count.Task != table.Count {
-		t.Fatalf("%+v", count)
+	if job = chunk.Entries[0].Record; job.Task != table.Count {
+		t.Fatalf("%+v", job)
 	}
-	if count = s.run(count); !count.Counts.Known || !count.Due.After(s.at) {
-		t.Fatalf("the count does not wait for the requests that run: %+v", count)
+	if job = s.run(job); !job.Counts.Known || !job.Due.After(s.at) {
+		t.Fatalf("the count does not wait for the requests that run: %+v", job)
 	}
-	return s, count, users
+	return s, job, users
 }
 
-func (s *still) counts(want table.Counts) {
+func (s *still) counts(want count.Counts) {
 	s.t.Helper()
 	got, err := s.Table.Counts(s.t.Context(), s.dir.ID)
 	if err != nil || got != want {
@@ -61,20 +62,20 @@ func (s *still) write(old table.Resource, doc string, at time.Time) table.Resour
 // A directory that has no counts is counted as of the cut: what was created or
 // deleted after it is not, or still, counted.
 func TestCountJob(t *testing.T) {
-	s, count, users := uncounted(t)
-	cut := time.UnixMilli(count.Counts.Cut)
-	s.counts(table.Counts{})
+	s, job, users := uncounted(t)
+	cut := time.UnixMilli(job.Counts.Cut)
+	s.counts(count.Counts{})
 	s.at = cut
 	s.do(s.Delete(t.Context(), users[0], table.Keys{Name: "u0"}, s.job(table.ClearMemberships, users[0].ID), s.at, table.Actor{}))
 	s.at = cut.Add(time.Millisecond)
 	s.do(s.Delete(t.Context(), users[1], table.Keys{Name: "u1"}, s.job(table.ClearMemberships, users[1].ID), s.at, table.Actor{}))
 	s.create(table.User, `{"userName":"new"}`, table.Keys{Name: "new"})
 	s.create(table.Group, `{"displayName":"new"}`, table.Keys{Name: "new"})
-	s.at = count.Due
-	if count = s.run(count); count.State != table.JobDone || count.Done != 8+2 {
-		t.Errorf("%+v", count)
+	s.at = job.Due
+	if job = s.run(job); job.State != table.JobDone || job.Done != 8+2 {
+		t.Errorf("%+v", job)
 	}
-	s.counts(table.Counts{Known: true, Active: 2, Inactive: 2, Groups: 1, Cut: cut.UnixMilli()})
+	s.counts(count.Counts{Known: true, Active: 2, Inactive: 2, Groups: 1, Cut: cut.UnixMilli()})
 
 	// The job that looks for directories is there once, and finds nothing more.
 	s.at = s.at.Add(25 * time.Hour)
@@ -88,23 +89,23 @@ func TestCountJob(t *testing.T) {
 // A user who was deactivated since the cut makes the count begin again; one who
 // was deactivated before it, or changed otherwise, does not.
 func TestCountBeginsAgain(t *testing.T) {
-	s, count, users := uncounted(t)
-	first := count.Counts.Cut
+	s, job, users := uncounted(t)
+	first := job.Counts.Cut
 	s.write(users[0], `{"userName":"u0","active":false}`, time.UnixMilli(first))
 	s.write(users[4], `{"userName":"U4","active":true}`, time.UnixMilli(first+1))
 	last := s.write(users[2], `{"userName":"u2","active":false}`, time.UnixMilli(first+1))
-	s.at = count.Due
-	if count = s.run(count); count.State != table.JobRunning || count.Counts.Known || count.Tries != 1 {
-		t.Fatalf("%+v", count)
+	s.at = job.Due
+	if job = s.run(job); job.State != table.JobRunning || job.Counts.Known || job.Tries != 1 {
+		t.Fatalf("%+v", job)
 	}
-	s.counts(table.Counts{})
-	s.at = count.Due
-	count = s.run(count)
-	s.at = count.Due
-	if count = s.run(count); count.State != table.JobDone || count.Counts.Cut == first {
-		t.Fatalf("%+v", count)
+	s.counts(count.Counts{})
+	s.at = job.Due
+	job = s.run(job)
+	s.at = job.Due
+	if job = s.run(job); job.State != table.JobDone || job.Counts.Cut == first {
+		t.Fatalf("%+v", job)
 	}
-	s.counts(table.Counts{Known: true, Active: 1, Inactive: 4, Groups: 1, Cut: count.Counts.Cut})
+	s.counts(count.Counts{Known: true, Active: 1, Inactive: 4, Groups: 1, Cut: job.Counts.Cut})
 	if last.Switched == 0 {
 		t.Error("the test switches nobody")
 	}

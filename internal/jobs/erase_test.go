@@ -12,6 +12,7 @@ import (
 	"dsync/internal/id"
 	"dsync/internal/jobs"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -102,9 +103,9 @@ func testErase(t *testing.T, after, want time.Duration, logged int) {
 // logEvents writes events to the directory's log, and its end.
 func (s *still) logEvents(n int) {
 	s.t.Helper()
-	shard := table.EnvironmentShard(s.dir.OrganizationID)
+	shard := journal.ShardOf(s.dir.OrganizationID)
 	heads := table.LogHeads{Head: table.LogHead{DirectoryID: s.dir.ID}}
-	var position table.Position
+	var position journal.Position
 	for first := true; first || n > 0; first = false {
 		var list []table.LoggedEvent
 		for range min(n, table.MaxLogActions) {

@@ -24,6 +24,7 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -121,8 +122,8 @@ type progress struct {
 	due     time.Time   // when the next step may run; zero is at once
 	end     bool        // of a pass over the records
 	follow  []table.Job // jobs that are created with this step
-	counts  table.Counts
-	again   bool // the job begins again
+	counts  count.Counts
+	again   bool // the job starts over
 }
 
 // task is how the steps of a task are done.

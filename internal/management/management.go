@@ -22,6 +22,7 @@ import (
 	"dsync/internal/credential"
 	"dsync/internal/fault"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // The scopes of an API key.
@@ -40,7 +41,7 @@ type (
 	Job          = table.Job
 	Request      = table.Request
 	Day          = table.Day
-	Counts       = table.Counts
+	Counts       = count.Counts
 )
 
 // RequestKind is the kind of the ids of requests.

@@ -8,12 +8,13 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // tallyOf is what a change of a user or group adds to the counts of its
 // directory. Users whom the directory hides from consumers count as inactive.
-func tallyOf(old, updated *dsync.Resource, kind table.Kind) table.Tally {
-	t := table.Tally{At: updated.Updated}
+func tallyOf(old, updated *dsync.Resource, kind table.Kind) count.Tally {
+	t := count.Tally{At: updated.Updated}
 	add := func(r *dsync.Resource, n int) {
 		switch {
 		case r == nil || r.Deleted:
@@ -65,7 +66,7 @@ func (r *Relay) recount(ctx context.Context, w *work) error {
 	}
 	logged, err := r.table.LoggedEvents(ctx, keys)
 	for _, l := range logged {
-		own[table.EventKey(l.ID)].count.Tally = table.Tally{}
+		own[table.EventKey(l.ID)].count.Tally = count.Tally{}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/dsynctest"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -63,7 +64,7 @@ func (m *counting) deleted(r table.Resource) {
 	})
 }
 
-func (m *counting) counts(want table.Counts) {
+func (m *counting) counts(want count.Counts) {
 	m.t.Helper()
 	got, err := m.table.Counts(m.ctx, m.directory.ID)
 	if want.Known = true; err != nil || got != want {
@@ -90,22 +91,22 @@ func TestCounts(t *testing.T) {
 	group := m.created(table.Group, "directory_group_01000000000000000000000005", `{"displayName":"g"}`)
 	m.created(table.Group, "directory_group_01000000000000000000000006", `{"displayName":"h"}`)
 	m.relayAll(t, m.records, 100)
-	m.counts(table.Counts{Active: 2, Inactive: 2, Groups: 2})
+	m.counts(count.Counts{Active: 2, Inactive: 2, Groups: 2})
 	leaver = m.changed(leaver, off)
 	m.changed(hidden, on)
 	m.deleted(gone)
 	m.deleted(group)
 	m.relayAll(t, m.records[6:8], 1)
-	m.counts(table.Counts{Active: 2, Inactive: 2, Groups: 2})
+	m.counts(count.Counts{Active: 2, Inactive: 2, Groups: 2})
 	for range 2 {
 		for _, batch := range []int{1, 3, 100} {
 			m.relayAll(t, m.records, batch)
-			m.counts(table.Counts{Active: 2, Inactive: 1, Groups: 1})
+			m.counts(count.Counts{Active: 2, Inactive: 1, Groups: 1})
 		}
 	}
 	m.changed(leaver, `{"userName":"u","active":false,"title":"x"}`)
 	m.relayAll(t, append(m.records[len(m.records)-1:], m.records...), 100)
-	m.counts(table.Counts{Active: 2, Inactive: 1, Groups: 1})
+	m.counts(count.Counts{Active: 2, Inactive: 1, Groups: 1})
 }
 
 // A count of the table and the appends together count each change once, whether
@@ -141,19 +142,19 @@ func TestCountOfTheTableWhileChangesAreLogged(t *testing.T) {
 	m.relayAll(t, m.records[1:4], 1)                                      // logged while it goes on
 	user("5", at)                                                         // logged after it
 	switched(a, cut.Add(time.Second))                                     // not logged yet
-	counted := table.Counts{Known: true, Active: 4, Cut: cut.UnixMilli()} // 1, 2, 3 and 5, as they were
+	counted := count.Counts{Known: true, Active: 4, Cut: cut.UnixMilli()} // 1, 2, 3 and 5, as they were
 	if err := m.table.FinishCount(m.ctx, m.directory.ID, counted); err != nil {
 		t.Fatal(err)
 	}
-	m.counts(table.Counts{Active: 5, Cut: cut.UnixMilli()})
+	m.counts(count.Counts{Active: 5, Cut: cut.UnixMilli()})
 	if err := m.table.FinishCount(m.ctx, m.directory.ID, counted); err != nil {
 		t.Errorf("repeated: %v", err)
 	}
 	for range 2 {
 		m.relayAll(t, m.records, 100)
-		m.counts(table.Counts{Active: 4, Inactive: 1, Cut: cut.UnixMilli()})
+		m.counts(count.Counts{Active: 4, Inactive: 1, Cut: cut.UnixMilli()})
 	}
-	if err := m.table.FinishCount(m.ctx, m.directory.ID, table.Counts{Known: true, Cut: 1}); err == nil {
+	if err := m.table.FinishCount(m.ctx, m.directory.ID, count.Counts{Known: true, Cut: 1}); err == nil {
 		t.Error("a count that another one has replaced is finished")
 	}
 }
@@ -168,7 +169,7 @@ func TestCountsOfLateRecords(t *testing.T) {
 	next = m.changed(next, off)
 	m.deleted(next)
 	m.relayAll(t, append(m.records[:1:1], m.records[3:]...), 100)
-	m.counts(table.Counts{})
+	m.counts(count.Counts{})
 	var given []json.RawMessage
 	for _, r := range m.records {
 		raw, err := json.Marshal(r)
@@ -183,6 +184,6 @@ func TestCountsOfLateRecords(t *testing.T) {
 		if report, err := m.relay.Redrive(t.Context(), deadLetters); err != nil || report.Remaining > 0 {
 			t.Fatal(report, err)
 		}
-		m.counts(table.Counts{Active: 1})
+		m.counts(count.Counts{Active: 1})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/scim"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // entry is an event to append and to publish.
@@ -118,7 +119,7 @@ func (d *derivation) consider(ctx context.Context, c change) error {
 		return nil
 	}
 	if c.count != nil {
-		e.Tally = table.Tally{}
+		e.Tally = count.Tally{}
 		d.count(c, true)
 	}
 	d.place(c, e)

@@ -9,6 +9,7 @@ import (
 
 	"dsync/internal/dsync"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -49,7 +50,7 @@ func scenarios() []scenario {
 			panic(err)
 		}
 		e := table.LoggedEvent{ID: id, Name: name, DirectoryID: modelDirectory, OrganizationID: modelOrganization, Sequence: int64(w.head.Sequence) + 1}
-		e.Position = w.shard.Position.Next(modelTime, table.EnvironmentShard(modelOrganization))
+		e.Position = w.shard.Position.Next(modelTime, journal.ShardOf(modelOrganization))
 		if _, err := w.appendLog(table.LogAppend{Head: w.head, ShardHead: w.shard, Events: []table.LoggedEvent{e}}); err != nil {
 			panic(err)
 		}
@@ -275,7 +276,7 @@ func (x *explorer) check(w *world) {
 	var names []string
 	positions := map[string]int{} // of the last event with the name
 	ids := map[string]bool{}
-	last := table.Position(0)
+	last := journal.Position(0)
 	for i, e := range w.events {
 		names = append(names, e.Name)
 		if e.Sequence != int64(i+1) {

@@ -13,6 +13,8 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -38,8 +40,8 @@ type world struct {
 	member    *table.Membership
 	head      table.LogHead
 	older     table.LogHead // the head before the last append
-	shard     table.JournalHead
-	olderHead table.JournalHead
+	shard     journal.Head
+	olderHead journal.Head
 	events    []table.LoggedEvent // in the order of the log
 	deferred  []table.Deferral
 	counted   []string // keys of changes without an event
@@ -117,8 +119,8 @@ func (w *world) appendLog(a table.LogAppend) (table.LogHeads, error) {
 }
 
 // counts are the counts of the resources.
-func (w *world) counts() table.Counts {
-	c := table.Counts{Known: true}
+func (w *world) counts() count.Counts {
+	c := count.Counts{Known: true}
 	for _, r := range w.resources {
 		switch {
 		case r.Deleted:
@@ -203,13 +205,13 @@ func (s modelStore) LogHeads(_ context.Context, ids []string) (heads map[string]
 	return heads, err
 }
 
-func (s modelStore) EnvironmentHeads(_ context.Context, shards []int) (heads map[int]table.JournalHead, err error) {
+func (s modelStore) EnvironmentHeads(_ context.Context, shards []int) (heads map[int]journal.Head, err error) {
 	err = s.call("EnvironmentHeads", true, func(w *world, stale bool) string {
 		head := w.shard
 		if stale {
 			head = w.olderHead
 		}
-		heads = map[int]table.JournalHead{shards[0]: head}
+		heads = map[int]journal.Head{shards[0]: head}
 		return fmt.Sprint(head)
 	})
 	return heads, err

@@ -14,6 +14,7 @@ import (
 	"dsync/internal/scim/query"
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 const (
@@ -90,7 +91,7 @@ func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, erro
 		return Page{}, err
 	}
 	keys := from + q.Count
-	if !counts.Known || counts.Of(t.kind) <= 2*MaxCounted { // those of the page are not enough
+	if !counts.Known || counted(counts, t) <= 2*MaxCounted { // those of the page are not enough
 		keys = max(keys, MaxCounted)
 	}
 	ids, more, err := s.table.IDs(ctx, t.kind, s.directoryID, "", keys)
@@ -100,7 +101,7 @@ func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, erro
 	page := Page{Total: len(ids)}
 	switch {
 	case more && counts.Known:
-		page.Total = max(counts.Of(t.kind), len(ids)+1)
+		page.Total = max(counted(counts, t), len(ids)+1)
 	case more: // not counted yet
 		rest, more, err := s.table.IDs(ctx, t.kind, s.directoryID, ids[len(ids)-1], MaxIndex)
 		if err != nil {
@@ -126,6 +127,14 @@ func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, erro
 	}
 	page.Resources = fit(page.Resources)
 	return page, nil
+}
+
+// counted is the number of resources of a type.
+func counted(c count.Counts, t Type) int {
+	if t.kind == table.Group {
+		return c.Groups
+	}
+	return c.Users()
 }
 
 // all finds every resource that matches, or fails with tooMany.

@@ -16,6 +16,7 @@ import (
 	"dsync/internal/scim/query"
 	"dsync/internal/session"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -86,7 +87,7 @@ func (w world) count(t testing.TB, users int) {
 	if err := w.table.BeginCount(t.Context(), w.directory.ID, cut); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.table.FinishCount(t.Context(), w.directory.ID, table.Counts{Known: true, Active: users, Cut: cut.UnixMilli()}); err != nil {
+	if err := w.table.FinishCount(t.Context(), w.directory.ID, count.Counts{Known: true, Active: users, Cut: cut.UnixMilli()}); err != nil {
 		t.Fatal(err)
 	}
 }

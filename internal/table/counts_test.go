@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/table/count"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -13,19 +15,19 @@ import (
 // A head is written with every append, so it stays below 1 KB, whatever the
 // numbers and the counts are.
 func TestHeadsAreSmall(t *testing.T) {
-	entry := JournalEntry{MaxPosition, strings.Repeat("K", 16), "dsync.group.user_removed", ""}
+	entry := journal.Entry{Position: journal.MaxPosition, Key: strings.Repeat("K", 16), Name: "dsync.group.user_removed", Organization: ""}
 	var head LogHead
 	head.DirectoryID = "directory_01ARZ3NDEKTSV4RRFFQ69G5FAV"
 	for {
-		next, page := head.after([]JournalEntry{entry})
+		next, page := head.After([]journal.Entry{entry})
 		if len(page) > 0 {
 			break
 		}
-		head.JournalHead = next
+		head.Head = next
 	}
-	head.Version, head.Paged, head.Sequence, head.Deferred, head.LegacyUntil, head.TTL = 1e12, MaxPosition, 1e12, 1e6, 1e10, 1e10
-	head.Count = Counts{true, 1e7, 1e7, 1e6, 1e13}
-	head.Recount = Counts{true, -1e6, -1e6, -1e5, 1e13}
+	head.Version, head.Paged, head.Sequence, head.Deferred, head.LegacyUntil, head.TTL = 1e12, journal.MaxPosition, 1e12, 1e6, 1e10, 1e10
+	head.Count = count.Counts{Known: true, Active: 1e7, Inactive: 1e7, Groups: 1e6, Cut: 1e13}
+	head.Recount = count.Counts{Known: true, Active: -1e6, Inactive: -1e6, Groups: -1e5, Cut: 1e13}
 	size := 0
 	for name, v := range dynamo.Marshal(journalHeadKey(DirectoryJournal(head.DirectoryID)), head) {
 		size += len(name)
@@ -69,8 +71,8 @@ func TestCountsBegin(t *testing.T) {
 		t.Error("a directory with a log begins to count")
 	}
 	head.Begin(created.Add(day-1), day)
-	one := Tally{Active: 1, At: created}
-	if head.Add(one); head.Count != (Counts{Known: true, Active: 1}) || !head.Counts(one) || head.Counts(Tally{At: created}) {
+	one := count.Tally{Active: 1, At: created}
+	if head.Add(one); head.Count != (count.Counts{Known: true, Active: 1}) || !head.Counts(one) || head.Counts(count.Tally{At: created}) {
 		t.Errorf("%+v", head.Count)
 	}
 	head.Count.Cut = created.UnixMilli()
@@ -78,7 +80,7 @@ func TestCountsBegin(t *testing.T) {
 		t.Errorf("a change before the cut is counted: %+v", head.Count)
 	}
 	one.At = one.At.Add(time.Millisecond)
-	head.Recount = Counts{Known: true, Cut: one.At.UnixMilli()}
+	head.Recount = count.Counts{Known: true, Cut: one.At.UnixMilli()}
 	if head.Add(one); head.Count.Active != 2 || head.Recount.Active != 0 {
 		t.Errorf("%+v", head)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"dsync/internal/dynamo"
 	"dsync/internal/scim"
+	"dsync/internal/table/journal"
 )
 
 // The key attributes, as in the records of the stream.
@@ -244,7 +245,7 @@ const (
 	deferralPrefix = "W#"
 )
 
-func pageKey(j Journal, last Position) dynamo.Key {
+func pageKey(j Journal, last journal.Position) dynamo.Key {
 	return dynamo.Key{PK: j.partition, SK: pagePrefix + last.String()}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -108,13 +109,13 @@ func (t *Table) LegacyEvents(ctx context.Context, bucket, after string, limit in
 // present form: records of the events, and pages of the journals. Then it deletes
 // the earlier form. It is not atomic and can be repeated with the same positions.
 func (t *Table) MigrateEvents(ctx context.Context, events []LegacyEvent, pageTTL int64) error {
-	pages := map[Journal]entryList{}
+	pages := map[Journal]journal.Entries{}
 	var puts, deletes []types.WriteRequest
 	for _, legacy := range events {
 		e := legacy.Event
-		own, shared := DirectoryJournal(e.DirectoryID), EnvironmentJournal(EnvironmentShard(e.OrganizationID))
-		pages[own] = append(pages[own], JournalEntry{e.Position, EventKey(e.ID), e.Name, ""})
-		pages[shared] = append(pages[shared], JournalEntry{e.Position, EventKey(e.ID), e.Name, ulidOf(e.OrganizationID)})
+		own, shared := DirectoryJournal(e.DirectoryID), EnvironmentJournal(journal.ShardOf(e.OrganizationID))
+		pages[own] = append(pages[own], journal.Entry{Position: e.Position, Key: EventKey(e.ID), Name: e.Name, Organization: ""})
+		pages[shared] = append(pages[shared], journal.Entry{Position: e.Position, Key: EventKey(e.ID), Name: e.Name, Organization: ulidOf(e.OrganizationID)})
 		puts = append(puts, types.WriteRequest{PutRequest: &types.PutRequest{Item: dynamo.Marshal(eventKey(EventKey(e.ID)), e)}})
 		for _, k := range []dynamo.Key{legacyEventKey(e.DirectoryID, legacy.ULID), legacyPositionKey(e.ID)} {
 			deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: dynamo.Marshal(k)}})
@@ -141,7 +142,7 @@ func (t *Table) MigrateEvents(ctx context.Context, events []LegacyEvent, pageTTL
 
 // raisePaged makes the head of a journal say that pages have entries up to a
 // position.
-func (t *Table) raisePaged(ctx context.Context, j Journal, last Position) error {
+func (t *Table) raisePaged(ctx context.Context, j Journal, last journal.Position) error {
 	err := t.db.Update(ctx, types.Update{
 		Key:                       dynamo.Marshal(journalHeadKey(j)),
 		UpdateExpression:          aws.String("SET paged = :last, pos = if_not_exists(pos, :last) ADD v :one"),

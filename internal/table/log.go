@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/table/count"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -17,29 +19,29 @@ import (
 
 // LoggedEvent is an event in the log.
 type LoggedEvent struct {
-	ID             string   `dynamodbav:"id"` // event_…
-	Name           string   `dynamodbav:"event"`
-	DirectoryID    string   `dynamodbav:"dir"`
-	OrganizationID string   `dynamodbav:"org"`
-	Sequence       int64    `dynamodbav:"seq,omitempty"` // in its directory; 0 if an earlier version logged it
-	Position       Position `dynamodbav:"pos"`
-	Body           []byte   `dynamodbav:"body"` // the event, JSON, gzip
-	TTL            int64    `dynamodbav:"ttl"`
+	ID             string           `dynamodbav:"id"` // event_…
+	Name           string           `dynamodbav:"event"`
+	DirectoryID    string           `dynamodbav:"dir"`
+	OrganizationID string           `dynamodbav:"org"`
+	Sequence       int64            `dynamodbav:"seq,omitempty"` // in its directory; 0 if an earlier version logged it
+	Position       journal.Position `dynamodbav:"pos"`
+	Body           []byte           `dynamodbav:"body"` // the event, JSON, gzip
+	TTL            int64            `dynamodbav:"ttl"`
 }
 
 // LogHead is the end of the log of a directory.
 type LogHead struct {
 	DirectoryID string `dynamodbav:"dir"`
-	JournalHead
+	journal.Head
 	Sequence logSequence `dynamodbav:"seq"`           // of the last event
 	End      bool        `dynamodbav:"end,omitempty"` // the directory is deleted: no event follows
 	Deferred int         `dynamodbav:"defers"`        // changes that wait for an event
 	// LegacyUntil is the time, in seconds since the epoch, until which the stream
 	// may hold changes that an earlier version has logged. 0 is never.
-	LegacyUntil int64  `dynamodbav:"legacy,omitempty"`
-	TTL         int64  `dynamodbav:"ttl,omitempty"`
-	Count       Counts `dynamodbav:"n"`  // of the directory
-	Recount     Counts `dynamodbav:"nn"` // of the changes since the cut of a count that is going on
+	LegacyUntil int64        `dynamodbav:"legacy,omitempty"`
+	TTL         int64        `dynamodbav:"ttl,omitempty"`
+	Count       count.Counts `dynamodbav:"n"`  // of the directory
+	Recount     count.Counts `dynamodbav:"nn"` // of the changes since the cut of a count that is going on
 }
 
 // Legacy reports whether an earlier version wrote the head. Its version is valid
@@ -101,7 +103,7 @@ func readHead(i dynamo.Item) (head LogHead, err error) {
 	err = dynamo.Unmarshal(i, &head)
 	// New events come after those of the earlier version.
 	if u, parseErr := ulid.ParseStrict(position.Last); parseErr == nil {
-		head.Position = PositionAt(ulid.Time(u.Time() + 1))
+		head.Position = journal.PositionAt(ulid.Time(u.Time() + 1))
 		head.Paged = head.Position
 	}
 	return head, err
@@ -188,7 +190,7 @@ func (t *Table) releaseDeferrals(ctx context.Context, directoryID string, list [
 type LogAppend struct {
 	Head      LogHead       // of the directory, as it was read, with the new End, TTL and counts
 	Shard     int           // of the environment's journal
-	ShardHead JournalHead   // as it was read
+	ShardHead journal.Head  // as it was read
 	Events    []LoggedEvent // in order, with their positions and sequences
 	Counted   []Claim       // changes without an event that are counted
 	Deferred  []Deferral    // to be stored
@@ -264,29 +266,29 @@ func (t *Table) AppendLog(ctx context.Context, a LogAppend) (LogHeads, error) {
 // LogHeads are the heads after an append.
 type LogHeads struct {
 	Head      LogHead
-	ShardHead JournalHead
+	ShardHead journal.Head
 }
 
 // Apply returns the heads after the append, and the page of each journal that it
 // writes, if any. It does no I/O.
-func (a LogAppend) Apply() (next LogHeads, page, sharedPage []JournalEntry) {
-	own, shared := make([]JournalEntry, len(a.Events)), make([]JournalEntry, len(a.Events))
+func (a LogAppend) Apply() (next LogHeads, page, sharedPage []journal.Entry) {
+	own, shared := make([]journal.Entry, len(a.Events)), make([]journal.Entry, len(a.Events))
 	next = LogHeads{a.Head, a.ShardHead}
 	for i, e := range a.Events {
-		own[i] = JournalEntry{e.Position, EventKey(e.ID), e.Name, ""}
-		shared[i] = JournalEntry{e.Position, EventKey(e.ID), e.Name, ulidOf(e.OrganizationID)}
+		own[i] = journal.Entry{Position: e.Position, Key: EventKey(e.ID), Name: e.Name, Organization: ""}
+		shared[i] = journal.Entry{Position: e.Position, Key: EventKey(e.ID), Name: e.Name, Organization: ulidOf(e.OrganizationID)}
 		next.Head.Sequence = logSequence(e.Sequence)
 	}
 	next.Head.Deferred += len(a.Deferred)
-	next.Head.JournalHead, page = a.Head.after(own)
+	next.Head.Head, page = a.Head.After(own)
 	if len(a.Events) > 0 {
-		next.ShardHead, sharedPage = a.ShardHead.after(shared)
+		next.ShardHead, sharedPage = a.ShardHead.After(shared)
 	}
 	return next, page, sharedPage
 }
 
 // putPage is the action that writes a page of a journal, if it has entries.
-func putPage(j Journal, entries entryList, ttl int64) []types.TransactWriteItem {
+func putPage(j Journal, entries journal.Entries, ttl int64) []types.TransactWriteItem {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -349,7 +351,7 @@ func (t *Table) EraseLog(ctx context.Context, directoryID string, limit int) (de
 	for _, i := range out.Items {
 		var r struct {
 			dynamo.Key
-			Entries entryList `dynamodbav:"entries"`
+			Entries journal.Entries `dynamodbav:"entries"`
 		}
 		if err := dynamo.Unmarshal(i, &r); err != nil {
 			return 0, err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dsync/internal/id"
+	"dsync/internal/table/count"
 )
 
 // Timestamp is a time in the precision of records and events: milliseconds, in
@@ -234,20 +235,20 @@ const (
 // record again; the stream starts the next step. A job that waits for a time
 // is started by a schedule, which finds it in the list of running jobs.
 type Job struct {
-	ID          string    `dynamodbav:"id"`
-	DirectoryID string    `dynamodbav:"dir"`
-	Task        Task      `dynamodbav:"task"`
-	Kind        Kind      `dynamodbav:"kind,omitempty"`    // of the subject
-	Subject     string    `dynamodbav:"subject,omitempty"` // the id of a user or group
-	Cursor      string    `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
-	State       JobState  `dynamodbav:"state"`
-	Steps       int       `dynamodbav:"steps"`           // number of steps done
-	Done        int       `dynamodbav:"done"`            // number of records processed
-	Pass        int       `dynamodbav:"pass,omitempty"`  // number of complete passes over the records
-	Counts      Counts    `dynamodbav:"counts"`          // of Count: the cut, and what was counted so far
-	Tries       int       `dynamodbav:"tries,omitempty"` // of Count: how often it has begun again
-	Created     time.Time `dynamodbav:"created"`
-	Modified    time.Time `dynamodbav:"at"`
+	ID          string       `dynamodbav:"id"`
+	DirectoryID string       `dynamodbav:"dir"`
+	Task        Task         `dynamodbav:"task"`
+	Kind        Kind         `dynamodbav:"kind,omitempty"`    // of the subject
+	Subject     string       `dynamodbav:"subject,omitempty"` // the id of a user or group
+	Cursor      string       `dynamodbav:"cursor,omitempty"`  // where the next step starts; "" is the beginning
+	State       JobState     `dynamodbav:"state"`
+	Steps       int          `dynamodbav:"steps"`           // number of steps done
+	Done        int          `dynamodbav:"done"`            // number of records processed
+	Pass        int          `dynamodbav:"pass,omitempty"`  // number of complete passes over the records
+	Counts      count.Counts `dynamodbav:"counts"`          // of Count: the cut, and what was counted so far
+	Tries       int          `dynamodbav:"tries,omitempty"` // of Count: how often it has begun again
+	Created     time.Time    `dynamodbav:"created"`
+	Modified    time.Time    `dynamodbav:"at"`
 	// Begins is when a job begins that was created to run later, else zero. Due
 	// is when the next step may run; zero is at once.
 	Begins time.Time `dynamodbav:"begins,omitempty,omitzero"`

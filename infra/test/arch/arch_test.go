@@ -105,18 +105,20 @@ var below = []place{
 	{"dsync", []string{"fault", "id", "scim", "scim/filter", "scim/resource"}},
 	// Storage.
 	{"dynamo", []string{"backoff"}},
-	{"table", []string{"dynamo", "id", "scim"}},
+	{"table/count", nil},
+	{"table/journal", nil},
+	{"table", []string{"dynamo", "id", "scim", "table/count", "table/journal"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
-	{"eventlog", []string{"cache", "id", "table"}},
+	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
 	{"usage", []string{"cache", "id", "redact", "credential", "table"}},
-	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "usage"}},
-	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table"}},
+	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
+	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table", "table/count"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table"}},
+	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},

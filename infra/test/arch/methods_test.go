@@ -28,7 +28,7 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Session{}, []string{
-			"APIKeys", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
+			"APIKeys", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
 			"Directories", "Directory", "Group", "Groups", "Job", "Jobs", "KeyID", "LastDay", "May", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeToken", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "User", "Users",
@@ -54,7 +54,7 @@ func TestMethodSets(t *testing.T) {
 // schemas, which give access to nothing.
 var embeddable = []string{
 	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "table.APIKey", "table.softDeletion",
-	"dynamo.Key", "dynamo.IndexKey", "table.Change", "table.JournalHead", "eventlog.Entry", "scim.ResourceType", "error",
+	"dynamo.Key", "dynamo.IndexKey", "table.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 
 // No struct embeds a service: a method that a struct has by embedding is one

@@ -11,6 +11,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/count"
 )
 
 // check compares the events from the bus, the log and the reader with the
@@ -345,7 +346,7 @@ func (r *Report) state(ctx context.Context, t *table.Table, m *model, delivered 
 	if err != nil {
 		return err
 	}
-	want := table.Counts{Known: true, Groups: len(m.groups), Cut: counts.Cut}
+	want := count.Counts{Known: true, Groups: len(m.groups), Cut: counts.Cut}
 	for _, u := range m.users {
 		if u.active {
 			want.Active++
