@@ -24,6 +24,7 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -101,7 +102,7 @@ func (w *Worker) Invoke(ctx context.Context, i Invocation) error {
 func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
 	var failures []error
 	for _, record := range batch.Records {
-		job, err := table.ReadJob(record.Change)
+		job, err := stream.ReadJob(record.Change)
 		if err != nil {
 			w.log.LogAttrs(ctx, slog.LevelError, "a record of a job cannot be read", slog.String("error", redact.Error(err)), slog.String("sequence_number", record.Change.SequenceNumber))
 			continue

@@ -17,6 +17,7 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/table"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -84,7 +85,7 @@ func TestPlaceOfAMembership(t *testing.T) {
 		}
 		d := &derivation{relay: r, work: &work{}, facts: f, created: map[string]bool{}, deleted: map[string]bool{"ud": row.deleted}, known: map[string]bool{}, waits: map[subjects]bool{about: row.before}}
 		m := belonging()
-		d.place(change{Change: table.Change{NewMembership: &m}}, &entry{about: about, life: life{row.began, row.began, "uc", "gc", "ud", "gd"}})
+		d.place(change{Change: stream.Change{NewMembership: &m}}, &entry{about: about, life: life{row.began, row.began, "uc", "gc", "ud", "gd"}})
 		got := dropped
 		switch {
 		case len(d.operations) == 1 && d.operations[0].entry != nil:
@@ -177,7 +178,7 @@ func TestRepair(t *testing.T) {
 	} {
 		s := &shelf{}
 		r, _ := relayOn(s)
-		w := &work{changes: []change{{Change: table.Change{NewMembership: &row.member}}}}
+		w := &work{changes: []change{{Change: stream.Change{NewMembership: &row.member}}}}
 		f := &facts{subjects: map[string]table.Resource{modelUser: row.user, modelGroup: row.group}}
 		if err := r.repair(t.Context(), w, f); err != nil || len(s.removed) != row.removed || len(s.announced) != row.announced {
 			t.Errorf("%s: %d removed, %d announced, %v", name, len(s.removed), len(s.announced), err)
@@ -193,19 +194,19 @@ func TestRefresh(t *testing.T) {
 	m := belonging()
 	undone := belonging().SoftDelete()
 	for name, row := range map[string]struct {
-		change  table.Change
+		change  stream.Change
 		user    *table.Resource
 		member  *table.Membership
 		omitted bool
 		want    string
 	}{
-		"the same":           {table.Change{NewResource: new(person(3))}, new(person(3)), nil, false, `{"userName":"ada"}`},
-		"changed since":      {table.Change{NewResource: new(person(2))}, &newer, nil, false, `{"userName":"eve"}`},
-		"deleted since":      {table.Change{NewResource: new(person(2))}, nil, nil, true, ""},
-		"is a member":        {table.Change{NewMembership: &m}, nil, &m, false, ""},
-		"is no member now":   {table.Change{NewMembership: &m}, nil, &undone, true, ""},
-		"is a member again":  {table.Change{NewMembership: &undone}, nil, &m, true, ""},
-		"the removal stands": {table.Change{NewMembership: &undone}, nil, nil, false, ""},
+		"the same":           {stream.Change{NewResource: new(person(3))}, new(person(3)), nil, false, `{"userName":"ada"}`},
+		"changed since":      {stream.Change{NewResource: new(person(2))}, &newer, nil, false, `{"userName":"eve"}`},
+		"deleted since":      {stream.Change{NewResource: new(person(2))}, nil, nil, true, ""},
+		"is a member":        {stream.Change{NewMembership: &m}, nil, &m, false, ""},
+		"is no member now":   {stream.Change{NewMembership: &m}, nil, &undone, true, ""},
+		"is a member again":  {stream.Change{NewMembership: &undone}, nil, &m, true, ""},
+		"the removal stands": {stream.Change{NewMembership: &undone}, nil, nil, false, ""},
 	} {
 		s := &shelf{membership: row.member, current: map[string]table.Resource{}}
 		if row.user != nil {

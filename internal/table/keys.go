@@ -11,19 +11,18 @@ import (
 	"dsync/internal/scim"
 )
 
-// The key attributes, as in the records of the stream.
-const (
-	partitionKey = "pk"
-	sortKey      = "sk"
-	// directorySort is the sort key of a directory's own record. It sorts before
-	// the other sort keys of the directory.
-	directorySort = "D"
-)
+// directorySort is the sort key of a directory's own record. It sorts before the
+// other sort keys of the directory.
+const directorySort = "D"
 
-// Parts of keys for package carryover, which copies records as they are.
+// Parts of keys for package carryover, which copies records as they are, and for
+// package stream, which reads them.
 const (
+	PartitionKey    = "pk"
+	SortKey         = "sk"
 	DirectoryPrefix = "D#" // of the partition of a directory
 	DirectorySort   = directorySort
+	JobPrefix       = jobPrefix
 	TokenPrefix     = "T#"
 	APIKeyPrefix    = "K#"
 	LogHeadSort     = headSort

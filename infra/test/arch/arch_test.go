@@ -106,6 +106,7 @@ var below = []place{
 	// Storage.
 	{"dynamo", []string{"backoff"}},
 	{"table", []string{"dynamo", "id", "scim"}},
+	{"table/stream", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table"}},
 	// The domain. A session knows no management, and management no session.
@@ -115,8 +116,8 @@ var below = []place{
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "usage"}},
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table"}},
+	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/stream"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},

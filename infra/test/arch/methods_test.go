@@ -54,7 +54,7 @@ func TestMethodSets(t *testing.T) {
 // schemas, which give access to nothing.
 var embeddable = []string{
 	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "table.APIKey", "table.softDeletion",
-	"dynamo.Key", "dynamo.IndexKey", "table.Change", "table.JournalHead", "eventlog.Entry", "scim.ResourceType", "error",
+	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "table.JournalHead", "eventlog.Entry", "scim.ResourceType", "error",
 }
 
 // No struct embeds a service: a method that a struct has by embedding is one
