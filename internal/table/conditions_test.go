@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"dsync/internal/table"
-
 )
 
 // A change of a deleted resource fails, whatever version it names.
