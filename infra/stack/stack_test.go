@@ -109,8 +109,9 @@ func TestOutputs(t *testing.T) {
 			"ApiEndpoint":       "{api.ApiEndpoint}",
 		}},
 		{"everything", synthesized.full, map[string]string{
-			"TenantUrlTemplate": "https://scim.example.com/scim/v2.0/{external_key}",
-			"ApiEndpoint":       "https://scim.example.com",
+			"TenantUrlTemplate": "https://directory.example.com/scim/v2.0/{external_key}",
+			"ApiEndpoint":       "https://directory.example.com",
+			"OriginEndpoint":    "https://scim.example.com",
 			"DomainTarget":      "{domain.RegionalDomainName}",
 			"DomainTargetZone":  "{domain.RegionalHostedZoneId}",
 			"AlarmTopicArn":     "{topic}",

@@ -48,6 +48,7 @@ var api = []string{
 func Dsync() System {
 	const relay = "relay" // its dead-letter queue is used by two functions
 	table := map[string]Reference{"TABLE_NAME": TableName}
+	server := map[string]Reference{"TABLE_NAME": TableName, "PUBLIC_URL": PublicURL, "ORIGIN_SECRET_HASHES": OriginSecretHashes}
 	publisher := map[string]Reference{
 		"TABLE_NAME":            TableName,
 		"EVENT_BUS_NAME":        EventBusName,
@@ -65,7 +66,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Users"),
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -75,7 +76,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Groups"),
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -87,7 +88,7 @@ func Dsync() System {
 				// A Tenant URL that ends in a slash turns /Users into //Users, which
 				// matches no other route. So this function serves resources, too.
 				Routes:      []string{"$default"},
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -155,7 +156,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      api,
-				Environment: table,
+				Environment: server,
 				Grants: []Grant{
 					{Resource: TheTable, Actions: []string{
 						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",

@@ -9,6 +9,7 @@ import (
 
 	"dsync/internal/eventlog"
 	"dsync/internal/management"
+	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
 	"dsync/internal/table"
 )
@@ -26,6 +27,7 @@ type Options struct {
 	Now     func() time.Time
 	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
 	Log     *slog.Logger
+	Metrics *metric.Writer // nil for none
 	// SCIMBase is the path of Tenant URLs before the external key.
 	SCIMBase string
 }
@@ -44,6 +46,7 @@ func New(o Options) http.Handler {
 		limiter:  ratelimit.New(keyLimits),
 		now:      o.Now,
 		log:      o.Log,
+		metrics:  o.Metrics,
 		document: document,
 	}
 }

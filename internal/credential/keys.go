@@ -13,15 +13,16 @@ import (
 
 // Keys checks keys of the REST API.
 type Keys struct {
-	table *table.Table
-	now   func() time.Time
-	log   *slog.Logger
-	cache *cache.Cache[string, cached[table.APIKey]] // by hash
+	table   *table.Table
+	now     func() time.Time
+	log     *slog.Logger
+	cache   *cache.Cache[string, cached[table.APIKey]] // by hash
+	unknown unknown
 }
 
 // NewKeys returns a checker of the keys in a table.
 func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
-	return &Keys{t, now, log, cache.New[string, cached[table.APIKey]](maxCached)}
+	return &Keys{t, now, log, cache.New[string, cached[table.APIKey]](maxCached), newUnknown(maxUnknown)}
 }
 
 // Authenticate finds the API key with that value. It fails with a fault of kind
@@ -32,12 +33,16 @@ func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, er
 		return table.APIKey{}, unauthorized
 	}
 	hash, now := Hash(value), k.now()
+	if k.unknown.has(hash, now) {
+		return table.APIKey{}, unauthorized
+	}
 	known, ok := k.cache.Get(hash)
 	key := known.value
 	trusted := ok && now.Before(known.until)
 	if !trusted {
 		var err error
 		if key, err = k.table.APIKey(ctx, hash); errors.Is(err, table.ErrNotFound) {
+			k.unknown.add(hash, now)
 			return table.APIKey{}, unauthorized
 		} else if err != nil {
 			return table.APIKey{}, err

@@ -91,6 +91,7 @@ var below = []place{
 	{"redact", nil},
 	{"backoff", nil},
 	{"gateway", nil},
+	{"logline", nil},
 	{"table/schema", nil},
 	{"ratelimit", []string{"cache"}},
 	// The SCIM protocol.
@@ -112,7 +113,7 @@ var below = []place{
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table"}},
-	{"usage", []string{"cache", "id", "redact", "credential", "table"}},
+	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "usage"}},
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "settings", "table"}},
 	// Records go from the stream to the relay and the jobs.
@@ -120,8 +121,8 @@ var below = []place{
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
-	{"api", []string{"fault", "id", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
-	{"lambdaenv", []string{"metric", "redact", "table"}},
+	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
+	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 
 // Requests go down: provider or api, session or management, table. Records go
