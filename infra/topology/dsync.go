@@ -41,6 +41,7 @@ var api = []string{
 	"ANY /events",
 	"ANY /jobs", "ANY /jobs/{proxy+}",
 	"ANY /api_keys", "ANY /api_keys/{proxy+}",
+	"ANY /audit_events",
 	"ANY /openapi.json",
 }
 
@@ -159,7 +160,7 @@ func Dsync() System {
 				Environment: server,
 				Grants: []Grant{
 					{Resource: TheTable, Actions: []string{
-						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
 						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
 					}},
 					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
@@ -173,7 +174,10 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Environment: table,
-				Grants:      []Grant{{Resource: TheTable, Actions: []string{"dynamodb:PutItem"}}},
+				Grants: []Grant{
+					{Resource: TheTable, Actions: []string{"dynamodb:PutItem"}, Partitions: schema.APIKeyPartitions()},
+					{Resource: TheTable, Actions: []string{"dynamodb:ConditionCheckItem"}, Partitions: schema.OrganizationPartitions()},
+				},
 			},
 			{
 				Name:        "redrive",

@@ -164,7 +164,9 @@ func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Ses
 	if !strings.EqualFold(scheme, "Bearer") {
 		value = ""
 	}
-	opened, err := a.sessions.Authenticate(r.Context(), strings.TrimSpace(value), gateway.RequestID(r.Context()))
+	opened, err := a.sessions.Authenticate(r.Context(), strings.TrimSpace(value), management.Origin{
+		RequestID: gateway.RequestID(r.Context()), SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ var directoryRoutes = []Route{
 			if err != nil {
 				return response{}, err
 			}
-			day, err := r.session.LastDay(r.context(), d.ID)
+			day, err := r.session.LastDay(r.context(), d)
 			return one(func(day *management.Day) any { return r.active(d, day) })(day, err)
 		},
 	},

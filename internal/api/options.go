@@ -1,13 +1,11 @@
 package api
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"dsync/internal/eventlog"
 	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
@@ -15,9 +13,7 @@ import (
 )
 
 // Log is the log of events.
-type Log interface {
-	Read(context.Context, eventlog.Query) (eventlog.Page, error)
-}
+type Log = management.EventLog
 
 // Options are what the API is made of. The handler keeps no table: it reaches
 // it through the session of a request only.

@@ -12,6 +12,7 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -143,16 +144,16 @@ func TestForgedAPIKeys(t *testing.T) {
 	expect("valid, with the day of use", value, attempt{2, 0})
 	expect("valid", value, attempt{0, 0})
 
-	record := made.APIKey
+	record := made.Key
 	record.Hash = twin.Hash
-	if err := tab.CreateAPIKey(t.Context(), record); err != nil {
+	if err := apikey.Create(t.Context(), tab, record); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(10*time.Second - 1)
 	expect("made within 10 seconds", twin.Value, attempt{0, fault.Unauthorized})
 	now = now.Add(1)
 	expect("after 10 seconds", twin.Value, attempt{2, 0})
-	if err := tab.RevokeAPIKey(t.Context(), twin.Hash, now); err != nil {
+	if err := apikey.Revoke(t.Context(), tab, record, now); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(5 * time.Second)

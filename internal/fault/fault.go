@@ -31,8 +31,9 @@ const (
 	Unauthorized
 	// Paused: the directory takes no requests until it is resumed.
 	Paused
-	// Forbidden: the credential lacks the scope. The domain never returns it,
-	// because scopes belong to routes.
+	// Forbidden: the credential does not allow this, whatever the object. Scopes
+	// belong to routes: the domain returns it only of a key that is bound to an
+	// organization.
 	Forbidden
 	// NotFound: there is no such object, or the caller may not know of it.
 	NotFound

@@ -11,6 +11,8 @@ import (
 	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
+	"dsync/internal/table/audit"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -57,7 +59,12 @@ func TestReadsAreConsistent(t *testing.T) {
 		read  func(ctx context.Context)
 		index bool
 	}{
-		"APIKey":                   {func(ctx context.Context) { _, _ = f.APIKey(ctx, "h") }, false},
+		"apikey.Find":              {func(ctx context.Context) { _, _ = apikey.Find(ctx, f, "h") }, false},
+		"apikey.All":               {func(ctx context.Context) { _, _ = apikey.All().Read(ctx, f, "", false, 1) }, true},
+		"apikey.Of":                {func(ctx context.Context) { _, _ = apikey.Of(organization).Read(ctx, f, "", false, 1) }, true},
+		"audit.All":                {func(ctx context.Context) { _, _ = audit.All().Read(ctx, f, "", false, 1) }, true},
+		"audit.OfOrganization":     {func(ctx context.Context) { _, _ = audit.OfOrganization(organization).Read(ctx, f, "", false, 1) }, false},
+		"audit.OfDirectory":        {func(ctx context.Context) { _, _ = audit.OfDirectory(directory).Read(ctx, f, "", false, 1) }, false},
 		"Token":                    {func(ctx context.Context) { _, _ = f.Token(ctx, "h") }, false},
 		"Directory":                {func(ctx context.Context) { _, _ = f.Directory(ctx, directory) }, false},
 		"Organization":             {func(ctx context.Context) { _, _ = f.Organization(ctx, organization) }, false},

@@ -90,8 +90,6 @@ func directoriesIndex() string { return "DIRECTORIES" }
 
 func tokenKey(hash string) dynamo.Key       { return dynamo.Key{PK: TokenPrefix + hash, SK: "T"} }
 func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
-func apiKeyKey(hash string) dynamo.Key      { return dynamo.Key{PK: APIKeyPrefix + hash, SK: "K"} }
-func apiKeysIndex() string                  { return "KEYS" }
 func jobKey(jobID string) dynamo.Key        { return dynamo.Key{PK: jobPrefix + ulidOf(jobID), SK: "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
 
