@@ -147,7 +147,7 @@ func TestOutputs(t *testing.T) {
 				"EventBusArn":       "{bus.Arn}",
 				"TableName":         "{table}",
 				"FailureBucketName": "{failures}",
-				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage keys\"}' /dev/stdout",
 			}
 			for _, owner := range topology.Dsync().DeadLetterOwners() {
 				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"
