@@ -185,7 +185,7 @@ func TestRestoreTakesNothingBack(t *testing.T) {
 	old.events(t, b.ID, 3)
 
 	restored := open(db, name+"-restored")
-	must(t, localdynamodb.Restore(t.Context(), db, schema.Dsync(), name, restored.name, nil))
+	must(t, localdynamodb.Restore(t.Context(), db, db, schema.Dsync(), name, restored.name, nil))
 
 	// Lost by the restore.
 	for n := range 4 {
