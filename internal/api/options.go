@@ -12,14 +12,11 @@ import (
 	"dsync/internal/table"
 )
 
-// Log is the log of events.
-type Log = management.EventLog
-
 // Options are what the API is made of. The handler keeps no table: it reaches
 // it through the session of a request only.
 type Options struct {
 	Table   *table.Table
-	Events  Log
+	Events  management.EventLog
 	Now     func() time.Time
 	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
 	Log     *slog.Logger

@@ -105,18 +105,13 @@ func (s *Session) directoryEvent(action string) func(before, after Directory) (A
 		if err != nil {
 			return AuditEvent{}, err
 		}
-		return s.directoryChange(action, after, members, next)
+		return s.changeIn(after, action, after.ID, members, next)
 	}
 }
 
-func (s *Session) directoryChange(action string, d Directory, before, after map[string]any) (audit.Event, error) {
-	e, err := s.changeOf(action, d.ID, d.Modified, before, after)
-	e.OrganizationID, e.DirectoryID = d.OrganizationID, d.ID
-	return e, err
-}
-
-func (s *Session) tokenChange(action string, d Directory, tokenID string, before, after map[string]any) (audit.Event, error) {
-	e, err := s.changeOf(action, tokenID, d.Modified, before, after)
+// changeIn is the audit event of a change of a directory, or of a token in it.
+func (s *Session) changeIn(d Directory, action, targetID string, before, after map[string]any) (audit.Event, error) {
+	e, err := s.changeOf(action, targetID, d.Modified, before, after)
 	e.OrganizationID, e.DirectoryID = d.OrganizationID, d.ID
 	return e, err
 }
@@ -159,15 +154,7 @@ func directoryMembers(d Directory) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := json.Marshal(chosen)
-	if err != nil {
-		return nil, err
-	}
-	var byName map[string]json.RawMessage
-	if err := json.Unmarshal(encoded, &byName); err != nil {
-		return nil, err
-	}
-	for name, value := range byName {
+	for name, value := range chosen.Members() {
 		m["settings."+name] = value
 	}
 	return m, nil

@@ -76,7 +76,7 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	if err != nil {
 		return d, first, "", err
 	}
-	event, err := s.directoryChange(directoryCreated, d, nil, members)
+	event, err := s.changeIn(d, directoryCreated, d.ID, nil, members)
 	if err != nil {
 		return d, first, "", err
 	}

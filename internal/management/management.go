@@ -5,9 +5,9 @@
 // A Session comes from a valid API key, or from Bootstrap where there is no key
 // yet. That of a key that is bound to an organization reaches nothing else: what
 // belongs to others answers as what does not exist. Every change has an audit
-// event, which is written in the transaction of the change. What a caller did wrong is a *fault.Error; any other error is an
-// internal failure. A request that fails changes nothing. All types are safe
-// for concurrent use.
+// event, which is written in the transaction of the change. What a caller did
+// wrong is a *fault.Error; any other error is an internal failure. A request that
+// fails changes nothing. All types are safe for concurrent use.
 //
 // Lists are in the order of creation and follow a write within moments. Each
 // request reads a bounded number of records, so a page may be short, even

@@ -55,7 +55,7 @@ func (s *Session) CreateToken(ctx context.Context, directoryID string, expires t
 		return t, "", err
 	}
 	created := func(_, d Directory) (AuditEvent, error) {
-		return s.tokenChange(tokenCreated, d, ref.ID, nil, tokenMembers(ref))
+		return s.changeIn(d, tokenCreated, ref.ID, nil, tokenMembers(ref))
 	}
 	d, err := s.changeDirectory(ctx, directoryID, created, func(d *Directory) error {
 		if len(d.Tokens) >= MaxTokens {
@@ -83,7 +83,7 @@ func (s *Session) Tokens(ctx context.Context, directoryID string, p PageRequest)
 // RevokeToken revokes a token. One that cannot be used any more stays as it is.
 func (s *Session) RevokeToken(ctx context.Context, directoryID, tokenID string) error {
 	revoked := func(_, d Directory) (AuditEvent, error) {
-		return s.tokenChange(tokenRevoked, d, tokenID, map[string]any{"state": credential.Active}, map[string]any{"state": credential.Revoked})
+		return s.changeIn(d, tokenRevoked, tokenID, map[string]any{"state": credential.Active}, map[string]any{"state": credential.Revoked})
 	}
 	_, err := s.changeDirectory(ctx, directoryID, revoked, func(d *Directory) error {
 		is := func(r table.TokenRef) bool { return r.ID == tokenID }
