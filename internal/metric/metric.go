@@ -15,10 +15,7 @@
 // Source: CloudWatch User Guide, "Specification: Embedded metric format".
 package metric
 
-import (
-	"net/http"
-	"strconv"
-)
+import "strconv"
 
 // Namespace is the CloudWatch namespace of every metric.
 const Namespace = "dsync"
@@ -110,18 +107,6 @@ func (m Metric) Of(v float64) Value { return Value{m, v} }
 type Value struct {
 	metric Metric
 	value  float64
-}
-
-// Refused counts a request that was refused before it cost anything: by its HTTP
-// status code. It is empty for other codes.
-func Refused(status int) []Value {
-	switch status {
-	case http.StatusUnauthorized:
-		return []Value{Unauthorized.Of(1)}
-	case http.StatusTooManyRequests:
-		return []Value{RateLimited.Of(1)}
-	}
-	return nil
 }
 
 // Class is the class of an HTTP status code: "2xx" for 201.

@@ -89,7 +89,13 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 		operation = o.method + " " + o.route
 	}
 	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
-	values := append([]metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}, metric.Refused(o.status)...)
+	values := []metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}
+	switch o.status {
+	case http.StatusUnauthorized:
+		values = append(values, metric.Unauthorized.Of(1))
+	case http.StatusTooManyRequests:
+		values = append(values, metric.RateLimited.Of(1))
+	}
 	if x.trace != nil {
 		properties["directory_id"] = x.trace.DirectoryID()
 		if x.trace.HasChanged() {
