@@ -38,7 +38,7 @@ directory: ## Create a directory and print its Tenant URL and Secret Token (NAME
 tail: ## Follow events live, one line per event
 	@go run ./infra/cmd/operate tail
 
-api-key: ## Create an API key (NAME='billing service' SCOPE=read; STACK=dsync-dev for a deployed stack)
+api-key: ## Create an API key (NAME='billing service'; SCOPE='manage keys', read by default; ORGANIZATION=org_…; STACK=dsync-dev for a deployed stack)
 	@go run ./infra/cmd/operate api-key "$$NAME"
 
 redrive: ## Publish what could not be published, or a range of the log again (FROM=… TO=…; STACK=dsync-dev for a deployed stack)

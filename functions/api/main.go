@@ -8,7 +8,6 @@ import (
 
 	"dsync/internal/api"
 	"dsync/internal/eventlog"
-	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
 	"dsync/internal/scim"
 
@@ -23,12 +22,13 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
-	return gateway.NewHandler(api.New(api.Options{
+	return e.Serve(api.New(api.Options{
 		Table:    t,
 		Events:   eventlog.New(t, time.Now),
 		Now:      time.Now,
 		Entropy:  rand.Reader,
 		Log:      e.Log,
+		Metrics:  e.Metrics,
 		SCIMBase: scim.BasePath,
-	})), nil
+	}))
 }

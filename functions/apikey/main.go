@@ -1,5 +1,5 @@
-// Command apikey is the Lambda function that creates API keys. It can write to
-// the table and do nothing else.
+// Command apikey is the Lambda function that creates API keys. It can write
+// keys and their audit events, and do nothing else.
 package main
 
 import (

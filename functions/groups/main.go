@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
 	"dsync/internal/provider"
 
@@ -21,12 +20,12 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
-	return gateway.NewHandler(provider.Options{
+	return e.Serve(provider.Options{
 		Table:   t,
 		Now:     time.Now,
 		Entropy: rand.Reader,
 		Log:     e.Log,
 		Metrics: e.Metrics,
 		Limits:  provider.DefaultLimits,
-	}.Groups()), nil
+	}.Groups())
 }

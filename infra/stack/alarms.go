@@ -91,6 +91,12 @@ var alarmTypes = []alarmType{
 	// Entra retries, so a few errors during a short outage need no action.
 	{"http-errors", once, ofAPI("5xx"), "Sum", 5, 5 * minute, 1, 1, "",
 		"More than five requests got a 5xx response."},
+	// A customer's Entra with an expired token sends fewer: it slows down.
+	{"unauthorized", once, ofServers(metric.Unauthorized), "Sum", 500, 5 * minute, 3, 3, "",
+		"More than 500 requests in five minutes have no valid token or key, again and again."},
+	// Entra sends less than a directory may send.
+	{"rate-limited", once, ofServers(metric.RateLimited), "Sum", 500, 5 * minute, 3, 3, "",
+		"More than 500 requests in five minutes are above a limit, again and again."},
 	// Half of the timeout of the functions. Of a few requests, p99 is the slowest.
 	{"http-latency", once, ofAPI("Latency"), "p99", 5_000, 5 * minute, 3, 5, "",
 		"One request in a hundred takes more than five seconds."},
@@ -202,6 +208,19 @@ func ofChanges(b *builder, owner string) []series {
 
 // scim are the roles of the functions that write ChangesWritten.
 var scim = []topology.Role{topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery}
+
+// ofServers returns a metric of each function that serves HTTP.
+func ofServers(m metric.Metric) func(*builder, string) []series {
+	return func(b *builder, owner string) []series {
+		var all []series
+		for _, f := range b.system.Functions {
+			if len(f.Routes) > 0 {
+				all = append(all, ofFunction(metric.Namespace, m.Name)(b, f.Name)...)
+			}
+		}
+		return all
+	}
+}
 
 func ofQueue(b *builder, owner string) []series {
 	return []series{{"AWS/SQS", "ApproximateNumberOfMessagesVisible", []*string{jsii.String("QueueName"), b.deadLetters[owner].QueueName()}}}

@@ -103,6 +103,13 @@ func TestAlarmsGoOff(t *testing.T) {
 		{"http-errors", "six", history{"5xx": at(1, 55, 55, 56, 57, 58, 59)}, ring},
 		{"http-errors", "five", history{"5xx": at(1, 55, 55, 56, 57, 58)}, quiet},
 		{"http-errors", "no requests", nil, quiet},
+		{"unauthorized", "a flood of forged tokens", history{"Unauthorized": each(101, 45, now)}, ring},
+		{"unauthorized", "at the threshold", history{"Unauthorized": each(100, 45, now)}, quiet},
+		{"unauthorized", "one burst", history{"Unauthorized": each(5_000, 57, now)}, quiet},
+		{"unauthorized", "no requests", nil, quiet},
+		{"rate-limited", "a directory that floods", history{"RateLimited": each(101, 45, now)}, ring},
+		{"rate-limited", "at the threshold", history{"RateLimited": each(100, 45, now)}, quiet},
+		{"rate-limited", "one burst", history{"RateLimited": each(5_000, 57, now)}, quiet},
 		{"http-latency", "of three requests an hour each is slow", history{"Latency": at(8_000, 38, 47, 58)}, ring},
 		{"http-latency", "one slow request", history{"Latency": append(each(20, 0, now), at(8_000, 57)...)}, quiet},
 	}

@@ -27,6 +27,8 @@ var accessLog = map[string]string{
 	"integrationStatus":  "$context.integration.status",
 	"integrationRequest": "$context.integration.requestId",
 	"error":              "$context.error.responseType",
+	"integrationError":   "$context.integration.error",
+	"ip":                 "$context.identity.sourceIp",
 }
 
 // The throttle of the stage. Above it, API Gateway responds with 429 and no SCIM
@@ -38,7 +40,7 @@ const (
 	requestsAtOnce    = 1000
 )
 
-// addAPI adds the HTTP API and returns its endpoint. The API has no authorizer:
+// addAPI adds the HTTP API and returns the scheme and host of its URLs. The API has no authorizer:
 // an authorizer can respond neither with 401 nor with SCIM JSON, so each function
 // authenticates its requests.
 func (b *builder) addAPI() *string {
@@ -46,6 +48,8 @@ func (b *builder) addAPI() *string {
 		Name:         b.stack.StackName(),
 		Description:  jsii.String("SCIM and REST API of dsync"),
 		ProtocolType: jsii.String("HTTP"),
+		// A second way in would go past what is in front of the domain.
+		DisableExecuteApiEndpoint: b.settings.disableEndpoint,
 	})
 	logs := awslogs.NewLogGroup(b.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
 		// For log groups without this prefix, API Gateway adds a statement to a
@@ -74,15 +78,19 @@ func (b *builder) addAPI() *string {
 			ThrottlingBurstLimit: jsii.Number(requestsAtOnce),
 		},
 	})
-	if b.settings.domainName == "" {
-		return b.api.AttrApiEndpoint()
+	endpoint := b.api.AttrApiEndpoint()
+	if b.settings.domainName != "" {
+		endpoint = b.addDomain(stage)
 	}
-	return b.addDomain(stage)
+	if b.settings.publicURL == "" {
+		return endpoint
+	}
+	b.output("OriginEndpoint", "Let the CDN of "+b.settings.publicURL+" forward requests to this origin", endpoint)
+	return &b.settings.publicURL
 }
 
 // addDomain maps a custom domain to the API and returns the endpoint on the
-// domain. The default endpoint stays enabled, so Tenant URLs from before the
-// domain remain valid.
+// domain.
 func (b *builder) addDomain(stage awsapigatewayv2.CfnStage) *string {
 	domain := awsapigatewayv2.NewCfnDomainName(b.stack, jsii.String("Domain"), &awsapigatewayv2.CfnDomainNameProps{
 		DomainName: &b.settings.domainName,

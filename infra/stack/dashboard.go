@@ -76,6 +76,8 @@ func (b *builder) widgets() []widget {
 		{"Requests by operation and status", "Sum", b.search(metric.Requests, "Sum")},
 		{"Time in the function by operation, p99 (ms)", "p99", b.search(metric.Latency, "p99")},
 		{"API: 4xx and 5xx responses", "Sum", append(graphLines(ofAPI("4xx")(b, ""), "4xx"), graphLines(ofAPI("5xx")(b, ""), "5xx")...)},
+		{"Requests without a valid token or key (401)", "Sum", perOwner([]string{""}, ofServers(metric.Unauthorized))},
+		{"Requests above a limit (429)", "Sum", perOwner([]string{""}, ofServers(metric.RateLimited))},
 		{"API: latency, p99 (ms)", "p99", graphLines(ofAPI("Latency")(b, ""), "p99")},
 		{"Events", "Sum", append(relayed(metric.EventsLogged, metric.EventsPublished, metric.EventsParked, metric.EventsTruncated),
 			graphLines(ofFunction(metric.Namespace, metric.EventsRedriven.Name)(b, b.system.ByRole(topology.RedrivesEvents).Name), metric.EventsRedriven.Name)...)},

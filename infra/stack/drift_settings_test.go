@@ -32,6 +32,18 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 		}, "ERASE_AFTER_DAYS holds soon"},
 		{"no throttle", func(d draft) { d.set("Stage", nil, "DefaultRouteSettings") }, "ThrottlingRateLimit"},
 
+		{"another way in", func(d draft) { d.set("HttpApi", false, "DisableExecuteApiEndpoint") }, "disableEndpoint"},
+		{"another public URL", func(d draft) {
+			for _, f := range []string{"UsersFunction", "GroupsFunction", "DiscoveryFunction", "ApiFunction"} {
+				d.set(f, "https://other.example.com", "Environment", "Variables", "PUBLIC_URL")
+			}
+		}, "publicURL"},
+		{"one function with another public URL", func(d draft) {
+			d.set("UsersFunction", "https://other.example.com", "Environment", "Variables", "PUBLIC_URL")
+		}, "different values of the public URL"},
+		{"one function without the origin secret", func(d draft) {
+			d.set("ApiFunction", nil, "Environment", "Variables", "ORIGIN_SECRET_HASHES")
+		}, "different values of the hashes of origin secrets"},
 		{"domain", func(d draft) { d.set("Domain", "other.example.com", "DomainName") }, "domainName"},
 		{"old TLS", func(d draft) {
 			list(d.get("Domain").get("DomainNameConfigurations"))[0].(map[string]any)["SecurityPolicy"] = "TLS_1_0"

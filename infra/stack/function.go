@@ -44,8 +44,12 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 	}
 	environment := make(map[string]*string, len(f.Environment))
 	for name, reference := range f.Environment {
-		if environment[name], err = b.value(reference); err != nil {
+		value, err := b.value(reference)
+		if err != nil {
 			return fmt.Errorf("function %s: %w", f.Name, err)
+		}
+		if *value != "" || !reference.Optional() {
+			environment[name] = value
 		}
 	}
 
@@ -188,6 +192,10 @@ func (b *builder) value(reference topology.Reference) (*string, error) {
 		return b.failures.BucketName(), nil
 	case topology.EraseAfterDays:
 		return jsii.String(strconv.Itoa(b.settings.eraseAfterDays)), nil
+	case topology.PublicURL:
+		return jsii.String(b.settings.origin()), nil
+	case topology.OriginSecretHashes:
+		return &b.settings.originSecretHashes, nil
 	}
 	if queue := b.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
 		return queue.QueueUrl(), nil

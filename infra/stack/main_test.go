@@ -31,24 +31,29 @@ var synthesized struct {
 // everything is the context of synthesized.full, with values as the command line
 // and cdk.json have them.
 var everything = map[string]any{
-	"stage":                   "dev",
-	"removal":                 "retain",
-	"logRetentionDays":        "90",
-	"pointInTimeRecoveryDays": 7.0,
-	"reservedConcurrency":     "25",
-	"tracing":                 true,
-	"alarmEmail":              "operations@example.com",
-	"domainName":              "scim.example.com",
-	"certificateArn":          "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
-	"busPolicyAccounts":       "222233334444,333344445555",
-	"busPolicyOrganization":   "o-a1b2c3d4e5",
-	"schemaRegistry":          "on",
-	"exampleRule":             "on",
-	"eraseAfterDays":          7.0,
-	"dev":                     map[string]any{"archiveDays": 30.0},
+	"stage":                     "dev",
+	"removal":                   "retain",
+	"logRetentionDays":          "90",
+	"pointInTimeRecoveryDays":   7.0,
+	"reservedConcurrency":       "25",
+	"tracing":                   true,
+	"alarmEmail":                "operations@example.com",
+	"domainName":                "scim.example.com",
+	"certificateArn":            "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+	"publicUrl":                 "https://directory.example.com",
+	"originSecretHash":          originHash,
+	"disableExecuteApiEndpoint": "on",
+	"busPolicyAccounts":         "222233334444,333344445555",
+	"busPolicyOrganization":     "o-a1b2c3d4e5",
+	"schemaRegistry":            "on",
+	"exampleRule":               "on",
+	"eraseAfterDays":            7.0,
+	"dev":                       map[string]any{"archiveDays": 30.0},
 }
 
 const (
+	// originHash is the SHA-256 of the text "origin".
+	originHash     = "181fdd46fc4a7246b9f4f1eba3129ba5d724011af5f10223b3589955d1df108a"
 	restoredTable  = "arn:aws:dynamodb:us-east-1:111122223333:table/dsync-restored"
 	restoredStream = restoredTable + "/stream/2026-05-04T12:00:00.123"
 )

@@ -136,9 +136,14 @@ func TestPermissionsOfFunctions(t *testing.T) {
 			for _, s := range all {
 				for _, action := range s.Actions {
 					on := words[s.Resources[0]]
-					if partitions := takePartitions(maps.Clone(s.Conditions)); slices.Equal(partitions, schema.RelayPartitions()) {
+					switch partitions := takePartitions(maps.Clone(s.Conditions)); {
+					case slices.Equal(partitions, schema.RelayPartitions()):
 						on += ", partitions of the log and of directories"
-					} else if len(s.Conditions) > 0 {
+					case slices.Equal(partitions, schema.APIKeyPartitions()):
+						on += ", partitions of API keys and of the audit log"
+					case slices.Equal(partitions, schema.OrganizationPartitions()):
+						on += ", partitions of organizations"
+					case len(s.Conditions) > 0:
 						on += fmt.Sprint(", ", s.Conditions)
 					}
 					if own, ok := strings.CutSuffix(on, " of "+f.Name); ok {

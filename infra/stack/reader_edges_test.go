@@ -11,7 +11,8 @@ import (
 func (r *reader) readAPI() {
 	var api, stage *resource
 	r.api, api = r.only("AWS::ApiGatewayV2::Api")
-	r.expect("the API", api, map[string]any{"ProtocolType": "HTTP"}, "Name", "Description")
+	r.expect("the API", api, map[string]any{"ProtocolType": "HTTP"}, "Name", "Description", "DisableExecuteApiEndpoint")
+	r.settings.disableEndpoint = api.get("DisableExecuteApiEndpoint") == true
 	_, stage = r.only("AWS::ApiGatewayV2::Stage")
 	r.expect("the stage", stage, map[string]any{
 		"ApiId":      "${" + r.api + "}",

@@ -40,7 +40,13 @@ func (r *reader) readFunction(function string) *topology.Function {
 		references["${"+queue+"}"] = topology.DeadLetterQueueURL(owner)
 	}
 	variables, _ := resource.get("Environment", "Variables").(map[string]any)
+	for name, reference := range r.optional(f.Name) {
+		f.Environment[name] = reference // which a template may lack
+	}
 	for name, value := range variables {
+		if r.optional(f.Name)[name] != (topology.Reference{}) {
+			continue // see readFront
+		}
 		reference, known := references[resolve(value)]
 		if days, err := strconv.Atoi(resolve(value)); err == nil && name == "ERASE_AFTER_DAYS" {
 			reference, known, r.settings.eraseAfterDays = topology.EraseAfterDays, true, days
@@ -88,6 +94,43 @@ func (r *reader) readTracing() {
 		r.settings.tracing = true
 	case len(traced) != 1 || !traced[""]:
 		r.complain("TracingConfig differs from function to function: %v", traced)
+	}
+}
+
+// optional returns the variables of a function that may be absent.
+func (r *reader) optional(function string) map[string]topology.Reference {
+	variables := map[string]topology.Reference{}
+	if f := topology.Dsync().Function(function); f != nil {
+		for name, reference := range f.Environment {
+			if reference.Optional() {
+				variables[name] = reference
+			}
+		}
+	}
+	return variables
+}
+
+// readFront reads what is in front of the API, which all functions with routes
+// are told alike.
+func (r *reader) readFront() {
+	told := map[topology.Reference]map[string]bool{topology.PublicURL: {}, topology.OriginSecretHashes: {}}
+	for id, f := range r.functions {
+		for name, reference := range r.optional(f.Name) {
+			told[reference][r.Resources[id].text("Environment", "Variables", name)] = true
+		}
+	}
+	for reference, values := range told {
+		if len(values) != 1 {
+			r.complain("the functions have different values of the %s: %v", reference.Kind, values)
+		}
+	}
+	for value := range told[topology.PublicURL] {
+		if domain := r.settings.domainName; domain == "" || value != "https://"+domain {
+			r.settings.publicURL = value
+		}
+	}
+	for value := range told[topology.OriginSecretHashes] {
+		r.settings.originSecretHashes = value
 	}
 }
 

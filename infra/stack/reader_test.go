@@ -126,6 +126,7 @@ func (r *reader) system() topology.System {
 		r.functions[id] = r.readFunction(id)
 	}
 	r.readTracing()
+	r.readFront()
 	for _, id := range r.of("AWS::Lambda::EventSourceMapping") {
 		r.readMapping(id)
 	}

@@ -38,6 +38,9 @@ type settings struct {
 	alarmEmail          string
 	domainName          string
 	certificate         string
+	disableEndpoint     bool // API Gateway's own endpoint
+	publicURL           string
+	originSecretHashes  string // of the secrets that a CDN in front sends; "": none
 	tableStream         string // of an existing table; "": the stack creates the table
 }
 
@@ -111,6 +114,22 @@ var allSettings = []setting{
 		s.certificate = v
 		return match(v, certificateARN, "the ARN of an ACM certificate, arn:aws:acm:<region>:<account>:certificate/<id>")
 	}},
+	{"publicUrl", "the domain, if there is one", "scheme and host of the Tenant URL and of all other absolute URLs, where a CDN is in front of the API", func(s *settings, v string) error {
+		s.publicURL = v
+		host, https := strings.CutPrefix(v, "https://")
+		if !https {
+			host = ""
+		}
+		return match(host, domain, "https:// and a domain name in lower case, such as https://scim.example.com")
+	}},
+	{"originSecretHash", "none", "SHA-256 of the origin secret, in hexadecimal digits: requests without the secret in the header `X-Origin-Secret` get 403; two hashes, separated by a comma, while the secret is replaced; requires `publicUrl`", func(s *settings, v string) error {
+		s.originSecretHashes = v
+		return match(v, secretHashes, "the SHA-256 of a secret in lower-case hexadecimal digits, or two of them separated by a comma")
+	}},
+	{"disableExecuteApiEndpoint", "`on` with `domainName`, else `off`", "`on` closes API Gateway's own endpoint, so that the domain is the only way in", func(s *settings, v string) (err error) {
+		s.disableEndpoint, err = onOrOff(v)
+		return err
+	}},
 	{"busPolicyAccounts", "none", "comma-separated AWS accounts that can create their own rules on the bus", func(s *settings, v string) error {
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
@@ -156,6 +175,7 @@ var (
 	streamARN      = regexp.MustCompile(`^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]+$`)
 	address        = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	domain         = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
+	secretHashes   = regexp.MustCompile(`^[0-9a-f]{64}(,[0-9a-f]{64})?$`)
 	accountID      = regexp.MustCompile(`^\d{12}$`)
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
@@ -199,6 +219,9 @@ func readSettings(context map[string]any, region string) (settings, error) {
 		if err := s.readSetting(context, setting.key); err != nil {
 			return settings{}, err
 		}
+	}
+	if context["disableExecuteApiEndpoint"] == nil {
+		s.disableEndpoint = s.domainName != ""
 	}
 	return s, s.validate(region)
 }
@@ -252,6 +275,10 @@ func (s settings) validate(region string) error {
 		return fmt.Errorf("domainName %q has no certificate: add -c certificateArn=<ARN of its ACM certificate>", s.domainName)
 	case s.domainName == "" && s.certificate != "":
 		return fmt.Errorf("certificateArn is set, but no domain: add -c domainName=<the domain it is for>")
+	case s.disableEndpoint && s.domainName == "":
+		return fmt.Errorf("disableExecuteApiEndpoint is on, but there is no other way in: add -c domainName=<a domain of its own>")
+	case s.originSecretHashes != "" && s.publicURL == "":
+		return fmt.Errorf("originSecretHash is set, but not where requests come through: add -c publicUrl=https://<the domain of the CDN>")
 	case s.alarmTopic != "" && s.alarmEmail != "":
 		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
 	}
@@ -270,4 +297,16 @@ func (s settings) removal() awscdk.RemovalPolicy {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_DESTROY
+}
+
+// origin returns the scheme and host of absolute URLs, or "" for the endpoint of
+// API Gateway.
+func (s settings) origin() string {
+	switch {
+	case s.publicURL != "":
+		return s.publicURL
+	case s.domainName != "":
+		return "https://" + s.domainName
+	}
+	return ""
 }

@@ -46,6 +46,9 @@ func TestSettings(t *testing.T) {
 		alarmEmail:          "operations@example.com",
 		domainName:          "scim.example.com",
 		certificate:         "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+		disableEndpoint:     true,
+		publicURL:           "https://directory.example.com",
+		originSecretHashes:  originHash,
 	}
 	if diff := cmp.Diff(want, settingsOf(t, everything), exactly); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -78,6 +81,17 @@ func TestHowValuesAreWritten(t *testing.T) {
 		{"prod retains", map[string]any{"stage": "prod"}, func(s settings) bool { return s.retain }},
 		{"prod that does not", map[string]any{"stage": "prod", "removal": "destroy"}, func(s settings) bool { return s.stage == prod && !s.retain }},
 		{"dev that does", map[string]any{"removal": "retain"}, func(s settings) bool { return s.stage == dev && s.retain }},
+		{"a domain closes the other way in", map[string]any{"domainName": "scim.example.com", "certificateArn": certificate},
+			func(s settings) bool { return s.disableEndpoint && s.origin() == "https://scim.example.com" }},
+		{"a domain beside the other way in", map[string]any{"domainName": "scim.example.com", "certificateArn": certificate, "disableExecuteApiEndpoint": false},
+			func(s settings) bool { return !s.disableEndpoint }},
+		{"a CDN in front of the endpoint", map[string]any{"publicUrl": "https://scim.example.com"},
+			func(s settings) bool { return !s.disableEndpoint && s.origin() == "https://scim.example.com" }},
+		{"a CDN in front of the domain", map[string]any{"publicUrl": "https://scim.example.com", "domainName": "origin.example.com", "certificateArn": certificate},
+			func(s settings) bool { return s.disableEndpoint && s.origin() == "https://scim.example.com" }},
+		{"nothing in front", nil, func(s settings) bool { return !s.disableEndpoint && s.origin() == "" }},
+		{"an origin secret that is replaced", map[string]any{"publicUrl": "https://scim.example.com", "originSecretHash": originHash + "," + originHash},
+			func(s settings) bool { return len(s.originSecretHashes) == 129 }},
 		{"no archive", map[string]any{"archiveDays": "0"}, func(s settings) bool { return s.archiveDays == 0 }},
 		{"prod without the example rule", map[string]any{"stage": "prod"}, func(s settings) bool { return !s.exampleRule }},
 		{"prod with it", map[string]any{"stage": "prod", "exampleRule": "on"}, func(s settings) bool { return s.exampleRule }},
@@ -114,8 +128,9 @@ func TestKeysOfTheCDK(t *testing.T) {
 	}
 }
 
+const certificate = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c"
+
 func TestWrongSettings(t *testing.T) {
-	const certificate = "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c"
 	for _, row := range []struct {
 		name    string
 		context map[string]any
@@ -159,6 +174,17 @@ func TestWrongSettings(t *testing.T) {
 		{"certificate that is none", map[string]any{"domainName": "scim.example.com", "certificateArn": "*.example.com"}, []string{`"*.example.com"`, "arn:aws:acm:"}},
 		{"domain that is a URL", map[string]any{"domainName": "https://scim.example.com", "certificateArn": certificate}, []string{`"https://scim.example.com"`, "such as scim.example.com"}},
 		{"domain in capitals", map[string]any{"domainName": "SCIM.example.com", "certificateArn": certificate}, []string{"lower case"}},
+		{"public URL without https", map[string]any{"publicUrl": "http://scim.example.com"}, []string{`"http://scim.example.com"`, "such as https://scim.example.com"}},
+		{"public URL with a path", map[string]any{"publicUrl": "https://scim.example.com/"}, []string{"such as https://scim.example.com"}},
+		{"public URL that is a domain", map[string]any{"publicUrl": "scim.example.com"}, []string{"such as https://scim.example.com"}},
+		{"public URL with a port", map[string]any{"publicUrl": "https://scim.example.com:8443"}, []string{"such as https://scim.example.com"}},
+		{"origin secret itself", map[string]any{"publicUrl": "https://scim.example.com", "originSecretHash": "my secret"}, []string{"SHA-256"}},
+		{"hash in capitals", map[string]any{"publicUrl": "https://scim.example.com", "originSecretHash": strings.ToUpper(originHash)}, []string{"lower-case"}},
+		{"three origin secrets", map[string]any{"publicUrl": "https://scim.example.com", "originSecretHash": originHash + "," + originHash + "," + originHash}, []string{"or two of them"}},
+		{"origin secret and nothing in front", map[string]any{"originSecretHash": originHash}, []string{"add -c publicUrl="}},
+		{"no way in", map[string]any{"disableExecuteApiEndpoint": "on"}, []string{"no other way in", "add -c domainName="}},
+		{"no way in but the CDN's", map[string]any{"disableExecuteApiEndpoint": "on", "publicUrl": "https://scim.example.com"}, []string{"no other way in"}},
+		{"half open", map[string]any{"disableExecuteApiEndpoint": "yes"}, []string{`"yes"`, "choose on or off"}},
 		{"restored table without its stream", map[string]any{"tableStreamArn": "arn:aws:dynamodb:us-east-1:111122223333:table/restored", "removal": "retain"}, []string{"/stream/<time>"}},
 		{"restored table in another region", map[string]any{"tableStreamArn": strings.Replace(restoredStream, "us-east-1", "eu-west-1", 1), "removal": "retain"}, []string{"eu-west-1", "us-east-1"}},
 		{"unknown key", map[string]any{"logRetention": "30"}, []string{`"logRetention" is not a setting`, "logRetentionDays"}},

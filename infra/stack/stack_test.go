@@ -109,8 +109,9 @@ func TestOutputs(t *testing.T) {
 			"ApiEndpoint":       "{api.ApiEndpoint}",
 		}},
 		{"everything", synthesized.full, map[string]string{
-			"TenantUrlTemplate": "https://scim.example.com/scim/v2.0/{external_key}",
-			"ApiEndpoint":       "https://scim.example.com",
+			"TenantUrlTemplate": "https://directory.example.com/scim/v2.0/{external_key}",
+			"ApiEndpoint":       "https://directory.example.com",
+			"OriginEndpoint":    "https://scim.example.com",
 			"DomainTarget":      "{domain.RegionalDomainName}",
 			"DomainTargetZone":  "{domain.RegionalHostedZoneId}",
 			"AlarmTopicArn":     "{topic}",
@@ -146,7 +147,7 @@ func TestOutputs(t *testing.T) {
 				"EventBusArn":       "{bus.Arn}",
 				"TableName":         "{table}",
 				"FailureBucketName": "{failures}",
-				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage\"}' /dev/stdout",
+				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage keys\"}' /dev/stdout",
 			}
 			for _, owner := range topology.Dsync().DeadLetterOwners() {
 				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"

@@ -41,6 +41,7 @@ var api = []string{
 	"ANY /events",
 	"ANY /jobs", "ANY /jobs/{proxy+}",
 	"ANY /api_keys", "ANY /api_keys/{proxy+}",
+	"ANY /audit_events",
 	"ANY /openapi.json",
 }
 
@@ -48,6 +49,7 @@ var api = []string{
 func Dsync() System {
 	const relay = "relay" // its dead-letter queue is used by two functions
 	table := map[string]Reference{"TABLE_NAME": TableName}
+	server := map[string]Reference{"TABLE_NAME": TableName, "PUBLIC_URL": PublicURL, "ORIGIN_SECRET_HASHES": OriginSecretHashes}
 	publisher := map[string]Reference{
 		"TABLE_NAME":            TableName,
 		"EVENT_BUS_NAME":        EventBusName,
@@ -65,7 +67,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Users"),
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -75,7 +77,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Groups"),
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -87,7 +89,7 @@ func Dsync() System {
 				// A Tenant URL that ends in a slash turns /Users into //Users, which
 				// matches no other route. So this function serves resources, too.
 				Routes:      []string{"$default"},
-				Environment: table,
+				Environment: server,
 				Grants:      resources,
 			},
 			{
@@ -155,10 +157,10 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      api,
-				Environment: table,
+				Environment: server,
 				Grants: []Grant{
 					{Resource: TheTable, Actions: []string{
-						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query",
+						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
 						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
 					}},
 					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
@@ -172,7 +174,10 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Environment: table,
-				Grants:      []Grant{{Resource: TheTable, Actions: []string{"dynamodb:PutItem"}}},
+				Grants: []Grant{
+					{Resource: TheTable, Actions: []string{"dynamodb:PutItem"}, Partitions: schema.APIKeyPartitions()},
+					{Resource: TheTable, Actions: []string{"dynamodb:ConditionCheckItem"}, Partitions: schema.OrganizationPartitions()},
+				},
 			},
 			{
 				Name:        "redrive",

@@ -133,7 +133,18 @@ var (
 	// EraseAfterDays is the number of days after the deletion of a directory, 0 to
 	// 90, after which its log and the records of its requests are erased.
 	EraseAfterDays = Reference{Kind: "days until erasure"}
+	// PublicURL is the scheme and host of absolute URLs. A rendering may have none:
+	// then they have the domain name of the HTTP API.
+	PublicURL = Reference{Kind: "public URL"}
+	// OriginSecretHashes are the SHA-256 of the secrets one of which a request must
+	// have, separated by a comma. A rendering may have none: then no request needs
+	// one.
+	OriginSecretHashes = Reference{Kind: "hashes of origin secrets"}
 )
+
+// Optional reports whether a rendering may lack the value. The variable is then
+// empty or absent.
+func (r Reference) Optional() bool { return r == PublicURL || r == OriginSecretHashes }
 
 const deadLetterQueueURL = "dead-letter queue URL"
 

@@ -40,6 +40,7 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/management"
+	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
 	"dsync/internal/redact"
 	"dsync/internal/scim"
@@ -47,11 +48,12 @@ import (
 
 type api struct {
 	sessions *management.Authenticator
-	events   Log
+	events   management.EventLog
 	scimBase string
 	limiter  *ratelimit.Limiter
 	now      func() time.Time
 	log      *slog.Logger
+	metrics  *metric.Writer
 	// document is the OpenAPI document. The routes reach it here, because it is
 	// made of them.
 	document func() json.RawMessage
@@ -80,7 +82,7 @@ type response struct {
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	requestID := gateway.RequestID(r.Context())
-	entry := []slog.Attr{slog.String("method", r.Method), slog.String("request_id", requestID)}
+	entry := []slog.Attr{slog.String("method", gateway.LoggedMethod(r.Method)), slog.String("request_id", requestID)}
 	res, err := a.serve(r, &entry)
 	if err != nil {
 		res = errorResponse(err, res.header, requestID)
@@ -94,8 +96,19 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	entry = append(entry, slog.Int("status", res.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
 	a.log.LogAttrs(r.Context(), level, "request", entry...)
+	a.measure(res.status)
 	w.Header().Set("X-Request-Id", requestID)
 	write(w, res)
+}
+
+// measure counts the requests that are refused before they cost anything.
+func (a *api) measure(status int) {
+	switch status {
+	case http.StatusUnauthorized:
+		a.metrics.Write(nil, nil, metric.Unauthorized.Of(1))
+	case http.StatusTooManyRequests:
+		a.metrics.Write(nil, nil, metric.RateLimited.Of(1))
+	}
 }
 
 // serve authenticates the request, finds its route and calls it. It adds to the
@@ -151,7 +164,9 @@ func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Ses
 	if !strings.EqualFold(scheme, "Bearer") {
 		value = ""
 	}
-	opened, err := a.sessions.Authenticate(r.Context(), strings.TrimSpace(value), gateway.RequestID(r.Context()))
+	opened, err := a.sessions.Authenticate(r.Context(), strings.TrimSpace(value), management.Origin{
+		RequestID: gateway.RequestID(r.Context()), SourceIP: r.RemoteAddr, UserAgent: r.UserAgent(),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ var directoryRoutes = []Route{
 			if err != nil {
 				return response{}, err
 			}
-			day, err := r.session.LastDay(r.context(), d.ID)
+			day, err := r.session.LastDay(r.context(), d)
 			if err != nil {
 				return response{}, err
 			}

@@ -11,9 +11,7 @@ func badRequest(code fault.Code, format string, args ...any) error {
 	return fault.New(fault.Invalid, code, format, args...)
 }
 
-func validation(fields []fault.Field) error {
-	return &fault.Error{Kind: fault.Invalid, Fields: fields}
-}
+func validation(fields []fault.Field) error { return fault.Invalids(fields) }
 
 // errorResponse is the response to a request that failed (workos.md section 3),
 // with headers that were set before. Of an internal failure the caller sees the

@@ -53,7 +53,7 @@ func listEvents(r *request) (response, error) {
 	case q.OrganizationID != "" && q.DirectoryID != "":
 		return response{}, validation([]fault.Field{{Name: "organization_id", Code: "organization_id must not come with directory."}})
 	}
-	found, err := r.api.events.Read(r.context(), q)
+	found, err := r.session.Events(r.context(), r.api.events, q)
 	if errors.Is(err, eventlog.ErrMigrating) {
 		return response{}, fault.New(fault.Busy, "", "the event log is being migrated after an upgrade: try again in some minutes")
 	}

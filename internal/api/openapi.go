@@ -70,7 +70,7 @@ func describe(routes []Route) tree {
 			"schemas":         components(),
 			"responses":       errorResponses(),
 			"headers":         tree{"X-Request-Id": tree{"schema": tree{"type": "string"}, "description": "ID of the request, as in the log."}},
-			"securitySchemes": tree{security: tree{"type": "http", "scheme": "bearer", "description": "API key with the scope read or manage. manage includes read."}},
+			"securitySchemes": tree{security: tree{"type": "http", "scheme": "bearer", "description": "API key with the scope of the operation. manage includes read. A key that is bound to an organization reaches nothing else: what belongs to others is 404, and absent from lists."}},
 		},
 	}
 }
@@ -174,7 +174,7 @@ func (s errorStatus) name() string { return strings.ReplaceAll(http.StatusText(s
 var errorStatuses = []errorStatus{
 	{http.StatusBadRequest, "error", "", everywhere},
 	{http.StatusUnauthorized, "error", "WWW-Authenticate", func(r Route) bool { return r.Scope != Public }},
-	{http.StatusForbidden, "error", "", func(r Route) bool { return r.Scope == management.Manage }},
+	{http.StatusForbidden, "error", "", func(r Route) bool { return r.Scope != Public }},
 	{http.StatusNotFound, "not_found", "", func(r Route) bool {
 		return strings.Contains(r.Pattern, "{") || r.writes() || slices.ContainsFunc(r.Parameters, func(p Parameter) bool { return p.Name == inDirectory.Name })
 	}},
@@ -187,7 +187,7 @@ var errorStatuses = []errorStatus{
 }
 
 func everywhere(Route) bool   { return true }
-func (r Route) writes() bool  { return r.Scope == management.Manage }
+func (r Route) writes() bool  { return r.Method != http.MethodGet }
 func (r Route) hasBody() bool { return r.Method != http.MethodGet && r.Method != http.MethodDelete }
 
 // errorResponses are the responses of failed requests, as components.

@@ -1,31 +1,26 @@
 package api
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"dsync/internal/eventlog"
 	"dsync/internal/management"
+	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
 	"dsync/internal/table"
 )
-
-// Log is the log of events.
-type Log interface {
-	Read(context.Context, eventlog.Query) (eventlog.Page, error)
-}
 
 // Options are what the API is made of. The handler keeps no table: it reaches
 // it through the session of a request only.
 type Options struct {
 	Table   *table.Table
-	Events  Log
+	Events  management.EventLog
 	Now     func() time.Time
 	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
 	Log     *slog.Logger
+	Metrics *metric.Writer // nil for none
 	// SCIMBase is the path of Tenant URLs before the external key.
 	SCIMBase string
 }
@@ -44,6 +39,7 @@ func New(o Options) http.Handler {
 		limiter:  ratelimit.New(keyLimits),
 		now:      o.Now,
 		log:      o.Log,
+		metrics:  o.Metrics,
 		document: document,
 	}
 }

@@ -96,7 +96,7 @@ func TestOrganizations(t *testing.T) {
 	if list, _, _ := ids(t, w.call(t, w.read, "GET", "/organizations?domains=acme.test", "")); len(list) != 0 {
 		t.Errorf("a deleted organization is found by its domain: %v", list)
 	}
-	if len(w.records(t)) != len(before)-3+2 { // its record and two look-ups; and the job of the directory with its entry in the list of running jobs
+	if len(w.records(t)) != len(before)-3+2+5 { // its record and two look-ups; the job of the directory with its entry in the list of running jobs; and two audit events with their entries
 		t.Errorf("%d records of %d are left", len(w.records(t)), len(before))
 	}
 }
@@ -115,8 +115,8 @@ func TestOrganizationLimits(t *testing.T) {
 	for name, c := range map[string]struct{ fits, not, field string }{
 		"name":           {`{"name":"` + strings.Repeat("ä", 256) + `"}`, `{"name":"` + strings.Repeat("ä", 257) + `"}`, "name"},
 		"external id":    {`{"external_id":"` + strings.Repeat("x", 128) + `"}`, `{"external_id":"` + strings.Repeat("x", 129) + `"}`, "external_id"},
-		"domains":        {`{"domain_data":[` + many(48, `{"domain":"a%d.example"}`) + `]}`, `{"domain_data":[` + many(49, `{"domain":"b%d.example"}`) + `]}`, "domain_data"},
-		"other domains":  {`{"domain_data":[` + many(48, `{"domain":"c%d.example"}`) + `]}`, `{"domain_data":[{"domain":"a.example"},{"domain":"A.example"}]}`, "domain_data.1.domain"},
+		"domains":        {`{"domain_data":[` + many(45, `{"domain":"a%d.example"}`) + `]}`, `{"domain_data":[` + many(46, `{"domain":"b%d.example"}`) + `]}`, "domain_data"},
+		"other domains":  {`{"domain_data":[` + many(45, `{"domain":"c%d.example"}`) + `]}`, `{"domain_data":[{"domain":"a.example"},{"domain":"A.example"}]}`, "domain_data.1.domain"},
 		"domain":         {`{"domain_data":[{"domain":"` + domain + `.xyz"}]}`, `{"domain_data":[{"domain":"` + domain + `.wxyz"}]}`, "domain_data.0.domain"},
 		"metadata":       {`{"metadata":{` + many(50, `"k%d":"v"`) + `}}`, `{"metadata":{` + many(51, `"k%d":"v"`) + `}}`, "metadata"},
 		"metadata key":   {`{"metadata":{"` + strings.Repeat("k", 40) + `":"v"}}`, `{"metadata":{"` + strings.Repeat("k", 41) + `":null}}`, "metadata"},

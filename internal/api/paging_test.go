@@ -85,6 +85,11 @@ func TestPaging(t *testing.T) {
 	if len(jobs) != 10 || len(tokens) != 5 || len(keys) != 6 {
 		t.Fatalf("%d jobs, %d tokens, %d keys", len(jobs), len(tokens), len(keys))
 	}
+	audited := walk(t, w, "/audit_events?order=asc", 100, "after", "") // the first two are of the keys of the test
+	ofDirectory := walk(t, w, "/audit_events?order=asc&directory_id="+d.id, 100, "after", "")
+	if len(ofDirectory) != 1+10+4*2 {
+		t.Errorf("%d audit events of the directory", len(ofDirectory))
+	}
 	all := slices.Concat(dirs, []string{elsewhere.id, d.id})
 	a0 := []string{orgs[0], orgs[2], orgs[4], orgs[6]}
 	for path, want := range map[string][]string{
@@ -95,19 +100,24 @@ func TestPaging(t *testing.T) {
 		"/organizations?domains=a0.example":                                 a0,
 		"/organizations?domains[]=a0.example&domains=A0.example,b1.example": {orgs[0], orgs[1], orgs[2], orgs[4], orgs[6]},
 		"/organizations?domains=a1.example,b0.example,b1.example&search=5":  {orgs[5]},
-		"/directories":                                         all,
-		"/directories?search=entra":                            all[:8],
-		"/directories?organization_id=" + orgs[0]:              dirs,
-		"/directories?search=a%203&organization_id=" + orgs[0]: {dirs[3]},
-		"/directories?organization_id=" + orgs[6]:              nil,
-		"/directory_users?directory=" + d.id:                   users,
-		"/directory_users?group=" + groups[3]:                  members,
-		"/directory_groups?directory=" + d.id:                  groups,
-		"/directory_groups?user=" + users[0]:                   groups,
-		"/directory_groups?user=" + users[1]:                   nil,
-		"/directories/" + d.id + "/jobs":                       jobs,
-		"/directories/" + d.id + "/tokens":                     tokens,
-		"/api_keys":                                            keys,
+		"/directories":                                                      all,
+		"/directories?search=entra":                                         all[:8],
+		"/directories?organization_id=" + orgs[0]:                           dirs,
+		"/directories?search=a%203&organization_id=" + orgs[0]:              {dirs[3]},
+		"/directories?organization_id=" + orgs[6]:                           nil,
+		"/directory_users?directory=" + d.id:                                users,
+		"/directory_users?group=" + groups[3]:                               members,
+		"/directory_groups?directory=" + d.id:                               groups,
+		"/directory_groups?user=" + users[0]:                                groups,
+		"/directory_groups?user=" + users[1]:                                nil,
+		"/directories/" + d.id + "/jobs":                                    jobs,
+		"/directories/" + d.id + "/tokens":                                  tokens,
+		"/api_keys":                                                         keys,
+		"/audit_events":                                                     audited,
+		"/audit_events?directory_id=" + d.id:                                ofDirectory,
+		"/audit_events?organization_id=" + orgs[2]:                          slices.Concat(audited[4:5], ofDirectory),
+		"/audit_events?action=api_key.revoked":                              nil,
+		"/audit_events?action=directory.created&organization_id=" + orgs[2]: ofDirectory[:1],
 	} {
 		separator := "?"
 		if strings.Contains(path, "?") {

@@ -77,7 +77,7 @@ func open(t testing.TB) *world {
 	w := &world{clock: &clock{}, events: &journal{}, log: &bytes.Buffer{}}
 	w.db, w.table = dsynctest.Table(t)
 	w.restart()
-	w.manage, w.read = w.key(t, management.Manage), w.key(t, management.Read)
+	w.manage, w.read = w.key(t, "manage keys"), w.key(t, management.Read)
 	for _, key := range []string{w.manage, w.read} {
 		w.call(t, key, "GET", "/directories", "") // notes the day
 	}
@@ -124,7 +124,8 @@ func (w *world) call(t testing.TB, key, method, path, body string, header ...str
 func (w *world) within(t testing.TB, ctx context.Context, key, method, path, body string, header ...string) said {
 	t.Helper()
 	r := httptest.NewRequest(method, "https://"+host+path, nil)
-	r.Host = host
+	r.Host, r.RemoteAddr = host, "192.0.2.1"
+	r.Header.Set("User-Agent", "test/1")
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}

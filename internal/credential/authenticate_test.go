@@ -14,6 +14,7 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/scim"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -222,7 +223,7 @@ func TestKeys(t *testing.T) {
 	if _, err := keys.Authenticate(t.Context(), revoked); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.table.RevokeAPIKey(t.Context(), credential.Hash(revoked), g.at); err != nil {
+	if err := apikey.Revoke(t.Context(), g.table, apikey.Key{Hash: credential.Hash(revoked)}, g.at); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := keys.Authenticate(t.Context(), revoked); err != nil {

@@ -9,46 +9,52 @@ import (
 	"dsync/internal/cache"
 	"dsync/internal/fault"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
 )
 
 // Keys checks keys of the REST API.
 type Keys struct {
-	table *table.Table
-	now   func() time.Time
-	log   *slog.Logger
-	cache *cache.Cache[string, cached[table.APIKey]] // by hash
+	table   *table.Table
+	now     func() time.Time
+	log     *slog.Logger
+	cache   *cache.Cache[string, cached[apikey.Key]] // by hash
+	unknown unknown
 }
 
 // NewKeys returns a checker of the keys in a table.
 func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
-	return &Keys{t, now, log, cache.New[string, cached[table.APIKey]](maxCached)}
+	return &Keys{t, now, log, cache.New[string, cached[apikey.Key]](maxCached), newUnknown(maxUnknown)}
 }
 
 // Authenticate finds the API key with that value. It fails with a fault of kind
 // Unauthorized.
-func (k *Keys) Authenticate(ctx context.Context, value string) (table.APIKey, error) {
+func (k *Keys) Authenticate(ctx context.Context, value string) (apikey.Key, error) {
 	unauthorized := fault.New(fault.Unauthorized, "", "")
 	if !APIKeyPrefix.wellFormed(value) {
-		return table.APIKey{}, unauthorized
+		return apikey.Key{}, unauthorized
 	}
 	hash, now := Hash(value), k.now()
+	if k.unknown.has(hash, now) {
+		return apikey.Key{}, unauthorized
+	}
 	known, ok := k.cache.Get(hash)
 	key := known.value
 	trusted := ok && now.Before(known.until)
 	if !trusted {
 		var err error
-		if key, err = k.table.APIKey(ctx, hash); errors.Is(err, table.ErrNotFound) {
-			return table.APIKey{}, unauthorized
+		if key, err = apikey.Find(ctx, k.table, hash); errors.Is(err, table.ErrNotFound) {
+			k.unknown.add(hash, now)
+			return apikey.Key{}, unauthorized
 		} else if err != nil {
-			return table.APIKey{}, err
+			return apikey.Key{}, err
 		}
-		k.cache.Put(hash, cached[table.APIKey]{key, now.Add(trustedFor)})
+		k.cache.Put(hash, cached[apikey.Key]{key, now.Add(trustedFor)})
 	}
 	if !equal(key.Hash, hash) || StateOf(key.Revoked, key.Expires, now) != Active {
-		return table.APIKey{}, unauthorized
+		return apikey.Key{}, unauthorized
 	}
 	if !trusted {
-		Use{key.ID, hash, key.LastUsed}.Record(ctx, now, k.log, k.table.UseAPIKey)
+		Use{key.ID, hash, key.LastUsed}.Record(ctx, now, k.log, func(ctx context.Context, hash, day string) error { return apikey.Use(ctx, k.table, hash, day) })
 	}
 	return key, nil
 }

@@ -3,9 +3,10 @@
 // checksum. It is shown once, and stored as its SHA-256.
 //
 // A process trusts what it read of a secret for 5 seconds, so a revoked one is
-// refused within 10 seconds everywhere. A request with no valid credential
-// fails with a fault of kind Unauthorized that says nothing about what was
-// wrong. All functions and types are safe for concurrent use.
+// refused within 10 seconds everywhere. What it did not find it refuses for 10
+// seconds without reading again, and remembers the hash alone. A request with no
+// valid credential fails with a fault of kind Unauthorized that says nothing
+// about what was wrong. All functions and types are safe for concurrent use.
 package credential
 
 import (

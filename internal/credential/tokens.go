@@ -41,14 +41,15 @@ type cached[T any] struct {
 
 // Tokens checks SCIM tokens.
 type Tokens struct {
-	table *table.Table
-	now   func() time.Time
-	cache *cache.Cache[string, cached[Token]] // by hash
+	table   *table.Table
+	now     func() time.Time
+	cache   *cache.Cache[string, cached[Token]] // by hash
+	unknown unknown
 }
 
 // NewTokens returns a checker of the tokens in a table.
 func NewTokens(t *table.Table, now func() time.Time) *Tokens {
-	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached)}
+	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached), newUnknown(maxUnknown)}
 }
 
 // unauthorized says nothing about what was wrong: an unknown directory, an
@@ -68,13 +69,21 @@ func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestI
 		return Token{}, unauthorized()
 	}
 	hash, now := Hash(secret), t.now()
+	if t.unknown.has(hash, now) {
+		return Token{}, unauthorized()
+	}
 	token, err := t.read(ctx, hash, now)
 	if errors.Is(err, table.ErrNotFound) {
+		t.unknown.add(hash, now)
 		return Token{}, unauthorized()
 	} else if err != nil {
 		return Token{}, err
 	}
 	record := &token.Record
+	if token.Fresh && !record.Pending {
+		// Also a token that is refused below: it may come again and again.
+		t.keep(hash, token, now)
+	}
 	if !equal(record.Hash, hash) || !equal(record.ExternalKey, externalKey) || StateOf(record.Revoked, record.Expires, now) != Active {
 		return Token{}, unauthorized()
 	}
@@ -90,13 +99,15 @@ func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestI
 			return Token{}, err
 		}
 		record.Pending = false
-	}
-	if token.Fresh {
-		known := token
-		known.Fresh = false
-		t.cache.Put(hash, cached[Token]{known, now.Add(trustedFor)})
+		t.keep(hash, token, now)
 	}
 	return token, nil
+}
+
+// keep remembers a token that was read now.
+func (t *Tokens) keep(hash string, token Token, now time.Time) {
+	token.Fresh = false
+	t.cache.Put(hash, cached[Token]{token, now.Add(trustedFor)})
 }
 
 // read returns the token with that hash from the cache, else from the table. It

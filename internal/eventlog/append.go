@@ -80,8 +80,8 @@ const maxAppendBytes = 3 << 20
 
 // Append logs operations on one directory, in their order, in as few
 // transactions as possible. head was read before the operations were derived. It
-// returns how many operations are done. It fails with ErrMoved when the head is not the stored one: the remaining operations must be
-// derived again.
+// returns how many operations are done. It fails with ErrMoved when the head is
+// not the stored one: the remaining operations must be derived again.
 //
 // An event that is in the log already is not logged again: its Detail is set to
 // the logged one. Events after the end of the directory are not logged, and

@@ -16,6 +16,7 @@ import (
 	"dsync/internal/dsynctest"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -35,7 +36,7 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "UpdateItem") && bytes.Contains(body, fmt.Appendf(nil, `"EL#%d"`, table.EnvironmentShard(orgB))) {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "UpdateItem") && bytes.Contains(body, fmt.Appendf(nil, `"EL#%d"`, journal.ShardOf(orgB))) {
 		w.mu.Lock()
 		before := w.before
 		w.before = nil

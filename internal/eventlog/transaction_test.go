@@ -13,6 +13,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 )
 
 // store answers an Appender as a test says, and keeps what it was asked.
@@ -21,7 +22,7 @@ type store struct {
 	answers []error // of the first appends; then they succeed
 	logged  map[string]table.LoggedEvent
 	reads   int // of the head of a shard
-	head    table.JournalHead
+	head    journal.Head
 	legacy  bool
 }
 
@@ -37,9 +38,9 @@ func (s *store) AppendLog(_ context.Context, a table.LogAppend) (table.LogHeads,
 	return next, nil
 }
 
-func (s *store) EnvironmentHeads(_ context.Context, shards []int) (map[int]table.JournalHead, error) {
+func (s *store) EnvironmentHeads(_ context.Context, shards []int) (map[int]journal.Head, error) {
 	s.reads++
-	return map[int]table.JournalHead{shards[0]: s.head}, nil
+	return map[int]journal.Head{shards[0]: s.head}, nil
 }
 
 func (s *store) LoggedEvents(_ context.Context, keys []string) (list []table.LoggedEvent, err error) {
@@ -242,20 +243,20 @@ func TestLoggedBefore(t *testing.T) {
 // Positions follow both journals and the clock, whichever is later. Those of an
 // earlier version come first, though its clock was ahead.
 func TestPositions(t *testing.T) {
-	ahead := table.PositionAt(epoch.Add(30 * time.Second))
+	ahead := journal.PositionAt(epoch.Add(30 * time.Second))
 	for name, row := range map[string]struct {
-		head  table.Position
-		shard table.JournalHead
+		head  journal.Position
+		shard journal.Head
 		old   bool
-		after table.Position
+		after journal.Position
 	}{
-		"the clock":          {0, table.JournalHead{Version: 1}, false, table.PositionAt(epoch) - 1},
-		"the directory":      {ahead, table.JournalHead{Version: 1}, false, ahead},
-		"the environment":    {0, table.JournalHead{Version: 1, Position: ahead}, false, ahead},
-		"an earlier version": {0, table.JournalHead{}, true, ahead},
+		"the clock":          {0, journal.Head{Version: 1}, false, journal.PositionAt(epoch) - 1},
+		"the directory":      {ahead, journal.Head{Version: 1}, false, ahead},
+		"the environment":    {0, journal.Head{Version: 1, Position: ahead}, false, ahead},
+		"an earlier version": {0, journal.Head{}, true, ahead},
 	} {
 		s := &store{head: row.shard, legacy: row.old}
-		head := table.LogHead{DirectoryID: dirA, JournalHead: table.JournalHead{Position: row.head}}
+		head := table.LogHead{DirectoryID: dirA, Head: journal.Head{Position: row.head}}
 		if err := appendTo(t, appender(s), head, opsOf(entry(1, 10), entry(2, 10))); err != nil {
 			t.Fatal(err)
 		}

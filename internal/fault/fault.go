@@ -7,7 +7,8 @@
 // once each. Every other error is an internal failure, whose text no caller
 // sees.
 //
-// An Error holds nothing internal. All functions are safe for concurrent use;
+// An Error holds nothing internal. What this package makes is bounded, whatever
+// a client sent: see MaxDetail. All functions are safe for concurrent use;
 // an Error must not be changed after it was returned.
 package fault
 
@@ -30,8 +31,9 @@ const (
 	Unauthorized
 	// Paused: the directory takes no requests until it is resumed.
 	Paused
-	// Forbidden: the credential lacks the scope. The domain never returns it,
-	// because scopes belong to routes.
+	// Forbidden: the credential does not allow this, whatever the object. Scopes
+	// belong to routes: the domain returns it only of a key that is bound to an
+	// organization.
 	Forbidden
 	// NotFound: there is no such object, or the caller may not know of it.
 	NotFound
@@ -99,17 +101,19 @@ type Error struct {
 // New makes an Error. The caller sees the detail: it must hold nothing
 // internal.
 func New(k Kind, code Code, format string, args ...any) *Error {
-	return &Error{Kind: k, Code: code, Detail: fmt.Sprintf(format, args...)}
+	return &Error{Kind: k, Code: code, Detail: Cut(fmt.Sprintf(format, args...), MaxDetail)}
 }
 
 // Missing makes a NotFound error. An empty entity does not tell the kind of
 // the object.
-func Missing(entity, id string) *Error { return &Error{Kind: NotFound, Entity: entity, ID: id} }
+func Missing(entity, id string) *Error {
+	return &Error{Kind: NotFound, Entity: entity, ID: Cut(id, MaxPath)}
+}
 
 // InvalidField makes an Invalid error about one field. The text says what the
 // field must be.
 func InvalidField(field, format string, args ...any) *Error {
-	return &Error{Kind: Invalid, Fields: []Field{{field, fmt.Sprintf(format, args...)}}}
+	return &Error{Kind: Invalid, Fields: bounded([]Field{{field, fmt.Sprintf(format, args...)}}, 0)}
 }
 
 // TooManyChanges is the Busy error.
@@ -135,7 +139,7 @@ func (e *Error) About(path string) *Error {
 		return e
 	}
 	about := *e
-	about.Path = path
+	about.Path = Cut(path, MaxPath)
 	return &about
 }
 

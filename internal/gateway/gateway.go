@@ -4,6 +4,10 @@
 // of API Gateway: they make the request payload of an HTTP request, and send a
 // response payload as the HTTP response.
 //
+// Each response forbids caches to keep it, unless the http.Handler says
+// otherwise: responses have personal data, and some have secrets. Each response
+// forbids to guess its type, and over https demands https from then on.
+//
 // The package does no I/O and has no limits of its own. API Gateway limits a
 // payload to 10 MB, Lambda to 6 MB.
 //
@@ -31,13 +35,18 @@ import (
 
 // Handler serves request payloads with an http.Handler. It implements
 // lambda.Handler, and is safe for concurrent use if the http.Handler is.
-type Handler struct{ handler http.Handler }
+type Handler struct {
+	handler http.Handler
+	front   Front
+}
 
-// NewHandler returns a Handler that serves with h.
-func NewHandler(h http.Handler) Handler { return Handler{h} }
+// NewHandler returns a Handler that serves with h, with nothing in front of API
+// Gateway.
+func NewHandler(h http.Handler) Handler { return Front{}.NewHandler(h) }
 
 // Invoke serves one request payload and returns the response payload. It fails
-// only for a payload that API Gateway does not send.
+// only for a payload that API Gateway does not send. A request that did not come
+// through the front is answered with 403 and does not reach the http.Handler.
 func (g Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var event events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &event); err != nil {
@@ -47,8 +56,15 @@ func (g Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.front.address(r.URL)
+	r.Host = r.URL.Host
 	w := &response{header: http.Header{}}
-	g.handler.ServeHTTP(w, r)
+	if g.front.passed(r.Header) {
+		g.handler.ServeHTTP(w, r)
+	} else {
+		w.forbid()
+	}
+	protect(w.header, r.URL.Scheme)
 	return json.Marshal(w.payload())
 }
 
@@ -62,7 +78,9 @@ func RequestID(ctx context.Context) string {
 
 // newRequest makes the HTTP request of a payload. In a payload, rawPath is
 // URL-decoded, rawQueryString is as sent, header names are in lower case, and
-// repeated headers are joined with commas.
+// repeated headers are joined with commas. An HTTP API is served over https only.
+// Its host is the domain name by which API Gateway was reached; the headers Host
+// and X-Forwarded-* are what a client sent, and say nothing.
 func newRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
@@ -86,12 +104,6 @@ func newRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Re
 	}).WithContext(ctx)
 	for name, value := range e.Headers {
 		r.Header.Set(name, value)
-	}
-	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
-		r.URL.Scheme = proto
-	}
-	if host := r.Header.Get("Host"); host != "" {
-		r.Host, r.URL.Host = host, host
 	}
 	return r, nil
 }

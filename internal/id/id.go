@@ -25,6 +25,7 @@ const (
 	Event        Kind = "event"
 	Job          Kind = "job"
 	APIKey       Kind = "api_key"
+	AuditEvent   Kind = "audit_event"
 )
 
 // New makes an id of a kind from a time, in milliseconds, and 80 bits of
@@ -39,6 +40,9 @@ func New(kind Kind, at time.Time, entropy io.Reader) (string, error) {
 
 // Of returns the id of the kind with that ULID.
 func (k Kind) Of(u string) string { return string(k) + "_" + u }
+
+// ULID is the ULID of an id, without the prefix.
+func ULID(id string) string { return id[strings.LastIndexByte(id, '_')+1:] }
 
 // Valid reports whether s is an id of the kind, with the ULID in upper case, as
 // New makes it.

@@ -116,7 +116,7 @@ func (w *Worker) count(ctx context.Context, job table.Job) (progress, error) {
 		case !known && job.Tries == maxTries:
 			return progress{end: true}, nil // StartCounts comes again
 		case !known:
-			return progress{again: true, due: w.now().Add(w.settle())}, nil
+			return progress{restart: true, due: w.now().Add(w.settle())}, nil
 		}
 	}
 	switch {

@@ -25,6 +25,7 @@ import (
 	"dsync/internal/redact"
 	"dsync/internal/table"
 	"dsync/internal/table/count"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -103,7 +104,7 @@ func (w *Worker) Invoke(ctx context.Context, i Invocation) error {
 func (w *Worker) Handle(ctx context.Context, batch events.DynamoDBEvent) error {
 	var failures []error
 	for _, record := range batch.Records {
-		job, err := table.ReadJob(record.Change)
+		job, err := stream.ReadJob(record.Change)
 		if err != nil {
 			w.log.LogAttrs(ctx, slog.LevelError, "a record of a job cannot be read", slog.String("error", redact.Error(err)), slog.String("sequence_number", record.Change.SequenceNumber))
 			continue
@@ -123,7 +124,7 @@ type progress struct {
 	end     bool        // of a pass over the records
 	follow  []table.Job // jobs that are created with this step
 	counts  count.Counts
-	again   bool // the job starts over
+	restart bool // the job starts over
 }
 
 // task is how the steps of a task are done.
@@ -191,7 +192,7 @@ func (w *Worker) step(ctx context.Context, delivered table.Job) error {
 	job.Done += p.records
 	job.Cursor, job.Due, job.Modified = p.cursor, p.due, at
 	job.Counts = p.counts
-	if p.again {
+	if p.restart {
 		job.Tries++
 	}
 	job.Failures, job.Error = 0, ""

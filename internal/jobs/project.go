@@ -22,7 +22,8 @@ const (
 )
 
 // project writes the directory's view to a page of users, then of groups, and the
-// look-ups of e-mail addresses that an earlier version did not write. It starts after the last function can have written with the old view. A resource
+// look-ups of e-mail addresses that an earlier version did not write. It starts
+// after the last function can have written with the old view. A resource
 // that looks different gets a new version and time, and so an event.
 func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	if due := job.Created.Add(w.tokenTrust); job.Cursor == "" && due.After(w.now()) {

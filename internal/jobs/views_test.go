@@ -80,7 +80,7 @@ func TestChangedDuringTheProjection(t *testing.T) {
 		s.do(s.Update(t.Context(), version, changed))
 	}, new(bool)}
 	s.deliver(job)
-	if got, done := s.user(user.ID), s.stored(job); got.View != view.Encode() || got.Document != `{"userName":"ada","title":"new"}` || done.Failures != 0 || done.Steps != 1 {
+	if got, done := s.user(user.ID), s.stored(job); got.View != view.Current().Encode() || got.Document != `{"userName":"ada","title":"new"}` || done.Failures != 0 || done.Steps != 1 {
 		t.Errorf("%+v, %+v", got, done)
 	}
 }

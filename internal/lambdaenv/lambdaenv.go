@@ -11,10 +11,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strconv"
 	"time"
 
+	"dsync/internal/gateway"
+	"dsync/internal/logline"
 	"dsync/internal/metric"
 	"dsync/internal/redact"
 	"dsync/internal/table"
@@ -49,7 +52,7 @@ func Start(getenv func(string) string, build func(Environment) (lambda.Handler, 
 }
 
 func load(getenv func(string) string) Environment {
-	e := Environment{Log: lambdacontext.NewLogger(), getenv: getenv}
+	e := Environment{Log: slog.New(logline.Bounded(lambdacontext.NewLogHandler())), getenv: getenv}
 	e.AWS = Config(getenv("AWS_REGION"), aws.Credentials{
 		AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
 		SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
@@ -123,6 +126,17 @@ func (e Environment) Endpoint(service string) *string {
 		}
 	}
 	return nil
+}
+
+// Serve returns the handler of a function that serves HTTP with h. PUBLIC_URL and
+// ORIGIN_SECRET_HASHES describe what is in front of API Gateway; both may be
+// empty.
+func (e Environment) Serve(h http.Handler) (lambda.Handler, error) {
+	front, err := gateway.ParseFront(e.getenv("PUBLIC_URL"), e.getenv("ORIGIN_SECRET_HASHES"))
+	if err != nil {
+		return nil, fmt.Errorf("the environment variables PUBLIC_URL and ORIGIN_SECRET_HASHES: %w", err)
+	}
+	return front.NewHandler(h), nil
 }
 
 // Table opens the table that TABLE_NAME names and counts its transaction

@@ -38,7 +38,7 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	d = Directory{
 		OrganizationID: n.OrganizationID, Name: n.Name, State: table.Validating,
 		SCIMConfig: table.SCIMConfig{Type: n.Type, Pending: true, AllEmails: true, CursorKey: make([]byte, cursorKeyBytes)},
-		Version:    1, Created: at, Modified: at, Actor: s.actor,
+		Version:    1, Created: at, Modified: at, Actor: s.actor(),
 	}
 	if d.Type == "" {
 		d.Type = settings.DirectoryTypes[0]
@@ -55,6 +55,9 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	if err := invalid.Err(); err != nil {
 		return d, first, "", err
 	}
+	if _, err := s.reach.owner(d.OrganizationID); err != nil {
+		return d, first, "", err
+	}
 	if _, err := io.ReadFull(s.entropy, d.CursorKey); err != nil {
 		return d, first, "", fmt.Errorf("management: cursor key: %w", err)
 	}
@@ -69,7 +72,15 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 		return d, first, "", err
 	}
 	d.Tokens = []table.TokenRef{token}
-	err = s.table.CreateDirectory(ctx, d)
+	members, err := directoryMembers(d)
+	if err != nil {
+		return d, first, "", err
+	}
+	event, err := s.changeIn(d, directoryCreated, d.ID, nil, members)
+	if err != nil {
+		return d, first, "", err
+	}
+	err = s.table.CreateDirectory(ctx, d, event.Actions()...)
 	if errors.Is(err, table.ErrNotFound) {
 		return d, first, "", fault.Missing(organization, d.OrganizationID)
 	} else if err != nil {
@@ -86,7 +97,7 @@ func (s *Session) Directory(ctx context.Context, directoryID string) (Directory,
 	if !id.Directory.Valid(directoryID) {
 		return Directory{}, fault.Missing(directory, directoryID)
 	}
-	d, err := s.table.Directory(ctx, directoryID)
+	d, err := s.reach.directory(ctx, directoryID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = fault.Missing(directory, directoryID)
 	}
@@ -107,11 +118,7 @@ func (s *Session) Counts(ctx context.Context, directoryIDs ...string) (map[strin
 // Directories lists the directories, or those of an organization, whose name
 // contains the search text; "" lists all.
 func (s *Session) Directories(ctx context.Context, organizationID, search string, p PageRequest) (Page[Directory], error) {
-	all := table.Directories()
-	if organizationID != "" {
-		all = table.DirectoriesOf(organizationID)
-	}
-	return list(ctx, p, chunksOf(s.table, all), nameContains(search, func(d Directory) string { return d.Name }))
+	return list(ctx, p, s.reach.directories(organizationID), nameContains(search, func(d Directory) string { return d.Name }))
 }
 
 // nameContains matches the records whose name contains a text, in any letter
@@ -135,7 +142,7 @@ type DirectoryUpdate struct {
 // UpdateDirectory changes a directory. If that changes the payloads of its users,
 // a job updates all of them.
 func (s *Session) UpdateDirectory(ctx context.Context, directoryID string, u DirectoryUpdate) (Directory, error) {
-	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+	return s.changeDirectory(ctx, directoryID, s.directoryEvent(directoryUpdated), func(d *Directory) error {
 		var invalid fault.Validation
 		if u.Name != nil {
 			checkName(&invalid, "name", *u.Name)
@@ -150,7 +157,7 @@ func (s *Session) UpdateDirectory(ctx context.Context, directoryID string, u Dir
 
 // PauseDirectory rejects SCIM requests to a directory until ResumeDirectory.
 func (s *Session) PauseDirectory(ctx context.Context, directoryID string) (Directory, error) {
-	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+	return s.changeDirectory(ctx, directoryID, s.directoryEvent(directoryPaused), func(d *Directory) error {
 		d.State, d.Paused = table.Unlinked, true
 		return nil
 	})
@@ -158,7 +165,7 @@ func (s *Session) PauseDirectory(ctx context.Context, directoryID string) (Direc
 
 // ResumeDirectory ends a pause.
 func (s *Session) ResumeDirectory(ctx context.Context, directoryID string) (Directory, error) {
-	return s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+	return s.changeDirectory(ctx, directoryID, s.directoryEvent(directoryResumed), func(d *Directory) error {
 		if d.State == table.Unlinked {
 			d.State, d.Paused = table.Linked, false
 			if d.Pending {
@@ -179,12 +186,16 @@ func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error
 		}
 		updated := s.updated(old)
 		updated.State, updated.Tokens = table.Deleting, nil
-		job, err := table.NewJob(table.Purge, old.ID, updated.Modified, s.actor, s.entropy)
+		job, err := table.NewJob(table.Purge, old.ID, updated.Modified, s.actor(), s.entropy)
 		if err != nil {
 			return err
 		}
 		job.Subject = old.ID
-		return s.table.ReplaceDirectory(ctx, old, updated, &job)
+		event, err := s.directoryEvent(directoryDeleted)(old, updated)
+		if err != nil {
+			return err
+		}
+		return s.table.ReplaceDirectory(ctx, old, updated, &job, event.Actions()...)
 	})
 }
 
@@ -193,15 +204,16 @@ func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error
 func (s *Session) updated(old Directory) table.Directory {
 	updated := old
 	updated.Version++
-	updated.Modified, updated.Actor = s.timestamp(), s.actor
+	updated.Modified, updated.Actor = s.timestamp(), s.actor()
 	updated.Tokens = slices.DeleteFunc(slices.Clone(old.Tokens), func(r table.TokenRef) bool { return r.Expired(updated.Modified) })
 	return updated
 }
 
 // changeDirectory writes a directory that edit has changed. It begins anew when
 // another change came in between, and writes nothing if nothing changes. Each
-// change is one event at most (dsync.DirectoryChange).
-func (s *Session) changeDirectory(ctx context.Context, directoryID string, edit func(*Directory) error) (changed Directory, err error) {
+// change is one event at most (dsync.DirectoryChange). record makes its audit
+// event.
+func (s *Session) changeDirectory(ctx context.Context, directoryID string, record func(before, after Directory) (AuditEvent, error), edit func(*Directory) error) (changed Directory, err error) {
 	err = retryStale(func() error {
 		old, err := s.Directory(ctx, directoryID)
 		if err != nil {
@@ -221,14 +233,18 @@ func (s *Session) changeDirectory(ctx context.Context, directoryID string, edit 
 		}
 		var follow *table.Job
 		if updated.View != old.View {
-			job, err := table.NewJob(table.Project, old.ID, updated.Modified, s.actor, s.entropy)
+			job, err := table.NewJob(table.Project, old.ID, updated.Modified, s.actor(), s.entropy)
 			if err != nil {
 				return err
 			}
 			follow = &job
 		}
+		event, err := record(before, updated)
+		if err != nil {
+			return err
+		}
 		changed = updated
-		return s.table.ReplaceDirectory(ctx, old, updated, follow)
+		return s.table.ReplaceDirectory(ctx, old, updated, follow, event.Actions()...)
 	})
 	return changed, err
 }

@@ -22,7 +22,7 @@ func (s *Session) Job(ctx context.Context, jobID string) (Job, error) {
 	if !id.Job.Valid(jobID) {
 		return Job{}, fault.Missing("Job", jobID)
 	}
-	j, err := s.table.Job(ctx, jobID)
+	j, err := s.reach.job(ctx, jobID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = fault.Missing("Job", jobID)
 	}

@@ -244,7 +244,7 @@ func TestPageOfLargePayloads(t *testing.T) {
 		for i, size := range row.sizes {
 			r.entries = append(r.entries, table.ListEntry[projection]{ID: fmt.Sprint(i), Record: sizeOf(size)})
 		}
-		page, err := offline().payloadPage(t.Context(), table.Directory{}, r)
+		page, err := offline().payloadPage(t.Context(), table.Directory{}, r, false)
 		if err != nil || len(page.Items) != row.want || (page.After != "") != (row.want < len(row.sizes)) {
 			t.Errorf("%s: %d payloads, after %q, %v", name, len(page.Items), page.After, err)
 		}
@@ -253,7 +253,7 @@ func TestPageOfLargePayloads(t *testing.T) {
 
 func payloadOf(t *testing.T, p projection) Payload {
 	t.Helper()
-	list, err := offline().payloads(t.Context(), table.Directory{}, []projection{p})
+	list, err := offline().payloads(t.Context(), table.Directory{}, []projection{p}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,11 @@
 // and the records of SCIM requests.
 //
 // A Session comes from a valid API key, or from Bootstrap where there is no key
-// yet. What a caller did wrong is a *fault.Error; any other error is an
-// internal failure. A request that fails changes nothing. All types are safe
-// for concurrent use.
+// yet. That of a key that is bound to an organization reaches nothing else: what
+// belongs to others answers as what does not exist. Every change has an audit
+// event, which is written in the transaction of the change. What a caller did
+// wrong is a *fault.Error; any other error is an internal failure. A request that
+// fails changes nothing. All types are safe for concurrent use.
 //
 // Lists are in the order of creation and follow a write within moments. Each
 // request reads a bounded number of records, so a page may be short, even
@@ -22,17 +24,10 @@ import (
 	"dsync/internal/credential"
 	"dsync/internal/fault"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
+	"dsync/internal/table/audit"
 	"dsync/internal/table/count"
 )
-
-// The scopes of an API key.
-const (
-	Read   = "read"   // read everything
-	Manage = "manage" // read and change everything
-)
-
-// Scopes are all scopes.
-var Scopes = []string{Read, Manage}
 
 // What the REST API shows as it is stored.
 type (
@@ -63,20 +58,30 @@ func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader, l
 	return &Authenticator{t, now, entropy, credential.NewKeys(t, now, log), newOwners()}
 }
 
-// Authenticate opens the session of a request with an API key. requestID is
+// Authenticate opens the session of a request with an API key. The origin is
 // recorded with every change. It fails with a fault of kind Unauthorized.
-func (a *Authenticator) Authenticate(ctx context.Context, value, requestID string) (*Session, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, value string, from Origin) (*Session, error) {
 	key, err := a.keys.Authenticate(ctx, value)
 	if err != nil {
 		return nil, err
 	}
-	return &Session{a.table, a.now, a.entropy, a.owners, key, table.Actor{RequestID: requestID}}, nil
+	key.Scope = scopeOf(key)
+	known := a.owners
+	if key.OrganizationID != "" {
+		known = newOwners() // what others have found is out of its reach
+	}
+	return &Session{a.table, a.now, a.entropy, known, reachOf(a.table, key), key, from}, nil
 }
 
 // Bootstrap returns a session that no API key has opened, with all scopes: it
 // creates the first key, and serves programs that may write the table anyway.
 func Bootstrap(t *table.Table, now func() time.Time, entropy io.Reader) *Session {
-	return &Session{t, now, entropy, newOwners(), table.APIKey{Scope: Manage}, table.Actor{}}
+	return BootstrapFrom(t, now, entropy, Origin{})
+}
+
+// BootstrapFrom is Bootstrap for the request of an operator.
+func BootstrapFrom(t *table.Table, now func() time.Time, entropy io.Reader, from Origin) *Session {
+	return &Session{t, now, entropy, newOwners(), environment{t}, apikey.Key{ID: audit.Bootstrap, Scope: allScopes}, from}
 }
 
 // Session is what one request may do.
@@ -85,15 +90,16 @@ type Session struct {
 	now     func() time.Time
 	entropy io.Reader
 	owners  *owners
-	key     table.APIKey
-	actor   table.Actor // of every change
+	reach   reach
+	key     apikey.Key
+	origin  Origin
 }
 
 // KeyID is the id of the API key that opened the session.
 func (s *Session) KeyID() string { return s.key.ID }
 
-// May reports whether the API key has the scope.
-func (s *Session) May(scope string) bool { return s.key.Scope == scope || s.key.Scope == Manage }
+// actor is the actor of changes, as events show it.
+func (s *Session) actor() table.Actor { return table.Actor{RequestID: s.origin.RequestID} }
 
 // timestamp is the time of a change.
 func (s *Session) timestamp() time.Time { return table.Timestamp(s.now()) }

@@ -49,6 +49,9 @@ type OrganizationUpdate struct {
 func (s *Session) CreateOrganization(ctx context.Context, u OrganizationUpdate) (Organization, error) {
 	at := s.timestamp()
 	o := Organization{Version: 1, Created: at, Modified: at}
+	if err := s.reach.changesOrganizations(); err != nil {
+		return o, err
+	}
 	if u.Name == nil {
 		u.Name = new(string)
 	}
@@ -59,7 +62,11 @@ func (s *Session) CreateOrganization(ctx context.Context, u OrganizationUpdate) 
 	if o.ID, err = id.New(id.Organization, at, s.entropy); err != nil {
 		return o, fmt.Errorf("management: %w", err)
 	}
-	return o, externalIDTaken(s.table.CreateOrganization(ctx, o))
+	event, err := s.organizationChange(organizationCreated, at, nil, &o)
+	if err != nil {
+		return o, err
+	}
+	return o, externalIDTaken(s.table.CreateOrganization(ctx, o, event.Actions()...))
 }
 
 func externalIDTaken(err error) error {
@@ -162,7 +169,7 @@ func (s *Session) Organization(ctx context.Context, organizationID string) (Orga
 	if !id.Organization.Valid(organizationID) {
 		return Organization{}, fault.Missing(organization, organizationID)
 	}
-	found, err := s.table.Organization(ctx, organizationID)
+	found, err := s.reach.organization(ctx, organizationID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = fault.Missing(organization, organizationID)
 	}
@@ -171,7 +178,7 @@ func (s *Session) Organization(ctx context.Context, organizationID string) (Orga
 
 // OrganizationByExternalID reads an organization by the id that the team gave it.
 func (s *Session) OrganizationByExternalID(ctx context.Context, externalID string) (Organization, error) {
-	found, err := s.table.OrganizationByExternalID(ctx, externalID)
+	found, err := s.reach.organizationByExternalID(ctx, externalID)
 	if errors.Is(err, table.ErrNotFound) {
 		err = fault.Missing(organization, externalID)
 	}
@@ -181,29 +188,28 @@ func (s *Session) OrganizationByExternalID(ctx context.Context, externalID strin
 // Organizations lists the organizations, or those that have one of the domains,
 // whose name contains the search text; "" lists all.
 func (s *Session) Organizations(ctx context.Context, domains []string, search string, p PageRequest) (Page[Organization], error) {
-	read := chunksOf(s.table, table.Organizations())
-	if len(domains) > 0 {
-		var invalid fault.Validation
-		if len(domains) > MaxDomainFilter {
-			invalid.Add("domains", "domains must be at most %d.", MaxDomainFilter)
-		}
-		readers := make([]chunkReader[Organization], len(domains))
-		for i, d := range domains {
-			if d = scim.Fold(d); !validDomain(d) {
-				invalid.Add("domains", "domains must be domains, such as example.com.")
-			}
-			readers[i] = chunksOf(s.table, table.OrganizationsWith(d))
-		}
-		if err := invalid.Err(); err != nil {
-			return Page[Organization]{}, err
-		}
-		read = merge(readers)
+	var invalid fault.Validation
+	if len(domains) > MaxDomainFilter {
+		invalid.Add("domains", "domains must be at most %d.", MaxDomainFilter)
 	}
-	return list(ctx, p, read, nameContains(search, func(o Organization) string { return o.Name }))
+	var folded []string
+	for _, d := range domains {
+		if d = scim.Fold(d); !validDomain(d) {
+			invalid.Add("domains", "domains must be domains, such as example.com.")
+		}
+		folded = append(folded, d)
+	}
+	if err := invalid.Err(); err != nil {
+		return Page[Organization]{}, err
+	}
+	return list(ctx, p, s.reach.organizations(folded), nameContains(search, func(o Organization) string { return o.Name }))
 }
 
 // UpdateOrganization changes an organization.
 func (s *Session) UpdateOrganization(ctx context.Context, organizationID string, u OrganizationUpdate) (changed Organization, err error) {
+	if err := s.reach.changesOrganizations(); err != nil {
+		return changed, err
+	}
 	err = retryStale(func() error {
 		old, err := s.Organization(ctx, organizationID)
 		if err != nil {
@@ -220,7 +226,11 @@ func (s *Session) UpdateOrganization(ctx context.Context, organizationID string,
 		updated.Version++
 		updated.Modified = s.timestamp()
 		changed = updated
-		return externalIDTaken(s.table.ReplaceOrganization(ctx, old, updated))
+		event, err := s.organizationChange(organizationUpdated, updated.Modified, &old, &updated)
+		if err != nil {
+			return err
+		}
+		return externalIDTaken(s.table.ReplaceOrganization(ctx, old, updated, event.Actions()...))
 	})
 	return changed, err
 }
@@ -231,18 +241,25 @@ func sameOrganization(a, b Organization) bool {
 
 // DeleteOrganization deletes an organization that has no directories.
 func (s *Session) DeleteOrganization(ctx context.Context, organizationID string) error {
+	if err := s.reach.changesOrganizations(); err != nil {
+		return err
+	}
 	return retryStale(func() error {
 		old, err := s.Organization(ctx, organizationID)
 		if err != nil {
 			return err
 		}
-		ids, _, err := table.DirectoriesOf(organizationID).IDs(ctx, s.table, "", true, 1)
+		c, err := s.reach.directories(organizationID)(ctx, "", true, 1)
 		if err != nil {
 			return err
 		}
-		if len(ids) > 0 {
+		if c.Last != "" {
 			return conflict("organization_has_directories", "The organization has directories: delete them first, and wait until they are gone.")
 		}
-		return s.table.DeleteOrganization(ctx, old)
+		event, err := s.organizationChange(organizationDeleted, s.timestamp(), &old, nil)
+		if err != nil {
+			return err
+		}
+		return s.table.DeleteOrganization(ctx, old, event.Actions()...)
 	})
 }

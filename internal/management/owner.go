@@ -95,7 +95,7 @@ func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint str
 	}
 	if err == nil {
 		s.owners.known.Put(resourceID, r.DirectoryID)
-		d, err = s.table.Directory(ctx, r.DirectoryID)
+		d, err = s.reach.directory(ctx, r.DirectoryID)
 	}
 	if errors.Is(err, table.ErrNotFound) || err == nil && d.State == table.Deleting {
 		err = notFound
@@ -120,7 +120,7 @@ func (s *Session) search(ctx context.Context, k table.Kind, resourceID string) (
 			return r, err
 		}
 	}
-	all, more, err := table.Directories().IDs(ctx, s.table, "", true, maxDirectories)
+	all, more, err := s.reach.directoryIDs(ctx, maxDirectories)
 	if err != nil {
 		return table.Resource{}, err
 	}

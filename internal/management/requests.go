@@ -17,8 +17,8 @@ func (s *Session) Requests(ctx context.Context, directoryID string, p PageReques
 
 // LastDay is the counts of the last day on which a directory got requests; nil
 // if it got none, or none before the last minute.
-func (s *Session) LastDay(ctx context.Context, directoryID string) (*Day, error) {
-	days, err := s.table.Days(ctx, directoryID, 1)
+func (s *Session) LastDay(ctx context.Context, d Directory) (*Day, error) {
+	days, err := s.table.Days(ctx, d.ID, 1)
 	if err != nil || len(days) == 0 {
 		return nil, err
 	}

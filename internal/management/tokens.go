@@ -54,7 +54,10 @@ func (s *Session) CreateToken(ctx context.Context, directoryID string, expires t
 	if err != nil {
 		return t, "", err
 	}
-	d, err := s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+	created := func(_, d Directory) (AuditEvent, error) {
+		return s.changeIn(d, tokenCreated, ref.ID, nil, tokenMembers(ref))
+	}
+	d, err := s.changeDirectory(ctx, directoryID, created, func(d *Directory) error {
 		if len(d.Tokens) >= MaxTokens {
 			return conflict("too_many_tokens", "The directory has %d active tokens: revoke one of them first.", len(d.Tokens))
 		}
@@ -79,7 +82,10 @@ func (s *Session) Tokens(ctx context.Context, directoryID string, p PageRequest)
 
 // RevokeToken revokes a token. One that cannot be used any more stays as it is.
 func (s *Session) RevokeToken(ctx context.Context, directoryID, tokenID string) error {
-	_, err := s.changeDirectory(ctx, directoryID, func(d *Directory) error {
+	revoked := func(_, d Directory) (AuditEvent, error) {
+		return s.changeIn(d, tokenRevoked, tokenID, map[string]any{"state": credential.Active}, map[string]any{"state": credential.Revoked})
+	}
+	_, err := s.changeDirectory(ctx, directoryID, revoked, func(d *Directory) error {
 		is := func(r table.TokenRef) bool { return r.ID == tokenID }
 		if slices.ContainsFunc(d.Tokens, is) {
 			d.Tokens = slices.DeleteFunc(d.Tokens, is)

@@ -58,6 +58,12 @@ var (
 		"requests that got a response"}
 	Latency = Metric{"Latency", Milliseconds, []Dimension{Operation},
 		"time from the request in the function to the response"}
+	// Unauthorized and RateLimited are not written for requests that API Gateway
+	// refuses by itself.
+	Unauthorized = Metric{"Unauthorized", Count, nil,
+		"requests without a valid token or key, which got 401"}
+	RateLimited = Metric{"RateLimited", Count, nil,
+		"requests above a limit, or with too many concurrent changes, which got 429"}
 	TransactionConflicts = Metric{"TransactionConflicts", Count, nil,
 		"writes retried because of a conflict with another transaction"}
 	// ChangesWritten and RecordsProcessed belong together: an alarm compares them.
@@ -88,7 +94,7 @@ var (
 // All returns every metric.
 func All() []Metric {
 	return []Metric{
-		Requests, Latency, TransactionConflicts, ChangesWritten,
+		Requests, Latency, Unauthorized, RateLimited, TransactionConflicts, ChangesWritten,
 		RecordsProcessed, EventsLogged, EventsPublished, EventsParked, EventsTruncated, RelayLag, EventsRedriven,
 		OldestJobAge, JobsFailed,
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"dsync/internal/fault"
@@ -15,19 +14,6 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/usage"
 )
-
-// loggedMethods are the methods that are logged by name. A client may send any
-// text as a method.
-var loggedMethods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
-}
-
-func loggedMethod(s string) string {
-	if slices.Contains(loggedMethods, s) {
-		return s
-	}
-	return "other"
-}
 
 // outcome is the outcome of a request, or of one operation of a bulk request.
 type outcome struct {
@@ -104,6 +90,12 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 	}
 	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
 	values := []metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}
+	switch o.status {
+	case http.StatusUnauthorized:
+		values = append(values, metric.Unauthorized.Of(1))
+	case http.StatusTooManyRequests:
+		values = append(values, metric.RateLimited.Of(1))
+	}
 	if x.trace != nil {
 		properties["directory_id"] = x.trace.DirectoryID()
 		if x.trace.HasChanged() {

@@ -16,6 +16,7 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/relay"
 	"dsync/internal/table"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -41,7 +42,7 @@ func (v tenant) behind(t testing.TB, log *slog.Logger, counts *metric.Writer, de
 	worker := jobs.New(records, time.Now, rand.Reader, 0, log)
 	dsynctest.Consume(t, v.api, v.table, dsynctest.Jobs, lambda.NewHandler(func(ctx context.Context, batch events.DynamoDBEvent) error {
 		for _, record := range batch.Records {
-			if job, err := table.ReadJob(record.Change); err == nil && job != nil && job.State == table.JobDone {
+			if job, err := stream.ReadJob(record.Change); err == nil && job != nil && job.State == table.JobDone {
 				ended <- job.Subject
 			}
 		}

@@ -82,7 +82,7 @@ type exchange struct {
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.now()
-	x := &exchange{method: loggedMethod(r.Method)}
+	x := &exchange{method: gateway.LoggedMethod(r.Method)}
 	res, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
 	var failure *fault.Error

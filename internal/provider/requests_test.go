@@ -107,7 +107,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 		{"nobody", `{}`, "GET", "/Users/ada@example.com", "", nil, []string{"GET /Users/{id} 404"}},
 		{"no endpoint", `{}`, "GET", "/ada@example.com/x", "", nil, []string{"GET  404"}},
 		{"another method", `{}`, "PUT", "/Users", "{}", nil, []string{"PUT /Users 405"}},
-		{"a method that is none", `{}`, "ADA", "/Users", "", nil, []string{"other /Users 405"}},
+		{"a method that is none", `{}`, "ADA", "/Users", "", nil, []string{"OTHER /Users 405"}},
 		{"another media type", `{}`, "POST", "/Users", "x", []string{"Content-Type", "text/ada"}, []string{"POST /Users 415"}},
 		{"not supported", `{}`, "GET", "/Me", "", nil, []string{"GET /Me 501"}},
 		{"a bulk request that is none", `{}`, "POST", "/Bulk", bulk(`{"method":"DELETE","path":"/Users/x"},{"method":"GET"}`), nil, []string{"POST /Bulk 400 invalidValue of bulk operation 2"}},

@@ -56,8 +56,8 @@ func TestError(t *testing.T) {
 		err  error
 		want string // a part of the result
 	}{
-		{invalid, "dynamo: get: DynamoDB GetItem: ValidationException"},
-		{network, "dynamo: get: DynamoDB GetItem: "},
+		{invalid, "dynamo: batch get: DynamoDB BatchGetItem: ValidationException"},
+		{network, "dynamo: batch get: DynamoDB BatchGetItem: "},
 		{decode, "dynamo: record: "},
 		{fmt.Errorf("directory: settings: %w", parse), "directory: settings: *time.ParseError"},
 		{fmt.Errorf("directory: %w", number), "directory: *json.UnmarshalTypeError"},

@@ -17,6 +17,8 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -84,7 +86,7 @@ func TestPlaceOfAMembership(t *testing.T) {
 		}
 		d := &derivation{relay: r, work: &work{}, facts: f, created: map[string]bool{}, deleted: map[string]bool{"ud": row.deleted}, known: map[string]bool{}, waits: map[subjects]bool{about: row.before}}
 		m := belonging()
-		d.place(change{Change: table.Change{NewMembership: &m}}, &entry{about: about, life: life{row.began, row.began, "uc", "gc", "ud", "gd"}})
+		d.place(change{Change: stream.Change{NewMembership: &m}}, &entry{about: about, life: life{row.began, row.began, "uc", "gc", "ud", "gd"}})
 		got := dropped
 		switch {
 		case len(d.operations) == 1 && d.operations[0].entry != nil:
@@ -100,7 +102,7 @@ func TestPlaceOfAMembership(t *testing.T) {
 
 // A change that waits is kept as long as an event.
 func TestExpiryOfDeferrals(t *testing.T) {
-	s := &shelf{head: table.LogHead{DirectoryID: modelDirectory, JournalHead: table.JournalHead{Version: 1}}, subjects: map[string]table.Resource{modelUser: person(1), modelGroup: team()}}
+	s := &shelf{head: table.LogHead{DirectoryID: modelDirectory, Head: journal.Head{Version: 1}}, subjects: map[string]table.Resource{modelUser: person(1), modelGroup: team()}}
 	r, _ := relayOn(s)
 	if _, err := r.relay(t.Context(), []events.DynamoDBEventRecord{recordOf("1", "M#1#2", nil, belonging())}, false, parkNothing(t)); err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func TestExpiryOfDeferrals(t *testing.T) {
 
 // A deferred change that cannot be read is parked once, and the others go on.
 func TestUnreadableDeferral(t *testing.T) {
-	s := &shelf{head: table.LogHead{DirectoryID: modelDirectory, JournalHead: table.JournalHead{Version: 1}, Deferred: 1}, deferrals: []table.Deferral{{Record: []byte("no gzip")}}}
+	s := &shelf{head: table.LogHead{DirectoryID: modelDirectory, Head: journal.Head{Version: 1}, Deferred: 1}, deferrals: []table.Deferral{{Record: []byte("no gzip")}}}
 	r, bus := relayOn(s)
 	parked := 0
 	result, err := r.relay(t.Context(), []events.DynamoDBEventRecord{recordOf("1", "U#1", nil, person(1))}, false,
@@ -177,7 +179,7 @@ func TestRepair(t *testing.T) {
 	} {
 		s := &shelf{}
 		r, _ := relayOn(s)
-		w := &work{changes: []change{{Change: table.Change{NewMembership: &row.member}}}}
+		w := &work{changes: []change{{Change: stream.Change{NewMembership: &row.member}}}}
 		f := &facts{subjects: map[string]table.Resource{modelUser: row.user, modelGroup: row.group}}
 		if err := r.repair(t.Context(), w, f); err != nil || len(s.removed) != row.removed || len(s.announced) != row.announced {
 			t.Errorf("%s: %d removed, %d announced, %v", name, len(s.removed), len(s.announced), err)
@@ -193,19 +195,19 @@ func TestRefresh(t *testing.T) {
 	m := belonging()
 	undone := belonging().SoftDelete()
 	for name, row := range map[string]struct {
-		change  table.Change
+		change  stream.Change
 		user    *table.Resource
 		member  *table.Membership
 		omitted bool
 		want    string
 	}{
-		"the same":           {table.Change{NewResource: new(person(3))}, new(person(3)), nil, false, `{"userName":"ada"}`},
-		"changed since":      {table.Change{NewResource: new(person(2))}, &newer, nil, false, `{"userName":"eve"}`},
-		"deleted since":      {table.Change{NewResource: new(person(2))}, nil, nil, true, ""},
-		"is a member":        {table.Change{NewMembership: &m}, nil, &m, false, ""},
-		"is no member now":   {table.Change{NewMembership: &m}, nil, &undone, true, ""},
-		"is a member again":  {table.Change{NewMembership: &undone}, nil, &m, true, ""},
-		"the removal stands": {table.Change{NewMembership: &undone}, nil, nil, false, ""},
+		"the same":           {stream.Change{NewResource: new(person(3))}, new(person(3)), nil, false, `{"userName":"ada"}`},
+		"changed since":      {stream.Change{NewResource: new(person(2))}, &newer, nil, false, `{"userName":"eve"}`},
+		"deleted since":      {stream.Change{NewResource: new(person(2))}, nil, nil, true, ""},
+		"is a member":        {stream.Change{NewMembership: &m}, nil, &m, false, ""},
+		"is no member now":   {stream.Change{NewMembership: &m}, nil, &undone, true, ""},
+		"is a member again":  {stream.Change{NewMembership: &undone}, nil, &m, true, ""},
+		"the removal stands": {stream.Change{NewMembership: &undone}, nil, nil, false, ""},
 	} {
 		s := &shelf{membership: row.member, current: map[string]table.Resource{}}
 		if row.user != nil {
@@ -217,7 +219,7 @@ func TestRefresh(t *testing.T) {
 			version = row.change.NewResource.Version
 		}
 		w := &work{directoryID: modelDirectory, changes: []change{{Change: row.change}}}
-		if err := r.refresh(t.Context(), w, table.LogHead{JournalHead: table.JournalHead{Version: 1}}); err != nil {
+		if err := r.refresh(t.Context(), w, table.LogHead{Head: journal.Head{Version: 1}}); err != nil {
 			t.Fatal(err)
 		}
 		c := w.changes[0]

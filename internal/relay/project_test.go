@@ -54,7 +54,7 @@ func TestNewMapping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	operator, err := management.NewAuthenticator(m.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), key, "request-2")
+	operator, err := management.NewAuthenticator(m.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), key, management.Origin{RequestID: "request-2"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"dsync/internal/eventlog"
 	"dsync/internal/metric"
 	"dsync/internal/redact"
-	"dsync/internal/table"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -291,7 +291,7 @@ func (r *Relay) redriveContent(ctx context.Context, content []byte) (sent int, e
 		return 0, err
 	}
 	// A schedule starts jobs again whose records were given up.
-	batch = slices.DeleteFunc(batch, func(record events.DynamoDBEventRecord) bool { return table.IsJob(record.Change) })
+	batch = slices.DeleteFunc(batch, func(record events.DynamoDBEventRecord) bool { return stream.IsJob(record.Change) })
 	if len(batch) == 0 {
 		return 0, nil
 	}

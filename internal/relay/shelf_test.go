@@ -9,6 +9,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -38,8 +39,8 @@ func (s *shelf) LogHeads(_ context.Context, ids []string) (map[string]table.LogH
 	return heads, nil
 }
 
-func (s *shelf) EnvironmentHeads(_ context.Context, shards []int) (map[int]table.JournalHead, error) {
-	return map[int]table.JournalHead{shards[0]: {Version: 1}}, nil
+func (s *shelf) EnvironmentHeads(_ context.Context, shards []int) (map[int]journal.Head, error) {
+	return map[int]journal.Head{shards[0]: {Version: 1}}, nil
 }
 
 func (s *shelf) AppendLog(_ context.Context, a table.LogAppend) (table.LogHeads, error) {

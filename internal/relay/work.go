@@ -14,6 +14,7 @@ import (
 	"dsync/internal/backoff"
 	"dsync/internal/eventlog"
 	"dsync/internal/table"
+	"dsync/internal/table/stream"
 
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
@@ -21,7 +22,7 @@ import (
 
 // change is a stream record of a directory.
 type change struct {
-	table.Change
+	stream.Change
 	record   events.DynamoDBEventRecord
 	index    int             // of the record in the batch
 	deferral *table.Deferral // which the record was read from, or nil
@@ -132,9 +133,9 @@ func (r *Relay) sort(ctx context.Context, batch []events.DynamoDBEventRecord, pa
 
 // read reads a record and returns its approximate size. A panic is an error of
 // that record.
-func read(record events.DynamoDBEventRecord) (c table.Change, size int, err error) {
+func read(record events.DynamoDBEventRecord) (c stream.Change, size int, err error) {
 	defer recovered(&err)
-	c, err = table.ReadChange(record.Change)
+	c, err = stream.ReadChange(record.Change)
 	size = int(record.Change.SizeBytes)
 	return c, size, err
 }
@@ -148,7 +149,7 @@ func recovered(err *error) {
 }
 
 // owner returns the directory and the organization of a change, "" for none.
-func owner(c table.Change) (directoryID, organizationID string) {
+func owner(c stream.Change) (directoryID, organizationID string) {
 	switch {
 	case c.NewResource != nil:
 		return c.NewResource.DirectoryID, c.NewResource.OrganizationID

@@ -2,11 +2,14 @@ package session_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"dsync/internal/credential"
+	"dsync/internal/fault"
 	"dsync/internal/scim/filter"
 	"dsync/internal/scim/query"
 	"dsync/internal/session"
@@ -62,6 +65,22 @@ func TestBudget(t *testing.T) {
 	}
 	spend(t, "authenticate, not cached", budget{1, 0, 1}, authenticate)
 	spend(t, "authenticate, cached", budget{0, 0, 0}, authenticate)
+	forged, err := credential.NewSecret(credential.TokenPrefix, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(key, secret string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			if _, _, err := fresh.Authenticate(ctx, key, secret, ""); fault.KindOf(err) != fault.Unauthorized {
+				return fmt.Errorf("not refused: %w", err)
+			}
+			return nil
+		}
+	}
+	spend(t, "forged token", budget{1, 0, 1}, refused(w.directory.ExternalKey, forged.Value))
+	spend(t, "forged token, again", budget{0, 0, 0}, refused(w.directory.ExternalKey, forged.Value))
+	spend(t, "unknown key in the Tenant URL", budget{0, 0, 0}, refused("unknown", w.secret))
+	spend(t, "authenticate, cached, after forged tokens", budget{0, 0, 0}, authenticate)
 
 	filter := func(kind session.Type, f string) func(context.Context) error {
 		return func(ctx context.Context) error {

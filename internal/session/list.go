@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"dsync/internal/fault"
@@ -209,16 +208,17 @@ func (s *Session) listed(ctx context.Context, t Type, f filter.Expr) (chunkReade
 	if t.kind != table.User || !filter.IsEquality(f) {
 		return nil, nil
 	}
-	equality := filter.Equalities(f)[0]
-	if !strings.EqualFold(equality.Target.String(), userGroupsPath) {
+	cover := filter.Cover(f, func(target filter.Target) int { return s.rank(t, target) })
+	if len(cover) != 1 || t.keyPaths()[s.rank(t, cover[0].Target)] != userGroupsPath {
 		return nil, nil
 	}
-	_, err := s.table.Resource(ctx, table.Group, s.directoryID, equality.Value)
+	group := cover[0].Value
+	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
 	if errors.Is(err, table.ErrNotFound) {
 		return nil, nil // no resource matches
 	}
 	return func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error) {
-		return table.UsersIn(s.directoryID, equality.Value).Read(ctx, s.table, last, false, limit)
+		return table.UsersIn(s.directoryID, group).Read(ctx, s.table, last, false, limit)
 	}, err
 }
 

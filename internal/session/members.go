@@ -34,7 +34,8 @@ type Room struct{ members, bytes int }
 func NewRoom() *Room { return &Room{MaxInlineMembers, maxInlineBytes} }
 
 // Members lists the members of a group in their SCIM form. users is the URL of
-// the endpoint of users. If they do not fit the room, it fails with tooMany, whose detail says how to read them.
+// the endpoint of users. If they do not fit the room, it fails with tooMany, whose
+// detail says how to read them.
 func (s *Session) Members(ctx context.Context, group, users string, room *Room) ([]any, error) {
 	members := []any{}
 	for m, err := range s.table.Members(ctx, s.directoryID, group, "") {

@@ -123,10 +123,10 @@ func (s *Session) plan(ctx context.Context, t Type, f filter.Expr, chunk int) (p
 			values[path] = append(values[path], e.Value)
 		}
 	}
-	if len(values) > 1 || len(values[t.keyPaths()[s.rank(t, cover[0].Target)]]) > 1 {
+	path, value := t.keyPaths()[s.rank(t, cover[0].Target)], cover[0].Value
+	if len(values) > 1 || len(values[path]) > 1 {
 		return s.union(ctx, t, values, chunk)
 	}
-	path, value := t.keyPaths()[s.rank(t, cover[0].Target)], cover[0].Value
 	var p plan
 	var err error
 	switch path {

@@ -112,8 +112,8 @@ func Parse(c table.SCIMConfig) (Settings, error) {
 	return s, nil
 }
 
-// members are the settings by name.
-func (s Settings) members() map[string]any {
+// Members are the settings by name, as in JSON.
+func (s Settings) Members() map[string]any {
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // strings and booleans marshal
@@ -128,7 +128,7 @@ func (s Settings) members() map[string]any {
 // encode is the settings that differ from the default of the type, in the form
 // of records.
 func (s Settings) encode(directoryType string) string {
-	own, byDefault := s.members(), Default(directoryType).members()
+	own, byDefault := s.Members(), Default(directoryType).Members()
 	maps.DeleteFunc(own, func(name string, v any) bool { return reflect.DeepEqual(v, byDefault[name]) })
 	if len(own) == 0 {
 		return ""

@@ -5,10 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"dsync/internal/id"
 	"dsync/internal/table"
-
-	"github.com/aws/aws-lambda-go/events"
 )
 
 // A change of a deleted resource fails, whatever version it names.
@@ -75,31 +72,6 @@ func TestRetryStale(t *testing.T) {
 		})
 		if !errors.Is(err, want) {
 			t.Errorf("stale %d times: %v after %d calls, want %v", stale, err, calls, want)
-		}
-	}
-}
-
-// A record of the stream has the old image and the new one.
-func TestReadChange(t *testing.T) {
-	image := func(name string) map[string]events.DynamoDBAttributeValue {
-		return map[string]events.DynamoDBAttributeValue{"id": events.NewStringAttribute(newID(t, id.User)), "doc": events.NewStringAttribute(name)}
-	}
-	keys := map[string]events.DynamoDBAttributeValue{"pk": events.NewStringAttribute("D#1"), "sk": events.NewStringAttribute("U#1")}
-	c, err := table.ReadChange(events.DynamoDBStreamRecord{Keys: keys, OldImage: image("old"), NewImage: image("new")})
-	if err != nil || c.OldResource == nil || c.OldResource.Document != "old" || c.NewResource.Document != "new" || c.OldResource.Kind != table.User {
-		t.Errorf("%+v, %v", c, err)
-	}
-	if c, err := table.ReadChange(events.DynamoDBStreamRecord{Keys: keys, OldImage: image("old")}); err != nil || c != (table.Change{}) {
-		t.Errorf("a removal: %+v, %v", c, err)
-	}
-}
-
-// The ids of a job are checked as those of other records are.
-func TestReadJobChecksIDs(t *testing.T) {
-	for _, name := range []string{"id", "dir", "subject"} {
-		_, err := table.ReadJob(events.DynamoDBStreamRecord{NewImage: map[string]events.DynamoDBAttributeValue{name: events.NewStringAttribute("a b")}})
-		if err == nil {
-			t.Errorf("%s: a job with an invalid id is read", name)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"dsync/internal/awslocal/awsconfig"
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/apikey"
+	"dsync/internal/table/audit"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -57,7 +59,12 @@ func TestReadsAreConsistent(t *testing.T) {
 		read  func(ctx context.Context)
 		index bool
 	}{
-		"APIKey":                   {func(ctx context.Context) { _, _ = f.APIKey(ctx, "h") }, false},
+		"apikey.Find":              {func(ctx context.Context) { _, _ = apikey.Find(ctx, f, "h") }, false},
+		"apikey.All":               {func(ctx context.Context) { _, _ = apikey.All().Read(ctx, f, "", false, 1) }, true},
+		"apikey.Of":                {func(ctx context.Context) { _, _ = apikey.Of(organization).Read(ctx, f, "", false, 1) }, true},
+		"audit.All":                {func(ctx context.Context) { _, _ = audit.All().Read(ctx, f, "", false, 1) }, true},
+		"audit.OfOrganization":     {func(ctx context.Context) { _, _ = audit.OfOrganization(organization).Read(ctx, f, "", false, 1) }, false},
+		"audit.OfDirectory":        {func(ctx context.Context) { _, _ = audit.OfDirectory(directory).Read(ctx, f, "", false, 1) }, false},
 		"Token":                    {func(ctx context.Context) { _, _ = f.Token(ctx, "h") }, false},
 		"Directory":                {func(ctx context.Context) { _, _ = f.Directory(ctx, directory) }, false},
 		"Organization":             {func(ctx context.Context) { _, _ = f.Organization(ctx, organization) }, false},
@@ -97,7 +104,7 @@ func TestReadsAreConsistent(t *testing.T) {
 			}
 		}, false},
 		"Days":                         {func(ctx context.Context) { _, _ = f.Days(ctx, directory, 1) }, false},
-		"IDs":                          {func(ctx context.Context) { _, _ = f.IDs(ctx, table.User, directory, "", 1) }, true},
+		"IDs":                          {func(ctx context.Context) { _, _, _ = f.IDs(ctx, table.User, directory, "", 1) }, true},
 		"GroupsOf":                     {func(ctx context.Context) { _, _ = f.GroupsOf(ctx, directory, user) }, true},
 		"KeptMemberships":              {func(ctx context.Context) { _, _, _ = f.KeptMemberships(ctx, directory, user, "", 1) }, true},
 		"ClearMemberships of the user": {func(ctx context.Context) { _, _ = f.ClearMemberships(ctx, table.User, directory, user, 1) }, true},

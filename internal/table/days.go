@@ -31,14 +31,10 @@ func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
 		Key:                      dynamo.Marshal(dayKey(directoryID, d.Date)),
 		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl ADD requests :requests, refused :refused, writes :writes"),
 		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
-		ExpressionAttributeValues: dynamo.Marshal(struct {
-			Date     string    `dynamodbav:":date"`
-			At       time.Time `dynamodbav:":at"`
-			TTL      int64     `dynamodbav:":ttl"`
-			Requests int64     `dynamodbav:":requests"`
-			Refused  int64     `dynamodbav:":refused"`
-			Writes   int64     `dynamodbav:":writes"`
-		}{d.Date, d.Last, d.Last.Add(DayRetention).Unix(), d.Requests, d.Refused, d.Writes}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{
+			":date": d.Date, ":at": d.Last, ":ttl": d.Last.Add(DayRetention).Unix(),
+			":requests": d.Requests, ":refused": d.Refused, ":writes": d.Writes,
+		}),
 	})
 }
 

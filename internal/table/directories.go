@@ -15,10 +15,10 @@ func (d Directory) item() dynamo.Item {
 	return dynamo.Marshal(directoryKey(d.ID), dynamo.IndexKey{PK: directoriesIndex(), SK: ulidOf(d.ID)}, d)
 }
 
-// CreateDirectory writes a new directory of an organization with its tokens,
-// all or nothing. It fails with ErrNotFound when the organization does not
+// CreateDirectory writes a new directory of an organization with its tokens and
+// more records, all or nothing. It fails with ErrNotFound when the organization does not
 // exist.
-func (t *Table) CreateDirectory(ctx context.Context, d Directory) error {
+func (t *Table) CreateDirectory(ctx context.Context, d Directory, more ...types.TransactWriteItem) error {
 	actions := []types.TransactWriteItem{
 		touchOrganization(d.OrganizationID),
 		dynamo.PutNewAction(d.item()),
@@ -27,7 +27,7 @@ func (t *Table) CreateDirectory(ctx context.Context, d Directory) error {
 	for _, ref := range d.Tokens {
 		actions = append(actions, dynamo.PutNewAction(d.token(ref).item()))
 	}
-	err := t.db.Transact(ctx, actions)
+	err := t.db.Transact(ctx, append(actions, more...))
 	failed, ok := errors.AsType[dynamo.ConditionFailed](err)
 	if ok && failed.Action == 0 {
 		return ErrNotFound
@@ -42,15 +42,15 @@ func (t *Table) Directory(ctx context.Context, directoryID string) (Directory, e
 	return d, err
 }
 
-// ReplaceDirectory writes next over old, its tokens, and a job unless it is
-// nil, all or nothing: it writes the tokens that are only in next, revokes
+// ReplaceDirectory writes next over old, its tokens, a job unless it is nil, and
+// more records, all or nothing: it writes the tokens that are only in next, revokes
 // those that are only in old, and copies a changed SCIMConfig to the others. It
 // fails with ErrStale when the stored version is not old.Version.
 //
 // Tokens that have expired at next.Modified are not written; they may be in
 // next or not.
-func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *Job) error {
-	actions := []types.TransactWriteItem{{Put: putVersion(next.item(), old.Version)}}
+func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *Job, more ...types.TransactWriteItem) error {
+	actions := append(more, types.TransactWriteItem{Put: putVersion(next.item(), old.Version)})
 	for _, ref := range next.Tokens {
 		switch {
 		case ref.Expired(next.Modified):
@@ -62,7 +62,7 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 	}
 	for _, ref := range old.Tokens {
 		if !ref.Expired(next.Modified) && !contains(next.Tokens, ref) {
-			actions = append(actions, types.TransactWriteItem{Update: revocation(tokenKey(ref.Hash), next.Modified)})
+			actions = append(actions, types.TransactWriteItem{Update: Revocation(tokenKey(ref.Hash), next.Modified)})
 		}
 	}
 	if job != nil {
@@ -86,15 +86,9 @@ func (t *Table) Activate(ctx context.Context, directoryID, tokenHash string, at 
 		UpdateExpression:         aws.String("SET #state = :linked, #at = :at, rid = :rid, tid = :tid ADD v :one REMOVE pending"),
 		ConditionExpression:      aws.String("pending = :true AND #state = :validating"),
 		ExpressionAttributeNames: map[string]string{"#state": "state", "#at": "at"},
-		ExpressionAttributeValues: dynamo.Marshal(struct {
-			Linked     State     `dynamodbav:":linked"`
-			Validating State     `dynamodbav:":validating"`
-			At         time.Time `dynamodbav:":at"`
-			RequestID  string    `dynamodbav:":rid"`
-			TokenID    string    `dynamodbav:":tid"`
-			One        int       `dynamodbav:":one"`
-			True       bool      `dynamodbav:":true"`
-		}{Linked, Validating, at, actor.RequestID, actor.TokenID, 1, true}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{
+			":linked": Linked, ":validating": Validating, ":at": at, ":rid": actor.RequestID, ":tid": actor.TokenID, ":one": 1, ":true": true,
+		}),
 	}
 	err := t.db.Transact(ctx, []types.TransactWriteItem{{Update: &activateDirectory}, {Update: &activateToken}})
 	if failed, ok := errors.AsType[dynamo.ConditionFailed](err); ok && failed.Action == 0 {

@@ -12,19 +12,18 @@ import (
 	"dsync/internal/table/journal"
 )
 
-// The key attributes, as in the records of the stream.
-const (
-	partitionKey = "pk"
-	sortKey      = "sk"
-	// directorySort is the sort key of a directory's own record. It sorts before
-	// the other sort keys of the directory.
-	directorySort = "D"
-)
+// directorySort is the sort key of a directory's own record. It sorts before the
+// other sort keys of the directory.
+const directorySort = "D"
 
-// Parts of keys for package carryover, which copies records as they are.
+// Parts of keys for package carryover, which copies records as they are, and for
+// package stream, which reads them.
 const (
+	PartitionKey    = "pk"
+	SortKey         = "sk"
 	DirectoryPrefix = "D#" // of the partition of a directory
 	DirectorySort   = directorySort
+	JobPrefix       = jobPrefix
 	TokenPrefix     = "T#"
 	APIKeyPrefix    = "K#"
 	LogHeadSort     = headSort
@@ -102,8 +101,6 @@ func directoriesIndex() string { return "DIRECTORIES" }
 
 func tokenKey(hash string) dynamo.Key       { return dynamo.Key{PK: TokenPrefix + hash, SK: "T"} }
 func tokensIndex(directoryID string) string { return directoryPartition(directoryID) + "#T" }
-func apiKeyKey(hash string) dynamo.Key      { return dynamo.Key{PK: APIKeyPrefix + hash, SK: "K"} }
-func apiKeysIndex() string                  { return "KEYS" }
 func jobKey(jobID string) dynamo.Key        { return dynamo.Key{PK: jobPrefix + ulidOf(jobID), SK: "J"} }
 func jobsIndex(directoryID string) string   { return directoryPartition(directoryID) + "#J" }
 

@@ -76,10 +76,11 @@ func Jobs(directoryID string) List[Job] {
 	return List[Job]{idKind: id.Job, index: true, pk: jobsIndex(directoryID), recordKey: entryKey}
 }
 
-// APIKeys lists the keys of the REST API, recently revoked ones included. It
-// reads the index.
-func APIKeys() List[APIKey] {
-	return List[APIKey]{idKind: id.APIKey, index: true, pk: apiKeysIndex(), recordKey: entryKey}
+// ListIn is a list of records whose keys another package knows. Its entries are
+// a partition of the table, or of the index, whose sort keys are the ULIDs of the
+// records. recordKey is the key of the record with an id and an entry.
+func ListIn[T any](kind id.Kind, index bool, partition string, recordKey func(id string, entry dynamo.Key) dynamo.Key) List[T] {
+	return List[T]{idKind: kind, index: index, pk: partition, recordKey: recordKey}
 }
 
 // Requests lists the records of the SCIM requests of a directory.

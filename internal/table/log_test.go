@@ -10,10 +10,11 @@ import (
 
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/journal"
 )
 
 // journaled is an event of the directory at that position.
-func (f fixture) journaled(p table.Position, sequence int64) table.LoggedEvent {
+func (f fixture) journaled(p journal.Position, sequence int64) table.LoggedEvent {
 	return table.LoggedEvent{ID: newID(f.t, id.Event), Name: "dsync.user.created", DirectoryID: f.directoryID, OrganizationID: "org_1", Sequence: sequence, Position: p, TTL: now.Unix()}
 }
 
@@ -21,7 +22,7 @@ func (f fixture) journaled(p table.Position, sequence int64) table.LoggedEvent {
 // It says what was in its way, and writes nothing then.
 func TestAppendLogConflicts(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	position := table.PositionAt(now).Next(now, 3)
+	position := journal.PositionAt(now).Next(now, 3)
 	logged := f.journaled(position, 1)
 	first := table.LogAppend{Head: table.LogHead{DirectoryID: f.directoryID}, Shard: 3, Events: []table.LoggedEvent{logged}}
 	heads := must(f.AppendLog(ctx, first))
@@ -56,7 +57,7 @@ func withVersion(h table.LogHead, version int64) table.LogHead {
 // before.
 func TestRaiseMark(t *testing.T) {
 	f, ctx := open(t), t.Context()
-	low, high := table.PositionAt(now), table.PositionAt(now.Add(time.Minute))
+	low, high := journal.PositionAt(now), journal.PositionAt(now.Add(time.Minute))
 	if head := must(f.RaiseMark(ctx, 3, high)); head.Position != high || head.Version != 1 {
 		t.Errorf("raised: %+v", head)
 	}
@@ -67,7 +68,7 @@ func TestRaiseMark(t *testing.T) {
 		t.Errorf("raised again: %+v", head)
 	}
 	_, err := f.AppendLog(ctx, table.LogAppend{
-		Head: table.LogHead{DirectoryID: f.directoryID}, Shard: 3, ShardHead: table.JournalHead{Version: 1, Position: high}, Events: []table.LoggedEvent{f.journaled(high, 1)},
+		Head: table.LogHead{DirectoryID: f.directoryID}, Shard: 3, ShardHead: journal.Head{Version: 1, Position: high}, Events: []table.LoggedEvent{f.journaled(high, 1)},
 	})
 	if conflict, ok := errors.AsType[*table.LogConflict](err); !ok || !conflict.Shard {
 		t.Errorf("an append with the head of before: %v", err)
@@ -77,7 +78,7 @@ func TestRaiseMark(t *testing.T) {
 // Positions grow, also in one millisecond and with a clock that goes back. The
 // shard is in the lowest bits.
 func TestPositionsGrow(t *testing.T) {
-	p := table.PositionAt(now)
+	p := journal.PositionAt(now)
 	for i, at := range []time.Time{now, now, now.Add(-time.Hour), now.Add(time.Second)} {
 		next := p.Next(at, 5)
 		if next <= p || next%256 != 5 {
@@ -96,7 +97,7 @@ func TestHeadBecomesAPage(t *testing.T) {
 	const line = 16 + 1 + 16 + 1 + len("user.created") + 1 + 1 // of a directory's journal
 	head, paged := table.LogHead{DirectoryID: "directory_1"}, -1
 	for n := 1; paged < 0; n++ {
-		position := table.Position(n) << 22
+		position := journal.Position(n) << 22
 		next, page, _ := table.LogAppend{Head: head, Events: []table.LoggedEvent{{ID: fmt.Sprintf("event_%026d", n), Name: "dsync.user.created", Sequence: int64(n), Position: position}}}.Apply()
 		if len(page) > 0 {
 			paged = len(page)
@@ -116,8 +117,8 @@ func TestHeadBecomesAPage(t *testing.T) {
 func TestJournalPages(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	heads := table.LogHeads{Head: table.LogHead{DirectoryID: f.directoryID}}
-	position := table.PositionAt(now)
-	var all []table.Position
+	position := journal.PositionAt(now)
+	var all []journal.Position
 	for range 4 { // pages of 20 entries
 		var list []table.LoggedEvent
 		for range 20 {
@@ -136,7 +137,7 @@ func TestJournalPages(t *testing.T) {
 				want = newest[len(newest)-from:]
 			}
 			entries, more, err := f.JournalPages(ctx, table.DirectoryJournal(f.directoryID), all[from], direction, 100)
-			var got []table.Position
+			var got []journal.Position
 			for _, e := range entries {
 				got = append(got, e.Position)
 			}
@@ -152,7 +153,7 @@ func TestJournalPages(t *testing.T) {
 func TestEraseLog(t *testing.T) {
 	f, ctx := open(t), t.Context()
 	var list []table.LoggedEvent
-	position := table.PositionAt(now)
+	position := journal.PositionAt(now)
 	for n := range 30 {
 		position = position.Next(now, 3)
 		list = append(list, f.journaled(position, int64(n+1)))

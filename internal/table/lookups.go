@@ -72,11 +72,5 @@ func (t *Table) lookupIDs(ctx context.Context, directoryID, prefix string) ([]st
 
 // without returns the keys of list that are not in other.
 func without(list, other []dynamo.Key) []dynamo.Key {
-	var rest []dynamo.Key
-	for _, k := range list {
-		if !slices.Contains(other, k) {
-			rest = append(rest, k)
-		}
-	}
-	return rest
+	return slices.DeleteFunc(slices.Clone(list), func(k dynamo.Key) bool { return slices.Contains(other, k) })
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // MaxDomains is how many domains an organization may have: the look-ups of all
-// old and all new domains fit one transaction with the organization and two
-// claims.
-const MaxDomains = (dynamo.MaxTransact - 4) / 2
+// old and all new domains fit one transaction with the organization, two claims
+// and a few more records.
+const MaxDomains = (dynamo.MaxTransact - 10) / 2
 
 func (o Organization) item() dynamo.Item {
 	return dynamo.Marshal(organizationKey(o.ID), dynamo.IndexKey{PK: organizationsIndex(), SK: ulidOf(o.ID)}, o)
@@ -28,33 +28,34 @@ func (o Organization) domainKeys() []dynamo.Key {
 	return keys
 }
 
-// CreateOrganization writes a new organization. It fails with ErrTaken when
+// CreateOrganization writes a new organization and more records, all or nothing,
+// as ReplaceOrganization and DeleteOrganization do. It fails with ErrTaken when
 // another organization has its external id.
-func (t *Table) CreateOrganization(ctx context.Context, o Organization) error {
-	return t.writeOrganization(ctx, Organization{}, o, dynamo.PutNewAction(o.item()))
+func (t *Table) CreateOrganization(ctx context.Context, o Organization, more ...types.TransactWriteItem) error {
+	return t.writeOrganization(ctx, Organization{}, o, dynamo.PutNewAction(o.item()), more)
 }
 
 // ReplaceOrganization writes next over old. It fails with ErrStale when the
 // stored version is not old.Version, and with ErrTaken.
-func (t *Table) ReplaceOrganization(ctx context.Context, old, next Organization) error {
-	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: putVersion(next.item(), old.Version)})
+func (t *Table) ReplaceOrganization(ctx context.Context, old, next Organization, more ...types.TransactWriteItem) error {
+	return t.writeOrganization(ctx, old, next, types.TransactWriteItem{Put: putVersion(next.item(), old.Version)}, more)
 }
 
 // DeleteOrganization deletes an organization. It fails with ErrStale when the
 // stored version is not old.Version; creating a directory in the organization
 // changes the version, too.
-func (t *Table) DeleteOrganization(ctx context.Context, old Organization) error {
+func (t *Table) DeleteOrganization(ctx context.Context, old Organization, more ...types.TransactWriteItem) error {
 	return t.writeOrganization(ctx, old, Organization{}, types.TransactWriteItem{Delete: &types.Delete{
 		Key:                       dynamo.Marshal(organizationKey(old.ID)),
 		ConditionExpression:       aws.String(versionCondition),
 		ExpressionAttributeValues: dynamo.Marshal(map[string]int64{":v": old.Version}),
-	}})
+	}}, more)
 }
 
 // writeOrganization writes an organization with the claim and the look-ups that
-// differ, all or nothing.
-func (t *Table) writeOrganization(ctx context.Context, old, next Organization, write types.TransactWriteItem) error {
-	actions := []types.TransactWriteItem{write}
+// differ, and more records, all or nothing.
+func (t *Table) writeOrganization(ctx context.Context, old, next Organization, write types.TransactWriteItem, more []types.TransactWriteItem) error {
+	actions := append(more, write)
 	claimAction := -1
 	if old.ExternalID != next.ExternalID {
 		if next.ExternalID != "" {
@@ -102,6 +103,13 @@ func (t *Table) OrganizationByExternalID(ctx context.Context, externalID string)
 		err = ErrNotFound // it changed between the two reads
 	}
 	return o, err
+}
+
+// OrganizationExists is the condition that an organization exists.
+func OrganizationExists(organizationID string) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		Key: dynamo.Marshal(organizationKey(organizationID)), ConditionExpression: aws.String("attribute_exists(pk)"),
+	}}
 }
 
 // touchOrganization raises the version of an organization that exists, so that

@@ -120,20 +120,6 @@ type Token struct {
 	TTL            int64  `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
 }
 
-// APIKey is a key of the REST API.
-type APIKey struct {
-	ID       string    `dynamodbav:"id"`
-	Hash     string    `dynamodbav:"hash"` // SHA-256 of the secret, hexadecimal
-	Name     string    `dynamodbav:"name"`
-	Scope    string    `dynamodbav:"scope"` // read or manage
-	Suffix   string    `dynamodbav:"suffix"`
-	Created  time.Time `dynamodbav:"created"`
-	Expires  time.Time `dynamodbav:"expires,omitempty,omitzero"`
-	Revoked  bool      `dynamodbav:"revoked,omitempty"`
-	LastUsed string    `dynamodbav:"last_used,omitempty"` // a date: 2026-01-31
-	TTL      int64     `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
-}
-
 // Resource is a user or a group.
 type Resource struct {
 	Kind           Kind   `dynamodbav:"-"`

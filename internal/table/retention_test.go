@@ -58,18 +58,6 @@ func TestTTL(t *testing.T) {
 			next.Version, next.Tokens = old.Version+1, nil
 			f.do(f.ReplaceDirectory(ctx, old, next, nil))
 		}, now.Add(table.DeletedRetention)},
-		"API key": {func(ctx context.Context, f fixture) {
-			f.do(f.CreateAPIKey(ctx, table.APIKey{ID: newID(f.t, id.APIKey), Hash: "h"}))
-			f.do(f.UseAPIKey(ctx, "h", "2026-11-23"))
-		}, time.Time{}},
-		"API key that expires": {func(ctx context.Context, f fixture) {
-			f.do(f.CreateAPIKey(ctx, table.APIKey{ID: newID(f.t, id.APIKey), Hash: "h", Expires: later}))
-		}, later.Add(table.DeletedRetention)},
-		"revoked API key": {func(ctx context.Context, f fixture) {
-			f.do(f.CreateAPIKey(ctx, table.APIKey{ID: newID(f.t, id.APIKey), Hash: "h"}))
-			f.do(f.RevokeAPIKey(ctx, "h", now))
-			f.do(f.RevokeAPIKey(ctx, "h", later)) // does nothing
-		}, now.Add(table.DeletedRetention)},
 		"request": {func(ctx context.Context, f fixture) {
 			f.do(f.PutRequests(ctx, []table.Request{{ID: newID(f.t, table.RequestKind), DirectoryID: f.directoryID, At: now}}))
 		}, now.Add(table.RequestRetention)},
@@ -155,8 +143,6 @@ func TestNoGhosts(t *testing.T) {
 	m.Hidden = true
 	before := f.items()
 	f.do(f.UseToken(ctx, "gone", "2026-11-23"))
-	f.do(f.UseAPIKey(ctx, "gone", "2026-11-23"))
-	f.do(f.RevokeAPIKey(ctx, "gone", now))
 	f.do(f.AnnounceMembership(ctx, m, 1))
 	if err := f.Activate(ctx, f.directoryID, "gone", now, actor); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("Activate with a token that is gone: %v", err)

@@ -31,6 +31,10 @@ type Table struct{ db *dynamo.Client }
 // New returns the table with that name.
 func New(api *dynamodb.Client, name string) *Table { return &Table{dynamo.New(api, name)} }
 
+// Client is the access to the records of packages below this one, which know
+// their own keys.
+func (t *Table) Client() *dynamo.Client { return t.db }
+
 // OnConflict sets a function that is called whenever a write is retried because
 // it conflicts with another one. Call OnConflict before the table is used.
 func (t *Table) OnConflict(f func()) { t.db.OnConflict(f) }

@@ -41,7 +41,7 @@ func (t *Table) Token(ctx context.Context, hash string) (Token, error) {
 // UseToken records the day (2026-01-31) on which a token was last used. It does
 // nothing if the token is revoked or does not exist.
 func (t *Table) UseToken(ctx context.Context, hash, day string) error {
-	return t.setLastUsed(ctx, tokenKey(hash), day)
+	return t.SetLastUsed(ctx, tokenKey(hash), day)
 }
 
 // setSCIMConfig copies the configuration of a directory to a token.
@@ -51,21 +51,17 @@ func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 		UpdateExpression:         aws.String("SET extensions = :extensions, settings = :settings, #view = :view, #type = :type, pending = :pending, paused = :paused, all_emails = :all_emails"),
 		ConditionExpression:      aws.String("attribute_exists(pk)"),
 		ExpressionAttributeNames: map[string]string{"#view": "view", "#type": "type"},
-		ExpressionAttributeValues: dynamo.Marshal(struct {
-			Extensions string `dynamodbav:":extensions"`
-			Settings   string `dynamodbav:":settings"`
-			View       string `dynamodbav:":view"`
-			Type       string `dynamodbav:":type"`
-			Pending    bool   `dynamodbav:":pending"`
-			Paused     bool   `dynamodbav:":paused"`
-			AllEmails  bool   `dynamodbav:":all_emails"`
-		}{c.Extensions, c.Settings, c.View, c.Type, c.Pending, c.Paused, c.AllEmails}),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{
+			":extensions": c.Extensions, ":settings": c.Settings, ":view": c.View, ":type": c.Type,
+			":pending": c.Pending, ":paused": c.Paused, ":all_emails": c.AllEmails,
+		}),
 	}
 }
 
 const notRevoked = "attribute_exists(pk) AND attribute_not_exists(revoked)"
 
-func (t *Table) setLastUsed(ctx context.Context, k dynamo.Key, day string) error {
+// SetLastUsed is UseToken for the token or API key with that primary key.
+func (t *Table) SetLastUsed(ctx context.Context, k dynamo.Key, day string) error {
 	err := t.db.Update(ctx, types.Update{
 		Key:                       dynamo.Marshal(k),
 		UpdateExpression:          aws.String("SET last_used = :day"),
@@ -75,16 +71,14 @@ func (t *Table) setLastUsed(ctx context.Context, k dynamo.Key, day string) error
 	return dynamo.IfConditionFails(err, nil)
 }
 
-// revocation marks a token or an API key as revoked, if it is not yet.
-func revocation(k dynamo.Key, at time.Time) *types.Update {
+// Revocation marks a token or an API key as revoked, if it is not yet, and
+// retains it for DeletedRetention.
+func Revocation(k dynamo.Key, at time.Time) *types.Update {
 	return &types.Update{
-		Key:                      dynamo.Marshal(k),
-		UpdateExpression:         aws.String("SET revoked = :true, #ttl = :ttl"),
-		ConditionExpression:      aws.String(notRevoked),
-		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: dynamo.Marshal(struct {
-			True bool  `dynamodbav:":true"`
-			TTL  int64 `dynamodbav:":ttl"`
-		}{true, at.Add(DeletedRetention).Unix()}),
+		Key:                       dynamo.Marshal(k),
+		UpdateExpression:          aws.String("SET revoked = :true, #ttl = :ttl"),
+		ConditionExpression:       aws.String(notRevoked),
+		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: dynamo.Marshal(map[string]any{":true": true, ":ttl": at.Add(DeletedRetention).Unix()}),
 	}
 }

@@ -1,8 +1,10 @@
 package usage
 
 import (
+	"slices"
 	"sync"
 
+	"dsync/internal/fault"
 	"dsync/internal/table"
 )
 
@@ -14,6 +16,16 @@ const (
 	UnknownPath   = "unknown path"   // of a PATCH: no schema knows it
 	UnknownMember = "unknown member" // no user of the directory
 	NestedGroup   = "nested group"   // a group as a member of a group
+)
+
+// The bounds of what is tolerated in one request, so that its record and its log
+// line stay small.
+const (
+	// MaxTolerated is how many different things are noted. Those beyond them are
+	// counted together, without a path.
+	MaxTolerated = 20
+	// maxPath is how many bytes of a path are noted.
+	maxPath = 100
 )
 
 // Trace is what is known of a request with a valid token while it is served,
@@ -41,17 +53,27 @@ func (t *Trace) DirectoryID() string { return t.token.DirectoryID }
 func (t *Trace) TokenID() string { return t.token.ID }
 
 // Tolerate notes what the request asked for and does not get. Of a change that
-// is retried the last attempt counts.
+// is retried the last attempt counts, but for what is beyond MaxTolerated.
 func (t *Trace) Tolerate(what, path string, count int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, known := range t.tolerated {
-		if known.What == what && known.Path == path {
-			t.tolerated[i].Count = count
+	path = fault.Cut(path, maxPath)
+	if i := t.indexOf(what, path); i >= 0 {
+		t.tolerated[i].Count = count
+		return
+	}
+	if len(t.tolerated) >= MaxTolerated {
+		path = ""
+		if i := t.indexOf(what, path); i >= 0 {
+			t.tolerated[i].Count += count
 			return
 		}
 	}
 	t.tolerated = append(t.tolerated, Tolerated{What: what, Count: count, Path: path})
+}
+
+func (t *Trace) indexOf(what, path string) int {
+	return slices.IndexFunc(t.tolerated, func(known Tolerated) bool { return known.What == what && known.Path == path })
 }
 
 // TakeTolerated returns what was tolerated since the last call.

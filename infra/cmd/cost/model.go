@@ -161,8 +161,11 @@ func alarmMetrics() int {
 	system := topology.Dsync()
 	// Prod has no rule that writes events to a log group.
 	system.Rules = slices.DeleteFunc(system.Rules, func(r topology.Rule) bool { return r.Target == topology.EventLog })
-	streams := 0
+	streams, servers := 0, 0
 	for _, f := range system.Functions {
+		if len(f.Routes) > 0 {
+			servers++
+		}
 		if f.Stream != nil {
 			streams++
 		}
@@ -170,11 +173,12 @@ func alarmMetrics() int {
 	const (
 		fixed       = 22 // API, table, relay, jobs
 		perFunction = 2  // errors, throttles
+		perServer   = 2  // 401 and 429
 		perStream   = 6  // iterator age, failed, given up and lost records, polling
 		perQueue    = 1  // dead letters
 		perRule     = 2  // failed deliveries
 	)
-	return fixed + perFunction*len(system.Functions) + perStream*streams +
+	return fixed + perFunction*len(system.Functions) + perServer*servers + perStream*streams +
 		perQueue*len(system.DeadLetterOwners()) + perRule*len(system.Rules)
 }
 

@@ -28,15 +28,7 @@ func TestMachineOfProcesses(t *testing.T) {
 
 // TestMachineOfOkta runs `make run` and `make demo PROFILE=okta` in one process.
 func TestMachineOfOkta(t *testing.T) {
-	machine, err := system.Start(t.Context(), system.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := machine.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	machine := start(t, system.Options{})
 	var out bytes.Buffer
 	api := client.Client{URL: machine.APIURL, Key: machine.APIKey}
 	if code := inOwnDirectory(t.Context(), api, "Okta", entra.Config{Okta: true, Users: 20, Out: &out, Seed: 1}); code != 0 {
@@ -54,6 +46,20 @@ func TestMachineOfOkta(t *testing.T) {
 	}
 }
 
+func start(t *testing.T, o system.Options) *system.System {
+	t.Helper()
+	machine, err := system.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := machine.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return machine
+}
+
 func provision(t *testing.T, users int, o system.Options) {
 	t.Helper()
 	events := make(chan entra.Event, 10_000)
@@ -64,15 +70,7 @@ func provision(t *testing.T, users int, o system.Options) {
 		}
 		events <- e
 	}
-	machine, err := system.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := machine.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	machine := start(t, o)
 	var out bytes.Buffer
 	report, err := entra.Run(t.Context(), entra.Config{
 		TenantURL: machine.TenantURL, Token: machine.Token, DirectoryID: machine.DirectoryID,

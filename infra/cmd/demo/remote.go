@@ -19,7 +19,7 @@ import (
 func smoke(ctx context.Context, c entra.Config, env func(string) string) int {
 	api := client.Client{URL: strings.TrimSuffix(env("DSYNC_URL"), "/"), Key: env("DSYNC_API_KEY")}
 	if api.URL == "" || api.Key == "" {
-		fmt.Fprintln(os.Stderr, "Set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY. `make api-key` creates a key.")
+		fmt.Fprintln(os.Stderr, "Set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY. `make api-key SCOPE=manage` creates a key.")
 		return exitNotRunning
 	}
 	return inOwnDirectory(ctx, api, "Smoke test", c)

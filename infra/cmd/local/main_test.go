@@ -20,7 +20,7 @@ func TestEventsAreLines(t *testing.T) {
 	for event, want := range map[string]string{
 		`{"detail":{"event":"dsync.user.updated","data":{"id":"u","name":null,"email":"ada@example.com","state":"inactive"}}}`:                     "dsync.user.updated         u                                            <ada@example.com> (inactive)",
 		`{"detail":{"event":"dsync.group.user_added","data":{"user":{"id":"u","email":"ada@example.com"},"group":{"id":"g","name":"Engineers"}}}}`: "dsync.group.user_added     g                                            Engineers: <ada@example.com>",
-		`{"detail":{"event":"dsync.group.created","data":{"id":"g","name":"a\u001b[31m\nb"}}}`:                                                     "dsync.group.created        g                                            a\uFFFD[31m\uFFFDb",
+		`{"detail":{"event":"dsync.group.created","data":{"id":"g","name":"a\u001b[31m\nb"}}}`:                                                     "dsync.group.created        g                                            a\\x1b[31m\\nb",
 	} {
 		var out bytes.Buffer
 		p := &printer{out: &out, opened: true}

@@ -49,12 +49,16 @@ func (s *target) createDirectory(ctx context.Context, name, shortType string, ou
 }
 
 // makeKey invokes the function that creates an API key, and prints the key.
-func (s *target) makeKey(ctx context.Context, name, scope string, out io.Writer) error {
+func (s *target) makeKey(ctx context.Context, name, scope, organizationID string, out io.Writer) error {
 	var key struct {
 		ID    string `json:"id"`
 		Value string `json:"value"`
 	}
-	if err := s.invoke(ctx, topology.CreatesAPIKeys, map[string]any{"name": name, "scope": scope}, &key); err != nil {
+	input := map[string]any{"name": name, "scope": scope}
+	if organizationID != "" {
+		input["organization_id"] = organizationID
+	}
+	if err := s.invoke(ctx, topology.CreatesAPIKeys, input, &key); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "API key %s, scope %s (shown only once):\n\n  %s\n", key.ID, scope, key.Value)

@@ -31,7 +31,8 @@ const usage = `usage:
   operate directory NAME     create an organization and a directory; print Tenant URL and Secret Token
                              (TYPE=entra, TYPE=okta or TYPE=generic; the default is entra)
   operate tail               show new events
-  operate api-key NAME       create an API key (SCOPE=read or SCOPE=manage; the default is manage)
+  operate api-key NAME       create an API key (SCOPE=read, manage, keys, "read keys" or "manage keys"; the default
+                             is read; ORGANIZATION=org_… binds it to one organization)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
   operate redrive            publish what is in the dead-letter queue and the failure bucket
   operate carry-over OLD NEW [apply]
@@ -80,7 +81,7 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 	case command == "tail" && len(rest) == 0:
 		return s.tail(ctx, out)
 	case command == "api-key" && len(rest) == 1:
-		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "manage"), out)
+		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "read"), env("ORGANIZATION"), out)
 	case command == "api-key":
 		return errors.New("the name of the key is missing: make api-key NAME='billing service'")
 	case command == "redrive" && len(rest) == 0:

@@ -175,7 +175,7 @@ func TestCommands(t *testing.T) {
 // The table and its copy are read with what the environment configures.
 func TestCarryOver(t *testing.T) {
 	db, name := dsynctest.Table(t)
-	if err := localdynamodb.Restore(t.Context(), db, schema.Dsync(), name, name+"-restored", nil); err != nil {
+	if err := localdynamodb.Restore(t.Context(), db, db, schema.Dsync(), name, name+"-restored", nil); err != nil {
 		t.Fatal(err)
 	}
 	key := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "E#1"}, "sk": &types.AttributeValueMemberS{Value: "E"}}

@@ -49,7 +49,7 @@ func (p *parts) connect(ctx context.Context, o Options) error {
 
 // makeAPIKey invokes the function that creates API keys, as an operator does.
 func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
-	payload, err := json.Marshal(map[string]string{"name": apiKeyName, "scope": "manage"})
+	payload, err := json.Marshal(map[string]string{"name": apiKeyName, "scope": "manage keys"})
 	if err != nil {
 		return "", err
 	}

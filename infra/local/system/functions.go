@@ -12,7 +12,9 @@ import (
 	"dsync/infra/topology"
 	locallambda "dsync/internal/awslocal/lambda"
 	"dsync/internal/awslocal/lambda/runtimeapi"
+	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
+	"dsync/internal/logline"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -24,14 +26,17 @@ import (
 func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 	for _, f := range p.topology.Functions {
 		for name, reference := range f.Environment {
-			if p.system.values[reference] == "" {
+			if p.system.values[reference] == "" && !reference.Optional() {
 				return fmt.Errorf("function %s: the local machine has no %s %s for %s", f.Name, reference.Kind, reference.Of, name)
 			}
 		}
 	}
 	built := map[string]lambda.Handler{}
 	if !o.Processes {
-		built = p.inThisProcess()
+		var err error
+		if built, err = p.inThisProcess(); err != nil {
+			return err
+		}
 	}
 	if err := p.inProcesses(ctx, built); err != nil {
 		return err
@@ -44,8 +49,13 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 }
 
 // inThisProcess builds the handlers of the functions that have a role.
-func (p *parts) inThisProcess() map[string]lambda.Handler {
+func (p *parts) inThisProcess() (map[string]lambda.Handler, error) {
+	front, err := gateway.ParseFront(p.system.values[topology.PublicURL], p.system.values[topology.OriginSecretHashes])
+	if err != nil {
+		return nil, err
+	}
 	c := configuration{
+		front:           front,
 		table:           lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
 		events:          eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),
 		bus:             p.system.values[topology.EventBusName],
@@ -53,7 +63,7 @@ func (p *parts) inThisProcess() map[string]lambda.Handler {
 		deadLetterQueue: p.system.values[topology.DeadLetterQueueURL(p.topology.ByRole(topology.RelaysEvents).Name)],
 		objects:         s3.NewFromConfig(p.aws, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &p.services.S3, true }),
 		failureBucket:   p.system.values[topology.FailureBucketName],
-		log:             slog.New(slog.NewJSONHandler(p.functionLog, nil)),
+		log:             slog.New(logline.Bounded(slog.NewJSONHandler(p.functionLog, nil))),
 	}
 	built := map[string]lambda.Handler{}
 	for _, f := range p.topology.Functions {
@@ -61,7 +71,7 @@ func (p *parts) inThisProcess() map[string]lambda.Handler {
 			built[f.Name] = build(c)
 		}
 	}
-	return built
+	return built, nil
 }
 
 // inProcesses adds the functions that are not built yet: it builds their

@@ -28,6 +28,7 @@ import (
 // configuration is what the handlers of the functions are built from: what
 // each main reads from its environment.
 type configuration struct {
+	front           gateway.Front // PUBLIC_URL and ORIGIN_SECRET_HASHES
 	table           *table.Table
 	events          *eventbridge.Client
 	bus             string // EVENT_BUS_NAME
@@ -53,7 +54,7 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 		return locallambda.NewHandler(func(ctx context.Context, i jobs.Invocation) (any, error) { return nil, worker.Invoke(ctx, i) })
 	},
 	topology.ServesREST: func(c configuration) lambda.Handler {
-		return gateway.NewHandler(api.New(api.Options{
+		return c.front.NewHandler(api.New(api.Options{
 			Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath,
 		}))
 	},
@@ -63,7 +64,7 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 }
 
 func (c configuration) scim(serve func(provider.Options) http.Handler) lambda.Handler {
-	return gateway.NewHandler(serve(provider.Options{
+	return c.front.NewHandler(serve(provider.Options{
 		Table: c.table, Now: time.Now, Entropy: rand.Reader, Log: c.log, Limits: provider.DefaultLimits,
 	}))
 }

@@ -116,6 +116,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
+	s.values[topology.PublicURL] = s.APIURL
 	p := &parts{
 		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region, AccessKey: accessKey},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"dsync/internal/management"
@@ -28,8 +29,8 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Session{}, []string{
-			"APIKeys", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "Group", "Groups", "Job", "Jobs", "KeyID", "LastDay", "May", "Organization", "OrganizationByExternalID",
+			"APIKeys", "AuditEvents", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
+			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "LastDay", "May", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeToken", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "User", "Users",
 		}},
@@ -50,11 +51,71 @@ func TestMethodSets(t *testing.T) {
 	}
 }
 
+// reads are the ways to organizations, directories, jobs, keys and logs. In
+// package management only reach.go uses them, which has one type for a key that
+// reaches everything and one for a key that is bound to an organization.
+var reads = map[string][]string{
+	"table":  {"Organizations", "OrganizationsWith", "Directories", "DirectoriesOf"},
+	"apikey": {"All", "Of", "Find"},
+	"audit":  {"All", "OfOrganization", "OfDirectory"},
+	"":       {"Organization", "OrganizationByExternalID", "Directory", "Job", "LoggedEvents"}, // methods of s.table
+}
+
+// A session finds what its key reaches, and nothing else.
+func TestReach(t *testing.T) {
+	files, err := filepath.Glob(root + "/internal/management/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			of := ""
+			switch x := name.X.(type) {
+			case *ast.Ident:
+				of = x.Name
+			case *ast.SelectorExpr:
+				if x.Sel.Name != "table" {
+					return true
+				}
+			default:
+				return true
+			}
+			if !slices.Contains(reads[of], name.Sel.Name) {
+				return true
+			}
+			found[of+"."+name.Sel.Name] = true
+			if filepath.Base(file) != "reach.go" {
+				t.Errorf("%s calls %s.%s: it must ask reach", filepath.Base(file), of, name.Sel.Name)
+			}
+			return true
+		})
+	}
+	if len(found) < 12 {
+		t.Errorf("only %v are used: the test does not see them", found)
+	}
+}
+
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "table.APIKey", "table.softDeletion",
-	"dynamo.Key", "dynamo.IndexKey", "table.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "apikey.Key", "table.softDeletion",
+	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 
 // No struct embeds a service: a method that a struct has by embedding is one

@@ -30,7 +30,9 @@ const (
 var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 	"users": func(t *testing.T, m *machine, f lambda.Function) {
 		status, body := request(t, f, "POST", m.scim("/Users"), m.directory.Token, user)
-		has(t, status, body, 201, `"userName":"ada@example.com"`)
+		has(t, status, body, 201, `"userName":"ada@example.com"`, `"location":"`+publicURL+m.scim("/Users/"))
+		status, body = requestWith(t, f, "another", "GET", m.scim("/Users"), m.directory.Token, "")
+		has(t, status, body, 403, `{"message":"Forbidden"}`)
 		status, body = request(t, f, "GET", m.scim("/Users")+"?filter=userName+eq+%22nobody%22", "wrong", "")
 		has(t, status, body, 401, `"status":"401"`)
 	},

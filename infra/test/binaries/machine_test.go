@@ -2,7 +2,9 @@ package binaries
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -94,6 +96,8 @@ func newMachine(t *testing.T, dir string) *machine {
 	}
 	m.services.S3 = serve(t, buckets)
 	m.values[topology.FailureBucketName], m.values[topology.EraseAfterDays] = "failures", "30"
+	m.values[topology.PublicURL] = publicURL
+	m.values[topology.OriginSecretHashes] = fmt.Sprintf("%x", sha256.Sum256([]byte(originSecret)))
 
 	m.directory, err = system.Connect(t.Context(), table.New(db, name), "Example", "Entra ID")
 	if err != nil {
@@ -145,12 +149,24 @@ func call(t *testing.T, f lambda.Function, payload string) string {
 	return string(answer)
 }
 
-// request hands a function what API Gateway makes of a request, and returns
-// its answer: status and body.
+// What a CDN in front of API Gateway sends, and its address.
+const (
+	originSecret = "the secret of the CDN"
+	publicURL    = "https://directory.example.com"
+)
+
+// request hands a function what API Gateway makes of a request that came through
+// the CDN, and returns its answer: status and body.
 func request(t *testing.T, f lambda.Function, method, path, token, body string) (int, string) {
+	t.Helper()
+	return requestWith(t, f, originSecret, method, path, token, body)
+}
+
+func requestWith(t *testing.T, f lambda.Function, secret, method, path, token, body string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(method, path, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set(gateway.OriginHeader, secret)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/scim+json")
 	}

@@ -176,7 +176,7 @@ func (r *Report) compare(m *model, want []expectation, got []fact) {
 	for _, w := range want {
 		if open[w.fact] > 0 && !w.optional {
 			open[w.fact]--
-			r.problem(&r.MissingInLog, "%s: the log does not contain %+v", m.id, w.fact)
+			r.problem(&r.MissingInLog, "%s: the log does not contain %+v%s", m.id, w.fact, m.fate(w))
 		}
 	}
 	if missing == r.MissingInLog && foreign == r.ForeignInLog {

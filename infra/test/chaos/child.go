@@ -22,7 +22,9 @@ import (
 	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awscredentials "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -55,9 +57,9 @@ const (
 // setup is the configuration of a child process.
 type setup struct {
 	Engine, Proxy, Bus, Queue, Bucket string // endpoints; Queue is the URL of the queue
-	AccessKey                         string // of the campaign
+	AccessKey                         string // of the table's database
 	Table                             string
-	Streams                           []string // the current one last
+	Streams                           []stream // the current one last
 	Folder                            string   // of the checkpoint and diary files
 	Seed                              uint64
 	Skew                              time.Duration // error of the clock
@@ -80,6 +82,9 @@ func Child(ctx context.Context, env func(string) string) (bool, error) {
 	return true, s.run(ctx)
 }
 
+// stream is the stream of a table in the database of an access key.
+type stream struct{ ARN, AccessKey string }
+
 func (s setup) run(ctx context.Context) error {
 	d := newDice(s.Seed)
 	faults, err := openDiary(filepath.Join(s.Folder, faultsFile))
@@ -95,10 +100,9 @@ func (s setup) run(ctx context.Context) error {
 	if s.Calm {
 		endpoint = s.Engine // without faults
 	}
-	awsconfig.Credentials = awsconfig.WithKey(s.AccessKey)
+	credentials := credentials(s.AccessKey)
 	client := &http.Client{Transport: mortal{&http.Transport{MaxIdleConnsPerHost: 100}, d}}
 	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, Credentials: credentials, HTTPClient: client, Retryer: quick})
-	streams := dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials})
 	now := func() time.Time { return time.Now().Add(s.Skew) }
 	errorLog, err := openDiary(filepath.Join(s.Folder, errorsFile))
 	if err != nil {
@@ -114,7 +118,7 @@ func (s setup) run(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err = s.consume(ctx, &wg, streams, map[topology.Role]lambda.Handler{
+		err = s.consume(ctx, &wg, map[topology.Role]lambda.Handler{
 			topology.RelaysEvents: &faultyRelay{relay: r, setup: s, dice: d, diary: faults, poison: poisoned},
 			topology.RunsJobs:     faultyJobs{w, s, d, faults, poisoned},
 		}, d, faults)
@@ -127,11 +131,11 @@ func (s setup) run(ctx context.Context) error {
 // consume starts the mappings of the streams, in their order: those of a stream
 // when the stream before it is drained. So the records of an item are in order
 // although a restore has put them into two streams.
-func (s setup) consume(ctx context.Context, running *sync.WaitGroup, streams *dynamodbstreams.Client, functions map[topology.Role]lambda.Handler, d *dice, faults *diary) error {
+func (s setup) consume(ctx context.Context, running *sync.WaitGroup, functions map[topology.Role]lambda.Handler, d *dice, faults *diary) error {
 	for n, stream := range s.Streams {
 		var mappings []*eventsource.Mapping
 		for role, h := range functions {
-			m, err := s.mapping(streams, stream, role, fmt.Sprint("-", n), h, d, faults)
+			m, err := s.mapping(stream, role, fmt.Sprint("-", n), h, d, faults)
 			if err != nil {
 				return err
 			}
@@ -157,7 +161,7 @@ func (s setup) sweep(ctx context.Context, jobs faultyJobs) {
 
 // mapping returns the event source mapping of the function with that role. The
 // mappings of several streams use different suffixes for their checkpoint files.
-func (s setup) mapping(streams *dynamodbstreams.Client, stream string, role topology.Role, suffix string, h lambda.Handler, d *dice, faults *diary) (*eventsource.Mapping, error) {
+func (s setup) mapping(stream stream, role topology.Role, suffix string, h lambda.Handler, d *dice, faults *diary) (*eventsource.Mapping, error) {
 	f := topology.Dsync().ByRole(role)
 	consumer := eventsource.Configuration{
 		BatchSize: f.Stream.BatchSize, MaximumRetryAttempts: f.Stream.RetryAttempts, MaximumRecordAge: f.Stream.MaximumAge, Filter: f.Stream.Filter.Pattern(),
@@ -170,7 +174,8 @@ func (s setup) mapping(streams *dynamodbstreams.Client, stream string, role topo
 		consumer.Parallelization = 1
 	}
 	return eventsource.New(eventsource.Options{
-		Streams: streams, StreamARN: stream, Region: region, Configuration: consumer,
+		Streams:   dynamodbstreams.New(dynamodbstreams.Options{Region: region, BaseEndpoint: &s.Engine, Credentials: credentials(stream.AccessKey)}),
+		StreamARN: stream.ARN, Region: region, Configuration: consumer,
 		Function:   locallambda.Function{Name: f.Name, Timeout: f.Timeout, Handler: h},
 		Checkpoint: filepath.Join(s.Folder, f.Name+suffix+".json"),
 		OnFailure:  eventsource.AppendTo(filepath.Join(s.Folder, givenUpFile)),
@@ -192,7 +197,9 @@ func (s setup) streamFaults(faults *diary) *eventsource.Faults {
 	return f
 }
 
-var credentials = awsconfig.Config(region, "").Credentials
+func credentials(accessKey string) aws.CredentialsProvider {
+	return awscredentials.StaticCredentialsProvider{Value: awsconfig.WithKey(accessKey)}
+}
 
 // variable encodes the setup as an environment variable of a child process.
 func (s setup) variable() (string, error) {

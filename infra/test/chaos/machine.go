@@ -92,7 +92,7 @@ func (m *machine) stop() {
 const attempts = 8
 
 func startMachine(ctx context.Context, c Config, d *dice, counts *tally) (*machine, error) {
-	m := &machine{bus: &subscriber{}, setup: setup{Folder: c.Folder, Sabotage: c.Sabotage, AccessKey: awsconfig.Credentials.AccessKeyID}}
+	m := &machine{bus: &subscriber{}, setup: setup{Folder: c.Folder, Sabotage: c.Sabotage}}
 	err := errors.Join(m.startEngine(ctx, c, counts), m.startBus(d, counts))
 	if err != nil {
 		m.stop()
@@ -125,13 +125,7 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 	proxy.Start()
 	m.undo = append(m.undo, proxy.Close)
 	m.setup.Proxy = proxy.URL
-
-	o := dynamodb.Options{Region: region, BaseEndpoint: &m.setup.Engine, Credentials: credentials}
-	m.db = dynamodb.New(o)
-	o.BaseEndpoint = &m.setup.Proxy
-	o.HTTPClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.MaxAttempts = 500*time.Millisecond, attempts })
-	m.proxy = dynamodb.New(o)
+	m.connect(awsconfig.NewAccessKey())
 
 	name := fmt.Sprintf("chaos-%d", time.Now().UnixNano())
 	if err := localdynamodb.CreateTable(ctx, m.db, topology.Dsync().Table, name); err != nil {
@@ -145,11 +139,24 @@ func (m *machine) startEngine(ctx context.Context, c Config, counts *tally) erro
 	return nil
 }
 
+// connect makes clients of the database of an access key. DynamoDB Local writes
+// the slower into a database, the more the streams in it hold, so a restored table
+// has a database of its own.
+func (m *machine) connect(accessKey string) {
+	m.setup.AccessKey = accessKey
+	o := dynamodb.Options{Region: region, BaseEndpoint: &m.setup.Engine, Credentials: credentials(accessKey)}
+	m.db = dynamodb.New(o)
+	o.BaseEndpoint = &m.setup.Proxy
+	o.HTTPClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff, o.MaxAttempts = 500*time.Millisecond, attempts })
+	m.proxy = dynamodb.New(o)
+}
+
 // use makes all go on with a table. The streams of the tables before are read
 // further.
-func (m *machine) use(name, stream string) {
+func (m *machine) use(name, streamARN string) {
 	m.exact, m.shared = table.New(m.db, name), table.New(m.proxy, name)
-	m.setup.Table, m.setup.Streams = name, append(m.setup.Streams, stream)
+	m.setup.Table, m.setup.Streams = name, append(m.setup.Streams, stream{streamARN, m.setup.AccessKey})
 }
 
 // indexLag is how far an answer of the index is behind: a minute, shortened as the

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -166,6 +167,17 @@ func (m *model) end() {
 }
 
 func (m *model) deleted() bool { return m.want[len(m.want)-1].name == dsync.DirectoryDeleted }
+
+// fate says how long after an expectation its subject ended.
+func (m *model) fate(of expectation) string {
+	for _, w := range m.want {
+		ends := w.fact == fact{dsync.UserDeleted, of.user, ""} || w.fact == fact{dsync.GroupDeleted, "", of.group} || w.name == dsync.DirectoryDeleted
+		if ends && w.at.After(of.at) {
+			return fmt.Sprintf(", and %s follows %s later", w.name, w.at.Sub(of.at).Round(time.Millisecond))
+		}
+	}
+	return ", and nothing ends its subject"
+}
 
 func (m *model) edges() []edge {
 	return slices.SortedFunc(maps.Keys(m.members), func(a, b edge) int {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dsync/infra/topology"
+	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
 	"dsync/internal/dsync"
 	"dsync/internal/management"
@@ -141,7 +142,9 @@ func (r *campaign) restore(ctx context.Context) error {
 		}
 		t.tell(dsync.TokenRevoked, "", "")
 	}
-	if err := localdynamodb.Restore(ctx, r.db, topology.Dsync().Table, r.setup.Table, name, keep); err != nil {
+	from, origin := r.db, r.setup.Table
+	r.connect(awsconfig.NewAccessKey())
+	if err := localdynamodb.Restore(ctx, from, r.db, topology.Dsync().Table, origin, name, keep); err != nil {
 		return err
 	}
 	stream, err := localdynamodb.EnableStream(ctx, r.db, topology.Dsync().Table, name)

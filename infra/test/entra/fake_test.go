@@ -72,7 +72,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	f.watch(q, body)
 	if q.Method == http.MethodPost && strings.HasSuffix(q.URL.Path, "/Users") {
 		if f.posts++; f.posts == f.faults.swallowPost {
-			return
+			select {
+			case <-q.Context().Done():
+				return
+			case <-time.After(time.Second): // the client waits for the answer: it gave up an earlier request before that arrived
+				f.faults.swallowPost++
+			}
 		}
 	}
 	parts := strings.Split(strings.TrimPrefix(q.URL.Path, "/scim/"), "/")

@@ -22,7 +22,7 @@ type intruder struct {
 	authorization string
 	about         owner // whose values the request has
 	unknown       owner // the same, as it would be asked about what is not there
-	status        int
+	status        int   // 0 for a key that may make the request, but not about that owner
 }
 
 // atOnce is how many requests are under way at a time.
@@ -72,8 +72,24 @@ func (w *world) refused(t *testing.T, a ask, tell []string) int {
 			t.Errorf("%v, %s: %v, %v", a, i.name, err, unknown)
 			return 0
 		}
-		if s.status != i.status {
+		if i.status == 0 {
+			// It may name the ids that were asked for, and nothing else.
+			s.body, other.body = i.about.out(s.body), i.unknown.out(other.body)
+			s.header.Del("Content-Length")
+			other.header.Del("Content-Length")
+			if s.status >= http.StatusInternalServerError || s.status == http.StatusUnauthorized {
+				t.Errorf("%v, %s: %d %.200s", a, i.name, s.status, s.body)
+			}
+			if s.status/100 == 2 && a.method != http.MethodGet {
+				t.Errorf("%v, %s: it is done: %d %.200s", a, i.name, s.status, s.body)
+			}
+		} else if s.status != i.status {
 			t.Errorf("%v, %s: %d, not %d: %.200s", a, i.name, s.status, i.status, s.body)
+		}
+		tell := tell
+		if i.status == 0 {
+			// Its own customer has the family name, too.
+			tell = slices.DeleteFunc(i.about.told(i.about.word), func(s string) bool { return s == "" || s == "ovelace" })
 		}
 		if leak := s.tells(tell); leak != "" {
 			t.Errorf("%v, %s: the answer tells %q: %.300s %v", a, i.name, leak, s.body, s.header)
@@ -101,9 +117,15 @@ func (w *world) intruders(a ask) []intruder {
 		all = append(all,
 			stranger("a token of SCIM", "Bearer "+w.a.secret), stranger("a revoked key", "Bearer "+w.revokedKey),
 			stranger("an expired key", "Bearer "+w.expiredKey), stranger("a key with a wrong letter", "Bearer "+broken(w.APIKey)))
-		if a.route != nil && a.route.Scope == management.Manage {
-			all = append(all, intruder{"a key that only reads", "Bearer " + w.read, w.a, nobody, http.StatusForbidden})
+		if a.route != nil {
+			for scope, key := range w.scoped {
+				if !slices.Contains(strings.Fields(scope), a.route.Scope) && !(scope == management.Manage && a.route.Scope == management.Read) {
+					all = append(all, intruder{"a key with the scope " + scope, "Bearer " + key, w.a, nobody, http.StatusForbidden})
+				}
+			}
 		}
+		all = append(all, intruder{name: "a key that is bound to another organization", authorization: "Bearer " + w.nextBound(), about: w.a, unknown: nobody},
+			intruder{name: "a key that is bound to another organization, about a paused directory", authorization: "Bearer " + w.nextBound(), about: w.paused, unknown: nobody})
 		return all
 	}
 	all = append(all,

@@ -156,6 +156,13 @@ func rest(t *testing.T, method, path string, served map[string]bool) (all []ask)
 				a.body = fieldsBody(t, a.route.Body)
 			}
 			all = append(all, a)
+			if m != http.MethodGet {
+				continue
+			}
+			for _, query := range queries[pattern] {
+				a.path = named(t, base, pattern) + query
+				all = append(all, a)
+			}
 		}
 	}
 	return all
@@ -163,6 +170,18 @@ func rest(t *testing.T, method, path string, served map[string]bool) (all []ask)
 
 // neededQuery is what a list cannot do without.
 var neededQuery = map[string]string{"/directory_users": "?directory={directory}", "/directory_groups": "?user={user}"}
+
+// queries are more requests on lists, whose parameters name an owner.
+var queries = map[string][]string{
+	"/organizations":         {"?domains={domain}", "?search={external_id}"},
+	"/directories":           {"?organization_id={organization}"},
+	"/directory_users":       {"?group={group}", "?directory={directory}&group={group}", "?directory={directory}&email={name}"},
+	"/directory_groups":      {"?directory={directory}", "?directory={directory}&user={user}"},
+	"/events":                {"?organization_id={organization}", "?directory={directory}", "?after={event}", "?before={event}", "?directory={directory}&after={event}"},
+	"/audit_events":          {"?organization_id={organization}", "?directory_id={directory}", "?organization_id={organization}&directory_id={directory}"},
+	"/directory_users/{id}":  {"?directory={directory}"},
+	"/directory_groups/{id}": {"?directory={directory}"},
+}
 
 // named is a pattern whose parameters say of what they are.
 func named(t *testing.T, base, pattern string) string {

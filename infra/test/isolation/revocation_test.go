@@ -98,7 +98,7 @@ func TestPromise(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s, err := management.NewAuthenticator(tab, now, rand.Reader, slog.New(slog.DiscardHandler)).Authenticate(t.Context(), key, "")
+				s, err := management.NewAuthenticator(tab, now, rand.Reader, slog.New(slog.DiscardHandler)).Authenticate(t.Context(), key, management.Origin{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -6,7 +6,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,7 @@ import (
 type owner struct {
 	values map[string]string
 	secret string
+	word   string // in all that it names
 	// Tokens that opened the directory once.
 	revoked, expired string
 }
@@ -33,8 +36,8 @@ type owner struct {
 var nobody = owner{values: map[string]string{
 	"external_key": "0000000000000000", "directory": "directory_" + ulid, "organization": "org_" + ulid, "user": "directory_user_" + ulid,
 	"group": "directory_group_" + ulid, "token": "directory_token_" + ulid, "job": "job_" + ulid, "api_key": "api_key_" + ulid,
-	"external_id": "nobodys", "name": "nobody",
-}}
+	"external_id": "nobodys", "name": "nobody@nobody.example", "domain": "nobody.example", "event": "event_" + ulid,
+}, word: "nobody"}
 
 const ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -42,6 +45,14 @@ const ulid = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 func (o owner) in(text string) string {
 	for name, v := range o.values {
 		text = strings.ReplaceAll(text, "{"+name+"}", v)
+	}
+	return text
+}
+
+// out is the text with the names of the owner's values, the longest first.
+func (o owner) out(text string) string {
+	for _, name := range slices.SortedFunc(maps.Keys(o.values), func(a, b string) int { return len(o.values[b]) - len(o.values[a]) }) {
+		text = strings.ReplaceAll(text, o.values[name], "{"+name+"}")
 	}
 	return text
 }
@@ -58,9 +69,14 @@ type world struct {
 	*system.System
 	api          client.Client
 	a, b, paused owner
-	read         string // a key that may only read
-	revokedKey   string
-	expiredKey   string
+	read         string            // a key that may only read
+	scoped       map[string]string // keys by their scopes
+	// Keys with all scopes that are bound to the organization of b, and the number
+	// of uses. A single key would be used too fast.
+	bound      []string
+	uses       atomic.Int64
+	revokedKey string
+	expiredKey string
 }
 
 func start(t *testing.T) *world {
@@ -103,19 +119,43 @@ func (w *world) populate(t *testing.T) {
 	if s := w.send(t, "Bearer "+w.read, ask{method: "GET", path: "/directories"}, w.a); s.status != 200 { // notes the day
 		t.Fatalf("%d %s", s.status, s.body)
 	}
-	w.a.values["api_key"] = text(key("Abacus key", "read", nil), "id")
+	w.scoped = map[string]string{"read": w.read}
+	for _, scope := range []string{"manage", "keys", "read keys"} {
+		w.scoped[scope] = text(key("Key", scope, nil), "value")
+	}
+	bound := func(name string, o owner) map[string]any {
+		return w.call(t, "POST", "/api_keys", o, map[string]any{"name": name, "scope": "manage keys", "organization_id": o.values["organization"]})
+	}
+	for range 12 {
+		w.bound = append(w.bound, text(bound("Bellows key", w.b), "value"))
+	}
+	for _, value := range append(slices.Collect(maps.Values(w.scoped)), w.bound...) {
+		w.send(t, "Bearer "+value, ask{method: "GET", path: "/directories"}, w.a) // notes the day
+	}
+	w.a.values["api_key"] = text(bound("Abacus key", w.a), "id")
+	w.paused.values["api_key"] = text(bound("Papyrus key", w.paused), "id")
 	<-expiry
 	for _, o := range []owner{w.a, w.b, w.paused} { // it writes
 		await(t, "the job", func() bool { return w.call(t, "GET", "/jobs/{job}", o, nil)["state"] == "done" })
+		await(t, "the log", func() bool {
+			events := w.call(t, "GET", "/events?directory={directory}&events=dsync.group.user_added", o, nil)["data"].([]any)
+			if len(events) > 0 {
+				o.values["event"] = text(events[0].(map[string]any), "id")
+			}
+			return len(events) > 0
+		})
 	}
 }
+
+// nextBound is one of the bound keys.
+func (w *world) nextBound() string { return w.bound[int(w.uses.Add(1))%len(w.bound)] }
 
 // customer makes an organization with a directory that Entra is connected to,
 // and one object of each kind.
 func (w *world) customer(t *testing.T, name string) owner {
 	t.Helper()
 	lower := strings.ToLower(name)
-	o := owner{values: map[string]string{"external_id": lower + "-crm", "name": lower + ".lovelace@" + lower + ".example"}}
+	o := owner{word: name, values: map[string]string{"domain": lower + ".example", "external_id": lower + "-crm", "name": lower + ".lovelace@" + lower + ".example"}}
 	org := w.call(t, "POST", "/organizations", o, map[string]any{"name": name + " Inc.", "external_id": o.values["external_id"], "domain_data": []any{map[string]any{"domain": lower + ".example"}}})
 	o.values["organization"] = text(org, "id")
 	d := w.call(t, "POST", "/directories", o, map[string]any{"name": name + " directory", "organization_id": o.values["organization"]})

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -54,7 +55,9 @@ func replay(t *testing.T, m *machine, f fixture) {
 	}
 
 	if f.Unchanged {
-		if after := m.items(t); !maps.Equal(before, after) {
+		after := m.items(t)
+		ignoreJobs(before, after)
+		if !maps.Equal(before, after) {
 			t.Errorf("the table was changed (-before +after):\n%s", cmp.Diff(before, after))
 		}
 	}
@@ -63,6 +66,17 @@ func replay(t *testing.T, m *machine, f fixture) {
 	for _, e := range others {
 		if !ownEvents[e.DetailType] {
 			t.Errorf("an event of another directory: %s", show(e))
+		}
+	}
+}
+
+// ignoreJobs removes the jobs that existed before from both snapshots: those of
+// other fixtures go on meanwhile. A new job stays.
+func ignoreJobs(before, after map[string]string) {
+	for key := range before {
+		if strings.HasPrefix(key, "RJ#") || strings.HasPrefix(key, "J#") {
+			delete(before, key)
+			delete(after, key)
 		}
 	}
 }

@@ -19,18 +19,18 @@ const (
 
 // Restore creates the table target with all items of origin, as
 // RestoreTableToPointInTime does: the new table has no stream and no TTL
-// (DynamoDB Developer Guide, "Restoring a table to a point in time"). edit
-// changes or drops (nil) an item; it may be nil. The copy is consistent only if
-// nobody writes.
-func Restore(ctx context.Context, db *dynamodb.Client, t schema.Table, origin, target string, edit func(map[string]types.AttributeValue) map[string]types.AttributeValue) error {
+// (DynamoDB Developer Guide, "Restoring a table to a point in time"). from and to
+// are clients of their databases, which may be one. edit changes or drops (nil) an
+// item; it may be nil. The copy is consistent only if nobody writes.
+func Restore(ctx context.Context, from, to *dynamodb.Client, t schema.Table, origin, target string, edit func(map[string]types.AttributeValue) map[string]types.AttributeValue) error {
 	in := definition(t, target)
 	in.StreamSpecification = nil
-	if _, err := db.CreateTable(ctx, in); err != nil {
+	if _, err := to.CreateTable(ctx, in); err != nil {
 		return fmt.Errorf("restore %s: %w", target, err)
 	}
 	writers, writing := errgroup.WithContext(ctx)
 	writers.SetLimit(restoreWriters)
-	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &origin, ConsistentRead: aws.Bool(true)})
+	pages := dynamodb.NewScanPaginator(from, &dynamodb.ScanInput{TableName: &origin, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() && writing.Err() == nil {
 		page, err := pages.NextPage(writing)
 		if err != nil {
@@ -48,7 +48,7 @@ func Restore(ctx context.Context, db *dynamodb.Client, t schema.Table, origin, t
 		for len(puts) > 0 {
 			batch := puts[:min(maxBatchWrite, len(puts))]
 			puts = puts[len(batch):]
-			writers.Go(func() error { return putAll(writing, db, target, batch) })
+			writers.Go(func() error { return putAll(writing, to, target, batch) })
 		}
 	}
 	if err := writers.Wait(); err != nil {

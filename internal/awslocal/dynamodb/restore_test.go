@@ -42,7 +42,7 @@ func TestRestore(t *testing.T) {
 		}
 		return item
 	}
-	if err := localdynamodb.Restore(t.Context(), db, schema.Dsync(), source, target, drop); err != nil {
+	if err := localdynamodb.Restore(t.Context(), db, db, schema.Dsync(), source, target, drop); err != nil {
 		t.Fatal(err)
 	}
 	described, err := db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &target})

@@ -22,9 +22,8 @@ type entry struct {
 	done     bool   // or dropped
 }
 
-// add adds a page of records. It returns the position, and whether it has
-// advanced.
-func (p *progress) add(page []entry) (at position, advanced bool) {
+// add adds a page of records and returns the position.
+func (p *progress) add(page []entry) position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.entries = append(p.entries, page...)
@@ -33,23 +32,18 @@ func (p *progress) add(page []entry) (at position, advanced bool) {
 			p.open++
 		}
 	}
-	advanced = p.advance()
-	return p.at(), advanced
+	return p.advance()
 }
 
-// advance removes the processed records at the start.
-func (p *progress) advance() (advanced bool) {
+// advance removes the processed records at the start. It returns the position,
+// with the records after it that are processed.
+func (p *progress) advance() position {
 	for len(p.entries) > 0 && p.entries[0].done {
 		if sequence := p.entries[0].sequence; sequence != "" {
-			p.position, advanced = sequence, true
+			p.position = sequence
 		}
 		p.entries = p.entries[1:]
 	}
-	return advanced
-}
-
-// at returns the position with the records after it that are processed.
-func (p *progress) at() position {
 	at := position{Sequence: p.position}
 	for _, e := range p.entries {
 		if e.done && !e.dropped {
@@ -73,8 +67,7 @@ func (p *progress) finished(batch []record) {
 			p.open--
 		}
 	}
-	p.advance()
-	p.commit(p.at())
+	p.commit(p.advance())
 	select {
 	case p.changed <- struct{}{}:
 	default:

@@ -154,9 +154,7 @@ func (s *shard) deliver(ctx context.Context, page []types.Record) error {
 		all = append(all, entry{id: encoded.id, sequence: encoded.id, dropped: !matches, done: done || !matches})
 	}
 	s.read = all[len(all)-1].sequence
-	if at, advanced := s.progress.add(all); advanced {
-		s.mapping.checkpoint.move(s.id, at)
-	}
+	s.mapping.checkpoint.move(s.id, s.progress.add(all))
 	s.siblings.add(s.mapping.o.Faults.shuffle(matched))
 	return s.progress.wait(ctx, s.ahead)
 }

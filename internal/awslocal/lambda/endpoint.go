@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 
-	"dsync/internal/awslocal/loopback"
 	"dsync/internal/awslocal/uuid"
 )
 
@@ -19,27 +18,20 @@ import (
 //
 // It supports only the invocation type RequestResponse. On AWS, IAM authorizes
 // the caller. Locally, any program that can reach the loopback address is
-// authorized. Requests from a web page are rejected.
+// authorized. It is to be served behind loopback.Protect.
 type Endpoint struct {
 	ctx       context.Context
 	functions map[string]Function
-	handler   http.Handler
+	*http.ServeMux
 }
 
 // NewEndpoint returns an endpoint for these functions, by name. As on AWS, an
 // invocation continues after its client has disconnected. It ends when ctx
 // ends.
 func NewEndpoint(ctx context.Context, functions map[string]Function) *Endpoint {
-	e := &Endpoint{ctx: ctx, functions: functions}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", e.invoke)
-	e.handler = loopback.Protect(mux)
+	e := &Endpoint{ctx, functions, http.NewServeMux()}
+	e.HandleFunc("POST /2015-03-31/functions/{name}/invocations", e.invoke)
 	return e
-}
-
-// ServeHTTP serves Invoke requests.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.handler.ServeHTTP(w, r)
 }
 
 func (e *Endpoint) invoke(w http.ResponseWriter, r *http.Request) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dsync/internal/awslocal/lambda"
+	"dsync/internal/awslocal/loopback"
 )
 
 // endpoint starts an endpoint with functions of every behaviour, and returns
@@ -35,7 +36,7 @@ func endpoint(t *testing.T, ctx context.Context) string {
 	late := functions["waits"]
 	late.Name, late.Timeout = "late", 10*time.Millisecond
 	functions["late"] = late
-	server := httptest.NewServer(lambda.NewEndpoint(ctx, functions))
+	server := httptest.NewServer(loopback.Protect(lambda.NewEndpoint(ctx, functions)))
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -8,9 +8,10 @@
 //
 //   - A token or an API key that is revoked in the old table, or gone, is
 //     revoked. A directory lists the tokens that both tables list.
-//   - Every record of the log is copied, the heads last. The counts of users and
-//     groups in a head are not those of the restored table: they are dropped, and
-//     the jobs of the restored table count again.
+//   - Every record of the log is copied, the heads last; every record of the audit
+//     log, too. The counts of users and groups in a head are not those of the
+//     restored table: they are dropped, and the jobs of the restored table count
+//     again.
 //   - A directory, user or group gets the version that it has in the old table.
 //     Its next change would otherwise have the id of an event that is in the log,
 //     and no event.
@@ -127,9 +128,9 @@ func (r *run) pages(ctx context.Context, name string, prefixes []string, visit f
 	return nil
 }
 
-// copyLog copies the records of the log that the restored table does not have.
+// copyLog copies the records of the log and of the audit log that the restored table does not have.
 func (r *run) copyLog(ctx context.Context) error {
-	return r.pages(ctx, r.options.From, schema.LogPartitions(), func(items []item) error {
+	return r.pages(ctx, r.options.From, append(schema.LogPartitions(), schema.AuditPartitions()...), func(items []item) error {
 		present, err := r.get(ctx, r.options.To, items)
 		if err != nil {
 			return err

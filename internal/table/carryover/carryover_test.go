@@ -103,7 +103,7 @@ func (w world) accepts(t *testing.T, d table.Directory, secret string) bool {
 
 func (w world) acceptsKey(t *testing.T, key string) bool {
 	t.Helper()
-	_, err := management.NewAuthenticator(w.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), key, "request")
+	_, err := management.NewAuthenticator(w.table, time.Now, rand.Reader, quiet).Authenticate(t.Context(), key, management.Origin{RequestID: "request"})
 	return err == nil
 }
 
@@ -185,7 +185,7 @@ func TestRestoreTakesNothingBack(t *testing.T) {
 	old.events(t, b.ID, 3)
 
 	restored := open(db, name+"-restored")
-	must(t, localdynamodb.Restore(t.Context(), db, schema.Dsync(), name, restored.name, nil))
+	must(t, localdynamodb.Restore(t.Context(), db, db, schema.Dsync(), name, restored.name, nil))
 
 	// Lost by the restore.
 	for n := range 4 {
@@ -233,6 +233,11 @@ func TestRestoreTakesNothingBack(t *testing.T) {
 		t.Errorf("an interrupted run: %v", err)
 	}
 	report, err := carryover.Run(t.Context(), o)
+	for key, record := range items(t, old) {
+		if key[0] == 'A' && !reflect.DeepEqual(items(t, restored)[key], record) {
+			t.Errorf("%s of the audit log is lost", key)
+		}
+	}
 	must(t, err)
 	if dry.Revoked != 3 || dry.Revived != 3 || dry.Versions < 3 || dry.Copied < 7 || dry.Heads < 2 || dry.Newer != 0 || dry.Copied != report.Copied || dry.Heads != report.Heads {
 		t.Errorf("without Apply %+v, then %+v", dry, report)

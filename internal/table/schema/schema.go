@@ -73,6 +73,17 @@ func JobChanges() Filter {
 // The last two are those of earlier versions.
 func LogPartitions() []string { return []string{"L#", "E#", "EL#", "LP#", "LB"} }
 
+// AuditPartitions returns the prefixes of the partition keys of the audit log.
+func AuditPartitions() []string { return []string{"A#", "AO#", "AD#"} }
+
+// APIKeyPartitions returns the prefixes of the partition keys that the creation
+// of an API key writes.
+func APIKeyPartitions() []string { return append(AuditPartitions(), "K#") }
+
+// OrganizationPartitions returns the prefix of the partition keys of
+// organizations.
+func OrganizationPartitions() []string { return []string{"O#"} }
+
 // RelayPartitions returns the prefixes of the partition keys that the relay writes:
 // those of the log, and those of directories, in whose memberships it notes what
 // it has announced.

@@ -4,8 +4,10 @@ package eventfmt
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // resource contains the printed fields of a user, a group, a directory or a
@@ -36,22 +38,22 @@ func Of(event json.RawMessage) string {
 	if e.Data.User != nil && e.Data.Group != nil {
 		id, called = e.Data.Group.ID, e.Data.Group.called()+": "+e.Data.User.called()
 	}
-	return strings.TrimSpace(printable(fmt.Sprintf("%-26s %-44s %s", e.Name, id, called)))
+	return strings.TrimSpace(fmt.Sprintf("%-26s %-44s %s", printable(e.Name), printable(id), called))
 }
 
 func (r resource) called() string {
 	var parts []string
 	if r.Name != "" {
-		parts = append(parts, r.Name)
+		parts = append(parts, printable(r.Name))
 	}
 	if r.Email != "" && r.Email != r.Name {
-		parts = append(parts, "<"+r.Email+">")
+		parts = append(parts, "<"+printable(r.Email)+">")
 	}
 	if r.Suffix != "" {
-		parts = append(parts, "…"+r.Suffix)
+		parts = append(parts, "…"+printable(r.Suffix))
 	}
 	if len(parts) == 0 {
-		parts = append(parts, r.ID)
+		parts = append(parts, printable(r.ID))
 	}
 	if r.State == "inactive" {
 		parts = append(parts, "(inactive)")
@@ -59,13 +61,25 @@ func (r resource) called() string {
 	return strings.Join(parts, " ")
 }
 
-// printable replaces non-printable characters, so that a name from a provider
-// cannot control the terminal.
+// maxShown is how many characters of a text are printed. A name from a provider
+// can have thousands.
+const maxShown = 200
+
+// printable returns at most maxShown characters of a text. Characters that are not
+// printable are escaped, such as those that control the terminal or the direction
+// of writing: a name from a provider must not change what a reader sees.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	var text strings.Builder
+	n := 0
+	for _, r := range s {
+		part := string(r)
+		if !unicode.IsPrint(r) {
+			part = strings.Trim(strconv.QuoteRuneToASCII(r), "'")
 		}
-		return '\uFFFD'
-	}, s)
+		if n += utf8.RuneCountInString(part); n > maxShown {
+			return text.String() + "…"
+		}
+		text.WriteString(part)
+	}
+	return text.String()
 }

@@ -1,10 +1,12 @@
-package table
+// Package stream reads the records of the table's stream.
+package stream
 
 import (
 	"fmt"
 	"strings"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/table"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -12,9 +14,9 @@ import (
 // Change is a change of one record, read from a stream record. At most one of
 // the pairs is set. Old is nil for a new record.
 type Change struct {
-	OldResource, NewResource     *Resource
-	OldMembership, NewMembership *Membership
-	OldDirectory, NewDirectory   *Directory
+	OldResource, NewResource     *table.Resource
+	OldMembership, NewMembership *table.Membership
+	OldDirectory, NewDirectory   *table.Directory
 }
 
 // ReadChange reads a stream record of a directory, user, group or membership. A
@@ -23,20 +25,20 @@ func ReadChange(r events.DynamoDBStreamRecord) (c Change, err error) {
 	if len(r.NewImage) == 0 {
 		return c, nil
 	}
-	switch sk, _, _ := strings.Cut(r.Keys[sortKey].String(), "#"); sk {
-	case directorySort:
-		c.OldDirectory, c.NewDirectory, err = images[Directory](r)
-	case string(User), string(Group):
-		if c.OldResource, c.NewResource, err = images[Resource](r); err == nil {
-			c.NewResource.Kind = Kind(sk)
+	switch sk, _, _ := strings.Cut(r.Keys[table.SortKey].String(), "#"); sk {
+	case table.DirectorySort:
+		c.OldDirectory, c.NewDirectory, err = images[table.Directory](r)
+	case string(table.User), string(table.Group):
+		if c.OldResource, c.NewResource, err = images[table.Resource](r); err == nil {
+			c.NewResource.Kind = table.Kind(sk)
 			if c.OldResource != nil {
-				c.OldResource.Kind = Kind(sk)
+				c.OldResource.Kind = table.Kind(sk)
 			}
 		}
 	case "M":
-		c.OldMembership, c.NewMembership, err = images[Membership](r)
+		c.OldMembership, c.NewMembership, err = images[table.Membership](r)
 	default:
-		err = fmt.Errorf("table: a stream record with the sort key prefix %q", sk)
+		err = fmt.Errorf("stream: a record with the sort key prefix %q", sk)
 	}
 	if err == nil {
 		err = c.checkIDs()
@@ -65,7 +67,7 @@ func (c Change) checkIDs() error {
 func checkIDs(ids ...string) error {
 	for _, x := range ids {
 		if len(x) > maxID || strings.ContainsAny(x, " \n") {
-			return fmt.Errorf("table: a stream record with an invalid id of %d bytes", len(x))
+			return fmt.Errorf("stream: a record with an invalid id of %d bytes", len(x))
 		}
 	}
 	return nil
@@ -85,11 +87,11 @@ func images[T any](r events.DynamoDBStreamRecord) (old, updated *T, err error) {
 }
 
 // ReadJob reads a stream record of a job. It returns nil for a REMOVE record.
-func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
+func ReadJob(r events.DynamoDBStreamRecord) (*table.Job, error) {
 	if len(r.NewImage) == 0 {
 		return nil, nil
 	}
-	j := &Job{}
+	j := &table.Job{}
 	err := dynamo.Unmarshal(dynamo.FromImage(r.NewImage), j)
 	if err == nil {
 		err = checkIDs(j.ID, j.DirectoryID, j.Subject)
@@ -99,6 +101,6 @@ func ReadJob(r events.DynamoDBStreamRecord) (*Job, error) {
 
 // IsJob reports whether a stream record is that of a job.
 func IsJob(r events.DynamoDBStreamRecord) bool {
-	pk, ok := r.Keys[partitionKey]
-	return ok && pk.DataType() == events.DataTypeString && strings.HasPrefix(pk.String(), jobPrefix)
+	pk, ok := r.Keys[table.PartitionKey]
+	return ok && pk.DataType() == events.DataTypeString && strings.HasPrefix(pk.String(), table.JobPrefix)
 }
