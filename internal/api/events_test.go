@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -95,6 +96,10 @@ func TestEvents(t *testing.T) {
 	w.events.err = eventlog.ErrCursor
 	if s := w.call(t, w.read, "GET", "/events?after=x", ""); s.status != 400 || s.object(t)["code"] != "invalid_cursor" {
 		t.Errorf("%d %s", s.status, s.body)
+	}
+	w.events.err = fmt.Errorf("reading: %w", eventlog.ErrMigrating)
+	if s := w.call(t, w.read, "GET", "/events", ""); s.status != 429 || s.header.Get("Retry-After") == "" {
+		t.Errorf("while the log is being migrated: %d %s %s", s.status, s.header, s.body) // clients retry a 429
 	}
 	w.events.err = errors.New("the engine is on fire")
 	if s := w.call(t, w.read, "GET", "/events", ""); s.status != 500 || s.body != `{"message":"Internal error","request_id":"request-1"}`+"\n" {
