@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"dsync/internal/backoff"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // Get reads one record by key. It fails with ErrNotFound.
@@ -31,10 +33,10 @@ func (c *Client) Get(ctx context.Context, k Key, record any) error {
 	return Unmarshal(out.Item, record)
 }
 
-// BatchGet reads items by key, one call for each MaxBatchGet keys. The items
-// come in no order; a key without an item is skipped. The keys must be
-// distinct. An error is the last pair: ErrBusy when DynamoDB leaves keys
-// unprocessed maxAttempts times.
+// BatchGet reads items by key, one call for each MaxBatchGet keys, a few at the
+// same time. The items come in no order; a key without an item is skipped. The
+// keys must be distinct. An error is the last pair: ErrBusy when DynamoDB leaves
+// keys unprocessed maxAttempts times.
 func (c *Client) BatchGet(ctx context.Context, keys []Key) iter.Seq2[Item, error] {
 	return c.batchGet(ctx, keys, true)
 }
@@ -45,34 +47,52 @@ func (c *Client) BatchGetEventually(ctx context.Context, keys []Key) iter.Seq2[I
 	return c.batchGet(ctx, keys, false)
 }
 
+// maxParallelReads is the number of calls of one BatchGet that are made at the
+// same time. A response has 16 MB at most, so they hold 64 MB.
+const maxParallelReads = 4
+
 func (c *Client) batchGet(ctx context.Context, keys []Key, consistent bool) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		for rest := keys; len(rest) > 0; {
-			n := min(len(rest), MaxBatchGet)
-			request := types.KeysAndAttributes{ConsistentRead: aws.Bool(consistent)}
-			for _, k := range rest[:n] {
-				request.Keys = append(request.Keys, Marshal(k))
+		for window := range slices.Chunk(keys, maxParallelReads*MaxBatchGet) {
+			calls, ctx := errgroup.WithContext(ctx)
+			found := make([][]Item, (len(window)+MaxBatchGet-1)/MaxBatchGet)
+			for i := range found {
+				calls.Go(func() (err error) {
+					found[i], err = c.getBatch(ctx, window[i*MaxBatchGet:min(len(window), (i+1)*MaxBatchGet)], consistent)
+					return err
+				})
 			}
-			rest = rest[n:]
-			for retry := 0; len(request.Keys) > 0; retry++ {
-				if retry == maxAttempts {
-					yield(nil, ErrBusy)
+			if err := calls.Wait(); err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, i := range slices.Concat(found...) {
+				if !yield(i, nil) {
 					return
 				}
-				out, err := c.batchGetOnce(ctx, request, retry)
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				for _, i := range out.Responses[c.name] {
-					if !yield(i, nil) {
-						return
-					}
-				}
-				request.Keys = out.UnprocessedKeys[c.name].Keys
 			}
 		}
 	}
+}
+
+// getBatch reads the items of at most MaxBatchGet keys.
+func (c *Client) getBatch(ctx context.Context, keys []Key, consistent bool) (found []Item, err error) {
+	request := types.KeysAndAttributes{ConsistentRead: aws.Bool(consistent)}
+	for _, k := range keys {
+		request.Keys = append(request.Keys, Marshal(k))
+	}
+	for retry := 0; len(request.Keys) > 0; retry++ {
+		if retry == maxAttempts {
+			return nil, ErrBusy
+		}
+		out, err := c.batchGetOnce(ctx, request, retry)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, out.Responses[c.name]...)
+		request.Keys = out.UnprocessedKeys[c.name].Keys
+	}
+	return found, nil
 }
 
 func (c *Client) batchGetOnce(ctx context.Context, request types.KeysAndAttributes, retry int) (*dynamodb.BatchGetItemOutput, error) {

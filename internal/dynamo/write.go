@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"dsync/internal/backoff"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // ConditionFailed is the error of a write whose condition did not hold.
@@ -126,31 +128,40 @@ func (c *Client) writeItem(ctx context.Context, write func(types.ReturnConsumedC
 	})
 }
 
-// BatchWrite puts and deletes items, one call for each maxBatchWrite. It is not
-// atomic and can be repeated. It fails with ErrBusy when DynamoDB leaves items
-// unprocessed maxAttempts times.
+// maxParallel is the number of calls of one batch that are made at the same time.
+// A batch of 1,000 memberships would otherwise wait for 40 calls in turn.
+const maxParallel = 8
+
+// BatchWrite puts and deletes items, one call for each maxBatchWrite, at most
+// maxParallel at the same time. It is not atomic and can be repeated. It fails
+// with ErrBusy when DynamoDB leaves items unprocessed maxAttempts times.
 func (c *Client) BatchWrite(ctx context.Context, requests []types.WriteRequest) error {
-	for len(requests) > 0 {
-		n := min(len(requests), maxBatchWrite)
-		unprocessed := requests[:n]
-		requests = requests[n:]
-		for retry := 0; len(unprocessed) > 0; retry++ {
-			if retry == maxAttempts {
-				return ErrBusy
-			}
-			if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
-				return err
-			}
-			out, err := c.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
-				RequestItems:           map[string][]types.WriteRequest{c.name: unprocessed},
-				ReturnConsumedCapacity: metered(ctx),
-			})
-			if err != nil {
-				return fmt.Errorf("dynamo: batch write: %w", err)
-			}
-			countWrite(ctx, out.ConsumedCapacity...)
-			unprocessed = out.UnprocessedItems[c.name]
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(maxParallel)
+	for call := range slices.Chunk(requests, maxBatchWrite) {
+		calls.Go(func() error { return c.batchWrite(ctx, call) })
+	}
+	return calls.Wait()
+}
+
+// batchWrite is BatchWrite of at most maxBatchWrite items.
+func (c *Client) batchWrite(ctx context.Context, unprocessed []types.WriteRequest) error {
+	for retry := 0; len(unprocessed) > 0; retry++ {
+		if retry == maxAttempts {
+			return ErrBusy
 		}
+		if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
+			return err
+		}
+		out, err := c.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems:           map[string][]types.WriteRequest{c.name: unprocessed},
+			ReturnConsumedCapacity: metered(ctx),
+		})
+		if err != nil {
+			return fmt.Errorf("dynamo: batch write: %w", err)
+		}
+		countWrite(ctx, out.ConsumedCapacity...)
+		unprocessed = out.UnprocessedItems[c.name]
 	}
 	return nil
 }
