@@ -1,6 +1,6 @@
 # dsync: every task, here and in CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz mutate clean
+.PHONY: help run console demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz mutate clean
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
@@ -25,6 +25,9 @@ run: ## Run the whole system; needs no AWS account (PORT=8080, PROCESSES=1 for r
 	@mkdir -p .local
 	@go build -o .local/dsync ./infra/cmd/local
 	@PORT=$(PORT) exec .local/dsync
+
+console: ## Print a link that signs you in to the console (NAME='Ada Lovelace'; ROLE=viewer or operator, admin by default; STACK=dsync-dev for a deployed stack)
+	@go run ./infra/cmd/operate console
 
 demo: ## Simulate Entra against the running system and check every event (PROFILE=okta for Okta)
 	@go run ./infra/cmd/demo

@@ -23,6 +23,16 @@ var resources = []Grant{
 	{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 }
 
+// management are the permissions to manage organizations, directories, tokens, keys
+// and sessions, and to read everything.
+var management = []Grant{
+	{Resource: TheTable, Actions: []string{
+		"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
+		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+	}},
+	{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
+}
+
 // relays are the permissions to derive events and to log them: all records are
 // read, and the log and memberships are written. Deferred memberships are found by
 // a query and deleted when they are logged.
@@ -158,13 +168,18 @@ func Dsync() System {
 				Timeout:     apiTimeout,
 				Routes:      api,
 				Environment: server,
-				Grants: []Grant{
-					{Resource: TheTable, Actions: []string{
-						"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
-						"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
-					}},
-					{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
-				},
+				Grants:      management,
+			},
+			{
+				Name:        "console",
+				Role:        ServesConsole,
+				Output:      "ConsoleFunctionName",
+				Description: "The console for people, and sign-in links for whoever may invoke it",
+				MemoryMiB:   apiMemory,
+				Timeout:     apiTimeout,
+				Routes:      []string{"ANY /console", "ANY /console/{proxy+}"},
+				Environment: server,
+				Grants:      management,
 			},
 			{
 				Name:        "apikey",

@@ -40,8 +40,9 @@ const (
 	ServesGroups    Role = "serves SCIM groups"
 	ServesDiscovery Role = "serves SCIM discovery" // and every path without a route
 	ServesREST      Role = "serves the REST API"
-	RelaysEvents    Role = "relays events" // from the stream to the log and the bus
-	RunsJobs        Role = "runs jobs"     // long work, one page a step
+	ServesConsole   Role = "serves the console" // to people; for whoever may invoke it, it makes sign-in links
+	RelaysEvents    Role = "relays events"      // from the stream to the log and the bus
+	RunsJobs        Role = "runs jobs"          // long work, one page a step
 	CreatesAPIKeys  Role = "creates API keys"
 	RedrivesEvents  Role = "redrives events" // publishes events again
 )

@@ -33,10 +33,13 @@ func auditEvent(e management.AuditEvent) map[string]any {
 		omitted[i] = name
 	}
 	return map[string]any{
-		"object":          "audit_event",
-		"id":              e.ID,
-		"action":          e.Action,
-		"actor":           map[string]any{"api_key_id": e.Actor.KeyID, "api_key_name": nullable(e.Actor.KeyName)},
+		"object": "audit_event",
+		"id":     e.ID,
+		"action": e.Action,
+		"actor": map[string]any{
+			"api_key_id": nullable(e.Actor.KeyID), "api_key_name": nullable(e.Actor.KeyName),
+			"console_session_id": nullable(e.Actor.SessionID), "person": nullable(e.Actor.Person),
+		},
 		"target":          map[string]any{"type": e.Target.Type, "id": e.Target.ID},
 		"organization_id": nullable(e.OrganizationID),
 		"directory_id":    nullable(e.DirectoryID),

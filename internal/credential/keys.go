@@ -30,7 +30,7 @@ func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
 // Unauthorized.
 func (k *Keys) Authenticate(ctx context.Context, value string) (apikey.Key, error) {
 	unauthorized := fault.New(fault.Unauthorized, "", "")
-	if !APIKeyPrefix.wellFormed(value) {
+	if !APIKeyPrefix.WellFormed(value) {
 		return apikey.Key{}, unauthorized
 	}
 	hash, now := Hash(value), k.now()

@@ -28,6 +28,10 @@ type Prefix string
 const (
 	TokenPrefix  Prefix = "dsync_scim_"
 	APIKeyPrefix Prefix = "dsync_api_"
+	// LinkPrefix begins the secret of a sign-in link of the console, SessionPrefix
+	// that of a session, which is in a cookie.
+	LinkPrefix    Prefix = "dsync_link_"
+	SessionPrefix Prefix = "dsync_session_"
 )
 
 const (
@@ -65,8 +69,8 @@ func checksum(s string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
 }
 
-// wellFormed reports whether a string can be a secret with the prefix.
-func (p Prefix) wellFormed(secret string) bool {
+// WellFormed reports whether a string can be a secret with the prefix.
+func (p Prefix) WellFormed(secret string) bool {
 	length := len(p) + base64.RawURLEncoding.EncodedLen(secretBytes) + checksumLength
 	if len(secret) != length || !strings.HasPrefix(secret, string(p)) {
 		return false

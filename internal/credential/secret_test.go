@@ -19,7 +19,7 @@ func TestNewSecret(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !regexp.MustCompile(`^`+string(p)+`[A-Za-z0-9_-]{49}$`).MatchString(s.Value) || !p.wellFormed(s.Value) || seen[s.Value] {
+			if !regexp.MustCompile(`^`+string(p)+`[A-Za-z0-9_-]{49}$`).MatchString(s.Value) || !p.WellFormed(s.Value) || seen[s.Value] {
 				t.Fatalf("%q", s.Value)
 			}
 			if s.Hash != Hash(s.Value) || s.Suffix != s.Value[len(s.Value)-4:] || strings.Contains(s.Value, s.Hash) {
@@ -30,7 +30,7 @@ func TestNewSecret(t *testing.T) {
 			for i := range s.Value {
 				changed := []byte(s.Value)
 				changed[i] ^= 1
-				if p.wellFormed(string(changed)) {
+				if p.WellFormed(string(changed)) {
 					t.Errorf("%s passes for %s", changed, s.Value)
 				}
 			}
@@ -41,11 +41,11 @@ func TestNewSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wrong := range []string{"", s.Value[1:], s.Value + "A", s.Value[:len(s.Value)-1], strings.ToUpper(s.Value)} {
-		if TokenPrefix.wellFormed(wrong) {
+		if TokenPrefix.WellFormed(wrong) {
 			t.Errorf("%q passes", wrong)
 		}
 	}
-	if APIKeyPrefix.wellFormed(s.Value) {
+	if APIKeyPrefix.WellFormed(s.Value) {
 		t.Error("a token passes for an API key")
 	}
 	if _, err := NewSecret(TokenPrefix, strings.NewReader("too little")); err == nil {

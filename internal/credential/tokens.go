@@ -65,7 +65,7 @@ func unauthorized() error {
 // It fails with a fault of kind Unauthorized, or of kind Paused. With Paused the
 // token is returned, too: it says whose request it was.
 func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestID string) (Token, error) {
-	if !TokenPrefix.wellFormed(secret) {
+	if !TokenPrefix.WellFormed(secret) {
 		return Token{}, unauthorized()
 	}
 	hash, now := Hash(secret), t.now()

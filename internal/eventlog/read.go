@@ -44,6 +44,9 @@ type Page struct {
 	// After is the cursor of the next page in the order of the query, Before
 	// that of the previous one; "" if there is none.
 	After, Before string
+	// Newest is the cursor of the newest event of the page, "" if there is none. The
+	// log finds it without reading the event, as it has to with the event's id.
+	Newest string
 }
 
 // Read reads a page. It fails with ErrCursor, and with ErrMigrating after an
@@ -162,12 +165,17 @@ func parsePositionCursor(cursor string) (journal.Position, bool) {
 // without the ones that have expired since.
 func newPage(q Query, found scanned, events []table.LoggedEvent, backwards bool) (Page, error) {
 	var p Page
+	var newest journal.Position
 	for _, e := range events {
 		detail, err := Detail(e)
 		if err != nil {
 			return p, err
 		}
 		p.Events = append(p.Events, detail)
+		newest = max(newest, e.Position)
+	}
+	if newest > 0 {
+		p.Newest = positionCursor(newest)
 	}
 	end, start := "", ""
 	n := len(events)

@@ -78,7 +78,7 @@ func RequestID(ctx context.Context) string {
 
 // newRequest makes the HTTP request of a payload. In a payload, rawPath is
 // URL-decoded, rawQueryString is as sent, header names are in lower case, and
-// repeated headers are joined with commas. An HTTP API is served over https only.
+// repeated headers are joined with commas, and cookies have a list of their own. An HTTP API is served over https only.
 // Its host is the domain name by which API Gateway was reached; the headers Host
 // and X-Forwarded-* are what a client sent, and say nothing.
 func newRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
@@ -105,6 +105,9 @@ func newRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Re
 	for name, value := range e.Headers {
 		r.Header.Set(name, value)
 	}
+	if len(e.Cookies) > 0 {
+		r.Header.Set("Cookie", strings.Join(e.Cookies, "; "))
+	}
 	return r, nil
 }
 
@@ -130,11 +133,18 @@ func (w *response) Write(p []byte) (int, error) {
 
 func (w *response) payload() events.APIGatewayV2HTTPResponse {
 	w.WriteHeader(http.StatusOK)
-	headers := make(map[string]string, len(w.header))
+	e := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: make(map[string]string, len(w.header)), Cookies: w.header.Values("Set-Cookie")}
 	for name, values := range w.header {
-		headers[name] = strings.Join(values, ",")
+		if name != "Set-Cookie" {
+			e.Headers[name] = strings.Join(values, ",")
+		}
 	}
-	return events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: headers, Body: w.body.String()}
+	if body := w.body.Bytes(); utf8.Valid(body) {
+		e.Body = string(body)
+	} else {
+		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return e
 }
 
 // Payload returns the request payload that API Gateway sends for r to the
@@ -152,6 +162,10 @@ func Payload(r *http.Request, body []byte, routeKey, requestID string, params ma
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		e.Headers[strings.ToLower(name)] = strings.Join(r.Header[name], ",")
+	}
+	if cookies := e.Headers["cookie"]; cookies != "" {
+		delete(e.Headers, "cookie")
+		e.Cookies = strings.Split(cookies, "; ")
 	}
 	e.Headers["host"] = r.Host
 	e.Headers["x-forwarded-proto"] = "http"
@@ -207,6 +221,9 @@ func Write(w http.ResponseWriter, payload []byte) error {
 	}
 	for name, value := range e.Headers {
 		w.Header().Set(name, value)
+	}
+	for _, cookie := range e.Cookies {
+		w.Header().Add("Set-Cookie", cookie)
 	}
 	w.WriteHeader(e.StatusCode)
 	_, err := w.Write(body)

@@ -26,6 +26,8 @@ const (
 	Job          Kind = "job"
 	APIKey       Kind = "api_key"
 	AuditEvent   Kind = "audit_event"
+	// ConsoleSession is a person's session of the console.
+	ConsoleSession Kind = "console_session"
 )
 
 // New makes an id of a kind from a time, in milliseconds, and 80 bits of

@@ -35,13 +35,15 @@ const (
 	tokenRevoked        = "directory_token.revoked"
 	apiKeyCreated       = "api_key.created"
 	apiKeyRevoked       = "api_key.revoked"
+	sessionCreated      = "console_session.created"
+	sessionRevoked      = "console_session.revoked"
 )
 
 // AuditActions are all actions of audit events.
 var AuditActions = []string{
 	organizationCreated, organizationUpdated, organizationDeleted,
 	directoryCreated, directoryUpdated, directoryPaused, directoryResumed, directoryDeleted,
-	tokenCreated, tokenRevoked, apiKeyCreated, apiKeyRevoked,
+	tokenCreated, tokenRevoked, apiKeyCreated, apiKeyRevoked, sessionCreated, sessionRevoked,
 }
 
 // maxUserAgent bounds the User-Agent of an audit event, in characters: those of
@@ -55,18 +57,30 @@ type Origin struct {
 	UserAgent string // as the client sent it
 }
 
-// auditActor is the actor of the changes of a key.
-func auditActor(k apikey.Key, from Origin) audit.Actor {
+// userAgent is the User-Agent without what is not printable, cut to maxUserAgent.
+func (o Origin) userAgent() string {
 	agent := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			return -1
 		}
 		return r
-	}, from.UserAgent)
+	}, o.UserAgent)
 	if runes := []rune(agent); len(runes) > maxUserAgent {
 		agent = string(runes[:maxUserAgent])
 	}
-	return audit.Actor{KeyID: k.ID, KeyName: k.Name, SourceIP: from.SourceIP, UserAgent: agent, RequestID: from.RequestID}
+	return agent
+}
+
+// auditActor is the actor of the changes of a session: an API key, or a person
+// with a session of the console.
+func (s *Session) auditActor() audit.Actor {
+	actor := audit.Actor{SourceIP: s.origin.SourceIP, UserAgent: s.origin.userAgent(), RequestID: s.origin.RequestID}
+	if s.person != nil {
+		actor.SessionID, actor.Person = s.person.SessionID, s.person.Name
+	} else {
+		actor.KeyID, actor.KeyName = s.key.ID, s.key.Name
+	}
+	return actor
 }
 
 // changeOf is the audit event of a change of an object: the action names the type
@@ -75,7 +89,7 @@ func (s *Session) changeOf(action, targetID string, at time.Time, before, after 
 	target, _, _ := strings.Cut(action, ".")
 	e := audit.Event{
 		At: at, Action: action, Target: audit.Target{Type: target, ID: targetID},
-		Actor: auditActor(s.key, s.origin), Changes: audit.Diff(before, after),
+		Actor: s.auditActor(), Changes: audit.Diff(before, after),
 	}
 	var err error
 	if e.ID, err = id.New(id.AuditEvent, at, s.entropy); err != nil {

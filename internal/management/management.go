@@ -1,9 +1,9 @@
-// Package management is what one request of the REST API may do: manage
-// organizations, directories, tokens, API keys and jobs, and read users, groups
-// and the records of SCIM requests.
+// Package management is what one request of the REST API or of the console may do:
+// manage organizations, directories, tokens, API keys and jobs, and read users,
+// groups and the records of SCIM requests.
 //
-// A Session comes from a valid API key, or from Bootstrap where there is no key
-// yet. That of a key that is bound to an organization reaches nothing else: what
+// A Session comes from a valid API key, from a person's session of the console, or
+// from Bootstrap where there is no key yet. That of a key that is bound to an organization reaches nothing else: what
 // belongs to others answers as what does not exist. Every change has an audit
 // event, which is written in the transaction of the change. What a caller did
 // wrong is a *fault.Error; any other error is an internal failure. A request that
@@ -39,6 +39,14 @@ type (
 	Counts       = count.Counts
 )
 
+// The states of a directory (workos.md section 1.2).
+const (
+	Linked     = table.Linked     // accepts requests
+	Validating = table.Validating // waits for the first request
+	Unlinked   = table.Unlinked   // paused
+	Deleting   = table.Deleting   // a job deletes its records
+)
+
 // RequestKind is the kind of the ids of requests.
 const RequestKind = table.RequestKind
 
@@ -70,7 +78,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, from Ori
 	if key.OrganizationID != "" {
 		known = newOwners() // what others have found is out of its reach
 	}
-	return &Session{a.table, a.now, a.entropy, known, reachOf(a.table, key), key, from}, nil
+	return &Session{table: a.table, now: a.now, entropy: a.entropy, owners: known, reach: reachOf(a.table, key), key: key, origin: from}, nil
 }
 
 // Bootstrap returns a session that no API key has opened, with all scopes: it
@@ -81,7 +89,8 @@ func Bootstrap(t *table.Table, now func() time.Time, entropy io.Reader) *Session
 
 // BootstrapFrom is Bootstrap for the request of an operator.
 func BootstrapFrom(t *table.Table, now func() time.Time, entropy io.Reader, from Origin) *Session {
-	return &Session{t, now, entropy, newOwners(), environment{t}, apikey.Key{ID: audit.Bootstrap, Scope: allScopes}, from}
+	key := apikey.Key{ID: audit.Bootstrap, Scope: allScopes}
+	return &Session{table: t, now: now, entropy: entropy, owners: newOwners(), reach: environment{t}, key: key, origin: from}
 }
 
 // Session is what one request may do.
@@ -91,7 +100,8 @@ type Session struct {
 	entropy io.Reader
 	owners  *owners
 	reach   reach
-	key     apikey.Key
+	key     apikey.Key // of a person: the id of the session, and the scopes of the role
+	person  *Person    // nil for an API key
 	origin  Origin
 }
 

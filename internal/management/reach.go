@@ -11,6 +11,7 @@ import (
 	"dsync/internal/table"
 	"dsync/internal/table/apikey"
 	"dsync/internal/table/audit"
+	"dsync/internal/table/signin"
 )
 
 // reach is what the key of a session reaches: an environment or a tenant. A
@@ -31,6 +32,9 @@ type reach interface {
 	// directoryIDs are the newest directories; more says that there are others.
 	directoryIDs(ctx context.Context, limit int) (ids []string, more bool, err error)
 	apiKeys() table.List[apikey.Key]
+	// consoleSessions fails for whoever is bound to an organization: a session of
+	// the console reaches everything.
+	consoleSessions() (table.List[signin.Session], error)
 	// auditEvents is a list that has all events of the filter in reach, and others
 	// in reach.
 	auditEvents(f AuditFilter) table.List[audit.Event]
@@ -96,6 +100,8 @@ func (e environment) directoryIDs(ctx context.Context, limit int) ([]string, boo
 }
 
 func (environment) apiKeys() table.List[apikey.Key] { return apikey.All() }
+
+func (environment) consoleSessions() (table.List[signin.Session], error) { return signin.All(), nil }
 
 func (environment) auditEvents(f AuditFilter) table.List[audit.Event] {
 	switch {
@@ -193,6 +199,10 @@ func (t tenant) directoryIDs(ctx context.Context, limit int) ([]string, bool, er
 }
 
 func (t tenant) apiKeys() table.List[apikey.Key] { return apikey.Of(t.organizationID) }
+
+func (t tenant) consoleSessions() (table.List[signin.Session], error) {
+	return table.List[signin.Session]{}, fault.New(fault.Forbidden, "", "The API key is bound to an organization: it cannot see who is in the console.")
+}
 
 func (t tenant) auditEvents(AuditFilter) table.List[audit.Event] {
 	return audit.OfOrganization(t.organizationID)

@@ -98,7 +98,11 @@ func run(out, user io.Writer) error {
 	if err != nil {
 		return err
 	}
-	greet(out, s)
+	link, err := s.SignInLink(ctx, person(os.Getenv("USER")), "admin")
+	if err != nil {
+		return errors.Join(err, s.Stop())
+	}
+	greet(out, s, link)
 	events.open()
 	<-ctx.Done()
 	return s.Stop()
@@ -140,12 +144,22 @@ func extensions(file string) (list []json.RawMessage, err error) {
 	return list, nil
 }
 
-func greet(out io.Writer, s *system.System) {
+// person is how the audit log names whoever opens the link that run prints.
+func person(user string) string {
+	if user == "" {
+		return "local"
+	}
+	return user
+}
+
+func greet(out io.Writer, s *system.System, link string) {
 	fmt.Fprintf(out, `dsync is running. Press Ctrl-C to stop it. The data stays in %[1]s/; make reset deletes it.
 
   Tenant URL     %[2]s
   Secret Token   %[3]s
   API key        %[4]s
+  Console        %[6]s
+                 (signs you in, once, within five minutes; make console prints another link)
 
 Send the request of Entra's Test Connection:
 
@@ -161,7 +175,7 @@ Simulate Entra, which provisions users and groups, in another terminal:
 
 Events appear here and in %[1]s/events.ndjson. The logs are in %[1]s/functions.log.
 
-`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL)
+`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL, link)
 }
 
 // printer prints events after open. A restart can deliver events before open;

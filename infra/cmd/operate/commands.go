@@ -65,6 +65,28 @@ func (s *target) makeKey(ctx context.Context, name, scope, organizationID string
 	return err
 }
 
+// signIn invokes the function of the console, and prints a link that signs a person
+// in.
+func (s *target) signIn(ctx context.Context, person, role string, out io.Writer) error {
+	var link struct {
+		Path    string    `json:"path"`
+		Expires time.Time `json:"expires_at"`
+	}
+	if err := s.invoke(ctx, topology.ServesConsole, map[string]any{"person": person, "role": role}, &link); err != nil {
+		return err
+	}
+	base := s.APIURL
+	if s.stack != "" {
+		var err error
+		if base, err = s.output(ctx, "ApiEndpoint"); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "Open this link to sign in to the console as %s (%s). It works once, until %s:\n\n  %s\n",
+		person, role, link.Expires.Local().Format(time.TimeOnly), base+link.Path)
+	return err
+}
+
 // redrive invokes the redrive function until it has published all events of the
 // order.
 func (s *target) redrive(ctx context.Context, order map[string]any, out io.Writer) error {

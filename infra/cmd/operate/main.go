@@ -4,6 +4,7 @@
 //	go run ./infra/cmd/operate directory NAME     creates a directory; prints the values for the identity provider
 //	go run ./infra/cmd/operate tail               shows new events
 //	go run ./infra/cmd/operate api-key NAME       creates an API key
+//	go run ./infra/cmd/operate console            prints a link that signs a person in to the console
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
 //	go run ./infra/cmd/operate redrive            publishes what is in the dead-letter queue and the failure bucket
 //	go run ./infra/cmd/operate carry-over OLD NEW [apply]
@@ -33,6 +34,8 @@ const usage = `usage:
   operate tail               show new events
   operate api-key NAME       create an API key (SCOPE=read, manage, keys, "read keys" or "manage keys"; the default
                              is read; ORGANIZATION=org_… binds it to one organization)
+  operate console            print a link that signs a person in to the console, once (NAME='Ada Lovelace', $USER by
+                             default; ROLE=viewer, operator or admin; the default is admin)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
   operate redrive            publish what is in the dead-letter queue and the failure bucket
   operate carry-over OLD NEW [apply]
@@ -84,6 +87,8 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "read"), env("ORGANIZATION"), out)
 	case command == "api-key":
 		return errors.New("the name of the key is missing: make api-key NAME='billing service'")
+	case command == "console" && len(rest) == 0:
+		return s.signIn(ctx, first(env("NAME"), env("USER"), "operator"), first(env("ROLE"), "admin"), out)
 	case command == "redrive" && len(rest) == 0:
 		return s.redrive(ctx, map[string]any{"dead_letters": true}, out)
 	case command == "redrive" && (len(rest) == 1 || len(rest) == 2):

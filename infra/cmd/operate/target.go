@@ -108,16 +108,22 @@ func outcome(function string, failed bool, text []byte, answer any) error {
 	return json.Unmarshal(text, answer)
 }
 
+// output reads an output of the stack.
+func (s *target) output(ctx context.Context, key string) (string, error) {
+	value, err := s.aws(ctx, "cloudformation", "describe-stacks", "--stack-name", s.stack, "--output", "text",
+		"--query", "Stacks[0].Outputs[?OutputKey=='"+key+"'].OutputValue")
+	if err == nil && value == "" {
+		err = fmt.Errorf("stack %s has no output %s", s.stack, key)
+	}
+	return value, err
+}
+
 // invokeInCloud reads the function name from the stack outputs and invokes the
 // function.
 func (s *target) invokeInCloud(ctx context.Context, function *topology.Function, payload []byte, answer any) error {
-	name, err := s.aws(ctx, "cloudformation", "describe-stacks", "--stack-name", s.stack, "--output", "text",
-		"--query", "Stacks[0].Outputs[?OutputKey=='"+function.Output+"'].OutputValue")
+	name, err := s.output(ctx, function.Output)
 	if err != nil {
 		return err
-	}
-	if name == "" {
-		return fmt.Errorf("stack %s has no output %s", s.stack, function.Output)
 	}
 	f, err := os.CreateTemp("", "dsync-answer-")
 	if err != nil {

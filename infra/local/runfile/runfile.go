@@ -21,8 +21,9 @@ type Run struct {
 	OrganizationID string `json:"organization_id"`
 	APIURL         string `json:"api_url"`
 	APIKey         string `json:"api_key"`
-	LambdaURL      string `json:"lambda_url"` // where operators invoke functions
-	PID            int    `json:"pid"`        // 0 after the system was stopped
+	ConsoleURL     string `json:"console_url"` // `make console` prints a link that signs in
+	LambdaURL      string `json:"lambda_url"`  // where operators invoke functions
+	PID            int    `json:"pid"`         // 0 after the system was stopped
 }
 
 // Path returns the path of the file in a folder.

@@ -69,6 +69,23 @@ func (p *parts) makeAPIKey(ctx context.Context) (string, error) {
 	return key.Value, nil
 }
 
+// signInLink invokes the function that makes sign-in links, as an operator does.
+func (p *parts) signInLink(ctx context.Context, person, role string) (string, error) {
+	payload, err := json.Marshal(map[string]string{"person": person, "role": role})
+	if err != nil {
+		return "", err
+	}
+	answer, err := p.functions[p.topology.ByRole(topology.ServesConsole).Name].Invoke(ctx, uuid.New(), payload)
+	if err != nil {
+		return "", fmt.Errorf("making a sign-in link: %w", err)
+	}
+	var link struct{ Path string }
+	if err := json.Unmarshal(answer, &link); err != nil {
+		return "", fmt.Errorf("making a sign-in link: %w", err)
+	}
+	return p.system.APIURL + link.Path, nil
+}
+
 // Connection is what an IT admin pastes into Entra, and whose directory it is.
 type Connection struct {
 	OrganizationID string // org_…

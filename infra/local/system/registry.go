@@ -9,6 +9,7 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/api"
+	"dsync/internal/console"
 	"dsync/internal/eventlog"
 	"dsync/internal/gateway"
 	"dsync/internal/jobs"
@@ -57,6 +58,10 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 		return c.front.NewHandler(api.New(api.Options{
 			Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath,
 		}))
+	},
+	topology.ServesConsole: func(c configuration) lambda.Handler {
+		o := console.Options{Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath}
+		return console.LinkMaker(o, c.front.NewHandler(console.New(o)))
 	},
 	topology.CreatesAPIKeys: func(c configuration) lambda.Handler {
 		return locallambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))

@@ -74,6 +74,10 @@ type System struct {
 	APIKey         string // for the REST API
 	LambdaURL      string // where operators invoke functions
 
+	// SignInLink makes a link with which a person signs in to the console: once,
+	// within five minutes.
+	SignInLink func(ctx context.Context, person, role string) (string, error)
+
 	folder folder
 	values map[topology.Reference]string
 	db     *dynamodb.Client
@@ -133,6 +137,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if err := p.startAPIGateway(listeners); err != nil {
 		return nil, err
 	}
+	s.SignInLink = p.signInLink
 	if err := s.folder.keep(s.connection(os.Getpid())); err != nil {
 		return nil, err
 	}
@@ -166,7 +171,7 @@ func (s *System) DynamoDB() *dynamodb.Client { return s.db }
 func (s *System) connection(pid int) runfile.Run {
 	return runfile.Run{
 		TenantURL: s.TenantURL, Token: s.Token, DirectoryID: s.DirectoryID, OrganizationID: s.OrganizationID,
-		APIURL: s.APIURL, APIKey: s.APIKey, LambdaURL: s.LambdaURL, PID: pid,
+		APIURL: s.APIURL, APIKey: s.APIKey, ConsoleURL: s.APIURL + "/console", LambdaURL: s.LambdaURL, PID: pid,
 	}
 }
 

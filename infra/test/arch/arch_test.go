@@ -112,6 +112,7 @@ var below = []place{
 	{"table/stream", []string{"dynamo", "table", "table/journal"}},
 	{"table/apikey", []string{"dynamo", "id", "table"}},
 	{"table/audit", []string{"dynamo", "id", "table"}},
+	{"table/signin", []string{"dynamo", "id", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -119,13 +120,14 @@ var below = []place{
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table", "table/apikey"}},
 	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
-	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count"}},
+	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/signin"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
+	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "credential", "dsync", "scim", "eventlog", "settings", "management", "table"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 
@@ -180,7 +182,7 @@ func TestDomainKnowsNoHTTP(t *testing.T) {
 // The edges reach the table through a session only: the file with the Options
 // names it, and no other.
 func TestEdgesKeepNoTable(t *testing.T) {
-	for _, p := range list(t, "./internal/provider", "./internal/api") {
+	for _, p := range list(t, "./internal/provider", "./internal/api", "./internal/console") {
 		for _, file := range p.GoFiles {
 			code, err := os.ReadFile(filepath.Join(p.Dir, file))
 			if err != nil {

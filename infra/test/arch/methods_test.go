@@ -28,10 +28,11 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate"}},
 		{&usage.Recorder{}, []string{"Record"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
+		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignOut"}},
 		{&management.Session{}, []string{
-			"APIKeys", "AuditEvents", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
+			"APIKeys", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
 			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "LastDay", "May", "Organization", "OrganizationByExternalID",
-			"Organizations", "PauseDirectory", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeToken", "Tokens", "UpdateDirectory",
+			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeToken", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "User", "Users",
 		}},
 	} {
@@ -57,6 +58,7 @@ func TestMethodSets(t *testing.T) {
 var reads = map[string][]string{
 	"table":  {"Organizations", "OrganizationsWith", "Directories", "DirectoriesOf"},
 	"apikey": {"All", "Of", "Find"},
+	"signin": {"All"},
 	"audit":  {"All", "OfOrganization", "OfDirectory"},
 	"":       {"Organization", "OrganizationByExternalID", "Directory", "Job", "LoggedEvents"}, // methods of s.table
 }
@@ -114,7 +116,7 @@ func TestReach(t *testing.T) {
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "apikey.Key", "table.softDeletion",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "apikey.Key", "signin.Session", "table.softDeletion",
 	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 

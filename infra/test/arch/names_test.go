@@ -22,10 +22,10 @@ var words = []string{"users", "groups"}
 // exceptions are the literals in infra that equal the name of a function and
 // mean something else, by file.
 var exceptions = map[string][]string{
-	"infra/cmd/demo/main.go":    {"users", "groups"}, // flags of the simulator
-	"infra/cmd/cost/page.go":    {"groups"},          // a row of the page
-	"infra/test/entra/okta.go":  {"groups"},          // an attribute of a user
-	"infra/cmd/operate/main.go": {"redrive"},         // a command of the operator
+	"infra/cmd/demo/main.go":    {"users", "groups"},    // flags of the simulator
+	"infra/cmd/cost/page.go":    {"groups"},             // a row of the page
+	"infra/test/entra/okta.go":  {"groups"},             // an attribute of a user
+	"infra/cmd/operate/main.go": {"redrive", "console"}, // commands of the operator
 }
 
 // Only the topology names functions: no string literal elsewhere in infra or

@@ -1,6 +1,6 @@
-// Package audit stores who changed what through the REST API or the function
-// apikey: one event for each change, written in the transaction of the change. So
-// no change is without its event, and no event without its change.
+// Package audit stores who changed what through the REST API, the console or the
+// function apikey: one event for each change, written in the transaction of the
+// change. So no change is without its event, and no event without its change.
 //
 // An event holds no secret: its members are chosen by the caller, one by one. It
 // has a bounded size (MaxValue, MaxChanges). It is never changed, and expires
@@ -43,8 +43,12 @@ type Target struct {
 
 // Actor is who made a change, and where from.
 type Actor struct {
-	KeyID     string `dynamodbav:"key"` // id of the API key, or Bootstrap
-	KeyName   string `dynamodbav:"name,omitempty"`
+	KeyID   string `dynamodbav:"key,omitempty"` // id of the API key, or Bootstrap; "" for a person
+	KeyName string `dynamodbav:"name,omitempty"`
+	// SessionID is the session of the console with which a person made the change,
+	// Person who that is. Both are "" for an API key.
+	SessionID string `dynamodbav:"session,omitempty"`
+	Person    string `dynamodbav:"person,omitempty"`
 	SourceIP  string `dynamodbav:"ip,omitempty"` // as API Gateway saw it; "" outside of a request
 	UserAgent string `dynamodbav:"agent,omitempty"`
 	RequestID string `dynamodbav:"rid,omitempty"`

@@ -1,0 +1,37 @@
+// Command console is the Lambda function that serves the console to people, and
+// makes a sign-in link for whoever may invoke it.
+package main
+
+import (
+	"crypto/rand"
+	"os"
+	"time"
+
+	"dsync/internal/console"
+	"dsync/internal/eventlog"
+	"dsync/internal/lambdaenv"
+	"dsync/internal/scim"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() { lambdaenv.Start(os.Getenv, build) }
+
+func build(e lambdaenv.Environment) (lambda.Handler, error) {
+	t, err := e.Table()
+	if err != nil {
+		return nil, err
+	}
+	e.Prime(t)
+	o := console.Options{
+		Table:    t,
+		Events:   eventlog.New(t, time.Now),
+		Now:      time.Now,
+		Entropy:  rand.Reader,
+		Log:      e.Log,
+		Metrics:  e.Metrics,
+		SCIMBase: scim.BasePath,
+	}
+	served, err := e.Serve(console.New(o))
+	return console.LinkMaker(o, served), err
+}

@@ -1,0 +1,169 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dsync/infra/local/client"
+	"dsync/infra/local/system"
+	"dsync/internal/console"
+	"dsync/internal/settings"
+
+	"github.com/chromedp/chromedp"
+)
+
+// hostile are names that must harm no page: a script, 16 KB without a blank, other
+// directions of writing, controls, emoji of several parts.
+var hostile = []string{
+	`<script>alert(1)</script>"'>{{.}}`, strings.Repeat("W", 16<<10), "\u202egnp.exe\u202c \u2066abc", "🧑🏽‍🚀 Zoë", "مرحبا",
+}
+
+// world is a system with something on every page.
+type world struct {
+	*system.System
+	organization, directory string
+}
+
+// populate fills a system: hostile names where a person or a provider writes them.
+func populate(t *testing.T, s *system.System) world {
+	t.Helper()
+	api := client.Client{URL: s.APIURL, Key: s.APIKey}
+	w := world{System: s}
+	for i, name := range hostile {
+		name = strings.Map(func(r rune) rune {
+			if r < ' ' {
+				return -1
+			}
+			return r
+		}, name)
+		if runes := []rune(name); len(runes) > 256 {
+			name = string(runes[:256])
+		}
+		c, err := api.Connect(t.Context(), name, settings.Entra)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := api.Call(t.Context(), http.MethodPatch, "/organizations/"+c.OrganizationID, map[string]any{"external_id": fmt.Sprint(i, " ", name[:min(len(name), 60)])}, nil); err != nil && i != 1 {
+			t.Log(err)
+		}
+		w.organization, w.directory = c.OrganizationID, c.DirectoryID
+		if i > 0 {
+			continue
+		}
+		for _, name := range hostile {
+			if len(name) > 1000 {
+				name = name[:1000]
+			}
+			body, err := json.Marshal(map[string]any{"userName": name, "displayName": name, "title": name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scim(t, http.MethodPost, c.TenantURL+"/Users", c.Token, string(body))
+			body, err = json.Marshal(map[string]any{"displayName": name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scim(t, http.MethodPost, c.TenantURL+"/Groups", c.Token, string(body))
+		}
+		scim(t, http.MethodGet, c.TenantURL+"/Users?filter=nonsense", c.Token, "")
+		w.organization, w.directory = c.OrganizationID, c.DirectoryID
+		defer func(c client.Connection) { w.organization, w.directory = c.OrganizationID, c.DirectoryID }(c)
+	}
+	return w
+}
+
+// paths are the pages: all GET routes, with examples of their parameters. Parts of
+// pages and files are no pages.
+func (w world) paths(t *testing.T) (all []string) {
+	t.Helper()
+	for _, r := range console.Routes() {
+		path, ok := strings.CutPrefix(r.Pattern, "GET ")
+		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "/changes") || strings.HasSuffix(path, "{$}") {
+			continue
+		}
+		path = strings.NewReplacer("{organization}", w.organization, "{directory}", w.directory).Replace(path)
+		if strings.Contains(path, "{") {
+			t.Errorf("%s: there is no example of its parameters", r.Pattern)
+		}
+		all = append(all, path)
+	}
+	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/nothing")
+}
+
+// looks are the widths and colours of the pages.
+var looks = []struct {
+	width  int64
+	scheme string
+}{{1280, "light"}, {390, "light"}, {1280, "dark"}, {390, "dark"}}
+
+// Every page follows the rules of WCAG 2.2 A and AA that axe-core knows, in light
+// and dark, wide and narrow, with hostile names, and needs no sideways scrolling.
+// The browser reports no violation of the Content-Security-Policy.
+func TestPages(t *testing.T) {
+	chromium(t)
+	axe, err := os.ReadFile("../../../node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatalf("axe-core is not installed: %v (make test installs it)", err)
+	}
+	w := populate(t, start(t))
+	b := open(t)
+	b.signIn(w.System, "Ada Lovelace", "admin")
+	b.expect("404")
+	folder := os.Getenv("SCREENSHOTS")
+	for _, path := range w.paths(t) {
+		for _, l := range looks {
+			b.look(l.width, l.scheme)
+			b.visit(w.System, path)
+			where := fmt.Sprintf("%s at %d, %s", path, l.width, l.scheme)
+			if folder != "" {
+				b.picture(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", fileName(w, path), l.width, l.scheme)))
+			}
+			if wide := eval[int64](b, "document.documentElement.scrollWidth"); wide > l.width {
+				t.Errorf("%s: the page is %d wide", where, wide)
+			}
+			b.act("load axe", chromedp.Evaluate[chromedp.Void](string(axe)))
+			for _, v := range b.violations() {
+				t.Errorf("%s: %s", where, v)
+			}
+		}
+	}
+}
+
+// violations are the rules of axe-core that the page breaks.
+func (b *tab) violations() []string {
+	b.t.Helper()
+	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r =>
+		r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + " " + n.failureSummary).join(" | ")))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.failed("axe", err)
+	}
+	return found
+}
+
+func fileName(w world, path string) string {
+	name := strings.NewReplacer(w.organization, "x", w.directory, "x", "?", "-", "=", "-").Replace(strings.TrimPrefix(path, console.Base))
+	if name = strings.Trim(strings.ReplaceAll(name, "/", "-"), "-"); name == "" {
+		return "home"
+	}
+	return name
+}
+
+// picture writes a picture of the whole page.
+func (b *tab) picture(file string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.failed("picture", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}

@@ -1,0 +1,95 @@
+package console
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"dsync/internal/fault"
+	"dsync/internal/management"
+)
+
+// form is a form with what was typed, and what is wrong with it. The zero form is
+// empty.
+type form struct {
+	values  url.Values
+	Errors  map[string]string // by the name of a field
+	Problem string            // what is wrong with the form as a whole
+}
+
+// form reads the form of a request.
+func (r *request) form() (form, error) {
+	if err := r.ParseForm(); err != nil {
+		return form{}, fault.New(fault.TooLarge, "", "The form is too large, or has no form's format.").Because(err)
+	}
+	return form{values: r.PostForm}, nil
+}
+
+// Value is what was typed into a field.
+func (f form) Value(field string) string { return f.values.Get(field) }
+
+// Error is what is wrong with a field, "" for nothing.
+func (f form) Error(field string) string { return f.Errors[field] }
+
+// Failed reports whether the form was refused.
+func (f form) Failed() bool { return f.Problem != "" || len(f.Errors) > 0 }
+
+// invalid notes what a field must be.
+func (f *form) invalid(field, text string) {
+	if f.Errors == nil {
+		f.Errors = map[string]string{}
+	}
+	f.Errors[field] = text
+}
+
+// refused notes why a change was refused. It reports whether the person can mend
+// that in the form: then the form is shown again, else the error is.
+func (f *form) refused(err error) bool {
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case fault.Invalid:
+		for _, field := range e.Fields {
+			name, _, _ := strings.Cut(field.Name, ".")
+			f.invalid(name, field.Code)
+		}
+	case fault.Conflict, fault.Busy:
+		f.Problem = e.Detail
+	default:
+		return false
+	}
+	return true
+}
+
+// pageSize is how many rows a list shows.
+const pageSize = 25
+
+// pageRequest is the page of a list that the URL asks for.
+func (r *request) pageRequest() management.PageRequest {
+	q := r.URL.Query()
+	p := management.PageRequest{After: q.Get("after"), Limit: pageSize}
+	if p.After == "" {
+		p.Before = q.Get("before")
+	}
+	return p
+}
+
+// pager are the links to the pages around a page.
+type pager struct{ Newer, Older string }
+
+// pagerOf makes the links around a page, which keep the other parameters.
+func pagerOf[T any](r *request, p management.Page[T]) pager {
+	link := func(name, cursor string) string {
+		if cursor == "" {
+			return ""
+		}
+		q := r.URL.Query()
+		q.Del("after")
+		q.Del("before")
+		q.Set(name, cursor)
+		return r.URL.Path + "?" + q.Encode()
+	}
+	return pager{link("before", p.Before), link("after", p.After)}
+}

@@ -1,0 +1,49 @@
+package console
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"dsync/internal/management"
+	"dsync/internal/metric"
+	"dsync/internal/ratelimit"
+	"dsync/internal/table"
+)
+
+// Options are what the console is made of. The handler keeps no table: it reaches
+// it through the session of a request only.
+type Options struct {
+	Table   *table.Table
+	Events  management.EventLog
+	Now     func() time.Time
+	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
+	Log     *slog.Logger
+	Metrics *metric.Writer // nil for none
+	// SCIMBase is the path of Tenant URLs before the external key.
+	SCIMBase string
+}
+
+// sessionLimits are what each session may ask of one process: a person with several
+// live tabs asks less.
+var sessionLimits = ratelimit.Limits{PerSecond: 20, Burst: 100}
+
+// New returns the handler of the console. It is safe for concurrent use.
+func New(o Options) http.Handler {
+	c := &console{
+		people:   management.NewConsole(o.Table, o.Now, o.Entropy),
+		events:   o.Events,
+		scimBase: o.SCIMBase,
+		limiter:  ratelimit.New(sessionLimits),
+		now:      o.Now,
+		log:      o.Log,
+		metrics:  o.Metrics,
+		mux:      http.NewServeMux(),
+	}
+	for _, route := range routes {
+		c.mux.Handle(route.Pattern, c.handler(route))
+	}
+	c.mux.Handle("/", c.handler(Route{Pattern: "/", Scope: management.Read, serve: nothing}))
+	return c
+}

@@ -1,0 +1,111 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"dsync/internal/management"
+)
+
+var organizationRoutes = []Route{
+	{"GET " + Base + "/organizations", management.Read, listOrganizations},
+	{"GET " + Base + "/organizations/new", management.Manage, func(r *request) error { return r.showNewOrganization(form{}) }},
+	{"POST " + Base + "/organizations", management.Manage, createOrganization},
+	{"GET " + Base + "/organizations/{organization}", management.Read, showOrganization},
+}
+
+func organizationPath(organizationID string) string {
+	return organizations.Path + "/" + organizationID
+}
+
+func listOrganizations(r *request) error {
+	search := strings.TrimSpace(r.URL.Query().Get("search"))
+	found, err := r.session.Organizations(r.Context(), nil, search, r.pageRequest())
+	if err != nil {
+		return err
+	}
+	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
+		Organizations []management.Organization
+		Search        string
+		Pager         pager
+		Curl          string
+	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, "/organizations", nil)}})
+}
+
+func (r *request) showNewOrganization(f form) error {
+	return r.render(view{
+		Template: "new-organization", Title: "New organization", Section: organizations, Status: f.status(),
+		Crumbs: []crumb{{organizations.Name, organizations.Path}},
+		Data: struct {
+			Form form
+			Curl string
+		}{f, r.curl(http.MethodPost, "/organizations", map[string]string{"name": cmp.Or(f.Value("name"), "Acme Inc.")})},
+	})
+}
+
+// status is the status of the page that shows a form.
+func (f form) status() int {
+	if f.Failed() {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
+}
+
+func createOrganization(r *request) error {
+	f, err := r.form()
+	if err != nil {
+		return err
+	}
+	u := management.OrganizationUpdate{}
+	if name := strings.TrimSpace(f.Value("name")); name != "" {
+		u.Name = &name
+	}
+	if externalID := strings.TrimSpace(f.Value("external_id")); externalID != "" {
+		u.ExternalID = &externalID
+	}
+	if domains := domainsOf(f.Value("domain_data")); len(domains) > 0 {
+		u.Domains = &domains
+	}
+	created, err := r.session.CreateOrganization(r.Context(), u)
+	if f.refused(err) {
+		return r.showNewOrganization(f)
+	} else if err != nil {
+		return err
+	}
+	return r.done(organizationPath(created.ID), "The organization was created.")
+}
+
+// domainsOf reads domains that are separated by spaces or commas.
+func domainsOf(text string) (domains []management.NewDomain) {
+	for _, d := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r <= ' ' }) {
+		domains = append(domains, management.NewDomain{Domain: d})
+	}
+	return domains
+}
+
+func showOrganization(r *request) error {
+	o, err := r.session.Organization(r.Context(), r.PathValue("organization"))
+	if err != nil {
+		return err
+	}
+	found, err := r.session.Directories(r.Context(), o.ID, "", r.pageRequest())
+	if err != nil {
+		return err
+	}
+	rows, err := r.directoryRows(found.Items)
+	if err != nil {
+		return err
+	}
+	return r.render(view{
+		Template: "organization", Title: o.Name, Section: organizations,
+		Crumbs: []crumb{{organizations.Name, organizations.Path}},
+		Data: struct {
+			Organization management.Organization
+			Directories  []directoryRow
+			Pager        pager
+			Add          string
+			Curl         string
+		}{o, rows, pagerOf(r, found), organizationPath(o.ID) + "/directories/new", r.curl(http.MethodGet, "/directories?organization_id="+o.ID, nil)},
+	})
+}

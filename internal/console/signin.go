@@ -1,0 +1,74 @@
+package console
+
+import (
+	"net/http"
+
+	"dsync/internal/fault"
+	"dsync/internal/management"
+)
+
+var signInRoutes = []Route{
+	{"GET " + Base + "/sign-in", Public, showLink},
+	{"POST " + Base + "/sign-in", Public, signIn},
+	{"POST " + Base + "/sign-out", management.Read, signOut},
+}
+
+var sessionRoutes = []Route{
+	{"GET " + Base + "/sessions", management.Keys, listSessions},
+	{"POST " + Base + "/sessions/{session}/revoke", management.Keys, revokeSession},
+}
+
+// showLink is where a sign-in link leads. It does not use the link up: what scans
+// mails and previews links opens them, too.
+func showLink(r *request) error {
+	link := r.URL.Query().Get("link")
+	if link == "" {
+		return r.render(view{Template: "signed-out", Title: "Sign in"})
+	}
+	return r.render(view{Template: "sign-in", Title: "Sign in", Data: link})
+}
+
+// signIn uses a link up and opens a session.
+func signIn(r *request) error {
+	f, err := r.form()
+	if err != nil {
+		return err
+	}
+	secret, person, err := r.console.people.SignIn(r.Context(), f.Value("link"), r.origin())
+	if fault.KindOf(err) == fault.Unauthorized {
+		return r.render(view{Template: "signed-out", Title: "Sign in", Status: http.StatusUnauthorized, Data: "This link does not work: it was used before, it has expired, or it is not complete."})
+	} else if err != nil {
+		return err
+	}
+	r.setCookie(sessionCookie, secret, person.Expires.Sub(r.console.now()))
+	return r.redirect(Base)
+}
+
+// signOut ends the session at once, in every process.
+func signOut(r *request) error {
+	if err := r.console.people.SignOut(r.Context(), r.cookie(), r.origin()); err != nil {
+		return err
+	}
+	r.setCookie(sessionCookie, "", 0)
+	r.session = nil
+	return r.render(view{Template: "signed-out", Title: "Signed out", Data: "You have signed out."})
+}
+
+func listSessions(r *request) error {
+	found, err := r.session.ConsoleSessions(r.Context(), r.pageRequest())
+	if err != nil {
+		return err
+	}
+	return r.render(view{Template: "sessions", Title: "Sessions", Section: sessions, Data: struct {
+		Sessions []management.ConsoleSession
+		Pager    pager
+		Own      string
+	}{found.Items, pagerOf(r, found), r.session.Person().SessionID}})
+}
+
+func revokeSession(r *request) error {
+	if err := r.session.RevokeConsoleSession(r.Context(), r.PathValue("session")); err != nil {
+		return err
+	}
+	return r.done(sessions.Path, "The session has ended.")
+}

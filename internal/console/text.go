@@ -1,0 +1,45 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxText is how many characters of a text a page shows. A name from a provider can
+// have thousands.
+const maxText = 200
+
+// joiner is the zero-width joiner, of which emoji of several parts are made.
+const joiner = '\u200d'
+
+// visible returns at most maxText characters of a text that somebody else wrote.
+// Characters that are not printable, such as those that control the direction of
+// writing, are shown by their code: a name must not change what a reader sees.
+func visible(v any) string {
+	s := fmt.Sprint(v)
+	var text strings.Builder
+	n, last := 0, rune(0)
+	for _, r := range s {
+		n++
+		switch {
+		case n > maxText:
+			return text.String() + "…"
+		case r == utf8.RuneError:
+			text.WriteRune(r)
+		case unicode.IsPrint(r), r == joiner && isPictograph(last):
+			text.WriteRune(r)
+		default:
+			fmt.Fprintf(&text, "⟨U+%04X⟩", r)
+		}
+		last = r
+	}
+	return text.String()
+}
+
+// isPictograph reports whether a zero-width joiner may follow: after an emoji, its
+// skin tone or its variation selector.
+func isPictograph(r rune) bool {
+	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) && r > 0xFFFF || r == 0xFE0F
+}
