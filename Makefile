@@ -1,6 +1,6 @@
 # dsync: every task, here and in CI. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run console demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz mutate clean
+.PHONY: help run console demo chaos directory tail api-key redrive reset build test lint synth bootstrap diff deploy destroy logs smoke bench fuzz mutate screenshots clean
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
@@ -125,5 +125,8 @@ fuzz: ## Run each fuzz target for FUZZTIME (10m)
 		done; \
 	done
 
+screenshots: node_modules/.package-lock.json ## Write a picture of each page of the console to screenshots/
+	SCREENSHOTS=$(CURDIR)/screenshots CI=true go test -count 1 -run '^TestPages$$' ./infra/test/browser
+
 clean: ## Remove build output
-	rm -rf dist cdk.out node_modules
+	rm -rf dist cdk.out node_modules screenshots

@@ -102,7 +102,7 @@ func TestAuditEvents(t *testing.T) {
 		target, _, _ := strings.Cut(c.action, ".")
 		want := map[string]any{
 			"object": "audit_event", "id": e["id"], "created_at": e["created_at"], "action": c.action,
-			"actor":  map[string]any{"api_key_id": actor, "api_key_name": "test"},
+			"actor":  map[string]any{"api_key_id": actor, "api_key_name": "test", "console_session_id": nil, "person": nil},
 			"target": map[string]any{"type": target, "id": in(c.target)}, "organization_id": nil, "directory_id": nil,
 			"changes": e["changes"], "omitted_changes": []any{}, "source_ip": "192.0.2.1", "request_id": "request-1",
 			"user_agent": ("curl/8.5.0 " + strings.Repeat("x", 300))[:256],

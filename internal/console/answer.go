@@ -17,12 +17,12 @@ import (
 type section struct{ Name, Path, Icon string }
 
 var (
-	home          = section{"Home", Base, "home"}
+	homePage      = section{"Home", Base, "home"}
 	organizations = section{"Organizations", Base + "/organizations", "building"}
 	sessions      = section{"Sessions", Base + "/sessions", "people"}
 
 	// sections are the navigation, in its order.
-	sections = []section{home, organizations, sessions}
+	sections = []section{homePage, organizations, sessions}
 )
 
 // crumb is a step of the way to a page.
@@ -102,7 +102,7 @@ const (
 
 // takeToast returns the toast of the action that led here, "" for none.
 func (r *request) takeToast() string {
-	c, err := r.Cookie(r.cookieName(toastCookie))
+	c, err := r.http.Cookie(r.cookieName(toastCookie))
 	if err != nil {
 		return ""
 	}
@@ -118,21 +118,21 @@ func (r *request) takeToast() string {
 func (r *request) fail(err error) {
 	var e *fault.Error
 	status := http.StatusInternalServerError
-	shown := problem{Title: "Something went wrong", Text: "The request failed, and nothing was changed. Try again; if it happens again, the log of the function has the reason."}
+	text := problem{Title: "Something went wrong", Text: "The request failed, and nothing was changed. Try again; if it happens again, the log of the function has the reason."}
 	if errors.As(err, &e) && statuses[e.Kind] != 0 {
-		status, shown = statuses[e.Kind], describe(e)
+		status, text = statuses[e.Kind], describe(e)
 	}
-	shown.RequestID = gateway.RequestID(r.Context())
+	text.RequestID = gateway.RequestID(r.http.Context())
 	if r.live() {
-		r.write(status, []byte(shown.Title+"\n"))
+		r.write(status, []byte(text.Title+"\n"))
 		return
 	}
-	v := view{Template: "problem", Title: shown.Title, Status: status, Data: shown}
+	v := view{Template: "problem", Title: text.Title, Status: status, Data: text}
 	if e != nil && e.Kind == fault.Unauthorized {
 		v.Template, v.Title = "signed-out", "Sign in"
 	}
 	if err := r.render(v); err != nil {
-		r.console.log.ErrorContext(r.Context(), "the page of an error failed", "error", err)
+		r.console.log.ErrorContext(r.http.Context(), "the page of an error failed", "error", err)
 		r.write(http.StatusInternalServerError, nil)
 	}
 }

@@ -61,7 +61,7 @@ type logged struct {
 
 // newestChanges reads the newest changes of a directory.
 func (r *request) newestChanges(directoryID string) (feed, error) {
-	found, err := r.session.Events(r.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
+	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
 	if err != nil {
 		return feed{}, err
 	}
@@ -76,8 +76,8 @@ func pollPath(directoryID, after string) string {
 // pollChanges answers what was logged after the cursor, and 204 if that is nothing.
 // It reads the session and the end of the log, and nothing else.
 func pollChanges(r *request) error {
-	directoryID := r.PathValue("directory")
-	found, err := r.session.Events(r.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, After: r.URL.Query().Get("after"), Limit: pollLimit})
+	directoryID := r.http.PathValue("directory")
+	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, After: r.http.URL.Query().Get("after"), Limit: pollLimit})
 	if err != nil {
 		return err
 	}

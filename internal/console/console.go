@@ -34,7 +34,7 @@ type console struct {
 
 // request is a request to a route.
 type request struct {
-	*http.Request
+	http    *http.Request
 	console *console
 	w       http.ResponseWriter
 	session *management.Session // nil for a public route
@@ -71,12 +71,12 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *console) handler(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		start := time.Now()
-		r := &request{Request: hr, console: c, w: w, route: route}
+		r := &request{http: hr, console: c, w: w, route: route}
 		err := r.serve()
 		if err != nil {
 			r.fail(err)
 		}
-		entry := []slog.Attr{slog.String("method", gateway.LoggedMethod(r.Method)), slog.String("route", route.Pattern), slog.String("request_id", gateway.RequestID(r.Context()))}
+		entry := []slog.Attr{slog.String("method", gateway.LoggedMethod(r.http.Method)), slog.String("route", route.Pattern), slog.String("request_id", gateway.RequestID(r.http.Context()))}
 		if r.session != nil {
 			entry = append(entry, slog.String("console_session_id", r.session.Person().SessionID))
 		}
@@ -86,7 +86,7 @@ func (c *console) handler(route Route) http.Handler {
 			entry = append(entry, slog.String("error", redact.Error(err)))
 		}
 		entry = append(entry, slog.Int("status", r.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
-		c.log.LogAttrs(r.Context(), level, "request", entry...)
+		c.log.LogAttrs(r.http.Context(), level, "request", entry...)
 		c.measure(r.status)
 	})
 }
@@ -108,13 +108,13 @@ func (r *request) serve() (err error) {
 			err = errors.New("panic")
 		}
 	}()
-	if err := r.console.origins.Check(r.Request); err != nil {
+	if err := r.console.origins.Check(r.http); err != nil {
 		return fault.New(fault.Forbidden, "", "The request comes from another site.").Because(err)
 	}
 	if r.route.Scope == Public {
 		return r.route.serve(r)
 	}
-	if r.session, err = r.console.people.Authenticate(r.Context(), r.cookie(), r.origin()); err != nil {
+	if r.session, err = r.console.people.Authenticate(r.http.Context(), r.cookie(), r.origin()); err != nil {
 		return err
 	}
 	if wait := r.console.limiter.Take(r.session.Person().SessionID, r.console.now()); wait > 0 {
@@ -133,17 +133,17 @@ func (r *request) logPanic(v any) {
 	if e, ok := v.(runtime.Error); ok {
 		what = e.Error()
 	}
-	r.console.log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+	r.console.log.LogAttrs(r.http.Context(), slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
 }
 
 // origin is where the request comes from, for the audit log.
 func (r *request) origin() management.Origin {
-	return management.Origin{RequestID: gateway.RequestID(r.Context()), SourceIP: r.RemoteAddr, UserAgent: r.UserAgent()}
+	return management.Origin{RequestID: gateway.RequestID(r.http.Context()), SourceIP: r.http.RemoteAddr, UserAgent: r.http.UserAgent()}
 }
 
 // secure reports whether the console is served over https. Only a local machine
 // serves it without.
-func (r *request) secure() bool { return r.URL.Scheme == "https" }
+func (r *request) secure() bool { return r.http.URL.Scheme == "https" }
 
 // live reports whether htmx asks for a part of a page.
-func (r *request) live() bool { return r.Header.Get("HX-Request") == "true" }
+func (r *request) live() bool { return r.http.Header.Get("HX-Request") == "true" }

@@ -18,7 +18,7 @@ func (r *request) cookieName(name string) string {
 
 // cookie is the secret of the session, "" for none.
 func (r *request) cookie() string {
-	c, err := r.Cookie(r.cookieName(sessionCookie))
+	c, err := r.http.Cookie(r.cookieName(sessionCookie))
 	if err != nil {
 		return ""
 	}

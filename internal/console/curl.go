@@ -21,7 +21,7 @@ func (r *request) curl(method, path string, body any) string {
 		}
 		command.WriteString("-H 'Content-Type: application/json' -d " + quoted(visible(string(b))) + " ")
 	}
-	command.WriteString(quoted(r.URL.Scheme + "://" + r.Host + path))
+	command.WriteString(quoted(r.http.URL.Scheme + "://" + r.http.Host + path))
 	return command.String()
 }
 

@@ -58,7 +58,7 @@ func providerName(directoryType string) string {
 }
 
 func (r *request) showNewDirectory(f form) error {
-	o, err := r.session.Organization(r.Context(), r.PathValue("organization"))
+	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func createDirectory(r *request) error {
 	if err != nil {
 		return err
 	}
-	n := management.NewDirectory{OrganizationID: r.PathValue("organization"), Name: strings.TrimSpace(f.Value("name")), Type: f.Value("type"), Settings: settings.Change{}}
+	n := management.NewDirectory{OrganizationID: r.http.PathValue("organization"), Name: strings.TrimSpace(f.Value("name")), Type: f.Value("type"), Settings: settings.Change{}}
 	if policy := f.Value("deactivation_policy"); policy != "" {
 		n.Settings["deactivation_policy"] = quotedJSON(policy)
 	}
@@ -92,7 +92,7 @@ func createDirectory(r *request) error {
 		f.invalid("type", "Choose an identity provider.")
 		return r.showNewDirectory(f)
 	}
-	d, _, secret, err := r.session.CreateDirectory(r.Context(), n)
+	d, _, secret, err := r.session.CreateDirectory(r.http.Context(), n)
 	if f.refused(err) {
 		return r.showNewDirectory(f)
 	} else if err != nil {
@@ -118,7 +118,7 @@ func quotedJSON(s string) json.RawMessage {
 
 // endpoint is the Tenant URL of a directory.
 func (r *request) endpoint(d management.Directory) string {
-	return r.URL.Scheme + "://" + r.Host + r.console.scimBase + d.ExternalKey
+	return r.http.URL.Scheme + "://" + r.http.Host + r.console.scimBase + d.ExternalKey
 }
 
 // directoryPage is what the page of a directory shows.
@@ -135,18 +135,18 @@ type directoryPage struct {
 }
 
 func showDirectory(r *request) error {
-	d, err := r.session.Directory(r.Context(), r.PathValue("directory"))
+	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
 	if err != nil {
 		return err
 	}
 	p := directoryPage{Directory: d, State: stateOf(d), Provider: providerName(d.Type), Endpoint: r.endpoint(d)}
-	if p.Organization, err = r.session.Organization(r.Context(), d.OrganizationID); err != nil {
+	if p.Organization, err = r.session.Organization(r.http.Context(), d.OrganizationID); err != nil {
 		return err
 	}
-	if p.Last, err = r.session.LastDay(r.Context(), d); err != nil {
+	if p.Last, err = r.session.LastDay(r.http.Context(), d); err != nil {
 		return err
 	}
-	tokens, err := r.session.Tokens(r.Context(), d.ID, management.PageRequest{Limit: pageSize})
+	tokens, err := r.session.Tokens(r.http.Context(), d.ID, management.PageRequest{Limit: pageSize})
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func showDirectory(r *request) error {
 }
 
 func pauseDirectory(r *request) error {
-	d, err := r.session.PauseDirectory(r.Context(), r.PathValue("directory"))
+	d, err := r.session.PauseDirectory(r.http.Context(), r.http.PathValue("directory"))
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func pauseDirectory(r *request) error {
 }
 
 func resumeDirectory(r *request) error {
-	d, err := r.session.ResumeDirectory(r.Context(), r.PathValue("directory"))
+	d, err := r.session.ResumeDirectory(r.http.Context(), r.http.PathValue("directory"))
 	if err != nil {
 		return err
 	}

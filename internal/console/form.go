@@ -19,17 +19,23 @@ type form struct {
 
 // form reads the form of a request.
 func (r *request) form() (form, error) {
-	if err := r.ParseForm(); err != nil {
+	if err := r.http.ParseForm(); err != nil {
 		return form{}, fault.New(fault.TooLarge, "", "The form is too large, or has no form's format.").Because(err)
 	}
-	return form{values: r.PostForm}, nil
+	return form{values: r.http.PostForm}, nil
 }
 
 // Value is what was typed into a field.
 func (f form) Value(field string) string { return f.values.Get(field) }
 
-// Error is what is wrong with a field, "" for nothing.
-func (f form) Error(field string) string { return f.Errors[field] }
+// Error is what is wrong with a field that has that label, "" for nothing.
+func (f form) Error(field, label string) string {
+	text := f.Errors[field]
+	if strings.HasPrefix(text, "must ") {
+		return label + " " + text
+	}
+	return text
+}
 
 // Failed reports whether the form was refused.
 func (f form) Failed() bool { return f.Problem != "" || len(f.Errors) > 0 }
@@ -53,7 +59,7 @@ func (f *form) refused(err error) bool {
 	case fault.Invalid:
 		for _, field := range e.Fields {
 			name, _, _ := strings.Cut(field.Name, ".")
-			f.invalid(name, field.Code)
+			f.invalid(name, strings.TrimPrefix(field.Code, field.Name+" "))
 		}
 	case fault.Conflict, fault.Busy:
 		f.Problem = e.Detail
@@ -68,7 +74,7 @@ const pageSize = 25
 
 // pageRequest is the page of a list that the URL asks for.
 func (r *request) pageRequest() management.PageRequest {
-	q := r.URL.Query()
+	q := r.http.URL.Query()
 	p := management.PageRequest{After: q.Get("after"), Limit: pageSize}
 	if p.After == "" {
 		p.Before = q.Get("before")
@@ -85,11 +91,11 @@ func pagerOf[T any](r *request, p management.Page[T]) pager {
 		if cursor == "" {
 			return ""
 		}
-		q := r.URL.Query()
+		q := r.http.URL.Query()
 		q.Del("after")
 		q.Del("before")
 		q.Set(name, cursor)
-		return r.URL.Path + "?" + q.Encode()
+		return r.http.URL.Path + "?" + q.Encode()
 	}
 	return pager{link("before", p.Before), link("after", p.After)}
 }

@@ -32,7 +32,7 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 	for i, d := range directories {
 		reads.Go(func() (err error) {
 			rows[i] = directoryRow{Directory: d, State: stateOf(d)}
-			rows[i].Last, err = r.session.LastDay(r.Context(), d)
+			rows[i].Last, err = r.session.LastDay(r.http.Context(), d)
 			return err
 		})
 	}
@@ -41,7 +41,7 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 
 // showHome shows the newest directories, those first that need somebody.
 func showHome(r *request) error {
-	found, err := r.session.Directories(r.Context(), "", "", management.PageRequest{Limit: pageSize})
+	found, err := r.session.Directories(r.http.Context(), "", "", management.PageRequest{Limit: pageSize})
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func showHome(r *request) error {
 			attention++
 		}
 	}
-	return r.render(view{Template: "home", Title: "Home", Section: home, Data: struct {
+	return r.render(view{Template: "home", Title: "Home", Section: homePage, Data: struct {
 		Directories []directoryRow
 		Attention   int
 	}{rows, attention}})

@@ -20,8 +20,8 @@ func organizationPath(organizationID string) string {
 }
 
 func listOrganizations(r *request) error {
-	search := strings.TrimSpace(r.URL.Query().Get("search"))
-	found, err := r.session.Organizations(r.Context(), nil, search, r.pageRequest())
+	search := strings.TrimSpace(r.http.URL.Query().Get("search"))
+	found, err := r.session.Organizations(r.http.Context(), nil, search, r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func createOrganization(r *request) error {
 	if domains := domainsOf(f.Value("domain_data")); len(domains) > 0 {
 		u.Domains = &domains
 	}
-	created, err := r.session.CreateOrganization(r.Context(), u)
+	created, err := r.session.CreateOrganization(r.http.Context(), u)
 	if f.refused(err) {
 		return r.showNewOrganization(f)
 	} else if err != nil {
@@ -85,11 +85,11 @@ func domainsOf(text string) (domains []management.NewDomain) {
 }
 
 func showOrganization(r *request) error {
-	o, err := r.session.Organization(r.Context(), r.PathValue("organization"))
+	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
 	if err != nil {
 		return err
 	}
-	found, err := r.session.Directories(r.Context(), o.ID, "", r.pageRequest())
+	found, err := r.session.Directories(r.http.Context(), o.ID, "", r.pageRequest())
 	if err != nil {
 		return err
 	}

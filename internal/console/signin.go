@@ -21,7 +21,7 @@ var sessionRoutes = []Route{
 // showLink is where a sign-in link leads. It does not use the link up: what scans
 // mails and previews links opens them, too.
 func showLink(r *request) error {
-	link := r.URL.Query().Get("link")
+	link := r.http.URL.Query().Get("link")
 	if link == "" {
 		return r.render(view{Template: "signed-out", Title: "Sign in"})
 	}
@@ -34,7 +34,7 @@ func signIn(r *request) error {
 	if err != nil {
 		return err
 	}
-	secret, person, err := r.console.people.SignIn(r.Context(), f.Value("link"), r.origin())
+	secret, person, err := r.console.people.SignIn(r.http.Context(), f.Value("link"), r.origin())
 	if fault.KindOf(err) == fault.Unauthorized {
 		return r.render(view{Template: "signed-out", Title: "Sign in", Status: http.StatusUnauthorized, Data: "This link does not work: it was used before, it has expired, or it is not complete."})
 	} else if err != nil {
@@ -46,7 +46,7 @@ func signIn(r *request) error {
 
 // signOut ends the session at once, in every process.
 func signOut(r *request) error {
-	if err := r.console.people.SignOut(r.Context(), r.cookie(), r.origin()); err != nil {
+	if err := r.console.people.SignOut(r.http.Context(), r.cookie(), r.origin()); err != nil {
 		return err
 	}
 	r.setCookie(sessionCookie, "", 0)
@@ -55,7 +55,7 @@ func signOut(r *request) error {
 }
 
 func listSessions(r *request) error {
-	found, err := r.session.ConsoleSessions(r.Context(), r.pageRequest())
+	found, err := r.session.ConsoleSessions(r.http.Context(), r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func listSessions(r *request) error {
 }
 
 func revokeSession(r *request) error {
-	if err := r.session.RevokeConsoleSession(r.Context(), r.PathValue("session")); err != nil {
+	if err := r.session.RevokeConsoleSession(r.http.Context(), r.http.PathValue("session")); err != nil {
 		return err
 	}
 	return r.done(sessions.Path, "The session has ended.")

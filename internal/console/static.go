@@ -67,15 +67,15 @@ func compress(content []byte) []byte {
 // serveStatic serves a static file by its hash and name: API Gateway does not
 // compress answers.
 func serveStatic(r *request) error {
-	a, ok := assets[r.PathValue("name")]
-	if !ok || a.path != r.URL.Path {
+	a, ok := assets[r.http.PathValue("name")]
+	if !ok || a.path != r.http.URL.Path {
 		return fault.Missing("File", "")
 	}
 	h := r.w.Header()
 	h.Set("Content-Type", a.mediaType)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if strings.Contains(r.http.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		r.write(http.StatusOK, a.compressed)
 		return nil

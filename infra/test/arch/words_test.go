@@ -81,6 +81,7 @@ var kept = map[string]string{
 	"internal/dsync Names":                         "names of events",
 	"internal/dsync Present":                       "a state of a resource in a transition",
 	"internal/eventlog Names":                      "names of events",
+	"internal/management Operator":                 "a role of people in the console",
 	"internal/fault Cause":                         "the cause of an error, as in package context",
 }
 

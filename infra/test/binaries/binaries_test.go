@@ -90,6 +90,14 @@ var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 		status, body = request(t, f, "GET", "/directories", "wrong", "")
 		has(t, status, body, 401)
 	},
+	"console": func(t *testing.T, _ *machine, f lambda.Function) {
+		has(t, 0, call(t, f, `{"person":"Ada","role":"admin"}`), 0, `"path":"/console/sign-in?link=dsync_link_`)
+		if answer, err := f.Invoke(t.Context(), "r", []byte(`{"person":"Ada","role":"king"}`)); err == nil {
+			t.Errorf("a role that there is not: %s", answer)
+		}
+		status, body := request(t, f, "GET", "/console", "", "")
+		has(t, status, body, 401, "make console")
+	},
 	"redrive": func(t *testing.T, _ *machine, f lambda.Function) {
 		has(t, 0, call(t, f, `{"dead_letters":true}`), 0, `"published":0`)
 		if answer, err := f.Invoke(t.Context(), "r", []byte(`{}`)); err == nil {

@@ -113,6 +113,9 @@ func (w *world) intruders(a ask) []intruder {
 		stranger("half a secret", "Bearer "+w.a.secret[:len(w.a.secret)/2]), stranger("two secrets", "Bearer "+w.a.secret+", Bearer "+w.APIKey),
 		stranger("a secret that was never made", "Bearer "+unmade(w.a.secret)),
 	}
+	if a.console {
+		return append(all, stranger("a key of the REST API", "Bearer "+w.APIKey), stranger("a token of SCIM", "Bearer "+w.a.secret))
+	}
 	if !a.scim {
 		all = append(all,
 			stranger("a token of SCIM", "Bearer "+w.a.secret), stranger("a revoked key", "Bearer "+w.revokedKey),
@@ -212,7 +215,7 @@ func (w *world) permitted(t *testing.T, everything []ask, before map[string]stri
 	t.Helper()
 	for _, scim := range []bool{true, false} { // what is deleted is deleted last
 		for _, a := range everything {
-			if a.scim != scim || a.bare() {
+			if a.scim != scim || a.bare() || a.console {
 				continue
 			}
 			authorization := "Bearer " + w.APIKey

@@ -10,6 +10,7 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/api"
+	"dsync/internal/console"
 	"dsync/internal/scim"
 )
 
@@ -22,7 +23,8 @@ var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.Met
 // on stand for values of the one whom it is about.
 type ask struct {
 	function, key string // of the topology
-	scim          bool   // else REST
+	scim          bool   // else REST, or the console
+	console       bool
 	route         *api.Route
 	method, path  string
 	body          string
@@ -45,6 +47,8 @@ func asks(t *testing.T) (all []ask) {
 			switch {
 			case key == "$default":
 				all = append(all, each("ANY", elsewhere...)...)
+			case f.Role == topology.ServesConsole:
+				all = append(all, pages(path)...)
 			case strings.HasPrefix(path, tenant):
 				all = append(all, each(method, below(t, path)...)...)
 			default:
@@ -126,6 +130,27 @@ func resourceBody(method, path string) string {
 		return `{"schemas":["` + scim.PatchOpURN + `"],"Operations":[{"op":"replace","path":"displayName","value":"Intruder"}]}`
 	}
 	return ""
+}
+
+// pages are the requests on a route of the console: each of its pages and actions
+// that are not public, with the method that it has and one that it has not.
+func pages(path string) (all []ask) {
+	base, greedy := strings.CutSuffix(path, "/{proxy+}")
+	for _, r := range console.Routes() {
+		method, pattern, _ := strings.Cut(r.Pattern, " ")
+		pattern = strings.TrimSuffix(pattern, "{$}")
+		if r.Scope == console.Public || greedy != strings.HasPrefix(pattern, base+"/") {
+			continue
+		}
+		pattern = strings.NewReplacer("{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(pattern)
+		for _, m := range []string{method, http.MethodPut} {
+			all = append(all, ask{console: true, method: m, path: pattern})
+		}
+	}
+	if greedy {
+		all = append(all, ask{console: true, method: http.MethodGet, path: base + "/nothing/at/all"})
+	}
+	return all
 }
 
 // rest are the requests on a route of the REST API: every method on each path
