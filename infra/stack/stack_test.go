@@ -177,7 +177,7 @@ func TestRefusals(t *testing.T) {
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
 	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
 	twice.Functions[3].Queue = &topology.QueueConsumer{BatchSize: 10, MaxConcurrency: 2, MaxReceives: 1}
-	wide.Functions[6].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
+	wide.Functions[7].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
 	}
@@ -199,7 +199,7 @@ func TestRefusals(t *testing.T) {
 		// TestWrongSettings has the other settings.
 		{"wrong setting", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
 		{"nothing built", "dev", topology.Dsync(), filepath.Join(half, "none"), []string{"bootstrap is missing", "run make build first"}},
-		{"one of eight built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
+		{"one of nine built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
 		{"third reader of the stream", "dev", third, dist, []string{"users, relay, jobs"}},
 		{"grant on an unknown resource", "dev", unknown, dist, []string{"users", `"bucket"`}},
 		{"variable with an unknown value", "dev", untold, dist, []string{"users", `"bucket name"`}},
