@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +65,8 @@ func copied(t *testing.T) string {
 	}
 	to := t.TempDir()
 	var root string
-	for line := range strings.Lines(string(list)) {
+	// A folder comes before those in it: go list has a package after its imports.
+	for _, line := range slices.Sorted(strings.Lines(string(list))) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
