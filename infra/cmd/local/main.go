@@ -91,6 +91,7 @@ func run(out, user io.Writer) error {
 	s, err := system.Start(ctx, system.Options{
 		DynamoDBEndpoint: os.Getenv(dynamodb.EndpointVariable),
 		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Unkind: unkind, Log: user, OnEvent: events.event,
+		Person: os.Getenv("USER"),
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -98,11 +99,7 @@ func run(out, user io.Writer) error {
 	if err != nil {
 		return err
 	}
-	link, err := s.SignInLink(ctx, person(os.Getenv("USER")), "admin")
-	if err != nil {
-		return errors.Join(err, s.Stop())
-	}
-	greet(out, s, link)
+	greet(out, s)
 	events.open()
 	<-ctx.Done()
 	return s.Stop()
@@ -144,15 +141,7 @@ func extensions(file string) (list []json.RawMessage, err error) {
 	return list, nil
 }
 
-// person is how the audit log names whoever opens the link that run prints.
-func person(user string) string {
-	if user == "" {
-		return "local"
-	}
-	return user
-}
-
-func greet(out io.Writer, s *system.System, link string) {
+func greet(out io.Writer, s *system.System) {
 	fmt.Fprintf(out, `dsync is running. Press Ctrl-C to stop it. The data stays in %[1]s/; make reset deletes it.
 
   Tenant URL     %[2]s
@@ -175,7 +164,7 @@ Simulate Entra, which provisions users and groups, in another terminal:
 
 Events appear here and in %[1]s/events.ndjson. The logs are in %[1]s/functions.log.
 
-`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL, link)
+`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL, s.ConsoleURL)
 }
 
 // printer prints events after open. A restart can deliver events before open;

@@ -21,7 +21,7 @@ type Run struct {
 	OrganizationID string `json:"organization_id"`
 	APIURL         string `json:"api_url"`
 	APIKey         string `json:"api_key"`
-	ConsoleURL     string `json:"console_url"` // `make console` prints a link that signs in
+	ConsoleURL     string `json:"console_url"` // signs in once, within five minutes of the start; `make console` prints another link
 	LambdaURL      string `json:"lambda_url"`  // where operators invoke functions
 	PID            int    `json:"pid"`         // 0 after the system was stopped
 }

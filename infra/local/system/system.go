@@ -13,6 +13,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,6 +63,7 @@ type Options struct {
 	// OnEvent is called with each event that a target gets, in the order of
 	// delivery, one call at a time; may be nil.
 	OnEvent func(json.RawMessage)
+	Person  string // who signs in by ConsoleURL, as the audit log names them; "" is "local"
 }
 
 // System is a running system.
@@ -72,6 +74,7 @@ type System struct {
 	DirectoryID    string
 	OrganizationID string
 	APIKey         string // for the REST API
+	ConsoleURL     string // signs an administrator in to the console: once, within five minutes of the start
 	LambdaURL      string // where operators invoke functions
 
 	// SignInLink makes a link with which a person signs in to the console: once,
@@ -138,6 +141,9 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.SignInLink = p.signInLink
+	if s.ConsoleURL, err = p.signInLink(ctx, cmp.Or(o.Person, "local"), "admin"); err != nil {
+		return nil, err
+	}
 	if err := s.folder.keep(s.connection(os.Getpid())); err != nil {
 		return nil, err
 	}
@@ -171,7 +177,7 @@ func (s *System) DynamoDB() *dynamodb.Client { return s.db }
 func (s *System) connection(pid int) runfile.Run {
 	return runfile.Run{
 		TenantURL: s.TenantURL, Token: s.Token, DirectoryID: s.DirectoryID, OrganizationID: s.OrganizationID,
-		APIURL: s.APIURL, APIKey: s.APIKey, ConsoleURL: s.APIURL + "/console", LambdaURL: s.LambdaURL, PID: pid,
+		APIURL: s.APIURL, APIKey: s.APIKey, ConsoleURL: s.ConsoleURL, LambdaURL: s.LambdaURL, PID: pid,
 	}
 }
 

@@ -179,7 +179,7 @@ func TestRestartKeepsTheData(t *testing.T) {
 	s := start(t, system.Options{DataDir: dir, OnEvent: first.add})
 	want := runfile.Run{
 		TenantURL: s.TenantURL, Token: s.Token, DirectoryID: s.DirectoryID, OrganizationID: s.OrganizationID,
-		APIURL: s.APIURL, APIKey: s.APIKey, LambdaURL: s.LambdaURL, PID: os.Getpid(),
+		APIURL: s.APIURL, APIKey: s.APIKey, ConsoleURL: s.ConsoleURL, LambdaURL: s.LambdaURL, PID: os.Getpid(),
 	}
 	if diff := cmp.Diff(want, readConnection(t, dir)); diff != "" {
 		t.Errorf("dsync.json (-want +got)\n%s", diff)

@@ -72,6 +72,9 @@ func (p *parser) literal() (any, error) {
 	case "null":
 		return nil, nil
 	}
+	if strings.IndexByte(word, 0) >= 0 {
+		return nil, p.errorf("the character NUL is not allowed")
+	}
 	first, _ := utf8.DecodeRuneInString(word)
 	last, _ := utf8.DecodeLastRuneInString(word)
 	if scim.IsForeignQuote(first) || scim.IsForeignQuote(last) {
