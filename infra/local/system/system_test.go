@@ -101,7 +101,7 @@ func user(name string) string {
 
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline, ticker := time.After(30*time.Second), time.NewTicker(tick)
+	deadline, ticker := time.After(2*time.Minute), time.NewTicker(tick)
 	defer ticker.Stop()
 	for !ok() {
 		select {
