@@ -81,11 +81,11 @@ func (w *Worker) claimPage(ctx context.Context, p *progress, at place) (more boo
 		if err != nil {
 			return false, err
 		}
-		missing, err := idclaim.Missing(ctx, w.table, at.kind, at.directoryID, ids)
+		unclaimed, err := idclaim.Unclaimed(ctx, w.table, at.kind, at.directoryID, ids)
 		if err != nil {
 			return false, err
 		}
-		if err := each(missing, func(id string) error { return idclaim.Add(ctx, w.table, at.kind, at.directoryID, id) }); err != nil {
+		if err := each(unclaimed, func(id string) error { return idclaim.Add(ctx, w.table, at.kind, at.directoryID, id) }); err != nil {
 			return false, err
 		}
 		p.records += len(ids)

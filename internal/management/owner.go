@@ -44,8 +44,8 @@ const (
 // not tell them, and for ids without a claim the directories that there are,
 // newest first.
 type owners struct {
-	known *cache.Cache[string, string] // id → directory id
-	*absent
+	known  *cache.Cache[string, string] // id → directory id
+	absent *absent
 
 	mu          sync.Mutex
 	directories []string
@@ -79,12 +79,12 @@ func (o *owners) of(resourceID string) string {
 // allClaimed reports whether every user and group has a claim of its id. Until it
 // is so, each call reads.
 func (o *owners) allClaimed(ctx context.Context, t *table.Table) (bool, error) {
-	if o.claimed.Load() {
+	if o.absent.claimed.Load() {
 		return true, nil
 	}
 	complete, err := idclaim.Complete(ctx, t)
 	if complete {
-		o.claimed.Store(true)
+		o.absent.claimed.Store(true)
 	}
 	return complete, err
 }
@@ -138,7 +138,7 @@ func (s *Session) find(ctx context.Context, k table.Kind, resourceID, hint strin
 	if directoryID != "" {
 		return s.table.Resource(ctx, k, directoryID, resourceID)
 	}
-	if s.owners.unknown.Has(resourceID, s.now()) {
+	if s.owners.absent.unknown.Has(resourceID, s.now()) {
 		return table.Resource{}, table.ErrNotFound
 	}
 	directoryID, err := s.table.DirectoryOf(ctx, k, resourceID)
@@ -150,7 +150,7 @@ func (s *Session) find(ctx context.Context, k table.Kind, resourceID, hint strin
 		r, err = s.findUnclaimed(ctx, k, resourceID)
 	}
 	if errors.Is(err, table.ErrNotFound) {
-		s.owners.unknown.Add(resourceID, s.now())
+		s.owners.absent.unknown.Add(resourceID, s.now())
 	}
 	return r, err
 }

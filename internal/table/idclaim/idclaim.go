@@ -30,8 +30,8 @@ func SetComplete(ctx context.Context, t *table.Table) error {
 	return t.Client().Put(ctx, *dynamo.PutAction(dynamo.Marshal(completeKey)).Put)
 }
 
-// Missing returns the ids without a claim, of users or groups of a directory.
-func Missing(ctx context.Context, t *table.Table, k table.Kind, directoryID string, ids []string) ([]string, error) {
+// Unclaimed returns the ids without a claim, of users or groups of a directory.
+func Unclaimed(ctx context.Context, t *table.Table, k table.Kind, directoryID string, ids []string) ([]string, error) {
 	byKey := make(map[dynamo.Key]string, len(ids))
 	keys := make([]dynamo.Key, 0, len(ids))
 	for _, id := range ids {
@@ -48,13 +48,13 @@ func Missing(ctx context.Context, t *table.Table, k table.Kind, directoryID stri
 		}
 		delete(byKey, key)
 	}
-	var missing []string
+	var unclaimed []string
 	for _, key := range keys {
 		if id, ok := byKey[key]; ok {
-			missing = append(missing, id)
+			unclaimed = append(unclaimed, id)
 		}
 	}
-	return missing, nil
+	return unclaimed, nil
 }
 
 func keyOf(claim dynamo.Item) (k dynamo.Key, err error) {
