@@ -21,13 +21,11 @@ func (p Projection) email(doc map[string]any) string {
 		return main
 	}
 	name := text(doc, "userName")
-	if local, domain, ok := strings.Cut(name, "@"); !ok || local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(domain, "@ ") {
-		return ""
+	if local, domain, ok := strings.Cut(name, "@"); ok && local != "" && strings.Contains(domain, ".") && !strings.ContainsAny(domain, "@ ") &&
+		(!p.WithholdForeign || p.Verifies(name)) {
+		return name
 	}
-	if p.WithholdForeign && !p.Verifies(name) {
-		return ""
-	}
-	return name
+	return ""
 }
 
 // Verifies reports whether the domain of an e-mail address is a verified domain

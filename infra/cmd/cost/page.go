@@ -154,7 +154,7 @@ func page() string {
 	line("- `tracing` adds $5 per million traces.")
 	line("- A rule that sends events to a bus of another account adds $%s for 1,000 events.", dollars(1_000*crossAccountEvent))
 	line("- The custom schemas of a directory (`extensions`) are part of the record of its token, which a request reads. Each 4 KB of them add a read unit to a request: $%s a month for a directory of %s.", dollars(month(sizes[1]).requests*readUnit), sizes[1].name)
-	line("- The verified domains of an organization are part of the record of each user. Each domain takes about 20 bytes, so a user of 2 KB with 50 domains costs a write unit more to change.")
+	line("- The verified domains of an organization are part of the record of each user. Each domain takes about 20 bytes, so 45 domains, the most there can be, cost a write unit more for each change of a user.")
 	return b.String()
 }
 

@@ -77,7 +77,9 @@ func (b *billing) Do(r *http.Request) (*http.Response, error) {
 	switch operation {
 	case "TransactWriteItems":
 		b.writes += transactionUnits(in)
-	case "GetItem", "BatchGetItem", "Query":
+	case "BatchGetItem":
+		b.reads += consumed(answer) + notFound(in, answer)
+	case "GetItem", "Query":
 		b.reads += consumed(answer)
 	default:
 		b.writes += consumed(answer)
@@ -106,6 +108,28 @@ func consumed(answer []byte) (sum float64) {
 		sum += c.CapacityUnits
 	}
 	return sum
+}
+
+// notFound is the keys of a batch that no record has. DynamoDB charges a unit for
+// each; the engine counts none.
+func notFound(in map[string]any, answer []byte) float64 {
+	n := 0
+	for _, request := range in["RequestItems"].(map[string]any) {
+		keys, _ := request.(map[string]any)["Keys"].([]any)
+		n += len(keys)
+	}
+	var out struct {
+		Responses       map[string][]any
+		UnprocessedKeys map[string]struct{ Keys []any }
+	}
+	_ = json.Unmarshal(answer, &out)
+	for _, found := range out.Responses {
+		n -= len(found)
+	}
+	for _, rest := range out.UnprocessedKeys {
+		n -= len(rest.Keys)
+	}
+	return float64(n)
 }
 
 // transactionUnits is what DynamoDB bills for a transaction: two units for each KB
