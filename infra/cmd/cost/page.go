@@ -56,7 +56,7 @@ func page() string {
 	line("")
 	line("### Compared with counted units")
 	line("")
-	line("`cost.TestTraffic` sends this traffic through the real handlers, relay and engine, with the initial users in the table, and counts the units of every call. The model must not be below what is counted, and at most 30 %% of it may be above. `DSYNC_BENCH=1` runs the whole month, which is the table; `go test` runs a day with the changes of some.")
+	line("`cost.TestTraffic` sends this traffic through the real handlers, relay and engine, with the initial users in the table, and counts the units of every call. The model must not be below what is counted, and at most a quarter of it may be above. `DSYNC_BENCH=1` runs the whole month, which is the table; `go test` runs a day with the changes of some.")
 	line("")
 	line("| counted in a month | %s | model | %s | model |", sizes[0].name, sizes[1].name)
 	line("|---|---|---|---|---|")
