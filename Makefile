@@ -115,6 +115,8 @@ smoke: ## Simulate Entra against a deployed stack and check responses and events
 bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/session ./internal/relay
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
+	DSYNC_BENCH=1 go test -run '^TestTraffic$$' -v ./infra/cmd/cost
+	DSYNC_BENCH=1 go test -run '^TestCostAtScale$$' -v -timeout 90m ./infra/test/scale
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)

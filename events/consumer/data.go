@@ -35,21 +35,26 @@ type Token struct {
 }
 
 // User is a user. Names and the e-mail address are "" if the event has null.
+//
+// EmailDomainVerified says that the domain of the e-mail address was a verified
+// domain of the organization. Nobody has verified the address itself: link no
+// account by an address whose domain is not verified.
 type User struct {
-	ID                 string         `json:"id"`
-	DirectoryID        string         `json:"directory_id"`
-	OrganizationID     string         `json:"organization_id"`
-	IDPID              string         `json:"idp_id"` // Entra's externalId
-	Email              string         `json:"email"`
-	FirstName          string         `json:"first_name"`
-	LastName           string         `json:"last_name"`
-	Name               string         `json:"name"`
-	State              string         `json:"state"` // active or inactive
-	RawAttributes      map[string]any `json:"raw_attributes"`
-	CustomAttributes   map[string]any `json:"custom_attributes"`
-	PreviousAttributes map[string]any `json:"previous_attributes"` // in UserUpdated
-	CreatedAt          time.Time      `json:"created_at"`
-	UpdatedAt          time.Time      `json:"updated_at"`
+	ID                  string         `json:"id"`
+	DirectoryID         string         `json:"directory_id"`
+	OrganizationID      string         `json:"organization_id"`
+	IDPID               string         `json:"idp_id"` // Entra's externalId
+	Email               string         `json:"email"`
+	EmailDomainVerified bool           `json:"email_domain_verified"`
+	FirstName           string         `json:"first_name"`
+	LastName            string         `json:"last_name"`
+	Name                string         `json:"name"`
+	State               string         `json:"state"` // active or inactive
+	RawAttributes       map[string]any `json:"raw_attributes"`
+	CustomAttributes    map[string]any `json:"custom_attributes"`
+	PreviousAttributes  map[string]any `json:"previous_attributes"` // in UserUpdated
+	CreatedAt           time.Time      `json:"created_at"`
+	UpdatedAt           time.Time      `json:"updated_at"`
 }
 
 // Group is a group, without its members.

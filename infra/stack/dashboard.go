@@ -73,8 +73,8 @@ func (b *builder) widgets() []widget {
 		return lines
 	}
 	return []widget{
-		{"Requests by operation and status", "Sum", b.search(metric.Requests, "Sum")},
-		{"Time in the function by operation, p99 (ms)", "p99", b.search(metric.Latency, "p99")},
+		{"Requests by status", "Sum", b.search(metric.Requests, "Sum")},
+		{"Time in the function by method, p99 (ms)", "p99", b.search(metric.Latency, "p99")},
 		{"API: 4xx and 5xx responses", "Sum", append(graphLines(ofAPI("4xx")(b, ""), "4xx"), graphLines(ofAPI("5xx")(b, ""), "5xx")...)},
 		{"Requests without a valid token or key (401)", "Sum", perOwner([]string{""}, ofServers(metric.Unauthorized))},
 		{"Requests above a limit (429)", "Sum", perOwner([]string{""}, ofServers(metric.RateLimited))},

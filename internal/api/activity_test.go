@@ -22,7 +22,7 @@ func TestActivity(t *testing.T) {
 		{Date: "2026-01-31", Requests: 3, Refused: 1, Writes: 2, Last: at},
 		{Date: "2026-01-31", Requests: 1, Last: at.Add(time.Minute)},
 	} {
-		if err := records.CountDay(t.Context(), d.id, day); err != nil {
+		if err := records.CountDay(t.Context(), d.id, day, true); err != nil {
 			t.Fatal(err)
 		}
 	}

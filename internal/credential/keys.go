@@ -18,12 +18,12 @@ type Keys struct {
 	now     func() time.Time
 	log     *slog.Logger
 	cache   *cache.Cache[string, cached[apikey.Key]] // by hash
-	unknown unknown
+	unknown cache.Unknown[string]
 }
 
 // NewKeys returns a checker of the keys in a table.
 func NewKeys(t *table.Table, now func() time.Time, log *slog.Logger) *Keys {
-	return &Keys{t, now, log, cache.New[string, cached[apikey.Key]](maxCached), newUnknown(maxUnknown)}
+	return &Keys{t, now, log, cache.New[string, cached[apikey.Key]](maxCached), newUnknown()}
 }
 
 // Authenticate finds the API key with that value. It fails with a fault of kind
@@ -34,7 +34,7 @@ func (k *Keys) Authenticate(ctx context.Context, value string) (apikey.Key, erro
 		return apikey.Key{}, unauthorized
 	}
 	hash, now := Hash(value), k.now()
-	if k.unknown.has(hash, now) {
+	if k.unknown.Has(hash, now) {
 		return apikey.Key{}, unauthorized
 	}
 	known, ok := k.cache.Get(hash)
@@ -43,7 +43,7 @@ func (k *Keys) Authenticate(ctx context.Context, value string) (apikey.Key, erro
 	if !trusted {
 		var err error
 		if key, err = apikey.Find(ctx, k.table, hash); errors.Is(err, table.ErrNotFound) {
-			k.unknown.add(hash, now)
+			k.unknown.Add(hash, now)
 			return apikey.Key{}, unauthorized
 		} else if err != nil {
 			return apikey.Key{}, err

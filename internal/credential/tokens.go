@@ -44,12 +44,12 @@ type Tokens struct {
 	table   *table.Table
 	now     func() time.Time
 	cache   *cache.Cache[string, cached[Token]] // by hash
-	unknown unknown
+	unknown cache.Unknown[string]
 }
 
 // NewTokens returns a checker of the tokens in a table.
 func NewTokens(t *table.Table, now func() time.Time) *Tokens {
-	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached), newUnknown(maxUnknown)}
+	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached), newUnknown()}
 }
 
 // unauthorized says nothing about what was wrong: an unknown directory, an
@@ -69,12 +69,12 @@ func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestI
 		return Token{}, unauthorized()
 	}
 	hash, now := Hash(secret), t.now()
-	if t.unknown.has(hash, now) {
+	if t.unknown.Has(hash, now) {
 		return Token{}, unauthorized()
 	}
 	token, err := t.read(ctx, hash, now)
 	if errors.Is(err, table.ErrNotFound) {
-		t.unknown.add(hash, now)
+		t.unknown.Add(hash, now)
 		return Token{}, unauthorized()
 	} else if err != nil {
 		return Token{}, err

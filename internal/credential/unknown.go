@@ -16,20 +16,6 @@ const (
 	maxUnknown = 10_000
 )
 
-// unknown remembers the hashes of secrets that the table does not have, so that
-// repeated requests with a forged secret cost one read. Forged secrets have a
-// cache of their own: however many are sent, they displace no valid one.
-type unknown struct {
-	since *cache.Cache[string, time.Time] // by hash
-}
-
-func newUnknown(most int) unknown { return unknown{cache.New[string, time.Time](most)} }
-
-func (u unknown) add(hash string, now time.Time) { u.since.Put(hash, now) }
-
-// has reports whether the table did not have the secret within the last
-// unknownFor. A clock that goes back makes it ask again.
-func (u unknown) has(hash string, now time.Time) bool {
-	at, ok := u.since.Get(hash)
-	return ok && !now.Before(at) && now.Sub(at) < unknownFor
-}
+// newUnknown remembers the hashes of secrets that the table does not have, so that
+// repeated requests with a forged secret cost one read.
+func newUnknown() cache.Unknown[string] { return cache.NewUnknown[string](maxUnknown, unknownFor) }

@@ -54,7 +54,7 @@ func TestUserPayload(t *testing.T) {
 	r := user(t, `{}`)
 	want := map[string]any{
 		"object": "directory_user", "id": "directory_user_1", "directory_id": "directory_1", "organization_id": "org_1",
-		"idp_id": "8931", "email": "lela.block@example.com", "first_name": "Lela", "last_name": "Block", "name": "Lela Block",
+		"idp_id": "8931", "email": "lela.block@example.com", "email_domain_verified": false, "first_name": "Lela", "last_name": "Block", "name": "Lela Block",
 		"state": "active", "raw_attributes": asJSON(t, r.Document),
 		"custom_attributes": map[string]any{
 			"username": "lela.block@example.com", "job_title": "Software Engineer", "department_name": "Engineering",

@@ -6,27 +6,29 @@ import (
 	"strings"
 
 	"dsync/internal/scim"
-	"dsync/internal/scim/resource"
 )
 
 // User returns the directory_user of a user (workos.md section 1.3), without
 // its groups, as events contain it.
 func User(r Resource) map[string]any {
+	doc := r.Projection.Visible(r.Document)
+	email := r.Projection.email(doc)
 	return map[string]any{
-		"object":            "directory_user",
-		"id":                r.ID,
-		"directory_id":      r.DirectoryID,
-		"organization_id":   r.OrganizationID,
-		"idp_id":            first(text(r.Document, "externalId"), text(r.Document, "userName")),
-		"email":             nullable(r.Projection.email(r.Document)),
-		"first_name":        nullable(text(r.Document, "name", "givenName")),
-		"last_name":         nullable(text(r.Document, "name", "familyName")),
-		"name":              nullable(fullName(r.Document)),
-		"state":             userState(r.Document),
-		"raw_attributes":    r.Projection.raw(r.Document),
-		"custom_attributes": r.Projection.customAttributes(r.Document),
-		"created_at":        scim.Timestamp(r.Created),
-		"updated_at":        scim.Timestamp(r.Updated),
+		"object":                "directory_user",
+		"id":                    r.ID,
+		"directory_id":          r.DirectoryID,
+		"organization_id":       r.OrganizationID,
+		"idp_id":                first(text(doc, "externalId"), text(doc, "userName")),
+		"email":                 nullable(email),
+		"email_domain_verified": r.Projection.Verifies(email),
+		"first_name":            nullable(text(doc, "name", "givenName")),
+		"last_name":             nullable(text(doc, "name", "familyName")),
+		"name":                  nullable(fullName(doc)),
+		"state":                 userState(doc),
+		"raw_attributes":        r.Projection.raw(doc),
+		"custom_attributes":     r.Projection.customAttributes(doc),
+		"created_at":            scim.Timestamp(r.Created),
+		"updated_at":            scim.Timestamp(r.Updated),
 	}
 }
 
@@ -80,25 +82,6 @@ func elements(doc map[string]any, name string) []map[string]any {
 		}
 	}
 	return objects
-}
-
-// email returns a user's e-mail address (workos.md section 4.2): the main one of
-// its e-mails, or, if none has a value, the userName if that has the form of an
-// address. Entra's cloud users without a mailbox have no `mail`, so their userName
-// is the only address.
-func (p Projection) email(doc map[string]any) string {
-	main := resource.MainEmail(doc)
-	if !p.AnyEmail {
-		main = resource.EarlierMainEmail(doc)
-	}
-	if main != "" || p.NoEmailFallback {
-		return main
-	}
-	name := text(doc, "userName")
-	if local, domain, ok := strings.Cut(name, "@"); ok && local != "" && strings.Contains(domain, ".") && !strings.ContainsAny(domain, "@ ") {
-		return name
-	}
-	return ""
 }
 
 func fullName(doc map[string]any) string {

@@ -27,6 +27,10 @@ type Projection struct {
 	Mapping         map[string]string `json:"mapping,omitempty"`      // custom attribute → SCIM path; nil is DefaultMapping
 	NoEmailFallback bool              `json:"no_email_fallback,omitempty"`
 	NoRawAttributes bool              `json:"no_raw_attributes,omitempty"`
+	// Domains are the verified domains of the organization, in lower case, sorted.
+	Domains []string `json:"domains,omitempty"`
+	// WithholdForeign leaves out e-mail addresses of other domains: see Visible.
+	WithholdForeign bool `json:"withhold_foreign,omitempty"`
 	// AnyEmail says that a user's email is the first with a value if there is
 	// neither a primary nor a work address. It is false in the records of earlier
 	// versions only: such a user keeps its email until the next write, whose event

@@ -59,6 +59,7 @@ type Worker struct {
 	log        *slog.Logger
 	metrics    *metric.Writer
 	migrated   atomic.Bool  // the event log has nothing of an earlier version
+	completed  atomic.Bool  // no record lacks what CompleteRecords gives
 	walked     atomic.Int64 // when a sweep last started StartCounts, in seconds since the epoch
 }
 
@@ -153,6 +154,10 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 		return task{w.startCounts, 1}, nil
 	case table.Count:
 		return task{w.count, 1}, nil
+	case table.CompleteRecords:
+		return task{w.complete, 1}, nil
+	case table.ApplyDomains:
+		return task{w.applyDomains, 2}, nil
 	}
 	return task{}, errors.New("no such task")
 }

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// projectPage is the number of users or groups of one step, projectWriters
-	// the number of concurrent writes.
-	projectPage    = 250
-	projectWriters = 8
+	// projectPage is the number of users or groups of one step, concurrentWrites
+	// the number of writes at a time.
+	projectPage      = 250
+	concurrentWrites = 8
 )
 
 // project writes the directory's view to a page of users, then of groups, and the
@@ -55,7 +55,7 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 			break
 		}
 	}
-	if err := w.each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, view) }); err != nil {
+	if err := each(list, func(r table.Resource) error { return w.projectOne(ctx, job, r, view) }); err != nil {
 		return progress{}, err
 	}
 	p := progress{records: len(list)}
@@ -72,13 +72,12 @@ func (w *Worker) project(ctx context.Context, job table.Job) (progress, error) {
 	return p, nil
 }
 
-// each calls do for every resource, several at once, and returns the first
-// error.
-func (w *Worker) each(list []table.Resource, do func(table.Resource) error) error {
+// each calls do for every element, several at once, and returns the first error.
+func each[T any](list []T, do func(T) error) error {
 	var group errgroup.Group
-	group.SetLimit(projectWriters)
-	for _, r := range list {
-		group.Go(func() error { return do(r) })
+	group.SetLimit(concurrentWrites)
+	for _, e := range list {
+		group.Go(func() error { return do(e) })
 	}
 	return group.Wait()
 }

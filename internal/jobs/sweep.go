@@ -41,9 +41,7 @@ func (w *Worker) Sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("jobs: list of running jobs: %w", err)
 	}
-	if err := w.startMigration(ctx, running); err != nil {
-		w.log.LogAttrs(ctx, slog.LevelError, "the migration of the event log was not started", slog.String("error", redact.Error(err)))
-	}
+	w.startUpgrades(ctx, running)
 	if err := w.ensureCounts(ctx); err != nil {
 		w.log.LogAttrs(ctx, slog.LevelError, "the counts of directories were not started", slog.String("error", redact.Error(err)))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dsync/internal/credential"
+	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/scim"
@@ -58,6 +59,9 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	if _, err := s.reach.owner(d.OrganizationID); err != nil {
 		return d, first, "", err
 	}
+	if err := s.setVerifiedDomains(ctx, &d); err != nil {
+		return d, first, "", err
+	}
 	if _, err := io.ReadFull(s.entropy, d.CursorKey); err != nil {
 		return d, first, "", fmt.Errorf("management: cursor key: %w", err)
 	}
@@ -87,6 +91,22 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 		return d, first, "", busy(err)
 	}
 	return d, s.token(table.Token{TokenRef: token, DirectoryID: d.ID, OrganizationID: d.OrganizationID}), secret, nil
+}
+
+// setVerifiedDomains gives a new directory the verified domains of its
+// organization. Later changes of the domains are the work of table.ApplyDomains.
+func (s *Session) setVerifiedDomains(ctx context.Context, d *Directory) error {
+	o, err := s.Organization(ctx, d.OrganizationID)
+	if err != nil {
+		return err
+	}
+	view, err := dsync.ParseProjection(d.View)
+	if err != nil {
+		return err
+	}
+	view.Domains = o.VerifiedDomains()
+	d.View = view.Encode()
+	return nil
 }
 
 // cursorKeyBytes is the size of the key that signs a directory's cursors.

@@ -76,7 +76,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, from Ori
 	key.Scope = scopeOf(key)
 	known := a.owners
 	if key.OrganizationID != "" {
-		known = newOwners() // what others have found is out of its reach
+		known = a.owners.ofTenant()
 	}
 	return &Session{table: a.table, now: a.now, entropy: a.entropy, owners: known, reach: reachOf(a.table, key), key: key, origin: from}, nil
 }

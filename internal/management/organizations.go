@@ -35,7 +35,7 @@ type NewDomain struct {
 }
 
 // DomainStates are the states that a team may give a domain.
-var DomainStates = []string{"verified", "pending"}
+var DomainStates = []string{table.DomainVerified, table.DomainPending}
 
 // OrganizationUpdate is a change of an organization. nil is no change.
 type OrganizationUpdate struct {
@@ -139,7 +139,7 @@ func (s *Session) domains(old []table.Domain, updated []NewDomain, invalid *faul
 	for n, domain := range updated {
 		d := table.Domain{Domain: scim.Fold(domain.Domain), State: domain.State}
 		if d.State == "" {
-			d.State = "pending"
+			d.State = table.DomainPending
 		}
 		field := fmt.Sprintf("domain_data.%d", n)
 		same := func(other table.Domain) bool { return other.Domain == d.Domain }
@@ -205,7 +205,8 @@ func (s *Session) Organizations(ctx context.Context, domains []string, search st
 	return list(ctx, p, s.reach.organizations(folded), nameContains(search, func(o Organization) string { return o.Name }))
 }
 
-// UpdateOrganization changes an organization.
+// UpdateOrganization changes an organization. If that changes its verified domains,
+// a job gives them to its directories and their users.
 func (s *Session) UpdateOrganization(ctx context.Context, organizationID string, u OrganizationUpdate) (changed Organization, err error) {
 	if err := s.reach.changesOrganizations(); err != nil {
 		return changed, err
@@ -230,7 +231,16 @@ func (s *Session) UpdateOrganization(ctx context.Context, organizationID string,
 		if err != nil {
 			return err
 		}
-		return externalIDTaken(s.table.ReplaceOrganization(ctx, old, updated, event.Actions()...))
+		actions := event.Actions()
+		if !slices.Equal(old.VerifiedDomains(), updated.VerifiedDomains()) {
+			job, err := table.NewJob(table.ApplyDomains, "", updated.Modified, s.actor(), s.entropy)
+			if err != nil {
+				return err
+			}
+			job.Subject = updated.ID
+			actions = append(actions, job.Actions()...)
+		}
+		return externalIDTaken(s.table.ReplaceOrganization(ctx, old, updated, actions...))
 	})
 	return changed, err
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/cache"
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/idclaim"
 
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
@@ -27,6 +29,12 @@ const (
 	// listTrusted is how long a list of the directories serves. What is not
 	// found with an old one is searched for with a new one.
 	listTrusted = 30 * time.Second
+	// unknownFor is how long a process answers that an id is unknown without
+	// reading again. Ids are random, so only an import of ids (docs/scim.md) makes
+	// an id known that somebody has asked for. maxUnknown bounds the memory: about
+	// 3 MB.
+	unknownFor = 10 * time.Second
+	maxUnknown = 10_000
 	// clockSkew is how far clocks may disagree: no user is older than its
 	// directory.
 	clockSkew = time.Minute
@@ -36,19 +44,49 @@ const (
 // not tell them, and for ids without a claim the directories that there are,
 // newest first.
 type owners struct {
-	known *cache.Cache[string, string] // id → directory id
+	known  *cache.Cache[string, string] // id → directory id
+	absent *absent
 
 	mu          sync.Mutex
 	directories []string
 	until       time.Time
 }
 
-func newOwners() *owners { return &owners{known: cache.New[string, string](maxOwners)} }
+// absent is what a process knows of ids that are in no directory at all.
+type absent struct {
+	unknown cache.Unknown[string]
+	// claimed says that every user and group has a claim of its id: an id without
+	// one is unknown. It never becomes false.
+	claimed atomic.Bool
+}
+
+func newOwners() *owners {
+	return &owners{known: cache.New[string, string](maxOwners), absent: &absent{unknown: cache.NewUnknown[string](maxUnknown, unknownFor)}}
+}
+
+// ofTenant remembers for a key that is bound to an organization: what others have
+// found is out of its reach.
+func (o *owners) ofTenant() *owners {
+	return &owners{known: cache.New[string, string](maxOwners), absent: o.absent}
+}
 
 // of is the directory of a user or group, "" if it is not remembered.
 func (o *owners) of(resourceID string) string {
 	directoryID, _ := o.known.Get(resourceID)
 	return directoryID
+}
+
+// allClaimed reports whether every user and group has a claim of its id. Until it
+// is so, each call reads.
+func (o *owners) allClaimed(ctx context.Context, t *table.Table) (bool, error) {
+	if o.absent.claimed.Load() {
+		return true, nil
+	}
+	complete, err := idclaim.Complete(ctx, t)
+	if complete {
+		o.absent.claimed.Store(true)
+	}
+	return complete, err
 }
 
 // list is the list of the directories, nil if there is none that is trusted.
@@ -68,31 +106,18 @@ func (o *owners) setList(directories []string, until time.Time) {
 }
 
 // locate finds a user or group and its directory. With a hint it is in that
-// directory or nowhere. Without one the claim of the id names the directory;
-// what an earlier version created has no claim, and is searched for in all
-// directories. A directory that is being deleted has no users and groups.
+// directory or nowhere. Without one the claim of the id names the directory, and
+// costs the same however many directories there are. What an earlier version
+// created has no claim until the job table.CompleteRecords is done, and is searched
+// for in all directories. A directory that is being deleted has no users and
+// groups.
 func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint string) (table.Directory, table.Resource, error) {
 	notFound := fault.Missing("", resourceID)
 	if !k.ValidID(resourceID) {
 		return table.Directory{}, table.Resource{}, notFound
 	}
 	var d table.Directory
-	var r table.Resource
-	var err error
-	if hint == "" {
-		hint = s.owners.of(resourceID)
-	}
-	if hint == "" {
-		hint, err = s.table.DirectoryOf(ctx, k, resourceID)
-		if err != nil && !errors.Is(err, table.ErrNotFound) {
-			return table.Directory{}, table.Resource{}, err
-		}
-	}
-	if hint != "" {
-		r, err = s.table.Resource(ctx, k, hint, resourceID)
-	} else {
-		r, err = s.search(ctx, k, resourceID)
-	}
+	r, err := s.find(ctx, k, resourceID, hint)
 	if err == nil {
 		s.owners.known.Put(resourceID, r.DirectoryID)
 		d, err = s.reach.directory(ctx, r.DirectoryID)
@@ -101,6 +126,50 @@ func (s *Session) locate(ctx context.Context, k table.Kind, resourceID, hint str
 		err = notFound
 	}
 	return d, r, err
+}
+
+// find reads a user or group. What it did not find without a hint it does not
+// look for again for a while. It fails with table.ErrNotFound.
+func (s *Session) find(ctx context.Context, k table.Kind, resourceID, hint string) (table.Resource, error) {
+	directoryID := hint
+	if hint == "" {
+		directoryID = s.owners.of(resourceID)
+	}
+	if directoryID != "" {
+		return s.table.Resource(ctx, k, directoryID, resourceID)
+	}
+	if s.owners.absent.unknown.Has(resourceID, s.now()) {
+		return table.Resource{}, table.ErrNotFound
+	}
+	directoryID, err := s.table.DirectoryOf(ctx, k, resourceID)
+	var r table.Resource
+	switch {
+	case err == nil:
+		r, err = s.table.Resource(ctx, k, directoryID, resourceID)
+	case errors.Is(err, table.ErrNotFound):
+		r, err = s.findUnclaimed(ctx, k, resourceID)
+	}
+	if errors.Is(err, table.ErrNotFound) {
+		s.owners.absent.unknown.Add(resourceID, s.now())
+	}
+	return r, err
+}
+
+// findUnclaimed finds a user or group whose id has no claim.
+func (s *Session) findUnclaimed(ctx context.Context, k table.Kind, resourceID string) (table.Resource, error) {
+	claimed, err := s.owners.allClaimed(ctx, s.table)
+	if err != nil {
+		return table.Resource{}, err
+	}
+	if claimed {
+		return table.Resource{}, table.ErrNotFound
+	}
+	r, err := s.search(ctx, k, resourceID)
+	if errors.Is(err, table.ErrNotFound) && s.key.OrganizationID != "" {
+		// The search saw one organization. The id may be known to others.
+		err = fault.Missing("", resourceID)
+	}
+	return r, err
 }
 
 // search searches the directories that are old enough for a user or group.

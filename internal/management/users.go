@@ -122,7 +122,7 @@ func (s *Session) usersByID(ctx context.Context, directoryID string, ids []strin
 // hasEmail reports whether the user has that e-mail address, in any letter
 // case.
 func (p projection) hasEmail(email string) bool {
-	emails := resource.WorkEmails(p.resource.Document)
+	emails := resource.WorkEmails(p.resource.Projection.Visible(p.resource.Document))
 	if main, ok := dsync.User(p.resource)["email"].(string); ok {
 		emails = append(emails, main)
 	}

@@ -28,7 +28,8 @@ const (
 	// Function is a dimension of every metric: the stages of an account share
 	// the namespace, and the names of their functions differ.
 	Function Dimension = "FunctionName"
-	// Operation is a method and a route, "POST /Users". It never has an id.
+	// Operation is the method of a request that a route serves. The number of values
+	// is the number of methods, whatever routes there are: see Series.
 	Operation Dimension = "Operation"
 	// Status is the class of an HTTP status code: see Class.
 	Status Dimension = "Status"
@@ -54,7 +55,7 @@ type Metric struct {
 
 // The metrics.
 var (
-	Requests = Metric{"Requests", Count, []Dimension{Operation, Status},
+	Requests = Metric{"Requests", Count, []Dimension{Status},
 		"requests that got a response"}
 	Latency = Metric{"Latency", Milliseconds, []Dimension{Operation},
 		"time from the request in the function to the response"}
@@ -99,6 +100,20 @@ func All() []Metric {
 		OldestJobAge, JobsFailed,
 	}
 }
+
+// Series is how many series a function can write of the metric. CloudWatch charges
+// for each.
+func (m Metric) Series() int {
+	n := 1
+	for _, d := range m.Dimensions {
+		n *= values[d]
+	}
+	return n
+}
+
+// values is how many values a dimension has: the methods that a route serves and
+// unknown, and the classes of status codes that a function answers with.
+var values = map[Dimension]int{Operation: 6, Status: 4}
 
 // Of returns a value of the metric, in its unit.
 func (m Metric) Of(v float64) Value { return Value{m, v} }

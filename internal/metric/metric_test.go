@@ -102,7 +102,7 @@ func TestLine(t *testing.T) {
 		"_aws": map[string]any{
 			"Timestamp": 1777896000123.0,
 			"CloudWatchMetrics": []any{
-				directive([]any{"FunctionName", "Operation", "Status"}, metric("Requests", "Count")),
+				directive([]any{"FunctionName", "Status"}, metric("Requests", "Count")),
 				directive([]any{"FunctionName", "Operation"}, metric("Latency", "Milliseconds")),
 				directive([]any{"FunctionName"}, metric("TransactionConflicts", "Count"), metric("EventsLogged", "Count")),
 			},
@@ -123,7 +123,7 @@ func TestInvalidInput(t *testing.T) {
 		write func(w *Writer)
 		want  string // in the line; "" for no line
 	}{
-		{"dimension missing", func(w *Writer) { w.Write(nil, nil, Requests.Of(1)) }, `"Operation":"unknown"`},
+		{"dimension missing", func(w *Writer) { w.Write(nil, nil, Requests.Of(1)) }, `"Status":"unknown"`},
 		{"dimension empty", func(w *Writer) { w.Write(Dimensions{Operation: ""}, nil, Latency.Of(1)) }, `"Operation":"unknown"`},
 		{"property named like a metric", func(w *Writer) { w.Write(nil, Properties{"EventsParked": "x"}, EventsParked.Of(1)) }, `"EventsParked":1`},
 		{"property named like the function", func(w *Writer) { w.Write(nil, Properties{"FunctionName": "x"}, EventsParked.Of(1)) }, `"FunctionName":"f"`},

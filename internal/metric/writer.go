@@ -11,8 +11,8 @@ import (
 
 const (
 	// maxDimensionValues bounds the cost of a wrong call: CloudWatch charges for
-	// each value of a dimension. The REST API has about 40 operations.
-	maxDimensionValues = 64
+	// each value of a dimension. There are six of Operation.
+	maxDimensionValues = 8
 	// other replaces further values of a dimension.
 	other = "other"
 	// unknown replaces a missing value: CloudWatch drops a metric without one.

@@ -81,12 +81,13 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	p.recorder.Record(ctx, x.trace, outcomes...)
 }
 
-// measure counts the request by route. All requests that no route serves count as
-// one operation, so that clients cannot add values to the dimension.
+// measure counts the request by status, and its time by method. All requests that no
+// route serves count as one operation, so that clients cannot add values to the
+// dimension. The log line has the route.
 func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float64) {
 	operation := ""
 	if x.served {
-		operation = o.method + " " + o.route
+		operation = o.method
 	}
 	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
 	values := []metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}

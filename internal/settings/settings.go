@@ -51,16 +51,21 @@ type Settings struct {
 	// UserGroups says when a user is returned with its groups: on request alone, or
 	// by a lookup, too: when it is read by id or found by a key.
 	UserGroups string `json:"user_groups"`
+	// ForeignEmails says what consumers see of e-mail addresses whose domain is no
+	// verified domain of the organization: keep is all of them, withhold none.
+	ForeignEmails string `json:"foreign_emails"`
 	// ImportIDs: a POST may bring the id of the new user or group.
 	ImportIDs bool `json:"import_ids"`
 }
 
-// The values of DeactivationPolicy and NestedGroups.
+// The values of DeactivationPolicy, NestedGroups and ForeignEmails, which can be
+// Keep, too.
 const (
-	Suspend = "suspend"
-	Delete  = dsync.Delete
-	Ignore  = "ignore"
-	Refuse  = "refuse"
+	Suspend  = "suspend"
+	Delete   = dsync.Delete
+	Ignore   = "ignore"
+	Refuse   = "refuse"
+	Withhold = "withhold"
 )
 
 // Change is new values of settings by name, in JSON. null resets a setting to its
@@ -91,6 +96,7 @@ func Default(directoryType string) Settings {
 		GroupPatchResponse: dialect.groupPatchResponse,
 		PutWithoutMembers:  Keep,
 		UserGroups:         dialect.userGroups,
+		ForeignEmails:      Keep,
 	}
 }
 
@@ -136,9 +142,10 @@ func (s Settings) encode(directoryType string) string {
 	return resource.Encode(own)
 }
 
-// projection is the part of the settings that shapes how consumers see users.
-func (s Settings) projection() dsync.Projection {
-	v := dsync.Projection{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes}
+// projection is the part of the settings that shapes how consumers see users, with
+// the verified domains of the organization.
+func (s Settings) projection(domains []string) dsync.Projection {
+	v := dsync.Projection{NoEmailFallback: !s.EmailFallback, NoRawAttributes: !s.RawAttributes, WithholdForeign: s.ForeignEmails == Withhold, Domains: domains}
 	if s.DeactivationPolicy == Delete {
 		v.Deactivation = dsync.Delete
 	}
@@ -163,9 +170,13 @@ func Apply(c *table.SCIMConfig, change Change, extensions []json.RawMessage, inv
 	if err != nil {
 		return err
 	}
+	view, err := dsync.ParseProjection(c.View)
+	if err != nil {
+		return err
+	}
 	s = s.changed(change, Default(c.Type), users, invalid)
 	if !invalid.Failed() {
-		c.Settings, c.View = s.encode(c.Type), s.projection().Encode()
+		c.Settings, c.View = s.encode(c.Type), s.projection(view.Domains).Encode()
 	}
 	return nil
 }
@@ -187,6 +198,7 @@ func (s Settings) changed(change Change, byDefault Settings, users *scim.Resourc
 		"group_patch_response": {&s.GroupPatchResponse, &byDefault.GroupPatchResponse, []string{NoResponse, GroupResponse}},
 		"put_without_members":  {&s.PutWithoutMembers, &byDefault.PutWithoutMembers, []string{Keep, Remove}},
 		"user_groups":          {&s.UserGroups, &byDefault.UserGroups, []string{OnRequest, OnLookup}},
+		"foreign_emails":       {&s.ForeignEmails, &byDefault.ForeignEmails, []string{Keep, Withhold}},
 	}
 	for _, name := range slices.Sorted(maps.Keys(change)) {
 		field, v := "settings."+name, change[name]

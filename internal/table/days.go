@@ -21,21 +21,38 @@ type Day struct {
 	Refused  int64     `dynamodbav:"refused"`  // requests that were rejected
 	Writes   int64     `dynamodbav:"writes"`   // requests that changed something
 	Last     time.Time `dynamodbav:"at"`       // time of the last request
+	// Quarter is when the counts were written last: see Quarter.
+	Quarter int64 `dynamodbav:"quarter,omitempty"`
 }
 
+// Quarter numbers the quarters of an hour. Each begins in one day.
+func Quarter(at time.Time) int64 { return at.Unix() / (15 * 60) }
+
 // CountDay adds the counts of d to those of the day, and sets the time of its
-// last request. The counts are not exact: a write that the SDK retries after a
-// lost response counts twice.
-func (t *Table) CountDay(ctx context.Context, directoryID string, d Day) error {
-	return t.db.Update(ctx, types.Update{
+// last request and the quarter of an hour. Unless always is true, it fails with
+// ErrStale when the counts of that quarter are written. The counts are not exact: a
+// write that the SDK retries after a lost response counts twice.
+func (t *Table) CountDay(ctx context.Context, directoryID string, d Day, always bool) error {
+	u := types.Update{
 		Key:                      dynamo.Marshal(dayKey(directoryID, d.Date)),
-		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl ADD requests :requests, refused :refused, writes :writes"),
+		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl, quarter = :quarter ADD requests :requests, refused :refused, writes :writes"),
 		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
 		ExpressionAttributeValues: dynamo.Marshal(map[string]any{
-			":date": d.Date, ":at": d.Last, ":ttl": d.Last.Add(DayRetention).Unix(),
+			":date": d.Date, ":at": d.Last, ":ttl": d.Last.Add(DayRetention).Unix(), ":quarter": d.Quarter,
 			":requests": d.Requests, ":refused": d.Refused, ":writes": d.Writes,
 		}),
-	})
+	}
+	if !always {
+		u.ConditionExpression = aws.String("attribute_not_exists(quarter) OR quarter < :quarter")
+	}
+	return dynamo.IfConditionFails(t.db.Update(ctx, u), ErrStale)
+}
+
+// Day reads the counts of a day. It fails with ErrNotFound.
+func (t *Table) Day(ctx context.Context, directoryID, date string) (Day, error) {
+	var d Day
+	err := t.db.Get(ctx, dayKey(directoryID, date), &d)
+	return d, err
 }
 
 // Days reads the counts of the last days that had requests, newest first, at

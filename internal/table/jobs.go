@@ -43,6 +43,9 @@ func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	return j, err
 }
 
+// Actions are the writes of a new job, for the transaction of a change: two.
+func (j Job) Actions() []types.TransactWriteItem { return createJob(j) }
+
 // createJob are the actions that write a new job and list it as running.
 func createJob(j Job) []types.TransactWriteItem {
 	j.Listed = true

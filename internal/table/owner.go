@@ -13,15 +13,15 @@ type idClaim struct {
 	DirectoryID string `dynamodbav:"dir"`
 }
 
-// idClaim is the claim of the id of a new resource.
-func (r Resource) idClaim() dynamo.Item {
-	index := dynamo.IndexKey{PK: idsIndex(r.DirectoryID), SK: r.Kind.prefix() + ulidOf(r.ID)}
-	return dynamo.Marshal(idKey(r.Kind, r.ID), index, idClaim{r.DirectoryID})
+// IDClaim is the record that claims the id of a user or group for a directory.
+func IDClaim(k Kind, directoryID, id string) dynamo.Item {
+	index := dynamo.IndexKey{PK: idsIndex(directoryID), SK: k.prefix() + ulidOf(id)}
+	return dynamo.Marshal(idKey(k, id), index, idClaim{directoryID})
 }
 
 // DirectoryOf returns the id of the directory in which a user or group was
-// created. It fails with ErrNotFound, also for what an earlier version created:
-// see Locate.
+// created. It fails with ErrNotFound, also for what an earlier version created
+// until package idclaim has claimed its id: see Locate.
 func (t *Table) DirectoryOf(ctx context.Context, k Kind, id string) (string, error) {
 	if !k.ValidID(id) {
 		return "", ErrNotFound

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"slices"
 	"time"
 
 	"dsync/internal/id"
@@ -51,6 +52,24 @@ type Domain struct {
 	Domain string `dynamodbav:"domain"`
 	State  string `dynamodbav:"state"`
 }
+
+// VerifiedDomains are the verified domains, sorted.
+func (o Organization) VerifiedDomains() []string {
+	var verified []string
+	for _, d := range o.Domains {
+		if d.State == DomainVerified {
+			verified = append(verified, d.Domain)
+		}
+	}
+	slices.Sort(verified)
+	return verified
+}
+
+// The states of a domain.
+const (
+	DomainVerified = "verified"
+	DomainPending  = "pending"
+)
 
 // SCIMConfig is the part of a directory that its SCIM requests need. Each token
 // of the directory holds a copy.
@@ -215,6 +234,13 @@ const (
 	// MigrateLog moves the event log of an earlier version to the present form.
 	// It has no directory.
 	MigrateLog Task = "migrate event log"
+	// CompleteRecords gives records of earlier versions what they lack: users and
+	// groups the claim of their id, directories the verified domains of their
+	// organization. It has no directory.
+	CompleteRecords Task = "complete records"
+	// ApplyDomains gives the directories of an organization, the subject, its
+	// verified domains. It has no directory.
+	ApplyDomains Task = "apply domains"
 )
 
 // Job is long work as a record. Each step processes one page and writes the

@@ -59,7 +59,7 @@ func TestDays(t *testing.T) {
 		{Date: "2026-11-22", Requests: 1, Last: now.Add(-24 * time.Hour)},
 		{Date: "2026-11-23", Requests: 5, Writes: 2, Last: now.Add(time.Minute)},
 	} {
-		if err := f.CountDay(ctx, f.directoryID, d); err != nil {
+		if err := f.CountDay(ctx, f.directoryID, d, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestRequestsAreNotStreamed(t *testing.T) {
 	if err := f.PutRequests(t.Context(), []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: f.directoryID, At: now}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.CountDay(t.Context(), f.directoryID, table.Day{Date: "2026-11-23", Last: now}); err != nil {
+	if err := f.CountDay(t.Context(), f.directoryID, table.Day{Date: "2026-11-23", Last: now}, true); err != nil {
 		t.Fatal(err)
 	}
 	items := f.items()

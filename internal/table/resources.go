@@ -37,7 +37,7 @@ func (t *Table) Create(ctx context.Context, r Resource, values Keys, members []M
 
 func (t *Table) create(ctx context.Context, r Resource, values Keys, members []Membership, shared bool) error {
 	r.Normalized = values.normalize()
-	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item()), dynamo.PutNewAction(r.idClaim())}
+	actions := []types.TransactWriteItem{dynamo.PutNewAction(r.item()), dynamo.PutNewAction(IDClaim(r.Kind, r.DirectoryID, r.ID))}
 	for _, k := range r.lookupKeys(values, r.Normalized) {
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{r.ID})))
 	}

@@ -62,8 +62,8 @@ func TestTTL(t *testing.T) {
 			f.do(f.PutRequests(ctx, []table.Request{{ID: newID(f.t, table.RequestKind), DirectoryID: f.directoryID, At: now}}))
 		}, now.Add(table.RequestRetention)},
 		"day": {func(ctx context.Context, f fixture) {
-			f.do(f.CountDay(ctx, f.directoryID, table.Day{Date: "2026-11-23", Last: now}))
-			f.do(f.CountDay(ctx, f.directoryID, table.Day{Date: "2026-11-23", Last: later}))
+			f.do(f.CountDay(ctx, f.directoryID, table.Day{Date: "2026-11-23", Last: now}, true))
+			f.do(f.CountDay(ctx, f.directoryID, table.Day{Date: "2026-11-23", Last: later}, true))
 		}, later.Add(table.DayRetention)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestPurge(t *testing.T) {
 	user, group := f.create(table.User, keys), f.create(table.Group, keys)
 	f.do(f.PutMemberships(ctx, []table.Membership{f.member(group, user)}))
 	f.do(f.PutRequests(ctx, []table.Request{{ID: newID(t, table.RequestKind), DirectoryID: d.ID, At: now}}))
-	f.do(f.CountDay(ctx, d.ID, table.Day{Date: "2026-11-23", Last: now}))
+	f.do(f.CountDay(ctx, d.ID, table.Day{Date: "2026-11-23", Last: now}, true))
 	total, want := 0, len(f.items())-7 // the organization, the directory, its entry in the organization, two tokens, two ids
 	for {
 		n, err := f.Purge(ctx, d.ID, 3)

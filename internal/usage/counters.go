@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// countEvery is how often a process writes the counts of a directory, at
-	// most. What it has counted since then is lost if it ends before the next
-	// request.
-	countEvery = time.Minute
+	// countAtOnce is how many requests of a directory a process counts before it
+	// writes them in any case. Fewer are written by one of all processes in a
+	// quarter of an hour, so a directory in which little happens costs little. What
+	// a process has not written is lost when it ends.
+	countAtOnce = 100
 	// refusedPerMinute and toleratedPerMinute are how many requests of a directory
 	// a process records: enough to see what is wrong, and a bound on the writes
 	// that a burst of errors costs. The rest are counted.
@@ -37,7 +38,7 @@ func newCounters() counters {
 // counter is the counts of one directory that are not written yet.
 type counter struct {
 	day                table.Day // not written yet
-	written            time.Time // when counts were
+	quarter            int64     // of the last attempt to write
 	refused, tolerated minute
 	unrecorded         int
 }
@@ -57,16 +58,12 @@ func (c counters) of(directoryID string) *counter {
 	return of
 }
 
-// count counts a request, and returns counts that are due to be written.
+// count counts a request, and returns counts that are due: the first in a quarter
+// of an hour, and countAtOnce.
 func (c counters) count(directoryID string, now time.Time, refused, changed bool) (due table.Day, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	of := c.of(directoryID)
-	date := now.UTC().Format(time.DateOnly)
-	if of.day.Date != date && of.day.Requests > 0 {
-		due, ok = of.take(now), true
-	}
-	of.day.Date, of.day.Last = date, now
+	of, quarter := c.of(directoryID), table.Quarter(now)
 	of.day.Requests++
 	if refused {
 		of.day.Refused++
@@ -74,16 +71,24 @@ func (c counters) count(directoryID string, now time.Time, refused, changed bool
 	if changed {
 		of.day.Writes++
 	}
-	if !ok && now.Sub(of.written) >= countEvery {
-		due, ok = of.take(now), true
+	if quarter <= of.quarter && of.day.Requests < countAtOnce {
+		return due, false
 	}
-	return due, ok
+	due = of.day
+	due.Date, due.Last, due.Quarter = now.UTC().Format(time.DateOnly), now, quarter
+	of.day, of.quarter = table.Day{}, max(quarter, of.quarter)
+	return due, true
 }
 
-func (c *counter) take(now time.Time) table.Day {
-	due := c.day
-	c.day, c.written = table.Day{}, now
-	return due
+// restore takes back counts that were not written: another process has written in
+// that quarter of an hour.
+func (c counters) restore(directoryID string, due table.Day) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of := c.of(directoryID)
+	of.day.Requests += due.Requests
+	of.day.Refused += due.Refused
+	of.day.Writes += due.Writes
 }
 
 // reserve returns how many of n requests may be recorded, and how many were not

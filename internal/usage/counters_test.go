@@ -11,10 +11,15 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// Counts are handed out once a minute, whole, each to its day.
+// Counts are handed out once in a quarter of an hour, whole, each to the day on
+// which that is; and a hundred of them at once.
 func TestCounts(t *testing.T) {
 	c := newCounters()
 	midnight := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	day := func(at time.Time, requests, refused, writes int64) *table.Day {
+		return &table.Day{Date: at.Format(time.DateOnly), Requests: requests, Refused: refused, Writes: writes, Last: at, Quarter: table.Quarter(at)}
+	}
+	quarter := noon.Add(15 * time.Minute)
 	for _, row := range []struct {
 		name    string
 		at      time.Time
@@ -22,17 +27,15 @@ func TestCounts(t *testing.T) {
 		wrote   bool
 		want    *table.Day
 	}{
-		{"the first at once", noon, false, false, &table.Day{Date: "2026-11-23", Requests: 1, Last: noon}},
+		{"the first at once", noon, false, false, day(noon, 1, 0, 0)},
 		{"then nothing", noon.Add(time.Second), false, true, nil},
-		{"for a minute", noon.Add(59 * time.Second), true, false, nil},
-		{"and all of it", noon.Add(time.Minute), false, true, &table.Day{Date: "2026-11-23", Requests: 3, Refused: 1, Writes: 2, Last: noon.Add(time.Minute)}},
+		{"in this quarter", noon.Add(15*time.Minute - time.Millisecond), true, false, nil},
+		{"and all of it", quarter, false, true, day(quarter, 3, 1, 2)},
 		{"a clock that goes back", noon, false, false, nil},
-		{"counts", noon.Add(2 * time.Minute), false, false, &table.Day{Date: "2026-11-23", Requests: 2, Last: noon.Add(2 * time.Minute)}},
-		{"before midnight, due", midnight.Add(-time.Second), false, true, &table.Day{Date: "2026-11-23", Requests: 1, Writes: 1, Last: midnight.Add(-time.Second)}},
+		{"counts", quarter.Add(15 * time.Minute), false, false, day(quarter.Add(15*time.Minute), 2, 0, 0)},
+		{"before midnight, due", midnight.Add(-time.Second), false, true, day(midnight.Add(-time.Second), 1, 0, 1)},
 		{"before midnight", midnight.Add(-time.Millisecond), false, true, nil},
-		{"after midnight: the day that is over", midnight, true, false, &table.Day{Date: "2026-11-23", Requests: 1, Writes: 1, Last: midnight.Add(-time.Millisecond)}},
-		{"in the new day", midnight.Add(59 * time.Second), false, false, nil},
-		{"the new day", midnight.Add(time.Minute), false, false, &table.Day{Date: "2026-11-24", Requests: 3, Refused: 1, Last: midnight.Add(time.Minute)}},
+		{"after midnight", midnight, true, false, day(midnight, 2, 1, 1)},
 	} {
 		due, ok := c.count("d", row.at, row.refused, row.wrote)
 		if ok != (row.want != nil) || ok && due != *row.want {
@@ -41,6 +44,16 @@ func TestCounts(t *testing.T) {
 	}
 	if _, ok := c.count("other", noon, false, false); !ok {
 		t.Error("directories wait for each other")
+	}
+	for i := 1; i <= 2*countAtOnce; i++ {
+		due, ok := c.count("other", noon, true, true)
+		if ok != (i%countAtOnce == 0) || ok && due != *day(noon, countAtOnce, countAtOnce, countAtOnce) {
+			t.Errorf("request %d: %v %+v", i, ok, due)
+		}
+	}
+	c.restore("other", *day(noon, 7, 5, 3))
+	if due, _ := c.count("other", quarter, false, false); due != *day(quarter, 8, 5, 3) {
+		t.Errorf("what was not written is %+v", due)
 	}
 }
 

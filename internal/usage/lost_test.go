@@ -81,7 +81,7 @@ func TestBulkCountsOnce(t *testing.T) {
 	db := dynamodb.NewFromConfig(awsconfig.Config("us-east-1", "http://dynamodb.invalid"), func(o *dynamodb.Options) { o.HTTPClient = e })
 	r := NewRecorder(table.New(db, "table"), func() time.Time { return noon }, rand.Reader, slog.New(slog.DiscardHandler))
 	trace := NewTrace(table.Token{DirectoryID: "directory_1"}, table.Actor{}, false)
-	r.counters.of("directory_1").written = noon // the counts are not due
+	r.counters.of("directory_1").quarter = table.Quarter(noon) // the counts are not due
 	r.Record(t.Context(), trace, Outcome{Refused: true}, Outcome{Refused: true}, Outcome{})
 	if day := r.counters.of("directory_1").day; day.Requests != 1 || day.Refused != 0 {
 		t.Errorf("%+v", day)

@@ -3,12 +3,15 @@
 // caller gives what a record says of the protocol.
 //
 // A request waits for its record, half a second at most, because a function does
-// nothing between requests. Counts are written once a minute for each directory:
-// those of the last minute are lost if the process ends before the next request.
+// nothing between requests. Counts are written once in a quarter of an hour for
+// each directory, by whichever process comes first, and after each hundred requests
+// of a process. Those that are not written are lost when the process ends. A count
+// belongs to the day on which it is written.
 package usage
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -70,13 +73,35 @@ func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
 	now := table.Timestamp(r.now())
 	due, ok := r.counters.count(t.DirectoryID(), now, outcomes[len(outcomes)-1].Refused, t.HasChanged())
 	if ok {
-		r.logFailure(ctx, t, "the requests of the day were not counted", r.table.CountDay(ctx, t.DirectoryID(), due))
+		err := r.writeDay(ctx, t.DirectoryID(), due)
+		if errors.Is(err, table.ErrStale) {
+			r.counters.restore(t.DirectoryID(), due)
+			err = nil
+		}
+		r.logFailure(ctx, t, "the requests of the day were not counted", err)
 	}
 	if t.freshToken {
 		credential.Use{ID: t.token.ID, Hash: t.token.Hash, LastUsed: t.token.LastUsed}.Record(ctx, now, r.log, r.table.UseToken)
 	}
 	r.record(ctx, t, now, outcomes, true)
 	r.record(ctx, t, now, outcomes, false)
+}
+
+// writeDay writes counts. It fails with table.ErrStale when they are few and another
+// process has written in this quarter of an hour: a read finds that out, because a
+// write that is refused is charged.
+func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.Day) error {
+	if due.Requests >= countAtOnce {
+		return r.table.CountDay(ctx, directoryID, due, true)
+	}
+	day, err := r.table.Day(ctx, directoryID, due.Date)
+	switch {
+	case err == nil && day.Quarter >= due.Quarter:
+		return table.ErrStale
+	case err != nil && !errors.Is(err, table.ErrNotFound):
+		return err
+	}
+	return r.table.CountDay(ctx, directoryID, due, false)
 }
 
 // record writes the outcomes that were refused, or those that were not and

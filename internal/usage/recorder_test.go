@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -135,38 +137,83 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// A healthy sync costs one write a minute, whatever it does, and its counts
-// come together from several functions.
+// A directory costs one write of counts in a quarter of an hour, over all processes,
+// and their counts come together. A process that has counted a hundred requests
+// writes them at once.
 func TestCountsOfTheDay(t *testing.T) {
 	d := openDesk(t)
-	other := d.newRecorder()
+	d.recorder.Record(t.Context(), d.trace(t), fine) // the use of the token
+	d.forward(time.Hour)
+	processes := []*usage.Recorder{d.recorder, d.newRecorder(), d.newRecorder(), d.newRecorder()}
 	ctx, meter := table.WithMeter(t.Context())
-	for range 300 { // five minutes
-		d.recorder.Record(ctx, d.trace(t), fine)
-		d.forward(time.Second)
+	const hours, every = 6, 40 * time.Second // 22 requests in a quarter of an hour, 540 in all
+	requests := 0
+	for end := d.now().Add(hours * time.Hour); d.now().Before(end); d.forward(every) {
+		processes[requests%len(processes)].Record(ctx, d.trace(t), fine)
+		requests++
 	}
-	if meter.RoundTrips != 5+1 { // and the day on which the token was used
-		t.Errorf("%d round trips in five minutes", meter.RoundTrips)
+	if meter.WriteUnits != 4*hours || meter.RoundTrips > 4*hours+4*hours*len(processes) {
+		t.Errorf("%v write units and %d round trips in %d hours", meter.WriteUnits, meter.RoundTrips, hours)
 	}
+	days := d.days(t)
+	if got := days[0].Requests; got < int64(requests)*8/10 || got > int64(requests)+1 {
+		t.Errorf("%d of %d requests are counted", got, requests)
+	}
+	ctx, meter = table.WithMeter(t.Context())
+	for range 250 {
+		d.newRecorder().Record(ctx, d.trace(t), fine) // a process for each request: the quarter is taken
+	}
+	if meter.WriteUnits > 1 {
+		t.Errorf("%v write units in a quarter of an hour", meter.WriteUnits)
+	}
+	ctx, meter = table.WithMeter(t.Context())
+	busy := d.newRecorder()
+	for range 250 {
+		busy.Record(ctx, d.trace(t), fine)
+	}
+	if meter.WriteUnits != 2 {
+		t.Errorf("%v write units for 250 requests", meter.WriteUnits)
+	}
+
+	// What changed something and what was refused counts, too, and the next day has
+	// counts of its own.
+	d.forward(24 * time.Hour)
 	s, trace := d.open(t)
 	if _, err := s.Create(t.Context(), session.Users, map[string]any{"userName": "ada"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	other.Record(t.Context(), trace, usage.Outcome{Request: usage.Request{Method: "POST", Status: 201}})
+	fresh := d.newRecorder()
+	fresh.Record(t.Context(), trace, usage.Outcome{Request: usage.Request{Method: "POST", Status: 201}})
+	d.forward(15 * time.Minute)
+	fresh.Record(t.Context(), d.trace(t), refused)
 	last := d.now()
-	want := []table.Day{{Date: last.Format(time.DateOnly), Requests: 1 + 4*60 + 1, Writes: 1, Last: last}}
-	if diff := cmp.Diff(want, d.days(t)); diff != "" {
-		t.Errorf("what is not older than a minute is not counted yet: %s", diff)
-	}
-	d.recorder.Record(t.Context(), d.trace(t), refused)
-	want[0].Requests, want[0].Refused, want[0].Last = 302, 1, d.now()
-	if diff := cmp.Diff(want, d.days(t)); diff != "" {
+	want := table.Day{Date: last.Format(time.DateOnly), Requests: 2, Refused: 1, Writes: 1, Last: last, Quarter: table.Quarter(last)}
+	if diff := cmp.Diff(want, d.days(t)[0]); diff != "" {
 		t.Error(diff)
 	}
-	d.forward(24 * time.Hour)
-	d.recorder.Record(t.Context(), d.trace(t), fine)
-	if days := d.days(t); len(days) != 2 || days[0].Requests != 1 || days[0].Refused != 0 || !days[0].Last.Equal(d.now()) {
-		t.Errorf("%+v", days)
+}
+
+// Of processes that count at the same moment, one writes. The others keep their
+// counts.
+func TestCountsAtTheSameMoment(t *testing.T) {
+	d := openDesk(t)
+	at := d.now()
+	day := table.Day{Date: at.Format(time.DateOnly), Requests: 1, Last: at, Quarter: table.Quarter(at)}
+	var written atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			switch err := d.table.CountDay(t.Context(), d.directory.ID, day, false); {
+			case err == nil:
+				written.Add(1)
+			case !errors.Is(err, table.ErrStale):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := d.days(t); written.Load() != 1 || got[0].Requests != 1 {
+		t.Errorf("%d writes, %+v", written.Load(), got)
 	}
 }
 
@@ -206,7 +253,7 @@ func TestWritesOfTheDay(t *testing.T) {
 			t.Fatalf("%s: %v", row.name, err)
 		}
 		d.recorder.Record(t.Context(), trace, fine)
-		d.forward(time.Minute)
+		d.forward(15 * time.Minute)
 		if row.wrote {
 			writes++
 		}
@@ -267,15 +314,15 @@ func TestTokenUse(t *testing.T) {
 		if day > 0 {
 			d.forward(24 * time.Hour)
 		}
-		writes := 0
+		writes := 0.0
 		for range 3 {
 			ctx, meter := table.WithMeter(t.Context())
 			d.recorder.Record(ctx, d.trace(t), fine)
-			writes += meter.RoundTrips
+			writes += meter.WriteUnits
 			d.forward(10 * time.Second) // the token is read anew
 		}
 		if writes != 2 {
-			t.Errorf("%d writes, want one for the token and one for the counts", writes)
+			t.Errorf("%v writes, want one for the token and one for the counts", writes)
 		}
 		token, err := table.Tokens(d.directory.ID).Find(t.Context(), d.table, d.directory.Tokens[0].ID)
 		if err != nil || token.LastUsed != want {

@@ -40,6 +40,7 @@ type request struct {
 // load is the load of a period.
 type load struct {
 	requests, writes, reads, events float64
+	cold                            float64 // starts of a function's environment
 	stored                          float64 // bytes
 }
 
@@ -55,27 +56,51 @@ func (l *load) happen(events float64) {
 	l.reads += events * readForEvent
 }
 
-// month returns the load of one directory in a month.
-func month(s size) load {
+// traffic is what Entra does to a directory in some days.
+type traffic struct {
+	days                   float64
+	changed, joined, moved float64 // users changed, users created and as many deleted, memberships changed
+}
+
+// load returns the load of the traffic, without what is stored.
+func (t traffic) load() load {
 	var l load
-	l.add(request{findNothing, cyclesADay * probesACycle * daysAMonth})
-	// In each cycle, a process for users and one for groups count their requests.
-	l.writes += cyclesADay * daysAMonth * 2 * countRequests
-	changed, joined, moved := changedADay*s.users*daysAMonth, joinedADay*s.users*daysAMonth, movedADay*s.users*daysAMonth
+	cycles := cyclesADay * t.days
+	l.add(request{findNothing, cycles * probesACycle})
+	// In each cycle, one process for users and one for groups look whether the requests
+	// of the quarter of an hour are counted, and the first counts them. Each day notes
+	// the use of the token.
+	l.reads += cycles * probesACycle * lookAtCounts
+	l.writes += cycles*countRequests + t.days*useToken
+	// A cycle comes so late after the one before it that Lambda has ended the
+	// environments, unless other directories keep them busy.
+	l.cold += cycles * probesACycle
 	for _, r := range []request{
-		{getUser, changed}, {patchUser, changed},
+		{getUser, t.changed}, {patchUser, t.changed},
 		// Entra searches for the user, creates it, and sets its references.
-		{findNothing, joined}, {createUser, joined}, {patchUser, joined},
+		{findNothing, t.joined}, {createUser, t.joined}, {patchUser, t.joined},
 		// Entra disables a user and deletes it 30 days later.
-		{getUser, joined}, {patchUser, joined}, {deleteUser, joined},
-		{getGroup, moved}, {changeMember, moved},
+		{getUser, t.joined}, {patchUser, t.joined}, {deleteUser, t.joined},
+		{getGroup, t.moved}, {changeMember, t.moved},
 	} {
 		l.add(r)
 	}
-	events := changed + 4*joined + moved
+	events := t.changed + 4*t.joined + t.moved
 	l.happen(events)
-	l.add(request{getUser, events * readsAnEvent})
-	l.stored = stored(s) + events*loggedMonths*loggedBytes
+	l.cold += events // of the relay
+	l.add(request{readUser, events * readsAnEvent})
+	return l
+}
+
+// monthly is the traffic of a directory in a month.
+func monthly(s size) traffic {
+	return traffic{daysAMonth, changedADay * s.users * daysAMonth, joinedADay * s.users * daysAMonth, movedADay * s.users * daysAMonth}
+}
+
+// month returns the load of one directory in a month.
+func month(s size) load {
+	l := monthly(s).load()
+	l.stored = stored(s) + l.events*loggedMonths*loggedBytes
 	return l
 }
 
@@ -98,7 +123,7 @@ func initial(s size) load {
 }
 
 func (l load) times(n float64) load {
-	return load{l.requests * n, l.writes * n, l.reads * n, l.events * n, l.stored * n}
+	return load{l.requests * n, l.writes * n, l.reads * n, l.events * n, l.cold * n, l.stored * n}
 }
 
 // item is a line of a bill.
@@ -110,7 +135,7 @@ type item struct {
 
 // bill returns the costs of a load.
 func bill(l load) []item {
-	seconds := l.requests*requestTime*memory(topology.ServesUsers) + l.events*relayTime*memory(topology.RelaysEvents)
+	seconds := (l.requests*requestTime+l.cold*coldTime)*memory(topology.ServesUsers) + l.events*relayTime*memory(topology.RelaysEvents)
 	logs := (l.requests*requestLogBytes + l.events*eventLogBytes) / gb
 	return []item{
 		{"API Gateway", l.requests * httpRequest, ""},
@@ -128,7 +153,7 @@ func bill(l load) []item {
 func fixed() []item {
 	items := []item{
 		{"CloudWatch alarms", float64(alarmMetrics()) * alarmMonth, fmt.Sprintf("%d metrics that they watch", alarmMetrics())},
-		{"CloudWatch metrics", series * metricMonth, fmt.Sprintf("%d in use", series)},
+		{"CloudWatch metrics", float64(series()) * metricMonth, fmt.Sprintf("%d at most", series())},
 		{"CloudWatch dashboard", dashboardMonth, "1"},
 	}
 	sweeps := 0.0

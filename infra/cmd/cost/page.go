@@ -20,7 +20,7 @@ func page() string {
 
 	line("# Monthly costs")
 	line("")
-	line("`go run ./infra/cmd/cost` computes this page from three inputs: the units that tests measure or limit (each constant in `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Not included are free tiers, discounts, taxes, support, cold starts, deliveries to other accounts, your own consumers, and the work of operating the stack. The figures have not been compared with a bill: dsync has not run on AWS yet.")
+	line("`go run ./infra/cmd/cost` computes this page from three inputs: the units that tests measure or limit (each constant in `infra/cmd/cost/units.go` names its test), the prices that AWS publishes for us-east-1, and the assumptions below. Not included are free tiers, discounts, taxes, support, your own consumers, and the work of operating the stack. The figures have not been compared with a bill: dsync has not run on AWS yet.")
 	line("")
 	line("## Usage of one directory")
 	line("")
@@ -52,7 +52,37 @@ func page() string {
 		line("| %s | %s | %s |", row.name, number(row.of(month(sizes[0]))), number(row.of(month(sizes[1]))))
 	}
 	line("")
-	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching. The model also takes the limit of the test for an event that is logged alone, %d write units. An event of 1 KB costs about 6.3 write units alone, and about 2.3 in a batch of 100, because an append writes the heads of the log once. Each cycle costs two write units for counting its requests.", int(requestTime*1000), int(relayTime*1000), appendEvent)
+	line("Entra reads before it writes. It creates a user in two requests. It disables a leaving user and deletes that user 30 days later. Your application calls the API once per event. Each request is charged for reading its token, although functions cache tokens for some seconds. Two assumptions concern speed: a function needs %d ms for a request, and the relay needs %d ms for an event, without batching. The model also takes the limit of the test for an event that is logged alone, %d write units. An event of 1 KB costs about 6.3 write units alone, and about 2.3 in a batch of 100, because an append writes the heads of the log once. Counting requests costs one write unit in each cycle, because a directory is counted once in a quarter of an hour, and one read unit for each function; a process that serves a hundred requests in that time writes one more. Each cycle starts an environment of each of the two functions, and each event one of the relay, for %d ms: that is so with few directories, and less with many.", int(requestTime*1000), int(relayTime*1000), appendEvent, int(coldTime*1000))
+	line("")
+	line("### Compared with counted units")
+	line("")
+	line("`cost.TestTraffic` sends this traffic through the real handlers, relay and engine, with the initial users in the table, and counts the units of every call. The model must not be below what is counted, and at most a quarter of it may be above. `DSYNC_BENCH=1` runs the whole month, which is the table; `go test` runs a day with the changes of some.")
+	line("")
+	line("| counted in a month | %s | model | %s | model |", sizes[0].name, sizes[1].name)
+	line("|---|---|---|---|---|")
+	for _, row := range []struct {
+		name string
+		of   func(l load) float64
+	}{
+		{"requests", func(l load) float64 { return l.requests }},
+		{"events", func(l load) float64 { return l.events }},
+		{"write units", func(l load) float64 { return l.writes }},
+		{"read units", func(l load) float64 { return l.reads }},
+	} {
+		line("| %s | %s | %s | %s | %s |", row.name, number(row.of(counted[0])), number(row.of(month(sizes[0]))), number(row.of(counted[1])), number(row.of(month(sizes[1]))))
+	}
+	line("")
+	line("With the counted units instead of those of the model, all else as below, US dollars per month:")
+	line("")
+	line("| | 10 directories | 1,000 directories | 10,000 directories |")
+	line("|---|---|---|---|")
+	for i, s := range sizes {
+		row := fmt.Sprintf("| directories of %s |", s.name)
+		for _, n := range directories {
+			row += " " + dollars(total(append(bill(fromCounted(i).times(n)), fixed()...))) + " |"
+		}
+		line("%s", row)
+	}
 	line("")
 
 	for _, s := range sizes {
@@ -82,7 +112,7 @@ func page() string {
 		line("| %s | %s | %s |", i.name, i.of, dollars(i.cost))
 	}
 	line("")
-	line("The stage is prod. With every operation of every function in every status class, there are about %d metrics ($%s).", seriesMost, dollars(seriesMost*metricMonth))
+	line("The stage is prod. The metrics are bounded: %d is every metric of every function with every method and every class of status codes (`cost.TestSeries`). A deployment in normal operation writes about half of them.", series())
 	line("")
 	line("CloudWatch charges for a metric only in hours in which it receives data. An idle deployment has no such hours, and a deployment with few directories has few. When idle, a deployment pays for alarms, the dashboard, the schedule and its metric only. The failure bucket and the dead-letter queues cost nothing while they are empty. AWS does not charge for the metrics of Lambda, which include those of event source mappings.")
 	line("")
@@ -100,7 +130,7 @@ func page() string {
 	line("Hosted directory sync is usually sold per connection: a monthly price for each directory, regardless of its size. This page does not state the price of any vendor. Insert the price that you were offered. With")
 	line("")
 	line("- `P` = the price per connection and month,")
-	line("- `F` = %s, the fixed costs with all metrics in use,", "$"+dollars(total(fixed())))
+	line("- `F` = %s, the fixed costs with all metrics,", "$"+dollars(total(fixed())))
 	line("- `v` = %s for a directory of %s, or %s for one of %s: the cost of one more directory,", "$"+dollars(total(bill(month(sizes[0])))), sizes[0].name, "$"+dollars(total(bill(month(sizes[1])))), sizes[1].name)
 	line("")
 	line("`n` directories cost `F + n·v` with dsync and `n·P` with a hosted product. Both cost the same at **n = F / (P − v)**. If `P` is below `v`, the hosted product is always cheaper.")
@@ -122,7 +152,17 @@ func page() string {
 	line("- `logRetentionDays` limits the cost of log storage. Log ingestion costs more than storage.")
 	line("- `archiveDays` adds $0.10 per GB of archived events, and $0.023 per GB and month of storage.")
 	line("- `tracing` adds $5 per million traces.")
+	line("- A rule that sends events to a bus of another account adds $%s for 1,000 events.", dollars(1_000*crossAccountEvent))
+	line("- The custom schemas of a directory (`extensions`) are part of the record of its token, which a request reads. Each 4 KB of them add a read unit to a request: $%s a month for a directory of %s.", dollars(month(sizes[1]).requests*readUnit), sizes[1].name)
+	line("- The verified domains of an organization are part of the record of each user. Each domain takes about 20 bytes, so 45 domains, the most there can be, cost a write unit more for each change of a user.")
 	return b.String()
+}
+
+// fromCounted is a month of a directory with the units that were counted.
+func fromCounted(i int) load {
+	l := month(sizes[i])
+	l.requests, l.events, l.writes, l.reads = counted[i].requests, counted[i].events, counted[i].writes, counted[i].reads
+	return l
 }
 
 // evenAt returns the number of directories from which dsync costs no more than

@@ -25,6 +25,8 @@ const (
 	// aws.amazon.com/eventbridge/pricing: custom events, in increments of 64 KB.
 	// Rules and schemas are free. The model does not include an archive.
 	customEvent = 1.00 / million
+	// crossAccountEvent is one that a rule sends to a bus of another account.
+	crossAccountEvent = 1.00 / million
 
 	// aws.amazon.com/eventbridge/pricing: EventBridge Scheduler.
 	schedulerInvocation = 1.00 / million

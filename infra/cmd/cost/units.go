@@ -8,6 +8,11 @@ type units struct {
 	write, read float64
 }
 
+// readUser is a user that the application reads by its id: its claim, its record,
+// the directory, and the place and the record of a group (internal/api
+// TestCostOfAnID).
+var readUser = units{"", 0, 4.5}
+
 var (
 	authenticate = units{"authenticate, not cached", 0, 1}
 	findNothing  = units{"filter that finds nothing", 0, 1}
@@ -30,9 +35,14 @@ const (
 	readForEvent = 3
 	eventRow     = "group.user_added, alone"
 
-	// countRequests is the write units of the count of requests of a directory,
-	// which a process writes at most once a minute.
+	// countRequests is the write units of the count of requests of a directory, which
+	// one process writes in a quarter of an hour, and lookAtCounts the read units of
+	// each process that looks whether that is done: internal/usage
+	// TestCountsOfTheDay. useToken is the write units of the day on which a token was
+	// used: TestTokenUse.
 	countRequests = 1
+	lookAtCounts  = 1
+	useToken      = 1
 
 	// eventBytes is the size of an event that a rule receives. TestSizes
 	// compares it with the mean size of events/samples.
@@ -51,9 +61,9 @@ const (
 const (
 	// requestTime and relayTime are billed seconds. Published figures of Go
 	// functions with one table are 5 ms for the median and 18 ms for the 99th
-	// percentile. A cold start takes 80 ms and occurs once in thousands of
-	// requests.
+	// percentile. coldTime is the billed seconds of the start of an environment.
 	requestTime = 0.020
+	coldTime    = 0.080
 	relayTime   = 0.100 // one event per batch, the worst case
 
 	// sweepTime is the billed seconds of a sweep that finds no job, and sweepReads
@@ -67,14 +77,6 @@ const (
 
 	// answerBytes is the size of a response with its headers.
 	answerBytes = 2_500
-
-	// series is how many metrics the functions write in normal operation: Entra's
-	// ten operations on users and groups with their status classes and latencies
-	// (40), and the metrics without an operation (20). seriesMost is the number if
-	// every operation of every function has every status class; internal/metric
-	// limits the number of operations.
-	series     = 60
-	seriesMost = 230
 )
 
 // Stored bytes of a directory's records, including the index and the 100 bytes
@@ -86,3 +88,10 @@ const (
 	loggedBytes     = 2_300 // the billed 2 KB, the place and the index
 	loggedMonths    = 3     // the log keeps 90 days
 )
+
+// counted is what a month of each of sizes costs, as TestTraffic counts it with
+// DSYNC_BENCH=1: the traffic goes through the real handlers on the real engine.
+var counted = []load{
+	{requests: 2_305, writes: 1_581, reads: 6_970.5, events: 49},
+	{requests: 3_660, writes: 5_877, reads: 11_497, events: 510},
+}

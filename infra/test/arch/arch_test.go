@@ -113,6 +113,7 @@ var below = []place{
 	{"table/apikey", []string{"dynamo", "id", "table"}},
 	{"table/audit", []string{"dynamo", "id", "table"}},
 	{"table/signin", []string{"dynamo", "id", "table"}},
+	{"table/idclaim", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -120,10 +121,10 @@ var below = []place{
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table", "table/apikey"}},
 	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
-	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/signin"}},
+	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/signin"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
