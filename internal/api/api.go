@@ -127,6 +127,11 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 		if in.session, err = a.authenticate(r, entry); err != nil {
 			return response{}, err
 		}
+		done, err := a.admit(in)
+		if err != nil {
+			return response{}, err
+		}
+		defer done()
 	}
 	if found.methods == nil {
 		return response{}, fault.Missing("", "")
@@ -145,7 +150,46 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 	if in.body, err = route.parseBody(r); err != nil {
 		return response{}, err
 	}
-	return route.serve(in)
+	res, err = route.serve(in)
+	return res, inTime(r.Context(), err)
+}
+
+// inTime makes an error of a request that had to end before the function's time was
+// over.
+func inTime(ctx context.Context, err error) error {
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return fault.New(fault.Busy, "", "the request could not be finished in time")
+}
+
+// What costs as much as a request of usual size: to read a user.
+const (
+	capacityOfUnit = 50 // units of DynamoDB
+	bytesOfUnit    = 16 << 10
+)
+
+// admit admits a request, unless its key is used too fast. Call done when it was
+// served: it counts what the request has used.
+func (a *api) admit(in *request) (done func(), err error) {
+	ctx, s := in.http.Context(), in.session
+	caller := ratelimit.Caller{ID: s.KeyID(), Watched: s.Watched(), Watch: func(ctx context.Context, until time.Time) {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "the API key uses more than its share of a process", slog.String("api_key_id", s.KeyID()), slog.Time("watched_until", until))
+		if err := s.Watch(ctx, until); err != nil {
+			a.log.LogAttrs(ctx, slog.LevelWarn, "the processes were not told to watch the API key", slog.String("error", redact.Error(err)))
+		}
+	}}
+	if wait := a.limiter.Admit(ctx, caller, a.now()); wait > 0 {
+		limited := fault.New(fault.RateLimited, "", "too many requests")
+		limited.RetryAfter = wait
+		return nil, limited
+	}
+	metered, meter := metered(ctx)
+	in.http = in.http.WithContext(metered)
+	return func() {
+		a.limiter.Done(ctx, caller, a.now(), 1+int(meter.Units())/capacityOfUnit+int(max(in.http.ContentLength, 0))/bytesOfUnit)
+	}, nil
 }
 
 // logPanic logs a panic without its value, which may be anything of a request,
@@ -158,7 +202,7 @@ func (a *api) logPanic(ctx context.Context, v any) {
 	a.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
 }
 
-// authenticate opens the session of a request, unless its key is used too fast.
+// authenticate opens the session of a request.
 func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Session, error) {
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -171,9 +215,6 @@ func (a *api) authenticate(r *http.Request, entry *[]slog.Attr) (*management.Ses
 		return nil, err
 	}
 	*entry = append(*entry, slog.String("api_key_id", opened.KeyID()))
-	if wait := a.limiter.Take(opened.KeyID(), a.now()); wait > 0 {
-		return nil, fault.New(fault.RateLimited, "", "too many requests")
-	}
 	return opened, nil
 }
 

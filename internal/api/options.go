@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -9,7 +10,9 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
+	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/limit"
 )
 
 // Options are what the API is made of. The handler keeps no table: it reaches
@@ -25,18 +28,25 @@ type Options struct {
 	SCIMBase string
 }
 
-// keyLimits are what each key may ask of one process: several times what
-// reading all users of a large directory takes, and less than what would slow
-// the other keys down.
-var keyLimits = ratelimit.Limits{PerSecond: 100, Burst: 200}
+// keyLimits are what each key may ask: several times what reading all users of a
+// large directory takes, and less than what would slow the other keys down. The free
+// share of a process is what a consumer needs that reads something for each event.
+var keyLimits = ratelimit.Limits{PerSecond: 100, Burst: 200, FreePerSecond: 35, FreeBurst: 100, Concurrent: 50}
+
+// metered returns a context whose calls to the table are counted.
+func metered(ctx context.Context) (context.Context, *table.Meter) { return table.WithMeter(ctx) }
 
 // New returns the handler of the API. It is safe for concurrent use.
 func New(o Options) http.Handler {
+	limiter := ratelimit.New(keyLimits)
+	limiter.Share(limit.New(o.Table, keyLimits.PerSecond, keyLimits.Burst), func(err error) {
+		o.Log.Warn("the limit of all processes could not be read", "error", redact.Error(err))
+	})
 	return &api{
 		sessions: management.NewAuthenticator(o.Table, o.Now, o.Entropy, o.Log),
 		events:   o.Events,
 		scimBase: o.SCIMBase,
-		limiter:  ratelimit.New(keyLimits),
+		limiter:  limiter,
 		now:      o.Now,
 		log:      o.Log,
 		metrics:  o.Metrics,

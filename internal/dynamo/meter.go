@@ -15,13 +15,23 @@ type Meter struct {
 	RoundTrips int
 	ReadUnits  float64 // read request units
 	WriteUnits float64 // write request units
+	outer      *Meter  // of the context around this one; nil for none
+}
+
+// Units are the read and write units so far.
+func (m *Meter) Units() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ReadUnits + m.WriteUnits
 }
 
 type meterKey struct{}
 
-// WithMeter returns a context whose calls are counted, and their meter.
+// WithMeter returns a context whose calls are counted, and their meter. A meter
+// that the context has already counts them, too.
 func WithMeter(ctx context.Context) (context.Context, *Meter) {
 	m := &Meter{}
+	m.outer, _ = ctx.Value(meterKey{}).(*Meter)
 	return context.WithValue(ctx, meterKey{}, m), m
 }
 
@@ -35,14 +45,14 @@ func metered(ctx context.Context) types.ReturnConsumedCapacity {
 
 // countRead counts a round trip and the read units that it consumed.
 func countRead(ctx context.Context, consumed ...types.ConsumedCapacity) {
-	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
+	for m, _ := ctx.Value(meterKey{}).(*Meter); m != nil; m = m.outer {
 		m.add(&m.ReadUnits, consumed)
 	}
 }
 
 // countWrite counts a round trip and the write units that it consumed.
 func countWrite(ctx context.Context, consumed ...types.ConsumedCapacity) {
-	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
+	for m, _ := ctx.Value(meterKey{}).(*Meter); m != nil; m = m.outer {
 		m.add(&m.WriteUnits, consumed)
 	}
 }

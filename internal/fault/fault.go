@@ -54,8 +54,9 @@ const (
 	// RateLimited: the caller sends more requests than it may. The domain never
 	// returns it.
 	RateLimited
-	// Busy: too many concurrent changes of the same object. Nothing was
-	// changed; a retry can succeed.
+	// Busy: too many concurrent changes of the same object, or the time of the
+	// request was over. Nothing was changed, or a part of what a retry completes; a
+	// retry can succeed.
 	Busy
 	// Unsupported: the function does not exist here. The domain never returns
 	// it.

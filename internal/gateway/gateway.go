@@ -28,6 +28,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -44,6 +45,11 @@ type Handler struct {
 // Gateway.
 func NewHandler(h http.Handler) Handler { return Front{}.NewHandler(h) }
 
+// ResponseTime is what a function keeps of its time for its response: the context
+// of a request ends so long before that of the invocation. A function that runs
+// out of time responds with nothing, and API Gateway with an error of its own form.
+const ResponseTime = 500 * time.Millisecond
+
 // Invoke serves one request payload and returns the response payload. It fails
 // only for a payload that API Gateway does not send. A request that did not come
 // through the front is answered with 403 and does not reach the http.Handler.
@@ -51,6 +57,11 @@ func (g Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var event events.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal(payload, &event); err != nil {
 		return nil, fmt.Errorf("gateway: payload: %w", err)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-ResponseTime))
+		defer cancel()
 	}
 	r, err := newRequest(ctx, event)
 	if err != nil {

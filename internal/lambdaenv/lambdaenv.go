@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -26,6 +27,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 )
@@ -64,12 +66,21 @@ func load(getenv func(string) string) Environment {
 	return e
 }
 
+// Times of a call. AWS responds within milliseconds, or within tens of them: what
+// takes seconds is a lost connection, and another attempt is faster than waiting.
+const (
+	callTime = 3 * time.Second // of one attempt, with its response
+	dialTime = time.Second
+)
+
 // Config returns the AWS configuration of a function: five attempts for each
-// call, at most one second between two of them, because a function has only
-// seconds. Log messages of the SDK have level DEBUG.
+// call, at most one second between two of them and three seconds for each, because
+// a function has only seconds. Log messages of the SDK have level DEBUG.
 func Config(region string, credentials aws.Credentials, log *slog.Logger) aws.Config {
 	return aws.Config{
-		Region:      region,
+		Region: region,
+		HTTPClient: awshttp.NewBuildableClient().WithTimeout(callTime).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTime }).
+			WithTransportOptions(func(t *http.Transport) { t.TLSHandshakeTimeout = dialTime }),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })

@@ -108,6 +108,15 @@ type Session struct {
 // KeyID is the id of the API key that opened the session.
 func (s *Session) KeyID() string { return s.key.ID }
 
+// Watched is until when the requests with the key are counted together by all
+// processes; a time in the past if they are not.
+func (s *Session) Watched() time.Time { return time.Unix(s.key.Watched, 0) }
+
+// Watch records until when all processes count the requests with the key together.
+func (s *Session) Watch(ctx context.Context, until time.Time) error {
+	return apikey.Watch(ctx, s.table, s.key.Hash, until)
+}
+
 // actor is the actor of changes, as events show it.
 func (s *Session) actor() table.Actor { return table.Actor{RequestID: s.origin.RequestID} }
 

@@ -8,16 +8,30 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/redact"
 	"dsync/internal/scim/bulk"
+	"dsync/internal/scim/patch"
 	"dsync/internal/scim/resource"
 	"dsync/internal/session"
 )
 
 const bulkPath = "/Bulk"
+
+// A bulk request begins no operation after it has used so much: an operation is a
+// request of its own, and a hundred of the largest would take seconds of CPU time.
+const (
+	// maxBulkUnits are units of DynamoDB: a hundred new users of usual size take
+	// 1,400.
+	maxBulkUnits = 2_500
+	// maxBulkComparisons is what one PATCH may make.
+	maxBulkComparisons = patch.MaxComparisons
+	// bulkTime is what an operation takes, at least: without it none begins.
+	bulkTime = time.Second
+)
 
 // serveBulk serves several operations in one request (RFC 7644 section 3.7), one
 // after the other. Each has a result of its own. An operation that refers to a
@@ -32,14 +46,18 @@ func serveBulk(r *request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	run := bulkRun{request: r, routes: resourceRoutes(session.Users), ids: map[string]string{}}
+	run := bulkRun{request: r, routes: resourceRoutes(session.Users), ids: map[string]string{}, references: make([][]string, len(operations))}
 	maps.Copy(run.routes, resourceRoutes(session.Groups))
+	r.used.operations = len(operations)
+	for i, o := range operations {
+		run.references[i] = o.References()
+	}
 	results := make([]map[string]any, len(operations))
 	failures := 0
 	for waiting := indices(operations); len(waiting) > 0; {
 		var later []int
 		for _, i := range waiting {
-			if run.mustWait(operations[i]) {
+			if run.mustWait(i) {
 				later = append(later, i)
 				continue
 			}
@@ -86,11 +104,14 @@ type bulkRun struct {
 	request *request
 	routes  routes
 	ids     map[string]string // bulkId → id of what was created
+	// references are those of each operation. They are found once: an operation
+	// may wait a hundred times, and have a megabyte.
+	references [][]string
 }
 
 // mustWait reports whether the operation refers to one that was not served yet.
-func (b *bulkRun) mustWait(o bulk.Operation) bool {
-	for _, reference := range o.References() {
+func (b *bulkRun) mustWait(i int) bool {
+	for _, reference := range b.references[i] {
 		if _, ok := b.ids[reference]; !ok {
 			return true
 		}
@@ -102,8 +123,10 @@ func (b *bulkRun) mustWait(o bulk.Operation) bool {
 func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed bool) {
 	p, ctx := b.request.provider, b.request.context()
 	start := p.now()
-	o = o.Resolve(b.ids)
-	route, res, err := b.serve(o)
+	if len(b.references[i]) > 0 {
+		o = o.Resolve(b.ids)
+	}
+	route, res, err := b.serve(i, o)
 	var failure *fault.Error
 	if err != nil {
 		var internal bool
@@ -135,13 +158,16 @@ func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed boo
 }
 
 // serve serves an operation with the endpoint that would serve it alone.
-func (b *bulkRun) serve(o bulk.Operation) (route string, res response, err error) {
+func (b *bulkRun) serve(i int, o bulk.Operation) (route string, res response, err error) {
 	route, byMethod, id := b.routes.find(strings.Split(strings.Trim(o.Path, "/"), "/"))
 	serve := byMethod[o.Method]
 	if serve == nil {
 		return "", response{}, fault.New(fault.NotAllowed, "", "%s is not allowed here", o.Method)
 	}
-	if b.mustWait(o) {
+	if b.exhausted() {
+		return route, response{}, fault.New(fault.Busy, "", "the request has used what one request may: send this operation again in another one")
+	}
+	if b.mustWait(i) {
 		return route, response{}, fault.New(fault.Conflict, "", "a bulkId that it refers to stands for no resource")
 	}
 	inner := *b.request
@@ -158,6 +184,12 @@ func (b *bulkRun) serve(o bulk.Operation) (route string, res response, err error
 	}
 	res, err = serve(&inner)
 	return route, res, err
+}
+
+// exhausted reports whether no operation may begin any more.
+func (b *bulkRun) exhausted() bool {
+	deadline, ok := b.request.context().Deadline()
+	return b.request.used.meter.Units() > maxBulkUnits || b.request.session.Compared() > maxBulkComparisons || ok && time.Until(deadline) < bulkTime
 }
 
 // outline is a result without its details. All methods but POST have the location

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -9,8 +10,10 @@ import (
 
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
+	"dsync/internal/redact"
 	"dsync/internal/session"
 	"dsync/internal/table"
+	"dsync/internal/table/limit"
 	"dsync/internal/usage"
 )
 
@@ -22,14 +25,16 @@ type Options struct {
 	Entropy io.Reader // of ids: crypto/rand.Reader outside tests
 	Log     *slog.Logger
 	Metrics *metric.Writer   // nil for none
-	Limits  ratelimit.Limits // of each directory in one process
+	Limits  ratelimit.Limits // of each directory
 }
 
 // DefaultLimits are four times Entra's 25 requests a second for a tenant
-// (entra.md section 9), and about what one process does that serves one request
-// at a time. A burst of half a minute, as in the first provisioning of all
-// users through one process, is allowed.
-var DefaultLimits = ratelimit.Limits{PerSecond: 100, Burst: 3000}
+// (entra.md section 9), with bursts of ten seconds. The free share of a process is
+// above what Entra sends in its initial cycle, if all of it comes to one process.
+var DefaultLimits = ratelimit.Limits{PerSecond: 100, Burst: 1_000, FreePerSecond: 35, FreeBurst: 175, Concurrent: 50}
+
+// metered returns a context whose calls to the table are counted.
+func metered(ctx context.Context) (context.Context, *table.Meter) { return table.WithMeter(ctx) }
 
 // Users serves the /Users endpoint.
 func (o Options) Users() http.Handler { return o.serve(resourceRoutes(session.Users)) }
@@ -53,11 +58,17 @@ func (o Options) Discovery() http.Handler {
 }
 
 func (o Options) serve(r routes) http.Handler {
+	limiter := ratelimit.New(o.Limits)
+	if o.Limits.FreePerSecond > 0 {
+		limiter.Share(limit.New(o.Table, o.Limits.PerSecond, o.Limits.Burst), func(err error) {
+			o.Log.Warn("the limit of all processes could not be read", "error", redact.Error(err))
+		})
+	}
 	return &provider{
 		routes:   r,
 		sessions: session.NewAuthenticator(o.Table, o.Now, o.Entropy),
 		recorder: usage.NewRecorder(o.Table, o.Now, o.Entropy, o.Log),
-		limiter:  ratelimit.New(o.Limits),
+		limiter:  limiter,
 		limits:   o.Limits,
 		now:      o.Now,
 		log:      o.Log,

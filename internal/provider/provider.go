@@ -38,6 +38,7 @@ type request struct {
 	id       string // path segment after the endpoint, "" for none
 	provider *provider
 	exchange *exchange
+	used     *work
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
@@ -124,11 +125,21 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	} else if err != nil {
 		return response{}, err
 	}
-	if wait := p.limiter.Take(trace.DirectoryID(), p.now()); wait > 0 {
-		limited := fault.New(fault.RateLimited, "", "too many requests: this directory may make %d a second", p.limits.PerSecond)
+	caller := ratelimit.Caller{ID: trace.DirectoryID(), Watched: trace.Watched(), Watch: func(ctx context.Context, until time.Time) { p.recorder.Watch(ctx, trace, until) }}
+	if wait := p.limiter.Admit(r.Context(), caller, p.now()); wait > 0 {
+		limited := fault.New(fault.RateLimited, "", "too many requests: this directory may make %d a second, and fewer that are large", p.limits.PerSecond)
 		limited.RetryAfter = wait
 		return response{}, limited
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok { // the record of the request has a time of its own
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-usage.RecordTime))
+		defer cancel()
+	}
+	ctx, meter := metered(ctx)
+	used := &work{meter: meter, operations: 1}
+	defer func() { p.limiter.Done(r.Context(), caller, p.now(), used.units(opened.Compared())) }()
 	if byMethod == nil {
 		return response{}, fault.New(fault.NotFound, "", "there is no such endpoint in this directory")
 	}
@@ -136,9 +147,10 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 		allow := strings.Join(slices.Sorted(maps.Keys(byMethod)), ", ")
 		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", pattern, allow)
 	}
-	return serve(&request{
-		http: r, session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x,
+	res, err = serve(&request{
+		http: r.WithContext(ctx), session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x, used: used,
 	})
+	return res, inTime(ctx, err)
 }
 
 // split splits a path into the external key and the segments after it. Empty
@@ -211,6 +223,7 @@ func (r *request) body() ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, scim.InvalidSyntax, "the body could not be read")
 	}
+	r.used.body += len(body)
 	if len(body) > scim.MaxBody {
 		return nil, fault.New(fault.TooLarge, "", "the body is larger than %d bytes", scim.MaxBody)
 	}

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
@@ -87,7 +88,12 @@ func (v tenant) with(t testing.TB, n management.NewDirectory) tenant {
 
 // send sends a request to a path below the directory.
 func (v tenant) send(h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "https://dsync.example"+scim.BasePath+v.key+path, strings.NewReader(body))
+	return v.within(context.Background(), h, method, path, body, header...)
+}
+
+// within is send under a context.
+func (v tenant) within(ctx context.Context, h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, method, "https://dsync.example"+scim.BasePath+v.key+path, strings.NewReader(body))
 	r.URL.Scheme, r.URL.Host = "https", "dsync.example"
 	r.Header.Set("Authorization", "Bearer "+v.secret)
 	if body != "" {

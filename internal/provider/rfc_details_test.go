@@ -5,7 +5,6 @@ import (
 	"maps"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"dsync/internal/scim"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // What differs from the RFC on purpose: see docs/scim.md.
@@ -122,9 +122,10 @@ func (v tenant) multiply(t *testing.T, id string, n int) {
 	if record == nil {
 		t.Fatal("the record was not found")
 	}
-	var wg sync.WaitGroup
+	var wg errgroup.Group
+	wg.SetLimit(16)
 	for from := 0; from < n; from += 25 {
-		wg.Go(func() {
+		wg.Go(func() error {
 			var writes []types.WriteRequest
 			for i := from; i < min(from+25, n); i++ {
 				other := fmt.Sprintf("%s%05d", id[:len(id)-5], i)
@@ -138,9 +139,12 @@ func (v tenant) multiply(t *testing.T, id string, n int) {
 			}
 			out, err := v.api.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{v.table: writes}})
 			if err != nil || len(out.UnprocessedItems) > 0 {
-				t.Errorf("%v, %v", out, err)
+				return fmt.Errorf("%v, %w", out, err)
 			}
+			return nil
 		})
 	}
-	wg.Wait()
+	if err := wg.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -16,6 +16,7 @@ const searchPath = "/.search"
 type hit struct {
 	of       resources
 	resource session.Resource
+	key      query.SortKey
 }
 
 // searchAll searches all types (RFC 7644 section 3.4.3): users first, then
@@ -59,16 +60,17 @@ func searchAll(r *request) (response, error) {
 		}
 		total += found.Total
 		for _, resource := range found.Resources {
-			hits = append(hits, hit{of, resource})
+			hits = append(hits, hit{of: of, resource: resource})
 		}
 	}
 	if len(projections) == 0 {
 		return response{}, invalid
 	}
 	if q.SortBy != nil {
-		slices.SortStableFunc(hits, func(a, b hit) int {
-			return q.Compare(a.of.render(a.resource), b.of.render(b.resource))
-		})
+		for i := range hits {
+			hits[i].key = q.SortKey(hits[i].of.render(hits[i].resource))
+		}
+		slices.SortStableFunc(hits, func(a, b hit) int { return q.Compare(a.key, b.key) })
 		from := min(q.StartIndex-1, len(hits))
 		hits = hits[from:min(from+q.Count, len(hits))]
 	}

@@ -17,7 +17,7 @@ import (
 // a name that a filter finds is a name that is taken. ASCII letters fold to lower
 // case. Folding twice changes nothing.
 func Fold(s string) string {
-	if isASCII(s) {
+	if IsASCII(s) {
 		return strings.ToLower(s)
 	}
 	// Case is folded in the decomposed form: some letters are composed in one case
@@ -47,7 +47,7 @@ func NameAs(normalized bool, s string) string {
 // itself, and a mixture of composed and decomposed letters. There are three at most,
 // and none for ASCII without white space at the ends.
 func EarlierFolds(s string) []string {
-	if isASCII(s) && strings.TrimSpace(s) == s {
+	if IsASCII(s) && strings.TrimSpace(s) == s {
 		return nil
 	}
 	var folds []string
@@ -64,7 +64,7 @@ func EarlierFolds(s string) []string {
 // EarlierFold is the fold of earlier versions: EarlierFold(a) == EarlierFold(b)
 // exactly if strings.EqualFold(a, b).
 func EarlierFold(s string) string {
-	if isASCII(s) {
+	if IsASCII(s) {
 		return strings.ToLower(s)
 	}
 	return strings.Map(func(r rune) rune {
@@ -75,7 +75,8 @@ func EarlierFold(s string) string {
 	}, s)
 }
 
-func isASCII(s string) bool {
+// IsASCII reports whether a text has ASCII characters only.
+func IsASCII(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
 			return false
@@ -111,3 +112,39 @@ func foldRune(r rune) rune {
 	}
 	return least
 }
+
+// Folder is Fold for one piece of work, such as a PATCH or the comparison of a
+// filter with a resource: it folds a text that is not ASCII once. Folding costs
+// up to 0.3 microseconds a byte, a thousand times what comparing does. The zero
+// value is ready and has no limit; it is not safe for concurrent use.
+type Folder struct {
+	Limit int // bytes that are folded, of texts that are not ASCII; 0 is any number
+	folds map[string]string
+	bytes int
+}
+
+// Fold is Fold(s). Beyond the limit it returns s.
+func (f *Folder) Fold(s string) string {
+	if IsASCII(s) {
+		return strings.ToLower(s)
+	}
+	folded, ok := f.folds[s]
+	if !ok {
+		if f.bytes += len(s); f.Exceeded() {
+			return s
+		}
+		if f.folds == nil {
+			f.folds = map[string]string{}
+		}
+		folded = Fold(s)
+		f.folds[s] = folded
+	}
+	return folded
+}
+
+// Exceeded reports whether Fold was called for more than the limit.
+func (f *Folder) Exceeded() bool { return f.Limit > 0 && f.bytes > f.Limit }
+
+// Cost is the cost of the texts folded so far, in comparisons of a filter: three
+// for each byte.
+func (f *Folder) Cost() int { return 3 * f.bytes }

@@ -21,17 +21,19 @@ type evaluation struct {
 	filter  filter.Expr // nil: every resource matches
 	group   string      // every resource is a member of this group; "" for none
 	reads   int         // of memberships
+	cost    int         // of all resources so far, as maxCost says
 	// key and value are the filter, if it is one equality of a key path; else "".
 	key, value string
 }
 
 func (e *evaluation) candidate(ctx context.Context, record table.Resource) (candidate, error) {
+	e.cost += costOfResource + len(record.Document)/bytesOfCost
 	r, err := parse(record)
 	if err != nil || e.filter == nil {
-		return candidate{r, true}, err
+		return candidate{r, true, e.cost}, err
 	}
 	matches, err := e.matches(ctx, r)
-	return candidate{r, matches}, err
+	return candidate{r, matches, e.cost}, err
 }
 
 // matches evaluates the filter on a resource. Memberships are read by key, and
@@ -49,7 +51,7 @@ func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
 		return r.Document[externalIDPath] == e.value, nil
 	}
 	var failure error
-	matches := filter.Match(e.filter, resource.Render(e.t.ResourceType, r.Document, r.Meta), func(other string) bool {
+	matcher := filter.NewMatcher(func(other string) bool {
 		group, user := other, r.Meta.ID
 		if e.t.kind == table.Group {
 			group, user = r.Meta.ID, other
@@ -68,5 +70,7 @@ func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
 		}
 		return in
 	})
+	matches := matcher.Match(e.filter, resource.Render(e.t.ResourceType, r.Document, r.Meta))
+	e.cost += matcher.Cost()
 	return matches && failure == nil, failure
 }

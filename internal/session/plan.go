@@ -17,6 +17,7 @@ import (
 type candidate struct {
 	resource Resource
 	matches  bool
+	cost     int // of all candidates so far, as maxCost says
 }
 
 // candidates iterates over the resources that can match a filter, by id, after

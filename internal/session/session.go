@@ -85,7 +85,13 @@ type Session struct {
 	allEmails                   bool // every e-mail address has a look-up
 	projection                  dsync.Projection
 	encodedProjection           string
+
+	compared int
 }
+
+// Compared is how many comparisons the PATCHes and lists of the session have made,
+// as patch.MaxComparisons and maxCost count them.
+func (s *Session) Compared() int { return s.compared }
 
 // Type is the type as the directory has it: with its custom schemas, and as
 // lenient as it is set.

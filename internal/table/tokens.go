@@ -71,6 +71,23 @@ func (t *Table) SetLastUsed(ctx context.Context, k dynamo.Key, day string) error
 	return dynamo.IfConditionFails(err, nil)
 }
 
+// WatchToken records until when all processes count the requests with a token
+// together. It does nothing if the token is revoked or does not exist.
+func (t *Table) WatchToken(ctx context.Context, hash string, until time.Time) error {
+	return t.SetWatched(ctx, tokenKey(hash), until)
+}
+
+// SetWatched is WatchToken for the token or API key with that primary key.
+func (t *Table) SetWatched(ctx context.Context, k dynamo.Key, until time.Time) error {
+	err := t.db.Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(k),
+		UpdateExpression:          aws.String("SET watched = :until"),
+		ConditionExpression:       aws.String(notRevoked),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]int64{":until": until.Unix()}),
+	})
+	return dynamo.IfConditionFails(err, nil)
+}
+
 // Revocation marks a token or an API key as revoked, if it is not yet, and
 // retains it for DeletedRetention.
 func Revocation(k dynamo.Key, at time.Time) *types.Update {

@@ -22,14 +22,9 @@ import (
 	"dsync/internal/table"
 )
 
-const (
-	// recordTime bounds what recording may add to the time of a request, whose
-	// response waits for it.
-	recordTime = 500 * time.Millisecond
-	// reservedTime is what a function keeps of its time for sending the
-	// response.
-	reservedTime = 500 * time.Millisecond
-)
+// RecordTime bounds what recording may add to the time of a request, whose
+// response waits for it.
+const RecordTime = 500 * time.Millisecond
 
 // Request is the record of a request.
 type Request = table.Request
@@ -63,11 +58,7 @@ func NewRecorder(t *table.Table, now func() time.Time, entropy io.Reader, log *s
 // that cannot be written in time is counted with the next record. Failures are
 // logged only.
 func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
-	limit := recordTime
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)-reservedTime)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, RecordTime)
 	defer cancel()
 
 	now := table.Timestamp(r.now())
@@ -102,6 +93,14 @@ func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.D
 		return err
 	}
 	return r.table.CountDay(ctx, directoryID, due, false)
+}
+
+// Watch records until when all processes count the requests with the token of a
+// request together. Failures are logged only.
+func (r *Recorder) Watch(ctx context.Context, t *Trace, until time.Time) {
+	r.log.LogAttrs(ctx, slog.LevelWarn, "the directory uses more than its share of a process", slog.String("directory_id", t.DirectoryID()),
+		slog.String("token_id", t.TokenID()), slog.Time("watched_until", until))
+	r.logFailure(ctx, t, "the processes were not told to watch the directory", r.table.WatchToken(ctx, t.token.Hash, until))
 }
 
 // record writes the outcomes that were refused, or those that were not and

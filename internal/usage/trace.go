@@ -3,6 +3,7 @@ package usage
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"dsync/internal/fault"
 	"dsync/internal/table"
@@ -48,6 +49,10 @@ func NewTrace(token table.Token, actor table.Actor, freshToken bool) *Trace {
 
 // DirectoryID is the id of the directory that the token belongs to.
 func (t *Trace) DirectoryID() string { return t.token.DirectoryID }
+
+// Watched is until when the requests with the token are counted together by all
+// processes; a time in the past if they are not.
+func (t *Trace) Watched() time.Time { return time.Unix(t.token.Watched, 0) }
 
 // TokenID is the id of the token.
 func (t *Trace) TokenID() string { return t.token.ID }

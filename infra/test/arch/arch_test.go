@@ -114,6 +114,7 @@ var below = []place{
 	{"table/audit", []string{"dynamo", "id", "table"}},
 	{"table/signin", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
+	{"table/limit", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -126,8 +127,8 @@ var below = []place{
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
-	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table"}},
-	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table"}},
+	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table", "table/limit"}},
+	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "credential", "dsync", "scim", "eventlog", "settings", "management", "table"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }

@@ -24,16 +24,16 @@ func TestMethodSets(t *testing.T) {
 		methods []string
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
-		{&session.Session{}, []string{"Create", "Delete", "FindsByKey", "Get", "Groups", "Import", "List", "Members", "Patch", "Profile", "Replace", "Type"}},
-		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate"}},
-		{&usage.Recorder{}, []string{"Record"}},
+		{&session.Session{}, []string{"Compared", "Create", "Delete", "FindsByKey", "Get", "Groups", "Import", "List", "Members", "Patch", "Profile", "Replace", "Type"}},
+		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate", "Watched"}},
+		{&usage.Recorder{}, []string{"Record", "Watch"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignOut"}},
 		{&management.Session{}, []string{
 			"APIKeys", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
 			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "LastDay", "May", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeToken", "Tokens", "UpdateDirectory",
-			"UpdateOrganization", "User", "Users",
+			"UpdateOrganization", "User", "Users", "Watch", "Watched",
 		}},
 	} {
 		typ := reflect.TypeOf(c.holds)

@@ -21,6 +21,7 @@ type compare struct {
 	keyed      bool // the target is the type's keyed attribute
 	underKeyed bool // the target is a sub-attribute inside its brackets
 	name       bool // eq or ne of a name: white space at the ends does not count
+	unfolded   bool // the text is folded when it is compared: a PATCH may have many
 }
 
 // compare checks the operator and the literal against the type of the
@@ -83,11 +84,13 @@ func (p *parser) compare(t Target, op string, literal any) (compare, error) {
 	}
 	c.value, c.text = s, s
 	c.name = a.Required && (op == "eq" || op == "ne")
-	switch {
-	case c.name:
-		c.text = scim.FoldName(s)
-	case !c.caseExact:
-		c.text = scim.Fold(s)
+	if c.name {
+		c.text = strings.TrimSpace(s)
+	}
+	if !c.caseExact {
+		if c.unfolded = !scim.IsASCII(s); !c.unfolded {
+			c.text = scim.Fold(c.text)
+		}
 	}
 	return c, nil
 }
@@ -158,18 +161,22 @@ func (e compare) holds(m *Matcher, v any) bool {
 	if e.name {
 		s = strings.TrimSpace(s)
 	}
+	text := e.text
 	if !e.caseExact {
-		s = m.fold(s)
+		s = m.Fold(s)
+	}
+	if e.unfolded {
+		text = m.Fold(text)
 	}
 	switch e.op {
 	case "co":
-		return strings.Contains(s, e.text)
+		return strings.Contains(s, text)
 	case "sw":
-		return strings.HasPrefix(s, e.text)
+		return strings.HasPrefix(s, text)
 	case "ew":
-		return strings.HasSuffix(s, e.text)
+		return strings.HasSuffix(s, text)
 	}
-	return ordered(e.op, strings.Compare(s, e.text))
+	return ordered(e.op, strings.Compare(s, text))
 }
 
 // ordered reports whether op holds for the sign of a comparison.

@@ -8,24 +8,26 @@ import (
 // attribute (scim.ResourceType.Keyed) are not part of the resource: keyed
 // reports whether there is an element with that value.
 func Match(e Expr, r map[string]any, keyed func(value string) bool) bool {
-	return e.match(&Matcher{keyed: keyed}, r)
+	return NewMatcher(keyed).Match(e, r)
 }
 
 // Matcher evaluates filters. The zero value is ready; it is not safe for
 // concurrent use.
 type Matcher struct {
-	keyed func(string) bool
-	// The last folded text: many terms of a filter may compare the same text.
-	text, folded string
+	// Folder folds the texts that are compared: many terms of a filter may compare
+	// the same one.
+	scim.Folder
+	keyed    func(string) bool
+	compared int
 }
 
-// fold is scim.Fold, cached for the last text.
-func (m *Matcher) fold(s string) string {
-	if s != m.text {
-		m.text, m.folded = s, scim.Fold(s)
-	}
-	return m.folded
-}
+// NewMatcher returns a matcher for resources whose keyed attribute has an element
+// with a value if keyed reports so.
+func NewMatcher(keyed func(value string) bool) *Matcher { return &Matcher{keyed: keyed} }
+
+// Cost is the work of all matches so far: one for each element that a term looks
+// at, and scim.Folder.Cost.
+func (m *Matcher) Cost() int { return m.compared + m.Folder.Cost() }
 
 // Match evaluates a filter on an element of a list, or on a resource if the
 // filter has no keyed attribute. nil matches everything.
@@ -48,6 +50,7 @@ func values(m *Matcher, t Target, r map[string]any) []any {
 	if !ok {
 		elements = []any{v}
 	}
+	m.compared += len(elements)
 	found := make([]any, 0, len(elements))
 	for _, element := range elements {
 		object, isObject := element.(map[string]any)

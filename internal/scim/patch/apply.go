@@ -18,11 +18,17 @@ import (
 // doc.
 func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members, error) {
 	p := &patch{rt: r.rt, r: value.Clone(doc).(map[string]any), members: &resource.Members{}}
+	p.matcher.Limit = MaxFolded
+	defer func() { r.compared.Add(int64(p.spent + p.matcher.Folder.Cost())) }()
 	for i, o := range r.operations {
 		if o.dropped || r.ignores(o.err) {
 			continue
 		}
-		if err := p.apply(o); err != nil {
+		err := p.apply(o)
+		if p.matcher.Exceeded() {
+			err = scim.BadRequest(scim.TooMany, "the operations compare more than %d bytes of text that is not ASCII", MaxFolded)
+		}
+		if err != nil {
 			return nil, nil, scim.InOperation(i, err)
 		}
 	}
@@ -37,7 +43,8 @@ type patch struct {
 	rt      *scim.ResourceType
 	r       map[string]any
 	members *resource.Members
-	spent   int // comparisons of elements so far
+	spent   int            // comparisons of elements so far
+	matcher filter.Matcher // folds up to MaxFolded
 }
 
 func (p *patch) apply(o resolved) error {
@@ -63,7 +70,7 @@ func (p *patch) applyObject(o Operation, extension *scim.Schema) error {
 			return err
 		case malformed(member.err):
 			return member.err
-		case member.err != nil || member.dropped:
+		case member.unknown != "" || member.err != nil || member.dropped:
 			continue
 		case member.target.Attribute == nil:
 			err = p.applyExtension(member.operation, member.target.Extension)
@@ -115,7 +122,11 @@ func keys(rt *scim.ResourceType, o Operation, extension *scim.Schema) iter.Seq2[
 				}
 				continue
 			}
-			if !yield(resolve(rt, member, path), nil) {
+			resolved := resolved{operation: member, unknown: path}
+			if isKnown(rt, path) {
+				resolved = resolve(rt, member, path)
+			}
+			if !yield(resolved, nil) {
 				return
 			}
 		}

@@ -27,6 +27,8 @@ func ignoredIn(rt *scim.ResourceType, o resolved) []string {
 	switch {
 	case o.dropped:
 		return nil
+	case o.unknown != "":
+		return []string{scim.UnknownPath(o.unknown)}
 	case o.err != nil:
 		path := ""
 		if e, ok := o.err.(*fault.Error); ok {

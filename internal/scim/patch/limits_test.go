@@ -65,6 +65,24 @@ func TestLimits(t *testing.T) {
 			_, _, err := patch.Resolve(scim.Users, operations).Apply(r)
 			return err
 		}},
+		{Name: "MaxFolded of elements", Limit: patch.MaxFolded / 1024, Problem: "400 tooMany", Try: func(n int) error {
+			// Each operation folds a literal of its own, of 1 KiB.
+			operations := make([]patch.Operation, n)
+			for i := range operations {
+				literal := fmt.Sprintf("%04d", i) + strings.Repeat("é", 510)
+				operations[i] = patch.Operation{Op: "remove", Path: `entitlements[value eq "` + literal + `"]`}
+			}
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(scimtest.Entitled(1))
+			return err
+		}},
+		{Name: "MaxFolded of listed values", Limit: patch.MaxFolded / 1024, Problem: "400 tooMany", Try: func(n int) error {
+			operations := make([]patch.Operation, n)
+			for i := range operations {
+				operations[i] = patch.Operation{Op: "remove", Path: "entitlements", Value: []any{fmt.Sprintf("%04d", i) + strings.Repeat("é", 510)}, HasValue: true}
+			}
+			_, _, err := patch.Resolve(scim.Users, operations).Apply(scimtest.Entitled(1))
+			return err
+		}},
 		{Name: "MaxValue in a list", Limit: value.MaxText, Problem: "400 invalidValue", Try: func(n int) error {
 			return apply(scimtest.Object(t, scimtest.Babs), "emails", []any{map[string]any{"value": text(n)}})
 		}},

@@ -75,7 +75,7 @@ func (p *patch) applyWhole(o Operation, a *scim.Attribute, list []any) ([]any, e
 			return nil, err
 		}
 		return slices.DeleteFunc(list, func(element any) bool {
-			return slices.ContainsFunc(given, func(g any) bool { return hasValues(a, element, g) })
+			return slices.ContainsFunc(given, func(g any) bool { return p.hasValues(a, element, g) })
 		}), nil
 	}
 	if err := p.spend(weight(list)); err != nil {
@@ -123,14 +123,14 @@ func distinct(list []any) []any {
 // hasValues reports whether an element has all values that a remove lists: a
 // client need not know the others. primary may have changed since, so it is
 // compared only if it is the only one.
-func hasValues(a *scim.Attribute, element, given any) bool {
+func (p *patch) hasValues(a *scim.Attribute, element, given any) bool {
 	x, ok := element.(map[string]any)
 	y, also := given.(map[string]any)
 	if !ok || !also {
-		return alike(a, element, given)
+		return p.alike(a, element, given)
 	}
 	for name, v := range y {
-		if (name != "primary" || len(y) == 1) && !alike(a.Sub(name), x[name], v) {
+		if (name != "primary" || len(y) == 1) && !p.alike(a.Sub(name), x[name], v) {
 			return false
 		}
 	}
@@ -138,11 +138,11 @@ func hasValues(a *scim.Attribute, element, given any) bool {
 }
 
 // alike compares two values of an attribute as a filter does.
-func alike(a *scim.Attribute, x, y any) bool {
+func (p *patch) alike(a *scim.Attribute, x, y any) bool {
 	s, ok := x.(string)
 	t, also := y.(string)
 	if ok && also && !a.CaseExact {
-		return scim.Fold(s) == scim.Fold(t)
+		return p.matcher.Fold(s) == p.matcher.Fold(t)
 	}
 	return reflect.DeepEqual(x, y)
 }
@@ -166,13 +166,12 @@ func (p *patch) applyElements(o Operation, t filter.Target, list []any) ([]any, 
 	if t.Sub != nil || t.Attribute.Type != scim.Complex {
 		o.Value = value.Unwrap(o.Value)
 	}
-	m := &filter.Matcher{}
 	matches := func(e any) bool {
 		object, ok := e.(map[string]any)
 		if !ok {
 			object = map[string]any{"value": e} // see scim.Attribute.Element
 		}
-		return m.Match(t.Filter, object)
+		return p.matcher.Match(t.Filter, object)
 	}
 	if o.Op == "remove" || value.Unassigned(o.Value) {
 		return removeElements(list, t.Sub, matches), nil

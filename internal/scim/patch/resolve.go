@@ -2,6 +2,7 @@ package patch
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
@@ -14,7 +15,11 @@ import (
 type Resolved struct {
 	rt         *scim.ResourceType
 	operations []resolved
+	compared   atomic.Int64
 }
+
+// Compared is how many comparisons Apply has made, as MaxComparisons counts them.
+func (r *Resolved) Compared() int { return int(r.compared.Load()) }
 
 // resolved is an operation and its target, or the error of its path. Without a
 // path it has neither.
@@ -23,17 +28,38 @@ type resolved struct {
 	target    filter.Target
 	err       error
 	dropped   bool // nobody keeps what the path addresses: there is nothing to do
+	// unknown is a name that no schema has, as the key of a value. A value may have
+	// tens of thousands, for which no error is made.
+	unknown string
 }
 
 // Resolve parses the paths of operations.
 func Resolve(rt *scim.ResourceType, operations []Operation) *Resolved {
-	r := &Resolved{rt, make([]resolved, len(operations))}
+	r := &Resolved{rt: rt, operations: make([]resolved, len(operations))}
 	for i, o := range operations {
 		if r.operations[i].operation = o; o.Path != "" {
 			r.operations[i] = resolve(rt, o, o.Path)
 		}
 	}
 	return r
+}
+
+// isKnown reports whether a key of a value has to be resolved as a path: it names
+// an attribute, kept or not, or is more than a name.
+func isKnown(rt *scim.ResourceType, key string) bool {
+	for i := range len(key) {
+		if !scim.IsNameByte(key[i]) {
+			return true
+		}
+	}
+	if _, ok := rt.Resolve(key); ok || key == "" {
+		return true
+	}
+	if rt.NotKept == nil {
+		return false
+	}
+	_, ok := rt.NotKept.Resolve(key)
+	return ok
 }
 
 // resolve parses a path, of attributes that are not kept, too. Sub-attributes

@@ -34,11 +34,18 @@ func projection(rt *scim.ResourceType, attributes, excluded []string) (Projectio
 // send attributes=emails[type eq "work"].value. A name that is malformed is an
 // error, because it would select nothing.
 func targets(rt *scim.ResourceType, parameter string, names []string) ([]filter.Target, error) {
+	if len(names) > MaxNames {
+		return nil, scim.BadRequest(scim.InvalidValue, "%s has more than %d names", parameter, MaxNames).About(parameter)
+	}
 	var list []filter.Target
+	terms := 0
 	for _, name := range names {
 		attribute, _, _ := strings.Cut(name, "[")
 		if path, ok := rt.Resolve(attribute); ok && attribute == name {
-			list = append(list, filter.Target{Extension: path.Extension, Attribute: path.Attribute, Sub: path.Sub})
+			t := filter.Target{Extension: path.Extension, Attribute: path.Attribute, Sub: path.Sub}
+			if !slices.Contains(list, t) {
+				list = append(list, t)
+			}
 			continue
 		} else if !ok && !quoted(name) {
 			continue
@@ -46,6 +53,9 @@ func targets(rt *scim.ResourceType, parameter string, names []string) ([]filter.
 		t, err := filter.ParsePath(rt, name)
 		if err != nil {
 			return nil, scim.Within(parameter, err)
+		}
+		if terms += filter.Comparisons(t.Filter); terms > MaxNameTerms {
+			return nil, scim.BadRequest(scim.InvalidValue, "the names in %s have more than %d comparisons in brackets", parameter, MaxNameTerms).About(parameter)
 		}
 		list = append(list, t)
 	}
@@ -97,9 +107,10 @@ func (p Projection) project(r map[string]any, extension, name string, v any) {
 		return
 	}
 	var list []any
+	p.only, p.without = at(p.only, extension, name), at(p.without, extension, name)
 	for _, element := range elements {
 		kept := map[string]any{}
-		p.of(element, extension, name).projectValue(kept, extension, name, []any{element})
+		p.of(element).projectValue(kept, extension, name, []any{element})
 		some, _ := kept[name].([]any)
 		list = append(list, some...)
 	}
@@ -108,21 +119,25 @@ func (p Projection) project(r map[string]any, extension, name string, v any) {
 	}
 }
 
-// filters reports whether a path filters the elements of an attribute.
-func (p Projection) filters(extension, name string) bool {
-	return slices.ContainsFunc(slices.Concat(p.only, p.without), func(t filter.Target) bool {
-		return t.Filter != nil && isAt(t, extension, name)
-	})
+// at are the paths that lead to an attribute.
+func at(list []filter.Target, extension, name string) []filter.Target {
+	return slices.DeleteFunc(slices.Clone(list), func(t filter.Target) bool { return !isAt(t, extension, name) })
 }
 
-// of is the projection of one element of an attribute: paths whose filter matches
-// it apply to it, and the others do not.
-func (p Projection) of(element any, extension, name string) Projection {
+// filters reports whether a path filters the elements of an attribute.
+func (p Projection) filters(extension, name string) bool {
+	filters := func(t filter.Target) bool { return t.Filter != nil && isAt(t, extension, name) }
+	return slices.ContainsFunc(p.only, filters) || slices.ContainsFunc(p.without, filters)
+}
+
+// of is the projection of one element of the attribute that all paths lead to:
+// paths whose filter matches it apply to it, and the others do not.
+func (p Projection) of(element any) Projection {
 	object, _ := element.(map[string]any)
 	var m filter.Matcher
 	applying := func(list []filter.Target) (rest []filter.Target) {
 		for _, t := range list {
-			if t.Filter == nil || !isAt(t, extension, name) {
+			if t.Filter == nil {
 				rest = append(rest, t)
 			} else if m.Match(t.Filter, object) {
 				t.Filter = nil

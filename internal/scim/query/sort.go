@@ -47,15 +47,48 @@ func (q *Query) sorted(by, order string) error {
 	return nil
 }
 
-// Compare orders two rendered resources by SortBy (RFC 7644 section 3.4.2.3):
-// negative if a is before b. Text is compared by the attribute's caseExact. A
-// resource without a value is last in ascending and first in descending order.
-// The result is 0 without SortBy.
-func (q Query) Compare(a, b map[string]any) int {
+// SortKey is what a resource is sorted by: a value, or nil for none.
+type SortKey struct{ value any }
+
+// SortKey is what a rendered resource is sorted by. Text counts with its first
+// MaxSortText characters, in its folded form unless the attribute is caseExact: so
+// each text is folded once, however often it is compared.
+func (q Query) SortKey(r map[string]any) SortKey {
+	if q.SortBy == nil {
+		return SortKey{}
+	}
+	v := sortValue(*q.SortBy, r)
+	s, ok := v.(string)
+	a := q.SortBy.Effective()
+	if !ok || a.Type == scim.DateTime {
+		return SortKey{v}
+	}
+	if s = beginning(s); !a.CaseExact {
+		s = scim.Fold(s)
+	}
+	return SortKey{s}
+}
+
+// beginning is the first MaxSortText characters of a text.
+func beginning(s string) string {
+	n := 0
+	for i := range s {
+		if n == MaxSortText {
+			return s[:i]
+		}
+		n++
+	}
+	return s
+}
+
+// Compare orders two resources by their keys (RFC 7644 section 3.4.2.3):
+// negative if a is before b. A resource without a value is last in ascending and
+// first in descending order. The result is 0 without SortBy.
+func (q Query) Compare(a, b SortKey) int {
 	if q.SortBy == nil {
 		return 0
 	}
-	x, y := sortValue(*q.SortBy, a), sortValue(*q.SortBy, b)
+	x, y := a.value, b.value
 	sign := 0
 	switch {
 	case value.Empty(x) && value.Empty(y):

@@ -9,7 +9,7 @@ import (
 )
 
 // Compare orders two values of the attribute: negative if x is before y.
-// Neither may be empty. Text is compared by the attribute's caseExact.
+// Neither may be empty. Text that is not caseExact must be folded.
 func Compare(a *scim.Attribute, x, y any) int {
 	switch a.Type {
 	case scim.Boolean:
@@ -29,9 +29,6 @@ func Compare(a *scim.Attribute, x, y any) int {
 	}
 	s, _ := x.(string)
 	t, _ := y.(string)
-	if !a.CaseExact {
-		s, t = scim.Fold(s), scim.Fold(t)
-	}
 	return strings.Compare(s, t)
 }
 

@@ -8,13 +8,21 @@ import (
 	"dsync/internal/scim"
 )
 
+// maxFoldedType is the longest type, in bytes, that is compared without regard to
+// letter case. A PATCH compares the type of each element again and again, and
+// folding a long one takes milliseconds.
+const maxFoldedType = 256
+
 // Identity is equal for elements that are the same: those with the same type
 // and value, or, without a value, those that are equal except for `primary`.
 func Identity(element any) string {
 	if object, ok := element.(map[string]any); ok {
 		if value, _ := object["value"].(string); value != "" {
 			kind, _ := object["type"].(string)
-			return strconv.Quote(scim.Fold(kind)) + value
+			if len(kind) <= maxFoldedType {
+				kind = scim.Fold(kind)
+			}
+			return strconv.Quote(kind) + value
 		}
 		rest := maps.Clone(object)
 		delete(rest, "primary")

@@ -34,6 +34,7 @@ type Key struct {
 	Revoked        bool      `dynamodbav:"revoked,omitempty"`
 	LastUsed       string    `dynamodbav:"last_used,omitempty"` // a date: 2026-01-31
 	TTL            int64     `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
+	Watched        int64     `dynamodbav:"watched,omitempty"`   // until then, in Unix time: see Watch
 }
 
 // entry lists a bound key among the keys of its organization.
@@ -94,6 +95,12 @@ func Revoke(ctx context.Context, t *table.Table, k Key, at time.Time, more ...ty
 // if the key is revoked or does not exist.
 func Use(ctx context.Context, t *table.Table, hash, day string) error {
 	return t.SetLastUsed(ctx, key(hash), day)
+}
+
+// Watch records until when all processes count the requests with a key together.
+// It does nothing if the key is revoked or does not exist.
+func Watch(ctx context.Context, t *table.Table, hash string, until time.Time) error {
+	return t.SetWatched(ctx, key(hash), until)
 }
 
 // All lists all keys. It reads the index.
