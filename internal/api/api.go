@@ -125,7 +125,7 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 	in := &request{http: r, api: a, parameters: parameters}
 	if route.Scope != Public {
 		if in.session, err = a.authenticate(r, entry); err != nil {
-			return response{}, err
+			return response{}, inTime(r.Context(), err)
 		}
 		done, err := a.admit(in)
 		if err != nil {

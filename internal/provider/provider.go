@@ -123,7 +123,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	if fault.KindOf(err) == fault.Unauthorized {
 		return response{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
 	} else if err != nil {
-		return response{}, err
+		return response{}, inTime(r.Context(), err)
 	}
 	caller := ratelimit.Caller{ID: trace.DirectoryID(), Watched: trace.Watched(), Watch: func(ctx context.Context, until time.Time) { p.recorder.Watch(ctx, trace, until) }}
 	if wait := p.limiter.Admit(r.Context(), caller, p.now()); wait > 0 {
