@@ -31,10 +31,11 @@ var accessLog = map[string]string{
 	"ip":                 "$context.identity.sourceIp",
 }
 
-// The throttle of the stage. Above it, API Gateway responds with 429 and no SCIM
-// JSON. It protects the other APIs of the account, which share a quota of 10,000
-// requests per second with this one. Entra sends tens of requests per second for
-// a directory. The functions limit each directory by themselves.
+// The throttle of the stage, of all routes together. Above it, API Gateway responds
+// with 429 and no SCIM JSON. It protects the other APIs of the account, which share a
+// quota of 10,000 requests per second with this one. Entra sends tens of requests per
+// second for a directory. The functions limit each directory by themselves. The
+// throttles of routes keep a flood of one function from the others.
 const (
 	requestsPerSecond = 2000
 	requestsAtOnce    = 1000
@@ -65,7 +66,7 @@ func (b *builder) addAPI() *string {
 		panic(err) // a map of strings marshals
 	}
 	// Only the path of the $default stage does not contain the name of the stage.
-	stage := awsapigatewayv2.NewCfnStage(b.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
+	b.stage = awsapigatewayv2.NewCfnStage(b.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
 		ApiId:      b.api.Ref(),
 		StageName:  jsii.String("$default"),
 		AutoDeploy: true,
@@ -77,16 +78,28 @@ func (b *builder) addAPI() *string {
 			ThrottlingRateLimit:  jsii.Number(requestsPerSecond),
 			ThrottlingBurstLimit: jsii.Number(requestsAtOnce),
 		},
+		RouteSettings: b.routeSettings(),
 	})
 	endpoint := b.api.AttrApiEndpoint()
 	if b.settings.domainName != "" {
-		endpoint = b.addDomain(stage)
+		endpoint = b.addDomain(b.stage)
 	}
 	if b.settings.publicURL == "" {
 		return endpoint
 	}
 	b.output("OriginEndpoint", "Let the CDN of "+b.settings.publicURL+" forward requests to this origin", endpoint)
 	return &b.settings.publicURL
+}
+
+// routeSettings are the throttles of the routes.
+func (b *builder) routeSettings() map[string]any {
+	all := map[string]any{}
+	for _, f := range b.system.Functions {
+		for _, key := range f.Routes {
+			all[key] = map[string]any{"ThrottlingRateLimit": f.Throttle.PerSecond, "ThrottlingBurstLimit": f.Throttle.AtOnce}
+		}
+	}
+	return all
 }
 
 // addDomain maps a custom domain to the API and returns the endpoint on the
@@ -126,12 +139,13 @@ func (b *builder) addRoutes(scope constructs.Construct, routes []string, functio
 		PayloadFormatVersion: jsii.String("2.0"),
 	})
 	for _, key := range routes {
-		awsapigatewayv2.NewCfnRoute(scope, jsii.String("Route "+key), &awsapigatewayv2.CfnRouteProps{
+		route := awsapigatewayv2.NewCfnRoute(scope, jsii.String("Route "+key), &awsapigatewayv2.CfnRouteProps{
 			ApiId:             b.api.Ref(),
 			RouteKey:          jsii.String(key),
 			AuthorizationType: jsii.String("NONE"),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
 		})
+		b.stage.AddDependency(route) // API Gateway refuses the settings of a route that does not exist
 	}
 	awslambda.NewCfnPermission(scope, jsii.String("Invoker"), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),

@@ -72,7 +72,11 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 		props.RecursiveLoop = awslambda.RecursiveLoop_ALLOW
 	}
 	// The number of shards and Parallelization limit the concurrency of a stream
-	// consumer, and MaxConcurrency that of a queue consumer.
+	// consumer, and MaxConcurrency that of a queue consumer. What is reserved for
+	// them is not left to the requests of a flood.
+	if f.Stream != nil && b.settings.streamConcurrency > 0 {
+		props.ReservedConcurrentExecutions = jsii.Number(b.settings.streamConcurrency)
+	}
 	if len(f.Routes) > 0 && b.settings.reservedConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(b.settings.reservedConcurrency)
 	}

@@ -36,6 +36,7 @@ var everything = map[string]any{
 	"logRetentionDays":          "90",
 	"pointInTimeRecoveryDays":   7.0,
 	"reservedConcurrency":       "25",
+	"streamConcurrency":         "8",
 	"tracing":                   true,
 	"alarmEmail":                "operations@example.com",
 	"domainName":                "scim.example.com",

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"slices"
 	"strings"
 
 	"dsync/infra/topology"
@@ -20,7 +21,8 @@ func (r *reader) readAPI() {
 		"AutoDeploy": "true",
 		// Below the account quota of 10,000 requests per second.
 		"DefaultRouteSettings": `{"ThrottlingBurstLimit":1000,"ThrottlingRateLimit":2000}`,
-	}, "AccessLogSettings")
+	}, "AccessLogSettings", "RouteSettings")
+	r.stage = stage
 	r.claim(idIn(stage.text("AccessLogSettings", "DestinationArn"), "Arn"), "AWS::Logs::LogGroup", "the stage")
 	r.readDomain(r.of("AWS::ApiGatewayV2::Stage"))
 }
@@ -75,7 +77,16 @@ func (r *reader) readRoutes() {
 			r.complain("%s leads to no integration", route)
 			continue
 		}
-		f.Routes = append(f.Routes, resource.text("RouteKey"))
+		key := resource.text("RouteKey")
+		f.Routes = append(f.Routes, key)
+		throttle := topology.Throttle{PerSecond: r.stage.number("RouteSettings", key, "ThrottlingRateLimit"), AtOnce: r.stage.number("RouteSettings", key, "ThrottlingBurstLimit")}
+		if f.Throttle != (topology.Throttle{}) && f.Throttle != throttle {
+			r.complain("the throttles of %s differ", f.Name)
+		}
+		f.Throttle = throttle
+		if !slices.Contains(list(r.stage.DependsOn), any(route)) {
+			r.complain("the stage does not wait for %s", route)
+		}
 		r.expect(f.Name, resource, map[string]any{"ApiId": "${" + r.api + "}", "AuthorizationType": "NONE"}, "RouteKey", "Target")
 	}
 

@@ -135,20 +135,24 @@ func (r *reader) readFront() {
 }
 
 // readReserved reads the reserved concurrency, which all functions with routes
-// share and other functions lack.
+// share, and that of all functions that read the stream. Other functions have none.
 func (r *reader) readReserved() {
-	reserved := map[int]bool{}
+	requests, stream := map[int]bool{}, map[int]bool{}
 	for id, f := range r.functions {
 		n := max(r.Resources[id].number("ReservedConcurrentExecutions"), 0)
-		if len(f.Routes) > 0 {
-			reserved[n] = true
+		switch {
+		case len(f.Routes) > 0:
+			requests[n] = true
 			r.settings.reservedConcurrency = n
-		} else if n > 0 {
+		case f.Stream != nil:
+			stream[n] = true
+			r.settings.streamConcurrency = n
+		case n > 0:
 			r.complain("%s reserves concurrent executions and serves no requests", f.Name)
 		}
 	}
-	if len(reserved) > 1 {
-		r.complain("concurrent executions differ from function to function: %v", reserved)
+	if len(requests) > 1 || len(stream) > 1 {
+		r.complain("concurrent executions differ from function to function: %v, %v", requests, stream)
 	}
 }
 

@@ -25,6 +25,7 @@ type reader struct {
 	functions       map[string]*topology.Function
 	queues          map[string]string // logical id of a queue that a function reads → name of the function
 	ruleIDs         map[string]string // name of a rule → logical id
+	stage           *resource
 	complaints      []string
 }
 

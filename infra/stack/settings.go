@@ -26,6 +26,7 @@ type settings struct {
 	retain              bool // resources with data are retained when the stack is deleted
 	logRetention        awslogs.RetentionDays
 	reservedConcurrency int // of each function with routes; 0: not reserved
+	streamConcurrency   int // of each function that reads the stream; 0: not reserved
 	tracing             bool
 	recoveryDays        int
 	archiveDays         int // 0: no archive
@@ -61,6 +62,8 @@ const (
 	archiveDaysMost = 3650
 	// reservedMost is the default quota of an account.
 	reservedMost = 1000
+	// streamLeast is what two shards use: a table has more than one under load.
+	streamLeast = 8
 )
 
 // allSettings lists the settings, in the order of docs/deploy.md.
@@ -92,6 +95,10 @@ var allSettings = []setting{
 	}},
 	{"reservedConcurrency", "none", "concurrency reserved for, and capped at, this value for each function that serves HTTP", func(s *settings, v string) (err error) {
 		s.reservedConcurrency, err = intBetween(v, 1, reservedMost, "concurrent executions (0 would stop all requests: leave the setting out to reserve none)")
+		return err
+	}},
+	{"streamConcurrency", "none", "concurrency reserved for, and capped at, this value for each function that reads the stream, so that no load of requests stops events and jobs; a shard of the stream uses 4", func(s *settings, v string) (err error) {
+		s.streamConcurrency, err = intBetween(v, streamLeast, reservedMost, "concurrent executions, of which a shard uses 4")
 		return err
 	}},
 	{"tracing", "`off`", "`on` traces the functions with X-Ray", func(s *settings, v string) (err error) {

@@ -65,6 +65,7 @@ type builder struct {
 	ownTable awsdynamodb.ITable // the table that the stack creates
 	bus      awsevents.EventBus
 	api      awsapigatewayv2.CfnApi
+	stage    awsapigatewayv2.CfnStage
 	// failures is the bucket for what event source mappings and the relay give up.
 	failures  awss3.Bucket
 	schedules awsscheduler.CfnScheduleGroup // nil if no function has one

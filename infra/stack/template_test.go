@@ -19,6 +19,7 @@ type resource struct {
 	Properties          map[string]any
 	DeletionPolicy      string
 	UpdateReplacePolicy string
+	DependsOn           any // a logical id, or several
 }
 
 func parse(document []byte) (template, error) {

@@ -77,6 +77,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Users"),
+				Throttle:    Throttle{PerSecond: 1000, AtOnce: 500},
 				Environment: server,
 				Grants:      resources,
 			},
@@ -87,6 +88,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      resource("Groups"),
+				Throttle:    Throttle{PerSecond: 1000, AtOnce: 500},
 				Environment: server,
 				Grants:      resources,
 			},
@@ -98,7 +100,10 @@ func Dsync() System {
 				Timeout:     apiTimeout,
 				// A Tenant URL that ends in a slash turns /Users into //Users, which
 				// matches no other route. So this function serves resources, too.
-				Routes:      []string{"$default"},
+				Routes: []string{"$default"},
+				// Few requests of healthy directories come here, and every request
+				// of a scanner.
+				Throttle:    Throttle{PerSecond: 200, AtOnce: 200},
 				Environment: server,
 				Grants:      resources,
 			},
@@ -167,6 +172,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      api,
+				Throttle:    Throttle{PerSecond: 500, AtOnce: 250},
 				Environment: server,
 				Grants:      management,
 			},

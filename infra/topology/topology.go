@@ -56,6 +56,9 @@ type Function struct {
 	Timeout     time.Duration
 	// Routes are HTTP API route keys ("ANY /path/{param}" or "$default").
 	Routes []string
+	// Throttle is that of each route; above it, API Gateway responds with 429 and
+	// does not invoke the function. Every function with routes has one.
+	Throttle Throttle
 	// Output is the name of the stack output with the function's physical name.
 	// A function has one if operators invoke it, with the permission of IAM.
 	Output string
@@ -72,6 +75,12 @@ type Function struct {
 	// Environment maps a variable's name to what it holds.
 	Environment map[string]Reference
 	Grants      []Grant
+}
+
+// Throttle is how many requests a route takes.
+type Throttle struct {
+	PerSecond int // in the long run
+	AtOnce    int
 }
 
 // Schedule is an EventBridge Scheduler schedule that invokes its function.

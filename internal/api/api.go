@@ -127,7 +127,7 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 		if in.session, err = a.authenticate(r, entry); err != nil {
 			return response{}, inTime(r.Context(), err)
 		}
-		done, err := a.admit(in)
+		done, err := a.begin(in)
 		if err != nil {
 			return response{}, err
 		}
@@ -170,9 +170,9 @@ const (
 	bytesOfUnit    = 16 << 10
 )
 
-// admit admits a request, unless its key is used too fast. Call done when it was
-// served: it counts what the request has used.
-func (a *api) admit(in *request) (done func(), err error) {
+// begin begins to serve a request, unless its key is used too fast. Call done when it
+// was served: it counts what the request has used.
+func (a *api) begin(in *request) (done func(), err error) {
 	ctx, s := in.http.Context(), in.session
 	caller := ratelimit.Caller{ID: s.KeyID(), Watched: s.Watched(), Watch: func(ctx context.Context, until time.Time) {
 		a.log.LogAttrs(ctx, slog.LevelWarn, "the API key uses more than its share of a process", slog.String("api_key_id", s.KeyID()), slog.Time("watched_until", until))

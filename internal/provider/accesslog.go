@@ -62,7 +62,7 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 		entry = append(entry, slog.Any("tolerated", o.tolerated))
 	}
 	ms := float64(o.took.Microseconds()) / 1000
-	entry = append(entry, slog.Int("status", o.status), slog.Float64("ms", ms))
+	entry = append(entry, slog.Int("status", o.status), slog.Float64("ms", ms), slog.Float64("units", x.used.meter.Units()))
 	p.log.LogAttrs(ctx, level, "request", entry...)
 	p.measure(ctx, x, o, ms)
 	if x.trace == nil {

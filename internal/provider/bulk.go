@@ -48,7 +48,7 @@ func serveBulk(r *request) (response, error) {
 	}
 	run := bulkRun{request: r, routes: resourceRoutes(session.Users), ids: map[string]string{}, references: make([][]string, len(operations))}
 	maps.Copy(run.routes, resourceRoutes(session.Groups))
-	r.used.operations = len(operations)
+	r.exchange.used.operations = len(operations)
 	for i, o := range operations {
 		run.references[i] = o.References()
 	}
@@ -190,7 +190,7 @@ func (b *bulkRun) serve(i int, o bulk.Operation) (route string, res response, er
 // exhausted reports whether no operation may begin any more.
 func (b *bulkRun) exhausted() bool {
 	deadline, ok := b.request.context().Deadline()
-	return b.request.used.meter.Units() > maxBulkUnits || b.request.session.Compared() > maxBulkComparisons || ok && time.Until(deadline) < bulkTime
+	return b.request.exchange.used.meter.Units() > maxBulkUnits || b.request.session.Compared() > maxBulkComparisons || ok && time.Until(deadline) < bulkTime
 }
 
 // outline is a result without its details. All methods but POST have the location

@@ -38,7 +38,6 @@ type request struct {
 	id       string // path segment after the endpoint, "" for none
 	provider *provider
 	exchange *exchange
-	used     *work
 }
 
 func (r *request) context() context.Context { return r.http.Context() }
@@ -79,11 +78,14 @@ type exchange struct {
 	served     bool         // the route has the method
 	trace      *usage.Trace // nil without a valid token
 	operations []outcome    // of a bulk request
+	used       *work
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.now()
-	x := &exchange{method: gateway.LoggedMethod(r.Method)}
+	ctx, meter := metered(r.Context())
+	r = r.WithContext(ctx)
+	x := &exchange{method: gateway.LoggedMethod(r.Method), used: &work{meter: meter, operations: 1}}
 	res, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
 	var failure *fault.Error
@@ -137,9 +139,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-usage.RecordTime))
 		defer cancel()
 	}
-	ctx, meter := metered(ctx)
-	used := &work{meter: meter, operations: 1}
-	defer func() { p.limiter.Done(r.Context(), caller, p.now(), used.units(opened.Compared())) }()
+	defer func() { p.limiter.Done(r.Context(), caller, p.now(), x.used.units(opened.Compared())) }()
 	if byMethod == nil {
 		return response{}, fault.New(fault.NotFound, "", "there is no such endpoint in this directory")
 	}
@@ -148,7 +148,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 		return response{header: map[string]string{"Allow": allow}}, fault.New(fault.NotAllowed, "", "%s allows %s", pattern, allow)
 	}
 	res, err = serve(&request{
-		http: r.WithContext(ctx), session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x, used: used,
+		http: r.WithContext(ctx), session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x,
 	})
 	return res, inTime(ctx, err)
 }
@@ -223,7 +223,7 @@ func (r *request) body() ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, scim.InvalidSyntax, "the body could not be read")
 	}
-	r.used.body += len(body)
+	r.exchange.used.body += len(body)
 	if len(body) > scim.MaxBody {
 		return nil, fault.New(fault.TooLarge, "", "the body is larger than %d bytes", scim.MaxBody)
 	}

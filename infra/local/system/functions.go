@@ -38,7 +38,7 @@ func (p *parts) buildFunctions(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := p.inProcesses(ctx, built); err != nil {
+	if err := p.inProcesses(ctx, o, built); err != nil {
 		return err
 	}
 	p.functions = map[string]locallambda.Function{}
@@ -76,7 +76,7 @@ func (p *parts) inThisProcess() (map[string]lambda.Handler, error) {
 
 // inProcesses adds the functions that are not built yet: it builds their
 // binaries and starts one process of each, to check that it starts.
-func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler) error {
+func (p *parts) inProcesses(ctx context.Context, o Options, built map[string]lambda.Handler) error {
 	var functions []topology.Function
 	var names []string
 	for _, f := range p.topology.Functions {
@@ -102,6 +102,7 @@ func (p *parts) inProcesses(ctx context.Context, built map[string]lambda.Handler
 			Binary:    runtimeapi.Bootstrap(dir, f.Name),
 			Variables: p.variables(f),
 			MemoryMiB: f.MemoryMiB,
+			Limit:     o.Environments,
 			Log:       p.functionLog,
 		})
 		p.system.onStop(function.Close)

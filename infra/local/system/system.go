@@ -51,6 +51,8 @@ type Options struct {
 	// Processes runs each function in processes of its own. It needs Go on PATH
 	// and a working directory in the module.
 	Processes bool
+	// Environments is how many processes of a function serve at a time; 0 is 4.
+	Environments int
 	// Unkind lets the machine do what AWS may do and DynamoDB Local does not: a
 	// stream with several shards and in any order of items, batches that are
 	// delivered twice, throttled and lost calls, an index that is behind.

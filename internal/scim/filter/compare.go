@@ -163,10 +163,10 @@ func (e compare) holds(m *Matcher, v any) bool {
 	}
 	text := e.text
 	if !e.caseExact {
-		s = m.Fold(s)
+		s = m.Folder.Fold(s)
 	}
 	if e.unfolded {
-		text = m.Fold(text)
+		text = m.Folder.Fold(text)
 	}
 	switch e.op {
 	case "co":

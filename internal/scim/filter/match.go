@@ -16,7 +16,7 @@ func Match(e Expr, r map[string]any, keyed func(value string) bool) bool {
 type Matcher struct {
 	// Folder folds the texts that are compared: many terms of a filter may compare
 	// the same one.
-	scim.Folder
+	Folder   scim.Folder
 	keyed    func(string) bool
 	compared int
 }

@@ -18,14 +18,14 @@ import (
 // doc.
 func (r *Resolved) Apply(doc map[string]any) (map[string]any, *resource.Members, error) {
 	p := &patch{rt: r.rt, r: value.Clone(doc).(map[string]any), members: &resource.Members{}}
-	p.matcher.Limit = MaxFolded
+	p.matcher.Folder.Limit = MaxFolded
 	defer func() { r.compared.Add(int64(p.spent + p.matcher.Folder.Cost())) }()
 	for i, o := range r.operations {
 		if o.dropped || r.ignores(o.err) {
 			continue
 		}
 		err := p.apply(o)
-		if p.matcher.Exceeded() {
+		if p.matcher.Folder.Exceeded() {
 			err = scim.BadRequest(scim.TooMany, "the operations compare more than %d bytes of text that is not ASCII", MaxFolded)
 		}
 		if err != nil {

@@ -142,7 +142,7 @@ func (p *patch) alike(a *scim.Attribute, x, y any) bool {
 	s, ok := x.(string)
 	t, also := y.(string)
 	if ok && also && !a.CaseExact {
-		return p.matcher.Fold(s) == p.matcher.Fold(t)
+		return p.matcher.Folder.Fold(s) == p.matcher.Folder.Fold(t)
 	}
 	return reflect.DeepEqual(x, y)
 }

@@ -1,0 +1,3 @@
+// Package neighbour tests what a directory notices of another one that floods the
+// system.
+package neighbour
