@@ -184,6 +184,7 @@ func Dsync() System {
 				MemoryMiB:   apiMemory,
 				Timeout:     apiTimeout,
 				Routes:      []string{"ANY /console", "ANY /console/{proxy+}"},
+				Throttle:    Throttle{PerSecond: 100, AtOnce: 100}, // of people
 				Environment: server,
 				Grants:      management,
 			},

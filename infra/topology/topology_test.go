@@ -77,3 +77,13 @@ func TestParkedRecordsCanBeRedriven(t *testing.T) {
 		}
 	}
 }
+
+// Every function with routes has a throttle, and the others have none.
+func TestThrottles(t *testing.T) {
+	for _, f := range Dsync().Functions {
+		throttled := f.Throttle.PerSecond > 0 && f.Throttle.AtOnce > 0
+		if throttled != (len(f.Routes) > 0) {
+			t.Errorf("%s: %d routes, throttle %+v", f.Name, len(f.Routes), f.Throttle)
+		}
+	}
+}
