@@ -127,19 +127,15 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	} else if err != nil {
 		return response{}, inTime(r.Context(), err)
 	}
-	caller := ratelimit.Caller{ID: trace.DirectoryID(), Watched: trace.Watched(), Watch: func(ctx context.Context, until time.Time) { p.recorder.Watch(ctx, trace, until) }}
+	caller := p.caller(trace)
 	if wait := p.limiter.Admit(r.Context(), caller, p.now()); wait > 0 {
 		limited := fault.New(fault.RateLimited, "", "too many requests: this directory may make %d a second, and fewer that are large", p.limits.PerSecond)
 		limited.RetryAfter = wait
 		return response{}, limited
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	if deadline, ok := ctx.Deadline(); ok { // the record of the request has a time of its own
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-usage.RecordTime))
-		defer cancel()
-	}
 	defer func() { p.limiter.Done(r.Context(), caller, p.now(), x.used.units(opened.Compared())) }()
+	ctx, cancel := beforeRecord(r.Context())
+	defer cancel()
 	if byMethod == nil {
 		return response{}, fault.New(fault.NotFound, "", "there is no such endpoint in this directory")
 	}

@@ -3,8 +3,11 @@ package provider
 import (
 	"context"
 	"errors"
+	"time"
 
 	"dsync/internal/fault"
+	"dsync/internal/ratelimit"
+	"dsync/internal/usage"
 )
 
 // What costs as much as a request of usual size: to find a user, or to create one.
@@ -28,6 +31,21 @@ type meter interface{ Units() float64 }
 // units is the work in units of the limits. compared is the number of comparisons.
 func (w *work) units(compared int) int {
 	return w.operations + int(w.meter.Units())/capacityOfUnit + w.body/bytesOfUnit + compared/comparisonsOfUnit
+}
+
+// caller is the directory of a request, as the limiter knows it.
+func (p *provider) caller(t *usage.Trace) ratelimit.Caller {
+	return ratelimit.Caller{ID: t.DirectoryID(), Watched: t.Watched(), Watch: func(ctx context.Context, until time.Time) { p.recorder.Watch(ctx, t, until) }}
+}
+
+// beforeRecord returns a context that ends while there is time to record the
+// request.
+func beforeRecord(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-usage.RecordTime))
 }
 
 // inTime makes an error of a request that had to end before the function's time was

@@ -28,6 +28,7 @@
 //	token or API key that expires            DeletedRetention after its expiry
 //	record of a SCIM request                 RequestRetention after the request
 //	counts of a day                          DayRetention after the last request
+//	what a caller uses of its limit          a day after its last use (package limit)
 //	job, event, head and bucket of the log   as the caller says
 //
 // All other records stay until they are deleted.
