@@ -58,18 +58,10 @@ func (r legacyRecord) event() LegacyEvent {
 // LegacyBucket returns the first bucket with events of an earlier version. It
 // fails with ErrNotFound if there is none.
 func (t *Table) LegacyBucket(ctx context.Context) (string, error) {
-	out, err := t.db.QueryPage(ctx, dynamo.Between(legacyBuckets, " ", "~"), 1)
-	if err != nil {
-		return "", err
+	for k, err := range dynamo.Records[dynamo.Key](t.db.Query(ctx, dynamo.Between(legacyBuckets, " ", "~"), 1)) {
+		return k.SK, err
 	}
-	keys, err := dynamo.UnmarshalAll[dynamo.Key](out.Items)
-	if err == nil && len(keys) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return "", err
-	}
-	return keys[0].SK, nil
+	return "", ErrNotFound
 }
 
 // LegacyEvents reads at most limit events of a bucket, oldest first, after a sort
@@ -167,30 +159,25 @@ func (t *Table) LegacyLogged(ctx context.Context, directoryID string, eventIDs [
 	}
 	var late []dynamo.Key
 	for i, err := range t.db.BatchGet(ctx, keys) {
-		if err != nil {
-			return nil, err
-		}
 		var k dynamo.Key
-		if err := dynamo.Unmarshal(i, &k); err != nil {
-			return nil, err
+		if err == nil {
+			err = dynamo.Unmarshal(i, &k)
 		}
 		switch {
+		case err != nil:
 		case strings.HasPrefix(k.PK, "LP#"):
 			var r legacyRecord
-			if err := dynamo.Unmarshal(i, &r); err != nil {
-				return nil, err
-			}
+			err = dynamo.Unmarshal(i, &r)
 			late = append(late, legacyEventKey(directoryID, r.ULID))
 		case k.SK == "E":
 			var e LoggedEvent
-			if err := dynamo.Unmarshal(i, &e); err != nil {
-				return nil, err
-			}
+			err = dynamo.Unmarshal(i, &e)
 			logged[e.ID] = e
 		default:
-			if err := addLegacy(i, logged); err != nil {
-				return nil, err
-			}
+			err = addLegacy(i, logged)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	for i, err := range t.db.BatchGet(ctx, late) {
