@@ -137,7 +137,7 @@ type Token struct {
 	Revoked        bool   `dynamodbav:"revoked,omitempty"`
 	LastUsed       string `dynamodbav:"last_used,omitempty"` // a date: 2026-01-31
 	TTL            int64  `dynamodbav:"ttl,omitempty"`       // if revoked, or if it expires
-	Watched        int64  `dynamodbav:"watched,omitempty"`   // until then, in Unix time: see WatchToken
+	Watched        int64  `dynamodbav:"watched,omitempty"`   // until then, in Unix time: see limit.Watch
 }
 
 // Resource is a user or a group.

@@ -58,6 +58,9 @@ func setSCIMConfig(ref TokenRef, c SCIMConfig) *types.Update {
 	}
 }
 
+// TokenKey is the primary key of the token with that hash.
+func TokenKey(hash string) dynamo.Key { return tokenKey(hash) }
+
 const notRevoked = "attribute_exists(pk) AND attribute_not_exists(revoked)"
 
 // SetLastUsed is UseToken for the token or API key with that primary key.
@@ -67,23 +70,6 @@ func (t *Table) SetLastUsed(ctx context.Context, k dynamo.Key, day string) error
 		UpdateExpression:          aws.String("SET last_used = :day"),
 		ConditionExpression:       aws.String(notRevoked),
 		ExpressionAttributeValues: dynamo.Marshal(map[string]string{":day": day}),
-	})
-	return dynamo.IfConditionFails(err, nil)
-}
-
-// WatchToken records until when all processes count the requests with a token
-// together. It does nothing if the token is revoked or does not exist.
-func (t *Table) WatchToken(ctx context.Context, hash string, until time.Time) error {
-	return t.SetWatched(ctx, tokenKey(hash), until)
-}
-
-// SetWatched is WatchToken for the token or API key with that primary key.
-func (t *Table) SetWatched(ctx context.Context, k dynamo.Key, until time.Time) error {
-	err := t.db.Update(ctx, types.Update{
-		Key:                       dynamo.Marshal(k),
-		UpdateExpression:          aws.String("SET watched = :until"),
-		ConditionExpression:       aws.String(notRevoked),
-		ExpressionAttributeValues: dynamo.Marshal(map[string]int64{":until": until.Unix()}),
 	})
 	return dynamo.IfConditionFails(err, nil)
 }

@@ -20,6 +20,7 @@ import (
 	"dsync/internal/id"
 	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/limit"
 )
 
 // RecordTime bounds what recording may add to the time of a request, whose
@@ -100,7 +101,7 @@ func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.D
 func (r *Recorder) Watch(ctx context.Context, t *Trace, until time.Time) {
 	r.log.LogAttrs(ctx, slog.LevelWarn, "the directory uses more than its share of a process", slog.String("directory_id", t.DirectoryID()),
 		slog.String("token_id", t.TokenID()), slog.Time("watched_until", until))
-	r.logFailure(ctx, t, "the processes were not told to watch the directory", r.table.WatchToken(ctx, t.token.Hash, until))
+	r.logFailure(ctx, t, "the processes were not told to watch the directory", limit.Watch(ctx, r.table, table.TokenKey(t.token.Hash), until))
 }
 
 // record writes the outcomes that were refused, or those that were not and

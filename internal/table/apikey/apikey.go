@@ -12,6 +12,7 @@ import (
 	"dsync/internal/dynamo"
 	"dsync/internal/id"
 	"dsync/internal/table"
+	"dsync/internal/table/limit"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -100,7 +101,7 @@ func Use(ctx context.Context, t *table.Table, hash, day string) error {
 // Watch records until when all processes count the requests with a key together.
 // It does nothing if the key is revoked or does not exist.
 func Watch(ctx context.Context, t *table.Table, hash string, until time.Time) error {
-	return t.SetWatched(ctx, key(hash), until)
+	return limit.Watch(ctx, t, key(hash), until)
 }
 
 // All lists all keys. It reads the index.

@@ -41,6 +41,19 @@ func New(t *table.Table, perSecond, burst int) *Buckets {
 	return &Buckets{t, time.Second / time.Duration(perSecond), burst}
 }
 
+// Watch records until when all processes count the requests with a token or an API
+// key together: it is in their record, which each process reads every few seconds. It
+// does nothing if the token or key is revoked or does not exist.
+func Watch(ctx context.Context, t *table.Table, k dynamo.Key, until time.Time) error {
+	err := t.Client().Update(ctx, types.Update{
+		Key:                       dynamo.Marshal(k),
+		UpdateExpression:          aws.String("SET watched = :until"),
+		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(revoked)"),
+		ExpressionAttributeValues: dynamo.Marshal(map[string]int64{":until": until.Unix()}),
+	})
+	return dynamo.IfConditionFails(err, nil)
+}
+
 // record is a bucket.
 type record struct {
 	Full int64 `dynamodbav:"full"` // when it is full again, in microseconds of Unix time

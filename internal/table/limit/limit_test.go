@@ -1,11 +1,13 @@
 package limit_test
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"dsync/internal/credential"
 	"dsync/internal/dsynctest"
 	"dsync/internal/table"
 	"dsync/internal/table/limit"
@@ -101,5 +103,29 @@ func TestCost(t *testing.T) {
 		if meter.RoundTrips != row.trips || meter.WriteUnits > row.write || meter.ReadUnits != row.read {
 			t.Errorf("%s: %d round trips, %v write and %v read units", row.name, meter.RoundTrips, meter.WriteUnits, meter.ReadUnits)
 		}
+	}
+}
+
+// Whoever reads a token finds until when it is watched. One that is revoked, or that
+// does not exist, stays as it is.
+func TestWatch(t *testing.T) {
+	tab := open(t)
+	_, secret := dsynctest.Connect(t, tab)
+	hash, until := credential.Hash(secret), time.Unix(1_800_000_000, 0)
+	for range 2 {
+		if err := limit.Watch(t.Context(), tab, table.TokenKey(hash), until); err != nil {
+			t.Fatal(err)
+		}
+		token, err := tab.Token(t.Context(), hash)
+		if err != nil || token.Watched != until.Unix() {
+			t.Fatalf("%+v, %v", token, err)
+		}
+		until = until.Add(time.Minute)
+	}
+	if err := limit.Watch(t.Context(), tab, table.TokenKey("none"), until); err != nil {
+		t.Error(err)
+	}
+	if _, err := tab.Token(t.Context(), "none"); !errors.Is(err, table.ErrNotFound) {
+		t.Errorf("a token was made: %v", err)
 	}
 }
