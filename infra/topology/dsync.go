@@ -51,6 +51,7 @@ var api = []string{
 	"ANY /events",
 	"ANY /jobs", "ANY /jobs/{proxy+}",
 	"ANY /api_keys", "ANY /api_keys/{proxy+}",
+	"ANY /console_sessions", "ANY /console_sessions/{proxy+}",
 	"ANY /audit_events",
 	"ANY /openapi.json",
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/management"
 	"dsync/internal/table/audit"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,6 +42,7 @@ func TestAuditEvents(t *testing.T) {
 	keep := func(name, member string) func(map[string]any) {
 		return func(o map[string]any) { known[name] = text(o, member) }
 	}
+	known["person"], known["secret3"] = w.person(t, "Ada Lovelace", management.Operator)
 	exercised := map[string]bool{}
 	for _, c := range []struct {
 		pattern, body string
@@ -75,6 +77,8 @@ func TestAuditEvents(t *testing.T) {
 		{"DELETE /api_keys/{key}", ``, nil, "api_key.revoked", "{key}", true, false, `{"state":` + change(`"active"`, `"revoked"`) + `}`},
 		{"DELETE /api_keys/{key}", ``, nil, "", "", false, false, ""},
 		{"POST /api_keys", `{"name":"Free","scope":"read","expires_at":"2100-01-01T00:00:00Z"}`, func(o map[string]any) { known["free"], known["value2"] = text(o, "id"), text(o, "value") }, "api_key.created", "{free}", false, false, ""},
+		{"DELETE /console_sessions/{person}", ``, nil, "console_session.revoked", "{person}", false, false, `{"state":` + change(`"active"`, `"revoked"`) + `}`},
+		{"DELETE /console_sessions/{person}", ``, nil, "", "", false, false, ""},
 		{"DELETE /directories/{dir}", ``, nil, "directory.deleted", "{dir}", true, true, `{"state":` + change(`"validating"`, `"deleting"`) + `,"tokens.{token}":` + change(`"active"`, `null`) + `}`},
 		{"DELETE /directories/{dir}", ``, nil, "", "", false, false, ""},
 		{"POST /organizations", `{"name":"Short"}`, keep("org2", "id"), "organization.created", "{org2}", false, false, ""},
@@ -149,7 +153,7 @@ func TestAuditEvents(t *testing.T) {
 			continue
 		}
 		count++
-		for _, name := range []string{"secret", "secret2", "value", "value2"} {
+		for _, name := range []string{"secret", "secret2", "secret3", "value", "value2"} {
 			if body := known[name][len(known[name])-30 : len(known[name])-4]; strings.Contains(record, body) {
 				t.Errorf("%s is in %s", name, record)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"dsync/internal/api"
 	"dsync/internal/id"
+	"dsync/internal/management"
 )
 
 const nobody = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -28,8 +29,10 @@ func full(t *testing.T) (w *world, path func(pattern string) string, scimSecret 
 	tokens, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/tokens", ""))
 	jobs, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
 	key := text(w.must(t, 201, "POST", "/api_keys", `{"name":"x","scope":"read"}`), "id")
+	person, _ := w.person(t, "Ada Lovelace", management.Viewer)
 	byPrefix := map[string]string{
-		"/organizations/": org, "/directories/": d.id, "/directory_users/": user, "/directory_groups/": group, "/jobs/": jobs[0], "/api_keys/": key,
+		"/console_sessions/": person,
+		"/organizations/":    org, "/directories/": d.id, "/directory_users/": user, "/directory_groups/": group, "/jobs/": jobs[0], "/api_keys/": key,
 	}
 	return w, func(pattern string) string {
 		for prefix, id := range byPrefix {

@@ -99,6 +99,21 @@ func (w *world) management() *management.Session {
 	return management.Bootstrap(w.options.Table, w.clock.now, rand.Reader)
 }
 
+// person opens a session of the console, and returns its id and secret.
+func (w *world) person(t testing.TB, name, role string) (id, secret string) {
+	t.Helper()
+	people := management.NewConsole(w.options.Table, w.clock.now, rand.Reader)
+	link, _, err := people.Link(t.Context(), name, role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, p, err := people.SignIn(t.Context(), link, management.Origin{SourceIP: "192.0.2.7", UserAgent: "Mozilla/5.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.SessionID, secret
+}
+
 func (w *world) key(t testing.TB, scope string) string {
 	t.Helper()
 	_, value, err := w.management().CreateAPIKey(t.Context(), management.NewAPIKey{Name: "test", Scope: scope})

@@ -17,9 +17,9 @@ import (
 
 // The scopes of an API key.
 const (
-	Read   = "read"   // read everything but the API keys
-	Manage = "manage" // read and change everything but the API keys
-	Keys   = "keys"   // create, list and revoke API keys
+	Read   = "read"   // read everything but the API keys and the sessions of the console
+	Manage = "manage" // read and change everything but the API keys and the sessions of the console
+	Keys   = "keys"   // create, list and revoke API keys, list and end sessions of the console
 )
 
 // Scopes are what a key can have: one scope or more, separated by a space (RFC

@@ -213,6 +213,7 @@ func named(t *testing.T, base, pattern string) string {
 	t.Helper()
 	kinds := map[string]string{
 		"/organizations": "organization", "/directories": "directory", "/directory_users": "user", "/directory_groups": "group", "/jobs": "job", "/api_keys": "api_key",
+		"/console_sessions": "console_session",
 	}
 	if strings.Contains(pattern, "{id}") && kinds[base] == "" {
 		t.Errorf("%s: an id of what?", pattern)

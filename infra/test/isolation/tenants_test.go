@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"dsync/infra/local/client"
 	"dsync/infra/local/system"
+	"dsync/internal/management"
 	"dsync/internal/scim"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,7 +37,7 @@ type owner struct {
 // nobody has ids as they look, and none of them is there.
 var nobody = owner{values: map[string]string{
 	"external_key": "0000000000000000", "directory": "directory_" + ulid, "organization": "org_" + ulid, "user": "directory_user_" + ulid,
-	"group": "directory_group_" + ulid, "token": "directory_token_" + ulid, "job": "job_" + ulid, "api_key": "api_key_" + ulid,
+	"group": "directory_group_" + ulid, "token": "directory_token_" + ulid, "job": "job_" + ulid, "api_key": "api_key_" + ulid, "console_session": "console_session_" + ulid,
 	"external_id": "nobodys", "name": "nobody@nobody.example", "domain": "nobody.example", "event": "event_" + ulid,
 }, word: "nobody"}
 
@@ -134,6 +136,7 @@ func (w *world) populate(t *testing.T) {
 	}
 	w.a.values["api_key"] = text(bound("Abacus key", w.a), "id")
 	w.paused.values["api_key"] = text(bound("Papyrus key", w.paused), "id")
+	w.a.values["console_session"], w.paused.values["console_session"] = w.signIn(t), w.signIn(t)
 	<-expiry
 	for _, o := range []owner{w.a, w.b, w.paused} { // it writes
 		await(t, "the job", func() bool { return w.call(t, "GET", "/jobs/{job}", o, nil)["state"] == "done" })
@@ -145,6 +148,34 @@ func (w *world) populate(t *testing.T) {
 			return len(events) > 0
 		})
 	}
+}
+
+// signIn signs a person in to the console, and returns the id of the session.
+func (w *world) signIn(t *testing.T) string {
+	t.Helper()
+	link, err := w.SignInLink(t.Context(), "Ada Lovelace", management.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, _ := strings.Cut(link, "link=")
+	browser := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := browser.PostForm(w.APIURL+"/console/sign-in", url.Values{"link": {secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusSeeOther {
+		t.Fatalf("signing in: %d", response.StatusCode)
+	}
+	id := ""
+	await(t, "the session", func() bool {
+		listed := w.call(t, "GET", "/console_sessions", w.a, nil)["data"].([]any)
+		if len(listed) > 0 {
+			id = text(listed[0].(map[string]any), "id")
+		}
+		return id != "" && id != w.a.values["console_session"]
+	})
+	return id
 }
 
 // nextBound is one of the bound keys.
