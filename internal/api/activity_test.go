@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +53,14 @@ func TestActivity(t *testing.T) {
 	if tolerated := passed["tolerated"].([]any); len(tolerated) != 1 || tolerated[0].(map[string]any)["count"] != 2.0 {
 		t.Errorf("%v", passed)
 	}
+	for query, want := range map[string][]string{
+		"outcome=refused": {requests[0].ID}, "outcome=partial": {requests[1].ID}, "request_id=r": {requests[0].ID}, "request_id=r&outcome=partial": nil, "request_id=s": nil,
+	} {
+		if got, _, after := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/requests?"+query, "")); !slices.Equal(got, want) || after != "" {
+			t.Errorf("%s: %v %s", query, got, after)
+		}
+	}
+	invalid(t, "outcome", w.call(t, w.read, "GET", "/directories/"+d.id+"/requests?outcome=lost", ""), "outcome")
 	if s := w.call(t, w.read, "GET", "/directories/directory_01000000000000000000000000/requests", ""); s.status != 404 {
 		t.Errorf("of no directory: %d", s.status)
 	}

@@ -72,10 +72,13 @@ var directoryRoutes = []Route{
 		},
 	},
 	{
-		Method: http.MethodGet, Pattern: "/directories/{id}/requests", Scope: management.Read, Parameters: pageParameters(management.RequestKind),
+		Method: http.MethodGet, Pattern: "/directories/{id}/requests", Scope: management.Read,
+		Parameters: pageParameters(management.RequestKind,
+			Parameter{Name: "outcome", Kind: Choice, Choices: management.Outcomes, Description: "Return requests that were refused, or those that succeeded and of which a part was ignored (partial)."},
+			Parameter{Name: "request_id", Kind: Text, Description: "Return the request whose response had this X-Request-Id; of a bulk request, all its records."}),
 		Status: http.StatusOK, Object: "scim_request", List: true, Summary: "List the SCIM requests of the last 7 days that failed or were only partly applied.",
 		serve: func(r *request) (response, error) {
-			return many(scimRequest)(r.session.Requests(r.context(), r.parameters["id"], r.query.page()))
+			return many(scimRequest)(r.session.Requests(r.context(), r.parameters["id"], management.RequestFilter{Outcome: r.query.text("outcome"), RequestID: r.query.text("request_id")}, r.query.page()))
 		},
 	},
 	{

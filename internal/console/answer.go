@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"dsync/internal/fault"
@@ -19,11 +20,22 @@ type section struct{ Name, Path, Icon string }
 var (
 	homePage      = section{"Home", Base, "home"}
 	organizations = section{"Organizations", Base + "/organizations", "building"}
+	apiKeys       = section{"API keys", Base + "/api-keys", "key"}
+	auditLog      = section{"Audit log", Base + "/audit", "list"}
 	sessions      = section{"Sessions", Base + "/sessions", "people"}
 
 	// sections are the navigation, in its order.
-	sections = []section{homePage, organizations, sessions}
+	sections = []section{homePage, organizations, apiKeys, auditLog, sessions}
+	// restricted are the sections of the scope management.Keys.
+	restricted = []section{apiKeys, sessions}
 )
+
+// sections are the navigation of the person.
+func (r *request) sections() []section {
+	return slices.DeleteFunc(slices.Clone(sections), func(s section) bool {
+		return slices.Contains(restricted, s) && (r.session == nil || !r.session.May(management.Keys))
+	})
+}
 
 // crumb is a step of the way to a page.
 type crumb struct{ Name, Path string }
@@ -53,7 +65,7 @@ func (p page) May(scope string) bool { return p.session != nil && p.session.May(
 
 // render writes a page.
 func (r *request) render(v view) error {
-	p := page{view: v, Sections: sections, Toast: r.takeToast(), Now: r.console.now(), session: r.session}
+	p := page{view: v, Sections: r.sections(), Toast: r.takeToast(), Now: r.console.now(), session: r.session}
 	if r.session != nil {
 		p.Person = r.session.Person()
 	}

@@ -131,7 +131,7 @@ func (w *world) records() map[string]string {
 func (w *world) request(r console.Route) (method, path string) {
 	method, path, _ = strings.Cut(r.Pattern, " ")
 	return method, strings.NewReplacer("{$}", "", "{organization}", w.organization, "{directory}", w.directory,
-		"{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(path)
+		"{key}", "api_key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(path)
 }
 
 // Whoever has no session, one that has ended, or a role that may not, is refused on

@@ -72,12 +72,23 @@ func (f *form) refused(err error) bool {
 // pageSize is how many rows a list shows.
 const pageSize = 25
 
-// pageRequest is the page of a list that the URL asks for.
+// maxCursor bounds a cursor, in bytes: ids are shorter, and the table takes no key
+// of any length.
+const maxCursor = 64
+
+// pageRequest is the page of a list that the URL asks for. A cursor that can be none
+// is left out.
 func (r *request) pageRequest() management.PageRequest {
 	q := r.http.URL.Query()
-	p := management.PageRequest{After: q.Get("after"), Limit: pageSize}
+	cursor := func(name string) string {
+		if c := q.Get(name); len(c) <= maxCursor {
+			return c
+		}
+		return ""
+	}
+	p := management.PageRequest{After: cursor("after"), Limit: pageSize}
 	if p.After == "" {
-		p.Before = q.Get("before")
+		p.Before = cursor("before")
 	}
 	return p
 }

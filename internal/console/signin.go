@@ -63,7 +63,10 @@ func listSessions(r *request) error {
 		Sessions []management.ConsoleSession
 		Pager    pager
 		Own      string
-	}{found.Items, pagerOf(r, found), r.session.Person().SessionID}})
+		Curl     []choice
+	}{found.Items, pagerOf(r, found), r.session.Person().SessionID, []choice{
+		{r.curl(http.MethodGet, "/console_sessions", nil), "List"}, {r.curl(http.MethodDelete, "/console_sessions/console_session_…", nil), "End"},
+	}}})
 }
 
 func revokeSession(r *request) error {

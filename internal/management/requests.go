@@ -2,17 +2,50 @@ package management
 
 import (
 	"context"
+	"net/http"
 
 	"dsync/internal/table"
 )
 
+// The outcomes of SCIM requests that have a record.
+const (
+	Refused = "refused"
+	Partial = "partial" // it succeeded, and a part of it was ignored
+)
+
+// Outcomes are all outcomes.
+var Outcomes = []string{Refused, Partial}
+
+// OutcomeOf is the outcome of a request.
+func OutcomeOf(r Request) string {
+	if r.Status >= http.StatusBadRequest {
+		return Refused
+	}
+	return Partial
+}
+
+// RequestFilter says which requests to list. "" is all.
+type RequestFilter struct {
+	Outcome   string // one of Outcomes
+	RequestID string // X-Request-Id of the response
+}
+
+// selects reports whether the filter selects the request.
+func (f RequestFilter) selects(r Request) bool {
+	return (f.Outcome == "" || f.Outcome == OutcomeOf(r)) && (f.RequestID == "" || f.RequestID == r.RequestID)
+}
+
 // Requests lists the SCIM requests to a directory that were refused, or of
 // which something was tolerated.
-func (s *Session) Requests(ctx context.Context, directoryID string, p PageRequest) (Page[Request], error) {
+func (s *Session) Requests(ctx context.Context, directoryID string, f RequestFilter, p PageRequest) (Page[Request], error) {
 	if _, err := s.Directory(ctx, directoryID); err != nil {
 		return Page[Request]{}, err
 	}
-	return list(ctx, p, chunksOf(s.table, table.Requests(directoryID)), nil)
+	var wanted func(Request) bool
+	if f != (RequestFilter{}) {
+		wanted = f.selects
+	}
+	return list(ctx, p, chunksOf(s.table, table.Requests(directoryID)), wanted)
 }
 
 // LastDay is the counts of the last day on which a directory got requests; nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,10 +72,30 @@ func populate(t *testing.T, s *system.System) world {
 			scim(t, http.MethodPost, c.TenantURL+"/Groups", c.Token, string(body))
 		}
 		scim(t, http.MethodGet, c.TenantURL+"/Users?filter=nonsense", c.Token, "")
+		refuse(t, c)
 		first = c
 	}
 	w.organization, w.directory = first.OrganizationID, first.DirectoryID
 	return w
+}
+
+// refuse has requests refused, and parts of one ignored, for reasons that have paths
+// and for reasons that have none.
+func refuse(t *testing.T, c client.Connection) {
+	t.Helper()
+	for _, name := range hostile {
+		name = name[:min(len(name), 300)]
+		body, err := json.Marshal(map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{map[string]any{"op": "add", "path": name, "value": 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scim(t, http.MethodPatch, c.TenantURL+"/Users/"+url.PathEscape(name), c.Token, string(body))
+		scim(t, http.MethodGet, c.TenantURL+"/Users?filter="+url.QueryEscape(name+` eq "x"`), c.Token, "")
+	}
+	scim(t, http.MethodPost, c.TenantURL+"/Users", c.Token, `{"userName":"ada@acme.example"}`)
+	scim(t, http.MethodPost, c.TenantURL+"/Users", c.Token, `{"userName":"ada@acme.example"}`)
+	scim(t, http.MethodGet, c.TenantURL+`/Users?filter=badge.number+eq+"1"`, c.Token, "")
+	scim(t, http.MethodPost, c.TenantURL+"/Groups", c.Token, `{"displayName":"Engineering","members":[{"value":"nobody"},{"value":"nobody else"}]}`)
 }
 
 // paths are the pages: all GET routes, with examples of their parameters. Parts of
@@ -92,7 +113,7 @@ func (w world) paths(t *testing.T) (all []string) {
 		}
 		all = append(all, path)
 	}
-	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/nothing")
+	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/requests?request_id=none", console.Base+"/nothing")
 }
 
 // looks are the widths and colours of the pages.

@@ -1,0 +1,120 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"dsync/internal/id"
+	"dsync/internal/management"
+)
+
+var auditRoutes = []Route{{"GET " + Base + "/audit", management.Read, listAuditEvents}}
+
+// auditRow is a change and who made it, as people read it.
+type auditRow struct {
+	management.AuditEvent
+	Who    string // a person, or an API key
+	By     string // what Who is
+	Verb   string // what was done, before the target
+	Target string // name of the target, or its id
+	Link   string // page of the target, "" for none
+	Fields []changedField
+}
+
+// doings say what the actions mean, between who did it and the target.
+var doings = map[string]string{
+	"organization.created":    "created the organization",
+	"organization.updated":    "changed the organization",
+	"organization.deleted":    "deleted the organization",
+	"directory.created":       "created the directory",
+	"directory.updated":       "changed the directory",
+	"directory.paused":        "paused the directory",
+	"directory.resumed":       "resumed the directory",
+	"directory.deleted":       "deleted the directory",
+	"directory_token.created": "created a token of the directory",
+	"directory_token.revoked": "revoked a token of the directory",
+	"api_key.created":         "created the API key",
+	"api_key.revoked":         "revoked the API key",
+	"console_session.created": "signed in",
+	"console_session.revoked": "ended a session of",
+}
+
+func listAuditEvents(r *request) error {
+	q := r.http.URL.Query()
+	f := management.AuditFilter{Action: q.Get("action"), OrganizationID: strings.TrimSpace(q.Get("organization_id"))}
+	if !slices.Contains(management.AuditActions, f.Action) {
+		f.Action = ""
+	}
+	asked := form{values: q}
+	if f.OrganizationID != "" && !id.Organization.Valid(f.OrganizationID) {
+		asked.invalid("organization_id", "No organization has this ID. An ID begins with org_.")
+		f.OrganizationID = ""
+	}
+	found, err := r.session.AuditEvents(r.http.Context(), f, r.pageRequest())
+	if err != nil {
+		return err
+	}
+	rows := make([]auditRow, len(found.Items))
+	for i, e := range found.Items {
+		if rows[i], err = auditRowOf(e); err != nil {
+			return err
+		}
+	}
+	path := "/audit_events"
+	if query := parameters("action", f.Action, "organization_id", f.OrganizationID); query != "" {
+		path += "?" + query
+	}
+	return r.render(view{Template: "audit", Title: "Audit log", Section: auditLog, Data: struct {
+		Form     form
+		Action   string
+		Filtered bool
+		Actions  []string
+		Events   []auditRow
+		Pager    pager
+		Curl     string
+	}{asked, f.Action, f != management.AuditFilter{}, management.AuditActions, rows, pagerOf(r, found), r.curl(http.MethodGet, path, nil)}})
+}
+
+func auditRowOf(e management.AuditEvent) (auditRow, error) {
+	row := auditRow{AuditEvent: e, Verb: cmp.Or(doings[e.Action], e.Action)}
+	switch a := e.Actor; {
+	case a.SessionID != "":
+		row.Who, row.By = a.Person, "in the console"
+	case a.KeyName != "":
+		row.Who, row.By = a.KeyName, "API key"
+	default:
+		row.Who, row.By = cmp.Or(a.KeyID, "Somebody"), "with access to the account"
+	}
+	var changes map[string]struct{ Before, After any }
+	if e.Changes.Members != "" {
+		if err := json.Unmarshal([]byte(e.Changes.Members), &changes); err != nil {
+			return row, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		row.Fields = append(row.Fields, changedField{name, brief(changes[name].Before), brief(changes[name].After)})
+	}
+	named := func(member string) string { return cmp.Or(brief(changes[member].After), brief(changes[member].Before)) }
+	switch e.Target.Type {
+	case "organization":
+		row.Target, row.Link = cmp.Or(named("name"), e.Target.ID), organizationPath(e.Target.ID)
+	case "directory":
+		row.Target, row.Link = cmp.Or(named("name"), e.Target.ID), directoryPath(e.Target.ID)
+	case "directory_token":
+		row.Target, row.Link = e.DirectoryID, directoryPath(e.DirectoryID)
+	case "console_session":
+		if e.Action == "console_session.revoked" {
+			row.Target = cmp.Or(named("person"), e.Target.ID)
+		}
+	default:
+		row.Target = cmp.Or(named("name"), e.Target.ID)
+	}
+	if strings.HasSuffix(e.Action, ".deleted") {
+		row.Link = ""
+	}
+	return row, nil
+}

@@ -1,0 +1,127 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"dsync/internal/management"
+)
+
+var requestRoutes = []Route{
+	{"GET " + Base + "/directories/{directory}/requests", management.Read, listRequests},
+}
+
+// requestRow is a SCIM request that was refused, or of which a part was ignored.
+type requestRow struct {
+	management.Request
+	Outcome  badge
+	What     string // what was attempted
+	Problems []remedy
+}
+
+// outcomes are the choices of the filter.
+var outcomes = []choice{{"", "All"}, {management.Refused, "Refused"}, {management.Partial, "Partly applied"}}
+
+// choice is an option of a filter.
+type choice struct{ Value, Label string }
+
+func listRequests(r *request) error {
+	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	if err != nil {
+		return err
+	}
+	o, err := r.session.Organization(r.http.Context(), d.OrganizationID)
+	if err != nil {
+		return err
+	}
+	q := r.http.URL.Query()
+	f := management.RequestFilter{Outcome: q.Get("outcome"), RequestID: strings.TrimSpace(q.Get("request_id"))}
+	if !slices.Contains(management.Outcomes, f.Outcome) {
+		f.Outcome = ""
+	}
+	found, err := r.session.Requests(r.http.Context(), d.ID, f, r.pageRequest())
+	if err != nil {
+		return err
+	}
+	rows := make([]requestRow, len(found.Items))
+	for i, item := range found.Items {
+		rows[i] = rowOf(item)
+	}
+	path := "/directories/" + d.ID + "/requests"
+	if asked := parameters("outcome", f.Outcome, "request_id", f.RequestID); asked != "" {
+		path += "?" + asked
+	}
+	return r.render(view{
+		Template: "requests", Title: "Requests", Section: organizations,
+		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, organizationPath(o.ID)}, {d.Name, directoryPath(d.ID)}},
+		Data: struct {
+			Directory management.Directory
+			Filter    management.RequestFilter
+			Filtered  bool
+			Outcomes  []choice
+			Requests  []requestRow
+			Pager     pager
+			Path      string
+			Curl      string
+		}{d, f, f != management.RequestFilter{}, outcomes, rows, pagerOf(r, found), directoryPath(d.ID) + "/requests", r.curl(http.MethodGet, path, nil)},
+	})
+}
+
+// parameters makes the query string of names and values by turns. Values that are
+// "" are left out.
+func parameters(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q.Encode()
+}
+
+func rowOf(item management.Request) requestRow {
+	row := requestRow{Request: item, What: attempted(item)}
+	if management.OutcomeOf(item) == management.Partial {
+		row.Outcome = badge{"wait", "Partly applied"}
+		for _, t := range item.Tolerated {
+			row.Problems = append(row.Problems, ignored(t.What, t.Path, t.Count))
+		}
+		return row
+	}
+	row.Outcome = badge{"bad", "Refused"}
+	row.Problems = []remedy{refusal(item)}
+	return row
+}
+
+// attempted says what a request is for.
+func attempted(r management.Request) string {
+	of, single := "", "a resource"
+	switch {
+	case strings.HasPrefix(r.Route, "/Users"):
+		of, single = "users", "a user"
+	case strings.HasPrefix(r.Route, "/Groups"):
+		of, single = "groups", "a group"
+	case strings.HasPrefix(r.Route, "/Bulk"):
+		return "Many changes at once"
+	case r.Route == "":
+		return "A path that is no endpoint"
+	default:
+		return "Read what the endpoint supports"
+	}
+	byID := strings.Contains(r.Route, "{id}")
+	switch {
+	case strings.HasSuffix(r.Route, "/.search"), r.Method == http.MethodGet && !byID:
+		return "Find " + of
+	case r.Method == http.MethodGet:
+		return "Read " + single
+	case r.Method == http.MethodPost && !byID:
+		return "Create " + single
+	case r.Method == http.MethodPatch, r.Method == http.MethodPut:
+		return "Change " + single
+	case r.Method == http.MethodDelete:
+		return "Delete " + single
+	}
+	return "Something that the endpoint does not have"
+}
