@@ -142,6 +142,7 @@ func (r *request) fail(err error) {
 	v := view{Template: "problem", Title: text.Title, Status: status, Data: text}
 	if e != nil && e.Kind == fault.Unauthorized {
 		v.Template, v.Title, v.Data = "signed-out", "Sign in", nil
+		r.keepPlace()
 	}
 	if err := r.render(v); err != nil {
 		r.console.log.ErrorContext(r.http.Context(), "the page of an error failed", "error", err)

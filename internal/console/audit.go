@@ -25,6 +25,13 @@ type auditRow struct {
 	Fields []changedField
 }
 
+// maxUnfolded is how many values of a change are shown at once. The others are in
+// the page, and folded with them.
+const maxUnfolded = 3
+
+// Folded reports whether the values are folded.
+func (r auditRow) Folded() bool { return len(r.Fields) > maxUnfolded }
+
 // doings say what the actions mean, between who did it and the target.
 var doings = map[string]string{
 	"organization.created":    "created the organization",

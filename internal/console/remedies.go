@@ -18,14 +18,14 @@ type remedy struct {
 
 // refusals are the reasons of refusals with a scimType (RFC 7644 section 3.12).
 var refusals = map[string]remedy{
-	string(scim.InvalidFilter): {Problem: "The filter cannot be read.", Remedy: "The provider makes the filter of its matching attribute. Match users by userName, externalId or an e-mail, and groups by displayName."},
-	string(scim.TooMany):       {Problem: "The filter would read more than one request may.", Remedy: "Match users by userName, externalId or an e-mail, and groups by displayName: these are found directly."},
+	string(scim.InvalidFilter): {Problem: "The filter cannot be read.", Remedy: "The provider makes the filter of its matching attribute. Match users by userName, externalId or a mail address, and groups by displayName."},
+	string(scim.TooMany):       {Problem: "The filter would read more than one request may.", Remedy: "Match users by userName, externalId or a mail address, and groups by displayName: these are found directly."},
 	string(scim.Uniqueness):    {Problem: "Another user or group of this directory has this name.", Remedy: "Look for two objects with one name at the provider. If there is only one, its ID changed: restart provisioning there, so that it finds the one that is here."},
 	string(scim.Mutability):    {Problem: "The attribute is read-only.", Remedy: "Remove the attribute from the mapping at the provider."},
 	string(scim.InvalidSyntax): {Problem: "The body is not valid SCIM.", Remedy: "Compare the mapping with the attributes in /Schemas: an expression gives a list or an object where a text is expected, or the reverse."},
 	string(scim.InvalidPath):   {Problem: "No schema has this attribute.", Remedy: "Remove it from the mapping at the provider, or declare it as an extension of the directory."},
 	string(scim.NoTarget):      {Problem: "The change names a value that is not there.", Remedy: "Map the attribute to a path without a filter, or one with the type that the values have, such as emails[type eq \"work\"].value."},
-	string(scim.InvalidValue):  {Problem: "The value is missing, or has the wrong type.", Remedy: "Look at the source of this attribute in the mapping: it is empty for this person, or of another type. A default value in the mapping helps."},
+	string(scim.InvalidValue):  {Problem: "The value is missing, has the wrong type, or has characters that cannot be seen.", Remedy: "Look at the source of this attribute in the mapping: it is empty here, or of another type. A default value or an expression in the mapping helps."},
 	string(scim.InvalidCursor): {Problem: "The cursor of the list is not one of this list.", Remedy: "The provider begins the list again by itself."},
 	string(scim.ExpiredCursor): {Problem: "The cursor of the list has expired.", Remedy: "The provider begins the list again by itself."},
 	string(scim.InvalidCount):  {Problem: "The size of the page is not a number that is possible.", Remedy: "Choose a smaller page in the provider's settings."},
@@ -51,7 +51,7 @@ func refusal(r management.Request) remedy {
 	switch {
 	case known:
 	case r.Status == http.StatusNotFound && r.Route == "":
-		why = remedy{Problem: "The path is no endpoint.", Remedy: "Look at the Tenant URL at the provider: nothing may follow its key."}
+		why = remedy{Problem: "There is nothing at this path.", Remedy: "Look at the Tenant URL at the provider: nothing may follow its key."}
 	case r.Status >= http.StatusInternalServerError && failures[r.Status] == remedy{}:
 		why = remedy{Problem: "dsync failed.", Remedy: "Look for the request ID in the logs. The provider sends the request again."}
 	default:

@@ -106,7 +106,7 @@ func attempted(r management.Request) string {
 	case strings.HasPrefix(r.Route, "/Bulk"):
 		return "Many changes at once"
 	case r.Route == "":
-		return "A path that is no endpoint"
+		return "Unknown path"
 	default:
 		return "Read what the endpoint supports"
 	}

@@ -41,7 +41,7 @@ func signIn(r *request) error {
 		return err
 	}
 	r.setCookie(sessionCookie, secret, person.Expires.Sub(r.console.now()))
-	return r.redirect(Base)
+	return r.redirect(r.takePlace())
 }
 
 // signOut ends the session at once, in every process.

@@ -75,6 +75,14 @@ func populate(t *testing.T, s *system.System) world {
 		refuse(t, c)
 		first = c
 	}
+	for _, name := range hostile {
+		if runes := []rune(name); len(runes) > 256 {
+			name = string(runes[:256])
+		}
+		if err := api.Call(t.Context(), http.MethodPost, "/api_keys", map[string]any{"name": name, "scope": "read", "organization_id": first.OrganizationID, "expires_at": "2100-01-01T00:00:00Z"}, nil); err != nil {
+			t.Log(err) // of a name that no key can have
+		}
+	}
 	w.organization, w.directory = first.OrganizationID, first.DirectoryID
 	return w
 }
@@ -113,7 +121,7 @@ func (w world) paths(t *testing.T) (all []string) {
 		}
 		all = append(all, path)
 	}
-	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/requests?request_id=none", console.Base+"/nothing")
+	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/requests?request_id=none", console.Base+"/audit?organization_id=x&action=directory.paused", console.Base+"/nothing")
 }
 
 // looks are the widths and colours of the pages.
