@@ -127,8 +127,8 @@ fuzz: ## Run each fuzz target for FUZZTIME (10m)
 		done; \
 	done
 
-screenshots: node_modules/.package-lock.json ## Write a picture of each page of the console to screenshots/
-	SCREENSHOTS=$(CURDIR)/screenshots CI=true go test -count 1 -run '^TestPages$$' ./infra/test/browser
+screenshots: node_modules/.package-lock.json ## Write a picture of each page of the console to screenshots/, and those of the README to docs/
+	SCREENSHOTS=$(CURDIR)/screenshots PICTURES=$(CURDIR)/docs CI=true go test -count 1 -run '^(TestPages|TestPictures)$$' ./infra/test/browser
 
 clean: ## Remove build output
 	rm -rf dist cdk.out node_modules screenshots
