@@ -103,6 +103,9 @@ func auditRowOf(e management.AuditEvent) (auditRow, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if name == "name" && strings.HasSuffix(e.Action, ".created") {
+			continue // it is that of the target
+		}
 		row.Fields = append(row.Fields, changedField{name, brief(changes[name].Before), brief(changes[name].After)})
 	}
 	named := func(member string) string { return cmp.Or(brief(changes[member].After), brief(changes[member].Before)) }

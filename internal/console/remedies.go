@@ -71,7 +71,7 @@ func ignored(what, path string, count int) remedy {
 	case usage.UnknownPath:
 		why = remedy{Problem: "An attribute was ignored: no schema has it.", Remedy: "Remove it from the mapping at the provider, or declare it as an extension of the directory."}
 	case usage.UnknownMember:
-		why = remedy{Problem: quantity(count, "member was ignored: it is no user", "members were ignored: they are no users") + " of this directory.", Remedy: "Assign them to the application at the provider, too, then restart provisioning: they join the group when they come."}
+		why = remedy{Problem: quantity(count, "member was ignored: it is no user", "members were ignored: they are no users") + " of this directory.", Remedy: "Assign these people to the application at the provider, too, then restart provisioning: they join the group when they come."}
 	case usage.NestedGroup:
 		why = remedy{Problem: quantity(count, "member was ignored: it is a group.", "members were ignored: they are groups."), Remedy: "Groups in groups are not expanded. Assign the inner groups to the application at the provider."}
 	}

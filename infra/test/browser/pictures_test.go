@@ -30,6 +30,9 @@ func TestPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := api.Call(t.Context(), http.MethodPatch, "/directories/"+c.DirectoryID, map[string]any{"name": "Acme's tenant"}, nil); err != nil {
+		t.Fatal(err)
+	}
 	send := func(status int, method, path string, body any) {
 		t.Helper()
 		b, err := json.Marshal(body)
@@ -72,6 +75,9 @@ func TestPictures(t *testing.T) {
 	b := open(t)
 	b.signIn(s, "Ada Lovelace", "admin")
 	b.look(1280, "light")
+	for _, action := range []string{"pause", "resume"} {
+		b.post("/directories/" + c.DirectoryID + "/" + action)
+	}
 	for _, page := range []struct{ name, path, see string }{
 		{"directory", "/directories/" + c.DirectoryID, "Principal Engineer"},
 		{"requests", "/directories/" + c.DirectoryID + "/requests", "badgeNumber"},
