@@ -202,8 +202,10 @@ func TestFailuresAreRecorded(t *testing.T) {
 	if want := []string{"POST /Users 500", "POST /Users 500 of bulk operation 1"}; !slices.Equal(got, want) {
 		t.Errorf("recorded %q", got)
 	}
-	for _, call := range []string{"BatchWriteItem", "UpdateItem"} {
-		v.broken(call, log).ask(t, 409, "POST", "/Users", `{"userName":"TAKEN@example.com"}`)
+	for i, call := range []string{"BatchWriteItem", "UpdateItem"} {
+		o := v.broken(call, log).options
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(i+1) * time.Hour) } // another quarter of an hour, whose counts are due
+		v.serving(o).ask(t, 409, "POST", "/Users", `{"userName":"TAKEN@example.com"}`)
 	}
 	said := v.log.String()
 	if strings.Contains(said, "example.com") {
