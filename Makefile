@@ -117,6 +117,8 @@ bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
 	DSYNC_BENCH=1 go test -run '^TestTraffic$$' -v ./infra/cmd/cost
 	DSYNC_BENCH=1 go test -run '^TestCostAtScale$$' -v -timeout 90m ./infra/test/scale
+	DSYNC_BENCH=1 go test -run '^TestWorstRequests$$' -v ./internal/provider ./internal/api
+	DSYNC_BENCH=1 go test -run '^TestNoisyNeighbour$$' -v ./infra/test/neighbour
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 fuzz: ## Run each fuzz target for FUZZTIME (10m)
