@@ -128,7 +128,7 @@ func (s *still) domains(verified ...string) {
 	s.do(err)
 	next := old
 	next.Version++
-	next.Domains = []table.Domain{{ID: "org_domain_0", Domain: "pending.example", State: table.DomainPending}}
+	next.Domains = []table.Domain{{ID: "org_domain_0", Domain: "pending.example", State: "pending"}}
 	for _, d := range verified {
 		next.Domains = append(next.Domains, table.Domain{ID: "org_domain_1", Domain: d, State: table.DomainVerified})
 	}

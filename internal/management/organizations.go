@@ -35,7 +35,9 @@ type NewDomain struct {
 }
 
 // DomainStates are the states that a team may give a domain.
-var DomainStates = []string{table.DomainVerified, table.DomainPending}
+var DomainStates = []string{table.DomainVerified, pending}
+
+const pending = "pending"
 
 // OrganizationUpdate is a change of an organization. nil is no change.
 type OrganizationUpdate struct {
@@ -139,7 +141,7 @@ func (s *Session) domains(old []table.Domain, updated []NewDomain, invalid *faul
 	for n, domain := range updated {
 		d := table.Domain{Domain: scim.Fold(domain.Domain), State: domain.State}
 		if d.State == "" {
-			d.State = table.DomainPending
+			d.State = pending
 		}
 		field := fmt.Sprintf("domain_data.%d", n)
 		same := func(other table.Domain) bool { return other.Domain == d.Domain }

@@ -48,13 +48,6 @@ func (t *Table) CountDay(ctx context.Context, directoryID string, d Day, always 
 	return dynamo.IfConditionFails(t.db.Update(ctx, u), ErrStale)
 }
 
-// Day reads the counts of a day. It fails with ErrNotFound.
-func (t *Table) Day(ctx context.Context, directoryID, date string) (Day, error) {
-	var d Day
-	err := t.db.Get(ctx, dayKey(directoryID, date), &d)
-	return d, err
-}
-
 // Days reads the counts of the last days that had requests, newest first, at
 // most limit of them.
 func (t *Table) Days(ctx context.Context, directoryID string, limit int) ([]Day, error) {

@@ -66,7 +66,7 @@ func (t *Table) ReplaceDirectory(ctx context.Context, old, next Directory, job *
 		}
 	}
 	if job != nil {
-		actions = append(actions, createJob(*job)...)
+		actions = append(actions, job.Actions()...)
 	}
 	return dynamo.IfConditionFails(t.db.Transact(ctx, actions), ErrStale)
 }

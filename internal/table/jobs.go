@@ -43,18 +43,15 @@ func (t *Table) Job(ctx context.Context, jobID string) (Job, error) {
 	return j, err
 }
 
-// Actions are the writes of a new job, for the transaction of a change: two.
-func (j Job) Actions() []types.TransactWriteItem { return createJob(j) }
-
-// createJob are the actions that write a new job and list it as running.
-func createJob(j Job) []types.TransactWriteItem {
+// Actions are the two writes of a new job, which is listed as running.
+func (j Job) Actions() []types.TransactWriteItem {
 	j.Listed = true
 	return []types.TransactWriteItem{dynamo.PutNewAction(j.item()), listJob(j)}
 }
 
 // CreateJob writes a new job and lists it as running.
 func (t *Table) CreateJob(ctx context.Context, j Job) error {
-	return t.db.Transact(ctx, createJob(j))
+	return t.db.Transact(ctx, j.Actions())
 }
 
 // listJob is the action that lists a job as running.
@@ -94,7 +91,7 @@ func (t *Table) writeJob(ctx context.Context, j Job, steps int, follow []Job) er
 		actions = append(actions, listJob(j))
 	}
 	for _, f := range follow {
-		actions = append(actions, createJob(f)...)
+		actions = append(actions, f.Actions()...)
 	}
 	write := types.Put{
 		Item:                      j.item(),

@@ -65,11 +65,8 @@ func (o Organization) VerifiedDomains() []string {
 	return verified
 }
 
-// The states of a domain.
-const (
-	DomainVerified = "verified"
-	DomainPending  = "pending"
-)
+// DomainVerified is the state of a domain that the organization owns.
+const DomainVerified = "verified"
 
 // SCIMConfig is the part of a directory that its SCIM requests need. Each token
 // of the directory holds a copy.

@@ -83,7 +83,7 @@ func (t *Table) replace(ctx context.Context, old, next Resource, oldValues, newV
 		actions = append(actions, dynamo.DeleteAction(k))
 	}
 	for _, j := range jobs {
-		actions = append(actions, createJob(j)...)
+		actions = append(actions, j.Actions()...)
 	}
 	if change.to == nil && len(actions) == 0 {
 		return dynamo.IfConditionFails(t.db.Put(ctx, *write), ErrStale)
@@ -112,7 +112,7 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 		at = old.Modified
 	}
 	deleted.Modified, deleted.Actor, deleted.softDeletion = at, actor, softDelete(at)
-	actions := append(createJob(job), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
+	actions := append(job.Actions(), types.TransactWriteItem{Put: putVersion(deleted.item(), old.Version)})
 	for _, k := range old.lookupKeys(values, old.Normalized) {
 		actions = append(actions, dynamo.DeleteAction(k))
 	}

@@ -86,12 +86,12 @@ func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.D
 	if due.Requests >= countAtOnce {
 		return r.table.CountDay(ctx, directoryID, due, true)
 	}
-	day, err := r.table.Day(ctx, directoryID, due.Date)
-	switch {
-	case err == nil && day.Quarter >= due.Quarter:
-		return table.ErrStale
-	case err != nil && !errors.Is(err, table.ErrNotFound):
+	last, err := r.table.Days(ctx, directoryID, 1)
+	if err != nil {
 		return err
+	}
+	if len(last) > 0 && last[0].Quarter >= due.Quarter {
+		return table.ErrStale
 	}
 	return r.table.CountDay(ctx, directoryID, due, false)
 }
