@@ -58,8 +58,8 @@ func (f *form) refused(err error) bool {
 	switch e.Kind {
 	case fault.Invalid:
 		for _, field := range e.Fields {
-			name, _, _ := strings.Cut(field.Name, ".")
-			f.invalid(name, strings.TrimPrefix(field.Code, field.Name+" "))
+			name, _, _ := strings.Cut(strings.TrimPrefix(field.Name, "settings."), ".")
+			f.invalid(name, strings.TrimPrefix(strings.TrimPrefix(field.Code, field.Name+" "), "settings."))
 		}
 	case fault.Conflict, fault.Busy:
 		f.Problem = e.Detail
@@ -75,11 +75,35 @@ const pageSize = 25
 // pageRequest is the page of a list that the URL asks for.
 func (r *request) pageRequest() management.PageRequest {
 	q := r.http.URL.Query()
-	p := management.PageRequest{After: q.Get("after"), Limit: pageSize}
+	p := management.PageRequest{After: cursor(q.Get("after")), Limit: pageSize}
 	if p.After == "" {
-		p.Before = q.Get("before")
+		p.Before = cursor(q.Get("before"))
 	}
 	return p
+}
+
+// maxCursor is more than the bytes of any id.
+const maxCursor = 64
+
+// cursor is a cursor of a URL, "" for what can be none: it would be too long for a
+// key.
+func cursor(text string) string {
+	if len(text) > maxCursor {
+		return ""
+	}
+	return text
+}
+
+// maxSearch bounds a search text in bytes, as the REST API does.
+const maxSearch = 1_024
+
+// search is the text that the URL asks for.
+func (r *request) search() string {
+	text := strings.TrimSpace(r.http.URL.Query().Get("search"))
+	if len(text) > maxSearch {
+		return strings.ToValidUTF8(text[:maxSearch], "")
+	}
+	return text
 }
 
 // pager are the links to the pages around a page.
