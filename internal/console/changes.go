@@ -34,8 +34,12 @@ type change struct {
 	Subject  string // who or what was changed
 	Verb     string // what happened, as a clause after the subject
 	Object   string // of a membership: the group
+	Path     string // of the page of the subject, "" for none
+	To       string // of the page of the object
 	Fields   []changedField
 	More     int // changed fields that are not in Fields
+
+	subjectID, objectID string
 }
 
 // changedField is an attribute before and after a change. "" is none.
@@ -61,7 +65,7 @@ type logged struct {
 
 // newestChanges reads the newest changes of a directory.
 func (r *request) newestChanges(directoryID string) (feed, error) {
-	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
+	found, err := r.events(eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
 	if err != nil {
 		return feed{}, err
 	}
@@ -77,7 +81,7 @@ func pollPath(directoryID, after string) string {
 // It reads the session and the end of the log, and nothing else.
 func pollChanges(r *request) error {
 	directoryID := r.http.PathValue("directory")
-	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, After: r.http.URL.Query().Get("after"), Limit: pollLimit})
+	found, err := r.events(eventlog.Query{DirectoryID: directoryID, After: cursor(r.http.URL.Query().Get("after")), Limit: pollLimit})
 	if err != nil {
 		return err
 	}
@@ -128,11 +132,17 @@ func (e logged) change() change {
 	switch {
 	case isMembership:
 		c.Subject, c.Object = called(user), called(group)
+		c.subjectID, c.Path = placeOf(user, "users")
+		c.objectID, c.To = placeOf(group, "groups")
 	case strings.HasPrefix(e.Event, "dsync.token."):
 		suffix, _ := e.Data["token_suffix"].(string)
 		c.Subject = "Token …" + suffix
 	case strings.HasPrefix(e.Event, "dsync.group."):
 		c.Subject = "Group " + called(e.Data)
+		c.subjectID, c.Path = placeOf(e.Data, "groups")
+	case strings.HasPrefix(e.Event, "dsync.user."):
+		c.Subject = called(e.Data)
+		c.subjectID, c.Path = placeOf(e.Data, "users")
 	default:
 		c.Subject = called(e.Data)
 	}
@@ -151,6 +161,13 @@ func (e logged) change() change {
 		c.Fields = c.Fields[:maxFields]
 	}
 	return c
+}
+
+// placeOf is the id of a user or group of an event, and the path of its page.
+func placeOf(object map[string]any, list string) (resourceID, path string) {
+	resourceID, _ = object["id"].(string)
+	directoryID, _ := object["directory_id"].(string)
+	return resourceID, directoryPath(url.PathEscape(directoryID)) + "/" + list + "/" + url.PathEscape(resourceID)
 }
 
 // called is the name of a user, a group or a directory.
