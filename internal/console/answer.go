@@ -19,10 +19,11 @@ type section struct{ Name, Path, Icon string }
 var (
 	homePage      = section{"Home", Base, "home"}
 	organizations = section{"Organizations", Base + "/organizations", "building"}
+	changesPage   = section{"Changes", Base + "/changes", "pulse"}
 	sessions      = section{"Sessions", Base + "/sessions", "people"}
 
 	// sections are the navigation, in its order.
-	sections = []section{homePage, organizations, sessions}
+	sections = []section{homePage, organizations, changesPage, sessions}
 )
 
 // crumb is a step of the way to a page.

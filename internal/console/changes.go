@@ -15,13 +15,16 @@ import (
 )
 
 var changeRoutes = []Route{
+	{"GET " + Base + "/changes", management.Read, showAllChanges},
+	{"GET " + Base + "/changes/news", management.Read, pollAllChanges},
 	{"GET " + Base + "/directories/{directory}/changes", management.Read, pollChanges},
 }
 
 // feed is the newest changes, and where the next ones are polled.
 type feed struct {
-	Changes []change
-	Poll    string // path with the log's cursor
+	Changes    []change
+	Poll       string // path with the log's cursor
+	Everywhere bool   // of all directories: it is polled less often
 }
 
 // change is an event of the log as people read it.
@@ -37,9 +40,12 @@ type change struct {
 	Path     string // of the page of the subject, "" for none
 	To       string // of the page of the object
 	Fields   []changedField
-	More     int // changed fields that are not in Fields
+	More     int    // changed fields that are not in Fields
+	JSON     string // the event, at most maxJSON characters
+	Where    *place // the directory, where several are shown
 
-	subjectID, objectID string
+	subjectID, objectID         string
+	directoryID, organizationID string
 }
 
 // changedField is an attribute before and after a change. "" is none.
@@ -48,6 +54,9 @@ type changedField struct{ Name, Before, After string }
 const (
 	// maxFields is how many changed attributes of an event are shown.
 	maxFields = 12
+	// maxJSON bounds the JSON of a change, in characters: raw attributes can have
+	// many.
+	maxJSON = 8_000
 	// pollLimit is how many changes one poll takes: the next poll takes the others.
 	pollLimit = 50
 )
@@ -70,7 +79,7 @@ func (r *request) newestChanges(directoryID string) (feed, error) {
 		return feed{}, err
 	}
 	changes, err := changesOf(found.Events)
-	return feed{changes, pollPath(directoryID, found.Newest)}, err
+	return feed{Changes: changes, Poll: pollPath(directoryID, found.Newest)}, err
 }
 
 func pollPath(directoryID, after string) string {
@@ -94,7 +103,7 @@ func pollChanges(r *request) error {
 		return err
 	}
 	slices.Reverse(changes) // newest first, as the page has them
-	return r.part("directory", "news", feed{changes, pollPath(directoryID, found.Newest)})
+	return r.part("directory", "news", feed{Changes: changes, Poll: pollPath(directoryID, found.Newest)})
 }
 
 func changesOf(events []json.RawMessage) ([]change, error) {
@@ -105,8 +114,18 @@ func changesOf(events []json.RawMessage) ([]change, error) {
 			return nil, err
 		}
 		changes[i] = e.change()
+		changes[i].JSON = indented(event)
 	}
 	return changes, nil
+}
+
+// indented is an event as people read JSON.
+func indented(event json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, event, "", "  "); err != nil {
+		return ""
+	}
+	return b.String()
 }
 
 // verbs say what the events mean, after their subject.
@@ -127,6 +146,11 @@ var verbs = map[string]struct{ tone, text string }{
 
 func (e logged) change() change {
 	c := change{ID: e.ID, At: e.Created, Sequence: e.Context.Sequence, Event: e.Event, Verb: verbs[e.Event].text, Tone: verbs[e.Event].tone}
+	c.directoryID, _ = e.Data["directory_id"].(string)
+	c.organizationID, _ = e.Data["organization_id"].(string)
+	if c.directoryID == "" && e.Data["object"] == "directory" {
+		c.directoryID, _ = e.Data["id"].(string)
+	}
 	user, isMembership := e.Data["user"].(map[string]any)
 	group, _ := e.Data["group"].(map[string]any)
 	switch {

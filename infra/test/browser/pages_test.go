@@ -49,7 +49,7 @@ func populate(t *testing.T, s *system.System) world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := api.Call(t.Context(), http.MethodPut, "/organizations/"+c.OrganizationID, map[string]any{"external_id": fmt.Sprint(i, " ", name[:min(len(name), 60)])}, nil); err != nil {
+		if err := api.Call(t.Context(), http.MethodPut, "/organizations/"+c.OrganizationID, map[string]any{"domain_data": []map[string]any{{"domain": fmt.Sprint("x", i, ".example"), "state": "verified"}, {"domain": fmt.Sprint("pending", i, ".example")}}, "external_id": fmt.Sprint(i, " ", name[:min(len(name), 60)])}, nil); err != nil {
 			t.Log(err)
 		}
 		if i > 0 {
@@ -103,7 +103,7 @@ func (w world) paths(t *testing.T) (all []string) {
 	t.Helper()
 	for _, r := range console.Routes() {
 		path, ok := strings.CutPrefix(r.Pattern, "GET ")
-		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "}/changes") || strings.HasSuffix(path, "{$}") {
+		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "}/changes") || strings.HasSuffix(path, "/news") || strings.HasSuffix(path, "{$}") {
 			continue
 		}
 		path = strings.NewReplacer("{organization}", w.organization, "{directory}", w.directory, "{user}", w.user, "{group}", w.group).Replace(path)
@@ -112,7 +112,7 @@ func (w world) paths(t *testing.T) (all []string) {
 		}
 		all = append(all, path)
 	}
-	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/users?search=nobody", console.Base+"/nothing")
+	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/users?search=nobody", console.Base+"/changes?event=users&organization=nobody", console.Base+"/nothing")
 }
 
 // looks are the widths and colours of the pages.
