@@ -160,7 +160,7 @@ func showAllChanges(r *request) error {
 			Typed  string
 			Wrong  string
 			Kinds  []eventKind
-			Names  []string
+			Events []string
 			Pager  pager
 			Curl   string
 		}{

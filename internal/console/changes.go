@@ -153,6 +153,9 @@ func (e logged) change() change {
 	}
 	user, isMembership := e.Data["user"].(map[string]any)
 	group, _ := e.Data["group"].(map[string]any)
+	if c.organizationID == "" {
+		c.organizationID, _ = user["organization_id"].(string)
+	}
 	switch {
 	case isMembership:
 		c.Subject, c.Object = called(user), called(group)

@@ -123,6 +123,8 @@ type directoryPage struct {
 	Deleting     bool
 	Counts       management.Counts
 	Last         *management.Day
+	Strip        strip
+	Reasons      []string
 	Provider     string
 	Endpoint     string
 	Tokens       []tokenRow
@@ -147,8 +149,10 @@ func showDirectory(r *request) error {
 		p.Organization, err = r.session.Organization(ctx, d.OrganizationID)
 		return err
 	})
-	reads.Go(func() (err error) {
-		p.Last, err = r.session.LastDay(ctx, d)
+	reads.Go(func() error {
+		a, err := r.session.Activity(ctx, d)
+		p.Last, p.Strip = a.Day, stripOf(a.Hours)
+		p.Reasons = directoryRow{Directory: d, Last: a.Day}.reasons(r.console.now())
 		return err
 	})
 	reads.Go(func() error {

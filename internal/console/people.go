@@ -107,8 +107,8 @@ const maxAttributes = 200
 // attributesOf are the attributes of a resource, by path. Schemas and metadata are
 // left out: they say nothing about who it is.
 func attributesOf(raw map[string]any) (all []attribute, more int) {
-	var walk func(path string, v any)
-	walk = func(path string, v any) {
+	var collect func(path string, v any)
+	collect = func(path string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
 			for _, name := range slices.Sorted(maps.Keys(v)) {
@@ -118,11 +118,11 @@ func attributesOf(raw map[string]any) (all []attribute, more int) {
 				} else if _, schema := raw[path]; schema && strings.HasPrefix(path, "urn:") {
 					at = path + ":" + name
 				}
-				walk(at, v[name])
+				collect(at, v[name])
 			}
 		case []any:
 			for i, item := range v {
-				walk(fmt.Sprintf("%s[%d]", path, i), item)
+				collect(fmt.Sprintf("%s[%d]", path, i), item)
 			}
 		default:
 			if len(all) >= maxAttributes {
@@ -135,7 +135,7 @@ func attributesOf(raw map[string]any) (all []attribute, more int) {
 	raw = maps.Clone(raw)
 	delete(raw, "schemas")
 	delete(raw, "meta")
-	walk("", raw)
+	collect("", raw)
 	return all, more
 }
 
@@ -224,7 +224,7 @@ func showUser(r *request) error {
 		Template: "user", Title: title, Section: organizations, Crumbs: directoryCrumbs(d, crumb{"Users", path + "/users"}),
 		Data: struct {
 			User       user
-			Gone       bool
+			Deleted    bool
 			Path       string
 			Attributes []attribute
 			More       int

@@ -37,7 +37,7 @@ var functions = template.FuncMap{
 	"text":  visible,
 	"ago":   ago,
 	"until": until,
-	"json":  func(s string) string { return shown(s, maxJSON, "\n") },
+	"json":  func(s string) string { return printable(s, maxJSON, "\n") },
 	"dict":  dict,
 	"list":  func(items ...any) []any { return items },
 	// The exact value of a time, for programs and for hovering.

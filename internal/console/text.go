@@ -17,11 +17,11 @@ const joiner = '\u200d'
 // visible returns at most maxText characters of a text that somebody else wrote.
 // Characters that are not printable, such as those that control the direction of
 // writing, are shown by their code: a name must not change what a reader sees.
-func visible(v any) string { return shown(fmt.Sprint(v), maxText, "") }
+func visible(v any) string { return printable(fmt.Sprint(v), maxText, "") }
 
-// shown returns at most that many characters of a text. The characters of plain are
+// printable returns at most that many characters of a text. The characters of plain are
 // shown as they are.
-func shown(s string, most int, plain string) string {
+func printable(s string, most int, plain string) string {
 	var text strings.Builder
 	n, last := 0, rune(0)
 	for _, r := range s {
