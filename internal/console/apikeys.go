@@ -29,8 +29,8 @@ var scopes = []choice{
 	{management.Manage + " " + management.Keys, "Everything."},
 }
 
-// lifetimes are the choices of how many days a new key lasts; "" is for ever.
-var lifetimes = []choice{{"", "Never"}, {"30", "In 30 days"}, {"90", "In 90 days"}, {"365", "In 365 days"}}
+// keyLifetimes are the choices of how many days a new key lasts; "" is for ever.
+var keyLifetimes = []choice{{"", "Never"}, {"30", "In 30 days"}, {"90", "In 90 days"}, {"365", "In 365 days"}}
 
 func listKeys(r *request) error {
 	found, err := r.session.APIKeys(r.http.Context(), r.pageRequest())
@@ -59,7 +59,7 @@ func (r *request) showNewKey(f form) error {
 			Scopes    []choice
 			Lifetimes []choice
 			Curl      string
-		}{f, scopes, lifetimes, r.curl(http.MethodPost, "/api_keys", body)},
+		}{f, scopes, keyLifetimes, r.curl(http.MethodPost, "/api_keys", body)},
 	})
 }
 
@@ -72,7 +72,7 @@ func createKey(r *request) error {
 	n := management.NewAPIKey{Name: strings.TrimSpace(f.Value("name")), Scope: f.Value("scope"), OrganizationID: strings.TrimSpace(f.Value("organization_id"))}
 	if days := f.Value("expires"); days != "" {
 		count, err := strconv.Atoi(days)
-		if err != nil || !slices.ContainsFunc(lifetimes, func(c choice) bool { return c.Value == days }) {
+		if err != nil || !slices.ContainsFunc(keyLifetimes, func(c choice) bool { return c.Value == days }) {
 			f.invalid("expires", "Choose when the key expires.")
 			return r.showNewKey(f)
 		}
