@@ -143,8 +143,8 @@ func copies(of []item, pairs ...string) []item {
 
 // template is a directory with a user and a group of it, whose records are copied.
 type template struct {
-	directory, user, group       string // ULIDs
-	users, groups, members, dirs []item
+	directory, user, group string // ULIDs
+	users, groups, members []item
 }
 
 // fill writes a shape around a directory that has a user, a group and its
