@@ -15,7 +15,7 @@ var requestRoutes = []Route{
 
 // requestRow is a SCIM request that was refused, or of which a part was ignored.
 type requestRow struct {
-	management.Request
+	Request  management.Request
 	Outcome  badge
 	What     string // what was attempted
 	Problems []remedy
@@ -97,12 +97,12 @@ func rowOf(item management.Request) requestRow {
 
 // attempted says what a request is for.
 func attempted(r management.Request) string {
-	of, single := "", "a resource"
+	of, one := "", "a resource"
 	switch {
 	case strings.HasPrefix(r.Route, "/Users"):
-		of, single = "users", "a user"
+		of, one = "users", "a user"
 	case strings.HasPrefix(r.Route, "/Groups"):
-		of, single = "groups", "a group"
+		of, one = "groups", "a group"
 	case strings.HasPrefix(r.Route, "/Bulk"):
 		return "Many changes at once"
 	case r.Route == "":
@@ -115,13 +115,13 @@ func attempted(r management.Request) string {
 	case strings.HasSuffix(r.Route, "/.search"), r.Method == http.MethodGet && !byID:
 		return "Find " + of
 	case r.Method == http.MethodGet:
-		return "Read " + single
+		return "Read " + one
 	case r.Method == http.MethodPost && !byID:
-		return "Create " + single
+		return "Create " + one
 	case r.Method == http.MethodPatch, r.Method == http.MethodPut:
-		return "Change " + single
+		return "Change " + one
 	case r.Method == http.MethodDelete:
-		return "Delete " + single
+		return "Delete " + one
 	}
 	return "Something that the endpoint does not have"
 }
