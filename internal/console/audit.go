@@ -16,7 +16,7 @@ var auditRoutes = []Route{{"GET " + Base + "/audit", management.Read, listAuditE
 
 // auditRow is a change and who made it, as people read it.
 type auditRow struct {
-	management.AuditEvent
+	Event  management.AuditEvent
 	Who    string // a person, or an API key
 	By     string // what Who is
 	Verb   string // what was done, before the target
@@ -87,7 +87,7 @@ func listAuditEvents(r *request) error {
 }
 
 func auditRowOf(e management.AuditEvent) (auditRow, error) {
-	row := auditRow{AuditEvent: e, Verb: cmp.Or(doings[e.Action], e.Action)}
+	row := auditRow{Event: e, Verb: cmp.Or(doings[e.Action], e.Action)}
 	switch a := e.Actor; {
 	case a.SessionID != "":
 		row.Who, row.By = a.Person, "in the console"

@@ -15,7 +15,7 @@ var requestRoutes = []Route{
 
 // requestRow is a SCIM request that was refused, or of which a part was ignored.
 type requestRow struct {
-	management.Request
+	Request  management.Request
 	Outcome  badge
 	What     string // what was attempted
 	Problems []remedy

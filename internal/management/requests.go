@@ -2,7 +2,6 @@ package management
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"dsync/internal/table"
@@ -14,12 +13,15 @@ const (
 	Partial = "partial" // it succeeded, and a part of it was ignored
 )
 
+// refusedFrom is the lowest status of a refusal (RFC 9110 section 15.5).
+const refusedFrom = 400
+
 // Outcomes are all outcomes.
 var Outcomes = []string{Refused, Partial}
 
 // OutcomeOf is the outcome of a request.
 func OutcomeOf(r Request) string {
-	if r.Status >= http.StatusBadRequest {
+	if r.Status >= refusedFrom {
 		return Refused
 	}
 	return Partial
