@@ -33,6 +33,19 @@ func TestActivity(t *testing.T) {
 		t.Errorf("%v, %v", got["last_sync_at"], day)
 	}
 
+	// The present hour is the last one.
+	present := time.Now().UTC()
+	for hours, n := range map[int]int64{0: 5, 1: 2, 47: 9, 48: 100} {
+		at := present.Add(-time.Duration(hours) * time.Hour)
+		if err := records.CountDay(t.Context(), d.id, table.Day{Date: at.Format(time.DateOnly), Requests: n, Last: at}, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hours := w.must(t, 200, "GET", "/directories/"+d.id, "")["hourly_requests"].([]any)
+	if len(hours) != 48 || hours[47] != 5.0 || hours[46] != 2.0 || hours[0] != 9.0 || hours[1] != 0.0 {
+		t.Errorf("%v", hours)
+	}
+
 	requests := []table.Request{
 		{ID: "scim_request_01000000000000000000000000", DirectoryID: d.id, At: at, Method: "PATCH", Route: "/Users/{id}", Status: 400,
 			ScimType: "invalidPath", Path: "nothing", Operation: 2, Milliseconds: 5, TTL: at.AddDate(9, 0, 0).Unix(), Actor: table.Actor{RequestID: "r"}},

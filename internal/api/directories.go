@@ -63,12 +63,12 @@ var directoryRoutes = []Route{
 			if err != nil {
 				return response{}, err
 			}
-			day, err := r.session.LastDay(r.context(), d)
+			activity, err := r.session.Activity(r.context(), d)
 			if err != nil {
 				return response{}, err
 			}
 			counts, err := r.session.Counts(r.context(), d.ID)
-			return one(func(map[string]management.Counts) any { return counted(r.active(d, day), counts[d.ID]) })(counts, err)
+			return one(func(map[string]management.Counts) any { return counted(r.active(d, activity), counts[d.ID]) })(counts, err)
 		},
 	},
 	{
@@ -160,11 +160,11 @@ func (r *request) whole(d management.Directory) map[string]any {
 }
 
 // active is whole with the time of the last request and the counts of its day,
-// null without a request.
-func (r *request) active(d management.Directory, day *management.Day) map[string]any {
+// null without a request, and the requests of the last hours.
+func (r *request) active(d management.Directory, a management.Activity) map[string]any {
 	body := r.whole(d)
-	body["last_sync_at"], body["last_day"] = nil, nil
-	if day != nil {
+	body["last_sync_at"], body["last_day"], body["hourly_requests"] = nil, nil, a.Hours
+	if day := a.Day; day != nil {
 		body["last_sync_at"] = scim.Timestamp(day.Last)
 		body["last_day"] = map[string]any{"date": day.Date, "requests": day.Requests, "refused": day.Refused, "writes": day.Writes}
 	}

@@ -196,6 +196,7 @@ func TestBadInput(t *testing.T) {
 		"users of nothing":                {"GET", "/directory_users", "", "directory"},
 		"groups of nothing":               {"GET", "/directory_groups", "", "directory"},
 		"idp_id alone":                    {"GET", "/directory_users?group=directory_group_" + nobody + "&idp_id=x", "", "idp_id"},
+		"name alone":                      {"GET", "/directory_groups?user=directory_user_" + nobody + "&name=x", "", "name"},
 		"email alone":                     {"GET", "/directory_users?email=x", "", "directory"},
 		"idp_id and email":                {"GET", "/directory_users?directory=directory_" + nobody + "&email=x&idp_id=x", "", "email"},
 		"domains that are none":           {"GET", "/organizations?domains=a", "", "domains"},

@@ -37,10 +37,11 @@ var userRoutes = []Route{
 	{
 		Method: http.MethodGet, Pattern: "/directory_groups", Scope: management.Read,
 		Parameters: pageParameters(id.Group, inDirectory,
-			Parameter{Name: "user", Kind: ID, Of: id.User, Description: "Return groups of this user."}),
+			Parameter{Name: "user", Kind: ID, Of: id.User, Description: "Return groups of this user."},
+			Parameter{Name: "name", Kind: Text, Description: "Return groups with this name. Case-insensitive. Requires directory."}),
 		Status: http.StatusOK, Object: "directory_group", List: true, Summary: "List the groups of a directory or a user.",
 		serve: func(r *request) (response, error) {
-			filter := management.GroupFilter{DirectoryID: r.query.text("directory"), UserID: r.query.text("user")}
+			filter := management.GroupFilter{DirectoryID: r.query.text("directory"), UserID: r.query.text("user"), Name: r.query.text("name")}
 			return many(encoded)(r.session.Groups(r.context(), filter, r.query.page()))
 		},
 	},

@@ -105,6 +105,11 @@ func TestUsersAndGroups(t *testing.T) {
 			t.Errorf("%s: %v, not %v", query, got, want)
 		}
 	}
+	for name, want := range map[string][]string{"staff": {staff}, "STAFF": {staff}, "sta": nil, "nobody": nil} {
+		if got := list("/directory_groups?directory=" + d.id + "&name=" + name); !slices.Equal(got, want) {
+			t.Errorf("the groups called %s: %v, not %v", name, got, want)
+		}
+	}
 	first, _, after := ids(t, w.call(t, w.read, "GET", "/directory_users?limit=1&idp_id=x-twice&directory="+d.id, ""))
 	rest, before, end := ids(t, w.call(t, w.read, "GET", "/directory_users?limit=1&idp_id=x-twice&directory="+d.id+"&after="+after, ""))
 	if !slices.Equal(first, []string{twice}) || !slices.Equal(rest, []string{home}) || before != home || end != "" {

@@ -20,12 +20,13 @@ type section struct{ Name, Path, Icon string }
 var (
 	homePage      = section{"Home", Base, "home"}
 	organizations = section{"Organizations", Base + "/organizations", "building"}
+	changesPage   = section{"Changes", Base + "/changes", "pulse"}
 	apiKeys       = section{"API keys", Base + "/api-keys", "key"}
 	auditLog      = section{"Audit log", Base + "/audit", "list"}
 	sessions      = section{"Sessions", Base + "/sessions", "people"}
 
 	// sections are the navigation, in its order.
-	sections = []section{homePage, organizations, apiKeys, auditLog, sessions}
+	sections = []section{homePage, organizations, changesPage, apiKeys, auditLog, sessions}
 	// restricted are the sections of the scope management.Keys.
 	restricted = []section{apiKeys, sessions}
 )

@@ -15,13 +15,16 @@ import (
 )
 
 var changeRoutes = []Route{
+	{"GET " + Base + "/changes", management.Read, showAllChanges},
+	{"GET " + Base + "/changes/news", management.Read, pollAllChanges},
 	{"GET " + Base + "/directories/{directory}/changes", management.Read, pollChanges},
 }
 
 // feed is the newest changes, and where the next ones are polled.
 type feed struct {
-	Changes []change
-	Poll    string // path with the log's cursor
+	Changes    []change
+	Poll       string // path with the log's cursor
+	Everywhere bool   // of all directories: it is polled less often
 }
 
 // change is an event of the log as people read it.
@@ -34,8 +37,15 @@ type change struct {
 	Subject  string // who or what was changed
 	Verb     string // what happened, as a clause after the subject
 	Object   string // of a membership: the group
+	Path     string // of the page of the subject, "" for none
+	To       string // of the page of the object
 	Fields   []changedField
-	More     int // changed fields that are not in Fields
+	More     int    // changed fields that are not in Fields
+	JSON     string // the event, at most maxJSON characters
+	Where    *place // the directory, where several are shown
+
+	subjectID, objectID         string
+	directoryID, organizationID string
 }
 
 // changedField is an attribute before and after a change. "" is none.
@@ -44,6 +54,9 @@ type changedField struct{ Name, Before, After string }
 const (
 	// maxFields is how many changed attributes of an event are shown.
 	maxFields = 12
+	// maxJSON bounds the JSON of a change, in characters: raw attributes can have
+	// many.
+	maxJSON = 8_000
 	// pollLimit is how many changes one poll takes: the next poll takes the others.
 	pollLimit = 50
 )
@@ -61,12 +74,12 @@ type logged struct {
 
 // newestChanges reads the newest changes of a directory.
 func (r *request) newestChanges(directoryID string) (feed, error) {
-	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
+	found, err := r.events(eventlog.Query{DirectoryID: directoryID, Limit: pageSize, Descending: true})
 	if err != nil {
 		return feed{}, err
 	}
 	changes, err := changesOf(found.Events)
-	return feed{changes, pollPath(directoryID, found.Newest)}, err
+	return feed{Changes: changes, Poll: pollPath(directoryID, found.Newest)}, err
 }
 
 func pollPath(directoryID, after string) string {
@@ -77,7 +90,7 @@ func pollPath(directoryID, after string) string {
 // It reads the session and the end of the log, and nothing else.
 func pollChanges(r *request) error {
 	directoryID := r.http.PathValue("directory")
-	found, err := r.session.Events(r.http.Context(), r.console.events, eventlog.Query{DirectoryID: directoryID, After: r.http.URL.Query().Get("after"), Limit: pollLimit})
+	found, err := r.events(eventlog.Query{DirectoryID: directoryID, After: cursor(r.http.URL.Query().Get("after")), Limit: pollLimit})
 	if err != nil {
 		return err
 	}
@@ -90,7 +103,7 @@ func pollChanges(r *request) error {
 		return err
 	}
 	slices.Reverse(changes) // newest first, as the page has them
-	return r.part("directory", "news", feed{changes, pollPath(directoryID, found.Newest)})
+	return r.part("directory", "news", feed{Changes: changes, Poll: pollPath(directoryID, found.Newest)})
 }
 
 func changesOf(events []json.RawMessage) ([]change, error) {
@@ -101,8 +114,18 @@ func changesOf(events []json.RawMessage) ([]change, error) {
 			return nil, err
 		}
 		changes[i] = e.change()
+		changes[i].JSON = indented(event)
 	}
 	return changes, nil
+}
+
+// indented is an event as people read JSON.
+func indented(event json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, event, "", "  "); err != nil {
+		return ""
+	}
+	return b.String()
 }
 
 // verbs say what the events mean, after their subject.
@@ -123,16 +146,30 @@ var verbs = map[string]struct{ tone, text string }{
 
 func (e logged) change() change {
 	c := change{ID: e.ID, At: e.Created, Sequence: e.Context.Sequence, Event: e.Event, Verb: verbs[e.Event].text, Tone: verbs[e.Event].tone}
+	c.directoryID, _ = e.Data["directory_id"].(string)
+	c.organizationID, _ = e.Data["organization_id"].(string)
+	if c.directoryID == "" && e.Data["object"] == "directory" {
+		c.directoryID, _ = e.Data["id"].(string)
+	}
 	user, isMembership := e.Data["user"].(map[string]any)
 	group, _ := e.Data["group"].(map[string]any)
+	if c.organizationID == "" {
+		c.organizationID, _ = user["organization_id"].(string)
+	}
 	switch {
 	case isMembership:
 		c.Subject, c.Object = called(user), called(group)
+		c.subjectID, c.Path = placeOf(user, "users")
+		c.objectID, c.To = placeOf(group, "groups")
 	case strings.HasPrefix(e.Event, "dsync.token."):
 		suffix, _ := e.Data["token_suffix"].(string)
 		c.Subject = "Token …" + suffix
 	case strings.HasPrefix(e.Event, "dsync.group."):
 		c.Subject = "Group " + called(e.Data)
+		c.subjectID, c.Path = placeOf(e.Data, "groups")
+	case strings.HasPrefix(e.Event, "dsync.user."):
+		c.Subject = called(e.Data)
+		c.subjectID, c.Path = placeOf(e.Data, "users")
 	default:
 		c.Subject = called(e.Data)
 	}
@@ -151,6 +188,13 @@ func (e logged) change() change {
 		c.Fields = c.Fields[:maxFields]
 	}
 	return c
+}
+
+// placeOf is the id of a user or group of an event, and the path of its page.
+func placeOf(object map[string]any, list string) (resourceID, path string) {
+	resourceID, _ = object["id"].(string)
+	directoryID, _ := object["directory_id"].(string)
+	return resourceID, directoryPath(url.PathEscape(directoryID)) + "/" + list + "/" + url.PathEscape(resourceID)
 }
 
 // called is the name of a user, a group or a directory.

@@ -10,6 +10,8 @@ import (
 
 	"dsync/internal/management"
 	"dsync/internal/settings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 var directoryRoutes = []Route{
@@ -76,9 +78,7 @@ func (r *request) showNewDirectory(f form) error {
 	})
 }
 
-// createDirectory shows the secret of the first token on its answer: it cannot be
-// read again, so no redirect may lead to it. The page replaces its address by that
-// of the directory, so that loading it again creates no second one.
+// createDirectory shows the secret of the first token on its answer.
 func createDirectory(r *request) error {
 	f, err := r.form()
 	if err != nil {
@@ -98,14 +98,7 @@ func createDirectory(r *request) error {
 	} else if err != nil {
 		return err
 	}
-	return r.render(view{
-		Template: "directory-created", Title: d.Name, Section: organizations, Status: http.StatusCreated,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}},
-		Data: struct {
-			Path, Endpoint, Secret, Provider string
-			Entra                            bool
-		}{directoryPath(d.ID), r.endpoint(d), secret, providerName(d.Type), d.Type == settings.Entra},
-	})
+	return r.renderConnection(d, connection{Title: d.Name, Text: "The directory was created. It waits for the first request.", Secret: secret})
 }
 
 func quotedJSON(s string) json.RawMessage {
@@ -125,44 +118,80 @@ func (r *request) endpoint(d management.Directory) string {
 type directoryPage struct {
 	Directory    management.Directory
 	Organization management.Organization
+	Path         string
 	State        badge
+	Deleting     bool
+	Counts       management.Counts
 	Last         *management.Day
+	Strip        strip
+	Reasons      []string
 	Provider     string
 	Endpoint     string
-	Tokens       []management.Token
+	Tokens       []tokenRow
+	MayAddToken  bool // there are fewer active ones than a directory may have
+	Lifetimes    []tokenLifetime
 	Changes      feed
 	Curl         map[string]string // by action
 }
 
 func showDirectory(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	ctx := r.http.Context()
+	d, err := r.session.Directory(ctx, r.http.PathValue("directory"))
 	if err != nil {
 		return err
 	}
-	p := directoryPage{Directory: d, State: stateOf(d), Provider: providerName(d.Type), Endpoint: r.endpoint(d)}
-	if p.Organization, err = r.session.Organization(r.http.Context(), d.OrganizationID); err != nil {
-		return err
+	p := directoryPage{
+		Directory: d, Path: directoryPath(d.ID), State: stateOf(d), Deleting: d.State == management.Deleting, Provider: providerName(d.Type), Endpoint: r.endpoint(d),
+		MayAddToken: d.State != management.Deleting && r.activeTokens(d) < management.MaxTokens, Lifetimes: tokenLifetimes,
 	}
-	if p.Last, err = r.session.LastDay(r.http.Context(), d); err != nil {
+	var reads errgroup.Group
+	reads.Go(func() (err error) {
+		p.Organization, err = r.session.Organization(ctx, d.OrganizationID)
 		return err
-	}
-	tokens, err := r.session.Tokens(r.http.Context(), d.ID, management.PageRequest{Limit: pageSize})
-	if err != nil {
+	})
+	reads.Go(func() error {
+		a, err := r.session.Activity(ctx, d)
+		p.Last, p.Strip = a.Day, stripOf(a.Hours)
+		p.Reasons = directoryRow{Directory: d, Last: a.Day}.reasons(r.console.now())
 		return err
-	}
-	p.Tokens = tokens.Items
-	if p.Changes, err = r.newestChanges(d.ID); err != nil {
+	})
+	reads.Go(func() error {
+		tokens, err := r.session.Tokens(ctx, d.ID, management.PageRequest{Limit: pageSize})
+		p.Tokens = r.tokenRows(tokens.Items)
+		return err
+	})
+	reads.Go(func() error {
+		counts, err := r.session.Counts(ctx, d.ID)
+		p.Counts = counts[d.ID]
+		return err
+	})
+	reads.Go(func() (err error) {
+		p.Changes, err = r.newestChanges(d.ID)
+		return err
+	})
+	if err := reads.Wait(); err != nil {
 		return err
 	}
 	path := "/directories/" + d.ID
 	p.Curl = map[string]string{
-		"read": r.curl(http.MethodGet, path, nil), "pause": r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
-		"changes": r.curl(http.MethodGet, "/events?order=desc&directory="+d.ID, nil),
+		"read": r.curl(http.MethodGet, path, nil), "changes": r.curl(http.MethodGet, "/events?order=desc&directory="+d.ID, nil),
+		"pause": r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
+		"token": r.curl(http.MethodPost, path+"/tokens", map[string]any{"expires_at": nil}), "revoke": r.curl(http.MethodDelete, path+"/tokens/$TOKEN_ID", nil),
 	}
 	return r.render(view{
 		Template: "directory", Title: d.Name, Section: organizations, Data: p,
 		Crumbs: []crumb{{organizations.Name, organizations.Path}, {p.Organization.Name, organizationPath(d.OrganizationID)}},
 	})
+}
+
+// activeTokens is how many tokens of a directory can be used.
+func (r *request) activeTokens(d management.Directory) (n int) {
+	for _, t := range d.Tokens {
+		if !t.Expired(r.console.now()) {
+			n++
+		}
+	}
+	return n
 }
 
 func pauseDirectory(r *request) error {
@@ -183,16 +212,31 @@ func resumeDirectory(r *request) error {
 
 // ago says how long ago something was, roughly.
 func ago(at, now time.Time) string {
-	d := now.Sub(at)
+	if text := span(now.Sub(at)); text != "" {
+		return text + " ago"
+	}
+	return "just now"
+}
+
+// until says when something will be, roughly.
+func until(at, now time.Time) string {
+	if text := span(at.Sub(now)); text != "" {
+		return "in " + text
+	}
+	return "now"
+}
+
+// span is a duration in its largest unit, "" for less than a minute.
+func span(d time.Duration) string {
 	for _, unit := range []struct {
 		of   time.Duration
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		if n := int(d / unit.of); n == 1 {
-			return "1 " + unit.name + " ago"
+			return "1 " + unit.name
 		} else if n > 1 {
-			return strconv.Itoa(n) + " " + unit.name + "s ago"
+			return strconv.Itoa(n) + " " + unit.name + "s"
 		}
 	}
-	return "just now"
+	return ""
 }

@@ -58,8 +58,8 @@ func (f *form) refused(err error) bool {
 	switch e.Kind {
 	case fault.Invalid:
 		for _, field := range e.Fields {
-			name, _, _ := strings.Cut(field.Name, ".")
-			f.invalid(name, strings.TrimPrefix(field.Code, field.Name+" "))
+			name, _, _ := strings.Cut(strings.TrimPrefix(field.Name, "settings."), ".")
+			f.invalid(name, strings.TrimPrefix(strings.TrimPrefix(field.Code, field.Name+" "), "settings."))
 		}
 	case fault.Conflict, fault.Busy:
 		f.Problem = e.Detail
@@ -72,25 +72,39 @@ func (f *form) refused(err error) bool {
 // pageSize is how many rows a list shows.
 const pageSize = 25
 
-// maxCursor bounds a cursor, in bytes: ids are shorter, and the table takes no key
-// of any length.
-const maxCursor = 64
-
 // pageRequest is the page of a list that the URL asks for. A cursor that can be none
 // is left out.
 func (r *request) pageRequest() management.PageRequest {
 	q := r.http.URL.Query()
-	cursor := func(name string) string {
-		if c := q.Get(name); len(c) <= maxCursor {
-			return c
-		}
-		return ""
-	}
-	p := management.PageRequest{After: cursor("after"), Limit: pageSize}
+	p := management.PageRequest{After: cursor(q.Get("after")), Limit: pageSize}
 	if p.After == "" {
-		p.Before = cursor("before")
+		p.Before = cursor(q.Get("before"))
 	}
 	return p
+}
+
+// maxCursor is more than the bytes of any id.
+const maxCursor = 64
+
+// cursor is a cursor of a URL, "" for what can be none: it would be too long for a
+// key.
+func cursor(text string) string {
+	if len(text) > maxCursor {
+		return ""
+	}
+	return text
+}
+
+// maxSearch bounds a search text in bytes, as the REST API does.
+const maxSearch = 1_024
+
+// search is the text that the URL asks for.
+func (r *request) search() string {
+	text := strings.TrimSpace(r.http.URL.Query().Get("search"))
+	if len(text) > maxSearch {
+		return strings.ToValidUTF8(text[:maxSearch], "")
+	}
+	return text
 }
 
 // pager are the links to the pages around a page.

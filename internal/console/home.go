@@ -1,7 +1,7 @@
 package console
 
 import (
-	"slices"
+	"net/http"
 	"time"
 
 	"dsync/internal/management"
@@ -20,8 +20,11 @@ const concurrentReads = 4
 // directoryRow is a directory in a list.
 type directoryRow struct {
 	management.Directory
-	State badge
-	Last  *management.Day // nil without a request
+	State        badge
+	Organization string          // name, where several are shown
+	Last         *management.Day // nil without a request
+	Strip        strip
+	Reasons      []string // why somebody has to do something
 }
 
 // directoryRows reads when each directory was last used.
@@ -30,18 +33,45 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 	var reads errgroup.Group
 	reads.SetLimit(concurrentReads)
 	for i, d := range directories {
-		reads.Go(func() (err error) {
-			rows[i] = directoryRow{Directory: d, State: stateOf(d)}
-			rows[i].Last, err = r.session.LastDay(r.http.Context(), d)
+		reads.Go(func() error {
+			a, err := r.session.Activity(r.http.Context(), d)
+			rows[i] = directoryRow{Directory: d, State: stateOf(d), Last: a.Day, Strip: stripOf(a.Hours)}
+			rows[i].Reasons = rows[i].reasons(r.console.now())
 			return err
 		})
 	}
 	return rows, reads.Wait()
 }
 
+// name reads the names of the organizations.
+func (r *request) name(rows []directoryRow) error {
+	var reads errgroup.Group
+	reads.SetLimit(concurrentReads)
+	names := map[string]*string{}
+	for _, row := range rows {
+		if names[row.OrganizationID] != nil {
+			continue
+		}
+		name := new(string)
+		names[row.OrganizationID] = name
+		reads.Go(func() error {
+			o, err := r.session.Organization(r.http.Context(), row.OrganizationID)
+			*name = o.Name
+			return existing(err)
+		})
+	}
+	if err := reads.Wait(); err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Organization = *names[rows[i].OrganizationID]
+	}
+	return nil
+}
+
 // showHome shows the newest directories, those first that need somebody.
 func showHome(r *request) error {
-	found, err := r.session.Directories(r.http.Context(), "", "", management.PageRequest{Limit: pageSize})
+	found, err := r.session.Directories(r.http.Context(), "", "", r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -49,30 +79,56 @@ func showHome(r *request) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(rows, func(a, b directoryRow) int { return urgency(a, r.console.now()) - urgency(b, r.console.now()) })
-	attention := 0
+	if err := r.name(rows); err != nil {
+		return err
+	}
+	var action, others []directoryRow
 	for _, row := range rows {
-		if urgency(row, r.console.now()) == 0 {
-			attention++
+		if len(row.Reasons) > 0 {
+			action = append(action, row)
+		} else {
+			others = append(others, row)
 		}
 	}
 	return r.render(view{Template: "home", Title: "Home", Section: homePage, Data: struct {
-		Directories []directoryRow
-		Attention   int
-	}{rows, attention}})
+		Action, Others []directoryRow
+		Pager          pager
+		Curl           string
+	}{action, others, pagerOf(r, found), r.curl(http.MethodGet, "/directories", nil)}})
 }
 
-// quiet is how long a directory may send nothing before it needs attention: Entra
-// comes every 20 to 40 minutes.
-const quiet = 24 * time.Hour
+const (
+	// quiet is how long a directory may send nothing before it needs somebody:
+	// Entra comes every 20 to 40 minutes.
+	quiet = day
+	// patience is how long a directory may wait for its first request.
+	patience = 3 * day
+)
 
-// urgency orders directories: 0 needs attention, 1 waits, 2 works.
-func urgency(d directoryRow, now time.Time) int {
+// reasons are why somebody has to do something, most urgent first.
+func (d directoryRow) reasons(now time.Time) (all []string) {
 	switch {
-	case d.Directory.State == management.Unlinked, d.Directory.State == management.Linked && d.Last != nil && now.Sub(d.Last.Last) > quiet:
-		return 0
-	case d.Directory.State == management.Validating:
-		return 1
+	case d.Directory.State == management.Deleting:
+		return nil
+	case d.Directory.State == management.Unlinked:
+		all = append(all, "Paused: its requests are refused")
+	case d.Directory.State == management.Validating && now.Sub(d.Created) > patience:
+		all = append(all, "Never connected, for "+span(now.Sub(d.Created)))
+	case d.Directory.State == management.Linked && d.Last != nil && now.Sub(d.Last.Last) > quiet:
+		all = append(all, "No request for "+span(now.Sub(d.Last.Last)))
 	}
-	return 2
+	active := 0
+	for _, t := range d.Tokens {
+		if t.Expired(now) {
+			continue
+		}
+		active++
+		if endingSoon(t.Expires, now) {
+			all = append(all, "Token …"+t.Suffix+" ends "+until(t.Expires, now))
+		}
+	}
+	if active == 0 {
+		all = append(all, "No token works")
+	}
+	return all
 }

@@ -3,8 +3,11 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"strings"
 
+	"dsync/internal/fault"
+	"dsync/internal/id"
 	"dsync/internal/management"
 )
 
@@ -13,6 +16,8 @@ var organizationRoutes = []Route{
 	{"GET " + Base + "/organizations/new", management.Manage, func(r *request) error { return r.showNewOrganization(form{}) }},
 	{"POST " + Base + "/organizations", management.Manage, createOrganization},
 	{"GET " + Base + "/organizations/{organization}", management.Read, showOrganization},
+	{"GET " + Base + "/organizations/{organization}/edit", management.Manage, showOrganizationForm},
+	{"POST " + Base + "/organizations/{organization}/edit", management.Manage, changeOrganization},
 }
 
 func organizationPath(organizationID string) string {
@@ -20,17 +25,43 @@ func organizationPath(organizationID string) string {
 }
 
 func listOrganizations(r *request) error {
-	search := strings.TrimSpace(r.http.URL.Query().Get("search"))
+	search := r.search()
+	if id.Organization.Valid(search) {
+		return r.redirect(organizationPath(search))
+	}
 	found, err := r.session.Organizations(r.http.Context(), nil, search, r.pageRequest())
+	if err == nil && search != "" && len(found.Items) == 0 && found.After == "" {
+		found, err = r.organizationsKeyed(search)
+	}
 	if err != nil {
 		return err
+	}
+	query := url.Values{}
+	if search != "" {
+		query.Set("search", search)
 	}
 	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
 		Organizations []management.Organization
 		Search        string
 		Pager         pager
 		Curl          string
-	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, "/organizations", nil)}})
+	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, strings.TrimSuffix("/organizations?"+query.Encode(), "?"), nil)}})
+}
+
+// organizationsKeyed finds organizations by external id, or else by domain.
+func (r *request) organizationsKeyed(key string) (management.Page[management.Organization], error) {
+	o, err := r.session.OrganizationByExternalID(r.http.Context(), key)
+	if err == nil {
+		return management.Page[management.Organization]{Items: []management.Organization{o}}, nil
+	}
+	if fault.KindOf(err) != fault.NotFound {
+		return management.Page[management.Organization]{}, err
+	}
+	found, err := r.session.Organizations(r.http.Context(), []string{key}, "", r.pageRequest())
+	if fault.KindOf(err) == fault.Invalid { // no domain
+		return found, nil
+	}
+	return found, err
 }
 
 func (r *request) showNewOrganization(f form) error {
@@ -104,8 +135,8 @@ func showOrganization(r *request) error {
 			Organization management.Organization
 			Directories  []directoryRow
 			Pager        pager
-			Add          string
+			Path         string
 			Curl         string
-		}{o, rows, pagerOf(r, found), organizationPath(o.ID) + "/directories/new", r.curl(http.MethodGet, "/directories?organization_id="+o.ID, nil)},
+		}{o, rows, pagerOf(r, found), organizationPath(o.ID), r.curl(http.MethodGet, "/directories?organization_id="+o.ID, nil)},
 	})
 }

@@ -36,6 +36,8 @@ var functions = template.FuncMap{
 	"asset": func(name string) string { return assets[name].path },
 	"text":  visible,
 	"ago":   ago,
+	"until": until,
+	"json":  func(s string) string { return printable(s, maxJSON, "\n") },
 	"dict":  dict,
 	"list":  func(items ...any) []any { return items },
 	// The exact value of a time, for programs and for hovering.

@@ -17,18 +17,21 @@ const joiner = '\u200d'
 // visible returns at most maxText characters of a text that somebody else wrote.
 // Characters that are not printable, such as those that control the direction of
 // writing, are shown by their code: a name must not change what a reader sees.
-func visible(v any) string {
-	s := fmt.Sprint(v)
+func visible(v any) string { return printable(fmt.Sprint(v), maxText, "") }
+
+// printable returns at most that many characters of a text. The characters of plain are
+// shown as they are.
+func printable(s string, most int, plain string) string {
 	var text strings.Builder
 	n, last := 0, rune(0)
 	for _, r := range s {
 		n++
 		switch {
-		case n > maxText:
+		case n > most:
 			return text.String() + "…"
 		case r == utf8.RuneError:
 			text.WriteRune(r)
-		case unicode.IsPrint(r), r == joiner && isPictograph(last):
+		case unicode.IsPrint(r), strings.ContainsRune(plain, r), r == joiner && isPictograph(last):
 			text.WriteRune(r)
 		default:
 			fmt.Fprintf(&text, "⟨U+%04X⟩", r)

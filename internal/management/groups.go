@@ -8,7 +8,11 @@ import (
 )
 
 // GroupFilter says which groups to list: those of a directory, or of a user.
-type GroupFilter struct{ DirectoryID, UserID string }
+type GroupFilter struct {
+	DirectoryID, UserID string
+	// Name finds groups of a directory by name, in any letter case.
+	Name string
+}
 
 // Groups lists groups.
 func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Page[Payload], error) {
@@ -16,6 +20,9 @@ func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Pag
 		var invalid fault.Validation
 		addEither(&invalid, "directory", "user")
 		return Page[Payload]{}, invalid.Err()
+	}
+	if f.Name != "" && (f.DirectoryID == "" || f.UserID != "") {
+		return Page[Payload]{}, fault.InvalidField("name", "name must come with directory, and not with user.")
 	}
 	d, err := s.listedDirectory(ctx, table.User, f.UserID, f.DirectoryID)
 	if err != nil {
@@ -25,8 +32,15 @@ func (s *Session) Groups(ctx context.Context, f GroupFilter, p PageRequest) (Pag
 		return Page[Payload]{}, err
 	}
 	read := chunksOf(s.table, table.ResourcesOf(table.Group, d.ID))
-	if f.UserID != "" {
+	switch {
+	case f.UserID != "":
 		read = chunksOf(s.table, table.GroupsWith(d.ID, f.UserID))
+	case f.Name != "":
+		ids, err := s.table.NameHolders(ctx, table.Group, d.ID, f.Name)
+		if err != nil {
+			return Page[Payload]{}, err
+		}
+		read = s.resourcesByID(table.Group, d.ID, ids)
 	}
 	r, err := readRows(ctx, p, projections(d, table.Group, read), nil)
 	if err != nil {

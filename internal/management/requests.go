@@ -3,6 +3,7 @@ package management
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"dsync/internal/table"
 )
@@ -48,12 +49,34 @@ func (s *Session) Requests(ctx context.Context, directoryID string, f RequestFil
 	return list(ctx, p, chunksOf(s.table, table.Requests(directoryID)), wanted)
 }
 
-// LastDay is the counts of the last day on which a directory got requests; nil
-// if it got none, or none before the last minute.
-func (s *Session) LastDay(ctx context.Context, d Directory) (*Day, error) {
-	days, err := s.table.Days(ctx, d.ID, 1)
+// ActivityHours is of how many hours the requests are told, with the present one.
+const ActivityHours = 48
+
+// Activity is what came to a directory, up to a quarter of an hour behind.
+type Activity struct {
+	// Day is the last day with requests; nil if there is none.
+	Day *Day
+	// Hours are the numbers of requests in each of the last ActivityHours, oldest
+	// first.
+	Hours []int64
+}
+
+// Activity reads what came to a directory.
+func (s *Session) Activity(ctx context.Context, d Directory) (Activity, error) {
+	a := Activity{Hours: make([]int64, ActivityHours)}
+	days, err := s.table.Days(ctx, d.ID, ActivityHours/24+1)
 	if err != nil || len(days) == 0 {
-		return nil, err
+		return a, err
 	}
-	return &days[0], nil
+	a.Day = &days[0]
+	first := s.now().UTC().Truncate(time.Hour).Add(-(ActivityHours - 1) * time.Hour)
+	for i := range a.Hours {
+		hour := first.Add(time.Duration(i) * time.Hour)
+		for _, day := range days {
+			if day.Date == hour.Format(time.DateOnly) {
+				a.Hours[i] = day.Hours[hour.Hour()]
+			}
+		}
+	}
+	return a, nil
 }

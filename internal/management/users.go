@@ -99,7 +99,11 @@ func (s *Session) usersByID(ctx context.Context, directoryID string, ids []strin
 	if err != nil {
 		return nil, err
 	}
-	ids = append(ids, named...)
+	return s.resourcesByID(table.User, directoryID, append(ids, named...)), nil
+}
+
+// resourcesByID reads users or groups with those ids, as a list.
+func (s *Session) resourcesByID(k table.Kind, directoryID string, ids []string) chunkReader[table.Resource] {
 	return func(ctx context.Context, from string, newest bool, limit int) (table.Chunk[table.Resource], error) {
 		slices.SortFunc(ids, func(a, b string) int { return compareIDs(a, b, newest) })
 		rest := slices.DeleteFunc(slices.Compact(slices.Clone(ids)), func(id string) bool { return from != "" && compareIDs(id, from, newest) <= 0 })
@@ -109,14 +113,14 @@ func (s *Session) usersByID(ctx context.Context, directoryID string, ids []strin
 			return c, nil
 		}
 		c.Last = rest[len(rest)-1]
-		records, err := s.table.Resources(ctx, table.User, directoryID, rest)
+		records, err := s.table.Resources(ctx, k, directoryID, rest)
 		for _, r := range records {
 			if !r.Deleted {
 				c.Entries = append(c.Entries, table.ListEntry[table.Resource]{ID: r.ID, Record: r})
 			}
 		}
 		return c, err
-	}, nil
+	}
 }
 
 // hasEmail reports whether the user has that e-mail address, in any letter

@@ -2,11 +2,14 @@ package table
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"dsync/internal/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -23,7 +26,13 @@ type Day struct {
 	Last     time.Time `dynamodbav:"at"`       // time of the last request
 	// Quarter is when the counts were written last: see Quarter.
 	Quarter int64 `dynamodbav:"quarter,omitempty"`
+	// Hours are the requests of each hour, as Requests: those of a write are in the
+	// hour of its last request. An earlier version counted none.
+	Hours [24]int64 `dynamodbav:"-"`
 }
+
+// hourName is the attribute with the requests of an hour.
+func hourName(hour int) string { return fmt.Sprintf("h%02d", hour) }
 
 // Quarter numbers the quarters of an hour. Each begins in one day.
 func Quarter(at time.Time) int64 { return at.Unix() / (15 * 60) }
@@ -35,8 +44,8 @@ func Quarter(at time.Time) int64 { return at.Unix() / (15 * 60) }
 func (t *Table) CountDay(ctx context.Context, directoryID string, d Day, always bool) error {
 	u := types.Update{
 		Key:                      dynamo.Marshal(dayKey(directoryID, d.Date)),
-		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl, quarter = :quarter ADD requests :requests, refused :refused, writes :writes"),
-		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl"},
+		UpdateExpression:         aws.String("SET #date = :date, #at = :at, #ttl = :ttl, quarter = :quarter ADD requests :requests, refused :refused, writes :writes, #hour :requests"),
+		ExpressionAttributeNames: map[string]string{"#date": "date", "#at": "at", "#ttl": "ttl", "#hour": hourName(d.Last.UTC().Hour())},
 		ExpressionAttributeValues: dynamo.Marshal(map[string]any{
 			":date": d.Date, ":at": d.Last, ":ttl": d.Last.Add(DayRetention).Unix(), ":quarter": d.Quarter,
 			":requests": d.Requests, ":refused": d.Refused, ":writes": d.Writes,
@@ -57,5 +66,13 @@ func (t *Table) Days(ctx context.Context, directoryID string, limit int) ([]Day,
 	if err != nil {
 		return nil, err
 	}
-	return dynamo.UnmarshalAll[Day](out.Items)
+	days, err := dynamo.UnmarshalAll[Day](out.Items)
+	for i := range days {
+		for hour := range days[i].Hours {
+			if v, ok := out.Items[i][hourName(hour)]; ok {
+				err = errors.Join(err, attributevalue.Unmarshal(v, &days[i].Hours[hour]))
+			}
+		}
+	}
+	return days, err
 }

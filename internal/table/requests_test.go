@@ -67,6 +67,7 @@ func TestDays(t *testing.T) {
 		{Date: "2026-11-23", Requests: 8, Refused: 1, Writes: 3, Last: now.Add(time.Minute)},
 		{Date: "2026-11-22", Requests: 1, Last: now.Add(-24 * time.Hour)},
 	}
+	want[0].Hours[now.Hour()], want[1].Hours[now.Hour()] = 8, 1
 	days, err := f.Days(ctx, f.directoryID, 2)
 	if diff := cmp.Diff(want, days); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)

@@ -107,6 +107,16 @@ func (d *desk) days(t testing.TB) []table.Day {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i, day := range days {
+		sum := int64(0)
+		for _, n := range day.Hours {
+			sum += n
+		}
+		if sum != day.Requests {
+			t.Errorf("the hours of %s have %d requests of %d", day.Date, sum, day.Requests)
+		}
+		days[i].Hours = [24]int64{}
+	}
 	return days
 }
 

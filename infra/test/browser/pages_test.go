@@ -27,7 +27,7 @@ var hostile = []string{
 // world is a system with something on every page.
 type world struct {
 	*system.System
-	organization, directory string
+	organization, directory, user, group string
 }
 
 // populate fills a system: hostile names where a person or a provider writes them.
@@ -50,7 +50,7 @@ func populate(t *testing.T, s *system.System) world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := api.Call(t.Context(), http.MethodPut, "/organizations/"+c.OrganizationID, map[string]any{"external_id": fmt.Sprint(i, " ", name[:min(len(name), 60)])}, nil); err != nil {
+		if err := api.Call(t.Context(), http.MethodPut, "/organizations/"+c.OrganizationID, map[string]any{"domain_data": []map[string]any{{"domain": fmt.Sprint("x", i, ".example"), "state": "verified"}, {"domain": fmt.Sprint("pending", i, ".example")}}, "external_id": fmt.Sprint(i, " ", name[:min(len(name), 60)])}, nil); err != nil {
 			t.Log(err)
 		}
 		if i > 0 {
@@ -84,6 +84,15 @@ func populate(t *testing.T, s *system.System) world {
 		}
 	}
 	w.organization, w.directory = first.OrganizationID, first.DirectoryID
+	w.user, w.group = w.newest(t, "users"), w.newest(t, "groups")
+	member := fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":[{"value":%q}]}]}`, w.user)
+	if status := scim(t, http.MethodPatch, first.TenantURL+"/Groups/"+w.group, first.Token, member); status != http.StatusNoContent {
+		t.Fatalf("adding a member: %d", status)
+	}
+	renamed := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"title","value":"\u202eesrever"}]}`
+	if status := scim(t, http.MethodPatch, first.TenantURL+"/Users/"+w.user, first.Token, renamed); status != http.StatusOK {
+		t.Fatalf("changing a user: %d", status)
+	}
 	return w
 }
 
@@ -106,22 +115,34 @@ func refuse(t *testing.T, c client.Connection) {
 	scim(t, http.MethodPost, c.TenantURL+"/Groups", c.Token, `{"displayName":"Engineering","members":[{"value":"nobody"},{"value":"nobody else"}]}`)
 }
 
+// newest is the id of the newest user or group of the directory.
+func (w world) newest(t *testing.T, kind string) string {
+	t.Helper()
+	var list struct{ Data []struct{ ID string } }
+	api := client.Client{URL: w.APIURL, Key: w.APIKey}
+	if err := api.Call(t.Context(), http.MethodGet, "/directory_"+kind+"?directory="+w.directory, nil, &list); err != nil || len(list.Data) == 0 {
+		t.Fatalf("no %s: %v", kind, err)
+	}
+	return list.Data[0].ID
+}
+
 // paths are the pages: all GET routes, with examples of their parameters. Parts of
 // pages and files are no pages.
 func (w world) paths(t *testing.T) (all []string) {
 	t.Helper()
 	for _, r := range console.Routes() {
 		path, ok := strings.CutPrefix(r.Pattern, "GET ")
-		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "/changes") || strings.HasSuffix(path, "{$}") {
+		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "}/changes") || strings.HasSuffix(path, "/news") || strings.HasSuffix(path, "{$}") {
 			continue
 		}
-		path = strings.NewReplacer("{organization}", w.organization, "{directory}", w.directory).Replace(path)
+		path = strings.NewReplacer("{organization}", w.organization, "{directory}", w.directory, "{user}", w.user, "{group}", w.group).Replace(path)
 		if strings.Contains(path, "{") {
 			t.Errorf("%s: there is no example of its parameters", r.Pattern)
 		}
 		all = append(all, path)
 	}
-	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/requests?request_id=none", console.Base+"/audit?organization_id=x&action=directory.paused", console.Base+"/nothing")
+	return append(all, console.Base+"/organizations?search=nobody", console.Base+"/directories/"+w.directory+"/users?search=nobody", console.Base+"/changes?event=users&organization=nobody",
+		console.Base+"/directories/"+w.directory+"/requests?request_id=none", console.Base+"/audit?organization_id=x&action=directory.paused", console.Base+"/nothing")
 }
 
 // looks are the widths and colours of the pages.
@@ -144,7 +165,11 @@ func TestPages(t *testing.T) {
 	b.signIn(w.System, "Ada Lovelace", "admin")
 	b.expect("404")
 	folder := os.Getenv("SCREENSHOTS")
+	only := os.Getenv("PAGES") // those whose path has this
 	for _, path := range w.paths(t) {
+		if !strings.Contains(path, only) {
+			continue
+		}
 		for _, l := range looks {
 			b.look(l.width, l.scheme)
 			b.visit(w.System, path)
@@ -175,7 +200,7 @@ func (b *tab) violations() []string {
 }
 
 func fileName(w world, path string) string {
-	name := strings.NewReplacer(w.organization, "x", w.directory, "x", "?", "-", "=", "-").Replace(strings.TrimPrefix(path, console.Base))
+	name := strings.NewReplacer(w.organization, "x", w.directory, "x", w.user, "x", w.group, "x", "?", "-", "=", "-").Replace(strings.TrimPrefix(path, console.Base))
 	if name = strings.Trim(strings.ReplaceAll(name, "/", "-"), "-"); name == "" {
 		return "home"
 	}

@@ -1,0 +1,261 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"dsync/internal/dsync"
+	"dsync/internal/eventlog"
+	"dsync/internal/fault"
+	"dsync/internal/id"
+	"dsync/internal/management"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// place is where a change was made.
+type place struct {
+	Directory, Organization string // names
+	Path                    string // of the directory's page
+	Only                    string // of the changes of the organization
+}
+
+// eventKind is a choice of events.
+type eventKind struct {
+	Value, Name string
+	prefixes    []string
+}
+
+// eventKinds are the choices besides all events and each event alone.
+var eventKinds = []eventKind{
+	{"users", "Users", []string{"dsync.user."}},
+	{"groups", "Groups", []string{"dsync.group.created", "dsync.group.updated", "dsync.group.deleted"}},
+	{"memberships", "Memberships", []string{"dsync.group.user_"}},
+	{"directories", "Directories and tokens", []string{"dsync.activated", "dsync.deleted", "dsync.token."}},
+}
+
+// changesFilter says which changes of all directories to show.
+type changesFilter struct {
+	Event        string // the value of a kind, or a name; "" for all
+	Organization management.Organization
+}
+
+// names are the names of the events; nil for all.
+func (f changesFilter) names() (names []string) {
+	prefixes := []string{f.Event}
+	for _, k := range eventKinds {
+		if k.Value == f.Event {
+			prefixes = k.prefixes
+		}
+	}
+	for _, name := range dsync.Names {
+		if f.Event != "" && slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// query is the filter as parameters.
+func (f changesFilter) query() url.Values {
+	q := url.Values{}
+	if f.Event != "" {
+		q.Set("event", f.Event)
+	}
+	if f.Organization.ID != "" {
+		q.Set("organization", f.Organization.ID)
+	}
+	return q
+}
+
+const allChangesPath = Base + "/changes"
+
+// changesFilter reads the filter of the URL, and says what is wrong with it.
+func (r *request) changesFilter() (f changesFilter, wrong string, err error) {
+	q := r.http.URL.Query()
+	f.Event = q.Get("event")
+	if f.Event != "" && len(f.names()) == 0 {
+		f.Event = ""
+	}
+	text := strings.TrimSpace(q.Get("organization"))
+	if text == "" || len(text) > maxSearch {
+		return f, "", nil
+	}
+	f.Organization, wrong, err = r.organizationCalled(text)
+	return f, wrong, err
+}
+
+// organizationCalled finds the organization that somebody means: by id, external id
+// or a part of its name.
+func (r *request) organizationCalled(text string) (o management.Organization, wrong string, err error) {
+	ctx := r.http.Context()
+	if id.Organization.Valid(text) {
+		o, err = r.session.Organization(ctx, text)
+	} else {
+		o, err = r.session.OrganizationByExternalID(ctx, text)
+	}
+	if fault.KindOf(err) != fault.NotFound {
+		return o, "", err
+	}
+	found, err := r.session.Organizations(ctx, nil, text, management.PageRequest{Limit: pageSize})
+	if err != nil {
+		return o, "", err
+	}
+	called := slices.DeleteFunc(slices.Clone(found.Items), func(o management.Organization) bool { return !strings.EqualFold(o.Name, text) })
+	switch {
+	case len(called) == 1:
+		return called[0], "", nil
+	case len(found.Items) == 1:
+		return found.Items[0], "", nil
+	case len(found.Items) == 0:
+		return o, "No organization is called like this. All are shown.", nil
+	}
+	return o, "Several organizations are called like this: type more of the name, or the ID. All are shown.", nil
+}
+
+func showAllChanges(r *request) error {
+	f, wrong, err := r.changesFilter()
+	if err != nil {
+		return err
+	}
+	// The cursor of the next poll is read before the page, so that nothing is
+	// missed in between. What comes twice, the page leaves out.
+	q := eventlog.Query{OrganizationID: f.Organization.ID, Limit: 1, Descending: true}
+	newest, err := r.events(q)
+	if err != nil {
+		return err
+	}
+	q.Names, q.Limit, q.After = f.names(), pageSize, cursor(r.http.URL.Query().Get("after"))
+	found, err := r.events(q)
+	if err != nil {
+		return err
+	}
+	changes, err := r.placed(found.Events, f)
+	if err != nil {
+		return err
+	}
+	older := ""
+	if found.After != "" {
+		next := f.query()
+		next.Set("after", found.After)
+		older = allChangesPath + "?" + next.Encode()
+	}
+	query := url.Values{"order": {"desc"}}
+	if f.Organization.ID != "" {
+		query.Set("organization_id", f.Organization.ID)
+	}
+	if names := f.names(); names != nil {
+		query.Set("events", strings.Join(names, ","))
+	}
+	return r.render(view{
+		Template: "changes", Title: "Changes", Section: changesPage,
+		Data: struct {
+			Feed   feed
+			Live   bool // the page has the newest changes
+			Filter changesFilter
+			Typed  string
+			Wrong  string
+			Kinds  []eventKind
+			Events []string
+			Pager  pager
+			Curl   string
+		}{
+			feed{changes, f.poll(newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.http.URL.Query().Get("organization"))), wrong,
+			eventKinds, dsync.Names, pager{Older: older}, r.curl(http.MethodGet, "/events?"+query.Encode(), nil),
+		},
+	})
+}
+
+// poll is the path of the next poll.
+func (f changesFilter) poll(after string) string {
+	q := f.query()
+	q.Set("after", after)
+	return allChangesPath + "/news?" + q.Encode()
+}
+
+// pollAllChanges answers as pollChanges does. It reads the events that the filter
+// leaves out, too: so the cursor goes on, and the log is never read twice.
+func pollAllChanges(r *request) error {
+	f := changesFilter{Event: r.http.URL.Query().Get("event")}
+	if organizationID := r.http.URL.Query().Get("organization"); id.Organization.Valid(organizationID) {
+		f.Organization.ID = organizationID
+	}
+	found, err := r.events(eventlog.Query{OrganizationID: f.Organization.ID, After: cursor(r.http.URL.Query().Get("after")), Limit: pollLimit})
+	if err != nil {
+		return err
+	}
+	if len(found.Events) == 0 {
+		r.write(http.StatusNoContent, nil)
+		return nil
+	}
+	changes, err := r.placed(found.Events, f)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(changes)
+	return r.part("changes", "news", feed{changes, f.poll(found.Newest), true})
+}
+
+// placed are the changes that the filter selects, each with its place.
+func (r *request) placed(events []json.RawMessage, f changesFilter) ([]change, error) {
+	changes, err := changesOf(events)
+	if err != nil {
+		return nil, err
+	}
+	if names := f.names(); names != nil {
+		changes = slices.DeleteFunc(changes, func(c change) bool { return !slices.Contains(names, c.Event) })
+	}
+	var reads errgroup.Group
+	reads.SetLimit(concurrentReads)
+	directories, owners := map[string]*management.Directory{}, map[string]*management.Organization{}
+	for _, c := range changes {
+		if directories[c.directoryID] == nil {
+			d := &management.Directory{Name: "a deleted directory"}
+			directories[c.directoryID] = d
+			reads.Go(func() error {
+				found, err := r.session.Directory(r.http.Context(), c.directoryID)
+				if err == nil {
+					*d = found
+				}
+				return existing(err)
+			})
+		}
+		if owners[c.organizationID] == nil {
+			o := &management.Organization{Name: "a deleted organization"}
+			owners[c.organizationID] = o
+			reads.Go(func() error {
+				found, err := r.session.Organization(r.http.Context(), c.organizationID)
+				if err == nil {
+					*o = found
+				}
+				return existing(err)
+			})
+		}
+	}
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	for i, c := range changes {
+		d, o := directories[c.directoryID], owners[c.organizationID]
+		changes[i].Where = &place{Directory: d.Name, Organization: o.Name}
+		if d.ID != "" {
+			changes[i].Where.Path = directoryPath(d.ID)
+		}
+		if o.ID != "" {
+			changes[i].Where.Only = allChangesPath + "?" + changesFilter{f.Event, *o}.query().Encode()
+		}
+	}
+	return changes, nil
+}
+
+// existing is the error of a read, nil if what it looks for does not exist.
+func existing(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"dsync/internal/management"
+)
+
+// removed is what the form says of a domain instead of a state.
+const removed = "remove"
+
+// domainRow is a domain in the form of an organization.
+type domainRow struct{ Name, Domain, State string }
+
+// domainRows are the domains in a form.
+func (f form) domainRows() (rows []domainRow) {
+	for n := range management.MaxDomains {
+		name := strconv.Itoa(n)
+		domain := f.Value("domain." + name)
+		if domain == "" {
+			break
+		}
+		rows = append(rows, domainRow{name, domain, f.Value("state." + name)})
+	}
+	return rows
+}
+
+func showOrganizationForm(r *request) error {
+	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	if err != nil {
+		return err
+	}
+	values := url.Values{"name": {o.Name}, "external_id": {o.ExternalID}}
+	for n, d := range o.Domains {
+		values.Set("domain."+strconv.Itoa(n), d.Domain)
+		values.Set("state."+strconv.Itoa(n), d.State)
+	}
+	return r.renderOrganizationForm(o, form{values: values})
+}
+
+func (r *request) renderOrganizationForm(o management.Organization, f form) error {
+	path := organizationPath(o.ID)
+	return r.render(view{
+		Template: "edit-organization", Title: "Edit organization", Section: organizations, Status: f.status(),
+		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, path}},
+		Data: struct {
+			Form    form
+			Domains []domainRow
+			States  []string
+			Path    string
+			Curl    string
+		}{f, f.domainRows(), append(append([]string{}, management.DomainStates...), removed), path, r.curl(http.MethodPut, "/organizations/"+o.ID, map[string]string{"name": f.Value("name")})},
+	})
+}
+
+func changeOrganization(r *request) error {
+	f, err := r.form()
+	if err != nil {
+		return err
+	}
+	name, externalID := strings.TrimSpace(f.Value("name")), strings.TrimSpace(f.Value("external_id"))
+	domains := []management.NewDomain{}
+	for _, d := range f.domainRows() {
+		if d.State != removed {
+			domains = append(domains, management.NewDomain{Domain: strings.TrimSpace(d.Domain), State: d.State})
+		}
+	}
+	domains = append(domains, domainsOf(f.Value("domain_data"))...)
+	organizationID := r.http.PathValue("organization")
+	_, err = r.session.UpdateOrganization(r.http.Context(), organizationID, management.OrganizationUpdate{Name: &name, ExternalID: &externalID, Domains: &domains})
+	if f.refused(err) {
+		o, err := r.session.Organization(r.http.Context(), organizationID)
+		if err != nil {
+			return err
+		}
+		return r.renderOrganizationForm(o, f)
+	} else if err != nil {
+		return err
+	}
+	return r.done(organizationPath(organizationID), "The organization was saved.")
+}

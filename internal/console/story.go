@@ -1,0 +1,78 @@
+package console
+
+import (
+	"errors"
+	"net/url"
+	"time"
+
+	"dsync/internal/eventlog"
+	"dsync/internal/fault"
+)
+
+// story is what happened to a user or group, newest first. The log is in the order
+// of the directory, so the others' events are read and left out.
+type story struct {
+	Changes []change
+	Read    int    // events that were read
+	Older   string // link to what is older, "" if nothing is
+	subject string // name in the newest event
+}
+
+const (
+	storyPage  = 100 // events of one read
+	storyReads = 3   // at most: then a link goes on
+	storySize  = 25  // changes that are enough
+	// storySlack is how much older than a resource its first event can be, by the
+	// clocks of two processes.
+	storySlack = time.Minute
+)
+
+// storyOf reads the story of a user or group that was created then; zero if that is
+// not known.
+func (r *request) storyOf(directoryID, resourceID string, created time.Time) (story, error) {
+	q := eventlog.Query{DirectoryID: directoryID, Limit: storyPage, Descending: true, After: cursor(r.http.URL.Query().Get("older"))}
+	if !created.IsZero() {
+		q.From = created.Add(-storySlack)
+	}
+	var s story
+	for range storyReads {
+		found, err := r.events(q)
+		if err != nil {
+			return s, err
+		}
+		changes, err := changesOf(found.Events)
+		if err != nil {
+			return s, err
+		}
+		s.Read += len(changes)
+		for _, c := range changes {
+			if c.subjectID != resourceID && c.objectID != resourceID {
+				continue
+			}
+			if s.subject == "" && c.subjectID == resourceID {
+				s.subject = c.Subject
+			}
+			s.Changes = append(s.Changes, c)
+		}
+		q.After = found.After
+		if q.After == "" || len(s.Changes) >= storySize {
+			break
+		}
+	}
+	if q.After != "" {
+		s.Older = r.http.URL.Path + "?" + url.Values{"older": {q.After}}.Encode()
+	}
+	return s, nil
+}
+
+// events reads the log. A cursor that it does not know is the caller's mistake.
+func (r *request) events(q eventlog.Query) (eventlog.Page, error) {
+	found, err := r.session.Events(r.http.Context(), r.console.events, q)
+	switch {
+	case errors.Is(err, eventlog.ErrCursor):
+		err = fault.New(fault.Invalid, "", "The page of changes is unknown, or older than the log. Load the page anew.").Because(err)
+	case errors.Is(err, eventlog.ErrMigrating):
+		err = fault.New(fault.Busy, "", "").Because(err)
+	}
+	return found, err
+}
