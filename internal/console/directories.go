@@ -129,7 +129,7 @@ type directoryPage struct {
 	Endpoint     string
 	Tokens       []tokenRow
 	MayAddToken  bool // there are fewer active ones than a directory may have
-	Lifetimes    []lifetime
+	Lifetimes    []tokenLifetime
 	Changes      feed
 	Curl         map[string]string // by action
 }
@@ -142,7 +142,7 @@ func showDirectory(r *request) error {
 	}
 	p := directoryPage{
 		Directory: d, Path: directoryPath(d.ID), State: stateOf(d), Deleting: d.State == management.Deleting, Provider: providerName(d.Type), Endpoint: r.endpoint(d),
-		MayAddToken: d.State != management.Deleting && r.activeTokens(d) < management.MaxTokens, Lifetimes: lifetimes,
+		MayAddToken: d.State != management.Deleting && r.activeTokens(d) < management.MaxTokens, Lifetimes: tokenLifetimes,
 	}
 	var reads errgroup.Group
 	reads.Go(func() (err error) {

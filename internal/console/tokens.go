@@ -16,13 +16,13 @@ var tokenRoutes = []Route{
 	{"POST " + Base + "/directories/{directory}/tokens/{token}/revoke", management.Manage, revokeToken},
 }
 
-// lifetime is a choice of a token's life.
-type lifetime struct {
+// tokenLifetime is a choice of a token's life.
+type tokenLifetime struct {
 	Days int // 0 is without an end
 	Text string
 }
 
-var lifetimes = []lifetime{{0, "Does not end"}, {180, "6 months"}, {365, "1 year"}, {730, "2 years"}}
+var tokenLifetimes = []tokenLifetime{{0, "Does not end"}, {180, "6 months"}, {365, "1 year"}, {730, "2 years"}}
 
 const day = 24 * time.Hour
 
@@ -66,7 +66,7 @@ func createToken(r *request) error {
 	}
 	var expires time.Time
 	days, err := strconv.Atoi(f.Value("days"))
-	if err == nil && days > 0 && slices.ContainsFunc(lifetimes, func(l lifetime) bool { return l.Days == days }) {
+	if err == nil && days > 0 && slices.ContainsFunc(tokenLifetimes, func(l tokenLifetime) bool { return l.Days == days }) {
 		expires = r.console.now().Add(time.Duration(days) * day)
 	}
 	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))

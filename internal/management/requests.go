@@ -54,7 +54,7 @@ func (s *Session) Requests(ctx context.Context, directoryID string, f RequestFil
 // ActivityHours is of how many hours the requests are told, with the present one.
 const ActivityHours = 48
 
-// Activity is what came to a directory, up to a minute behind.
+// Activity is what came to a directory, up to a quarter of an hour behind.
 type Activity struct {
 	// Day is the last day with requests; nil if there is none.
 	Day *Day

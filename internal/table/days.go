@@ -26,22 +26,21 @@ type Day struct {
 	Last     time.Time `dynamodbav:"at"`       // time of the last request
 	// Quarter is when the counts were written last: see Quarter.
 	Quarter int64 `dynamodbav:"quarter,omitempty"`
-	// Hours are the requests of each hour, as Requests. An earlier version counted
-	// none.
+	// Hours are the requests of each hour, as Requests: those of a write are in the
+	// hour of its last request. An earlier version counted none.
 	Hours [24]int64 `dynamodbav:"-"`
 }
-
-// Quarter numbers the quarters of an hour. Each begins in one day.
-func Quarter(at time.Time) int64 { return at.Unix() / (15 * 60) }
 
 // hourName is the attribute with the requests of an hour.
 func hourName(hour int) string { return fmt.Sprintf("h%02d", hour) }
 
+// Quarter numbers the quarters of an hour. Each begins in one day.
+func Quarter(at time.Time) int64 { return at.Unix() / (15 * 60) }
+
 // CountDay adds the counts of d to those of the day, and sets the time of its
-// last request, to whose hour it adds the requests, too, and the quarter of an
-// hour. Unless always is true, it fails with ErrStale when the counts of that
-// quarter are written. The counts are not exact: a write that the SDK retries after
-// a lost response counts twice.
+// last request and the quarter of an hour. Unless always is true, it fails with
+// ErrStale when the counts of that quarter are written. The counts are not exact: a
+// write that the SDK retries after a lost response counts twice.
 func (t *Table) CountDay(ctx context.Context, directoryID string, d Day, always bool) error {
 	u := types.Update{
 		Key:                      dynamo.Marshal(dayKey(directoryID, d.Date)),
