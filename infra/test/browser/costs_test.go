@@ -122,6 +122,7 @@ func TestCosts(t *testing.T) {
 		{"Directory, 25 changes", base}, {"Users, 25", base + "/users"}, {"Search for a user", base + "/users?search=user7@acme.example"}, {"User", base + "/users/" + w.user},
 		{"Groups, 25", base + "/groups"}, {"Group", base + "/groups/" + w.group}, {"Settings", base + "/settings"}, {"Changes of all, 25", "/console/changes"},
 	} {
+		d := openDesk(t, s) // each session has a limit of its own
 		ctx, meter := dynamo.WithMeter(t.Context())
 		answer := d.get(ctx, page.path)
 		if answer.Code != http.StatusOK {
