@@ -21,10 +21,11 @@ var settingsRoutes = []Route{
 // setting is a setting of a directory, as its form shows it.
 type setting struct {
 	Name, Label, Text string
-	Choices           []settingChoice // none: it is on or off
+	Choices           []option // none: it is on or off
 }
 
-type settingChoice struct{ Value, Label, Text string }
+// option is a value of a setting.
+type option struct{ Value, Label, Text string }
 
 // settingGroups are the settings but for the attribute mapping, which is text.
 // TestSettings holds them to those of package settings.
@@ -33,12 +34,12 @@ var settingGroups = []struct {
 	Settings []setting
 }{
 	{"Users", []setting{
-		{"deactivation_policy", "When the provider deactivates a user", "", []settingChoice{
+		{"deactivation_policy", "When the provider deactivates a user", "", []option{
 			{settings.Suspend, "Suspend", "Your application gets dsync.user.updated with the state inactive."},
 			{settings.Delete, "Delete", "Your application gets dsync.user.deleted, and dsync.user.created when the user comes back."},
 		}},
 		{"email_fallback", "User name as e-mail", "A user without an e-mail address is shown with its userName.", nil},
-		{"foreign_emails", "E-mail addresses at domains that the organization has not", "", []settingChoice{
+		{"foreign_emails", "E-mail addresses at domains that the organization has not", "", []option{
 			{settings.Keep, "Keep", "Your application gets all addresses."},
 			{settings.Withhold, "Withhold", "Your application gets those at verified domains of the organization alone."},
 		}},
@@ -46,21 +47,21 @@ var settingGroups = []struct {
 	}},
 	{"Groups", []setting{
 		{"unique_group_names", "Unique names", "A second group with the same name is refused.", nil},
-		{"nested_groups", "A group as a member of a group", "", []settingChoice{
+		{"nested_groups", "A group as a member of a group", "", []option{
 			{settings.Ignore, "Ignore", "The other members are added."},
 			{settings.Refuse, "Refuse", "The provider gets an error."},
 		}},
-		{"put_without_members", "When a group is replaced without a list of members", "", []settingChoice{
+		{"put_without_members", "When a group is replaced without a list of members", "", []option{
 			{settings.Keep, "Keep the members", "As Entra expects."},
 			{settings.Remove, "Remove the members", "As RFC 7644 has it."},
 		}},
 	}},
 	{"Answers to the provider", []setting{
-		{"group_patch_response", "After a PATCH of a group", "", []settingChoice{
+		{"group_patch_response", "After a PATCH of a group", "", []option{
 			{settings.NoResponse, "No content", "204, as Entra expects."},
 			{settings.GroupResponse, "The group", "200 with the group, as Okta expects."},
 		}},
-		{"user_groups", "Groups of a user", "", []settingChoice{
+		{"user_groups", "Groups of a user", "", []option{
 			{settings.OnRequest, "Only on request", "Reading a user costs less."},
 			{settings.OnLookup, "Whenever one user is read", "As most providers expect."},
 		}},
