@@ -112,7 +112,7 @@ func TestParseFields(t *testing.T) {
 	u := e.Data.(consumer.User)
 	want := consumer.User{
 		ID: user, DirectoryID: directory, OrganizationID: "org_01EZTR6WYX1A0DSE2CYMGXQ24Y", IDPID: "58342554-38d6-4ec8-948c-50044d0a33fd",
-		Email: "lela.block@example.com", EmailDomainVerified: true, FirstName: "Lela", LastName: "Block", Name: "Lela Block", State: "inactive",
+		Email: "lela.block@example.com", EmailDomainVerified: false, FirstName: "Lela", LastName: "Block", Name: "Lela Block", State: "inactive",
 		RawAttributes: u.RawAttributes, CustomAttributes: u.CustomAttributes, PreviousAttributes: map[string]any{"state": "active", "raw_attributes": map[string]any{"active": true}},
 		CreatedAt: time.Date(2026, 11, 23, 12, 0, 0, 155e6, time.UTC), UpdatedAt: time.Date(2026, 11, 23, 13, 0, 0, 155e6, time.UTC),
 	}

@@ -185,6 +185,7 @@ func valueSize(v any) (size int) {
 // handlers on the real engine, by a clock that the test sets.
 type tenant struct {
 	testing.TB
+	mu      sync.Mutex // of now
 	now     time.Time
 	billing *billing
 	table   *table.Table
@@ -237,7 +238,18 @@ func newTenant(t testing.TB) *tenant {
 	return x
 }
 
-func (x *tenant) clock() time.Time { return x.now }
+// clock is also that of the relay, which runs beside the requests.
+func (x *tenant) clock() time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
+
+func (x *tenant) setClock(t time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.now = t
+}
 
 // writer writes the metrics of the function with a role.
 func (x *tenant) writer(role topology.Role) *metric.Writer {
@@ -272,7 +284,7 @@ func (x *tenant) scim(status int, method, path, body string) map[string]any {
 
 func (x *tenant) send(handler http.Handler, status int, method, path, secret, contentType, body string) map[string]any {
 	x.Helper()
-	x.now = x.now.Add(6 * time.Second)
+	x.setClock(x.clock().Add(6 * time.Second))
 	x.requests++
 	r := httptest.NewRequestWithContext(x.Context(), method, "https://dsync.example"+path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+secret)
@@ -335,12 +347,12 @@ func (x *tenant) live(t traffic) load {
 	x.Helper()
 	cycles := int(cyclesADay * t.days)
 	done := traffic{}
-	start := x.now
+	start := x.clock()
 	x.requests = 0
 	x.billing.take()
 	events := 0
 	for c := range cycles {
-		x.now = start.Add(time.Duration(c) * 24 * time.Hour / cyclesADay)
+		x.setClock(start.Add(time.Duration(c) * 24 * time.Hour / cyclesADay))
 		x.cycle()
 		due := func(total float64) float64 { return math.Floor(total * float64(c+1) / float64(cycles)) }
 		for ; done.changed < due(t.changed); done.changed++ {
