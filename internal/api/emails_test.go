@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"dsync/internal/dsynctest"
 	"dsync/internal/jobs"
@@ -81,11 +80,11 @@ func TestEmailsOfAnEarlierVersion(t *testing.T) {
 		},
 		"job": func(w *world, d connection, user string) {
 			w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"email_fallback":false}}`)
-			running, err := table.New(w.db, w.table).RunningJobs(t.Context(), time.Now())
+			running, err := table.New(w.db, w.table).RunningJobs(t.Context(), w.clock.now())
 			if err != nil || len(running) != 1 {
 				t.Fatal(running, err)
 			}
-			worker := jobs.New(table.New(w.db, w.table), time.Now, rand.Reader, 0, slog.New(slog.DiscardHandler))
+			worker := jobs.New(table.New(w.db, w.table), w.clock.now, rand.Reader, 0, slog.New(slog.DiscardHandler))
 			dsynctest.Consume(t, w.db, w.table, dsynctest.Jobs, lambda.NewHandler(worker.Handle))
 			for job := running[0]; job.State == table.JobRunning; {
 				if job, err = table.New(w.db, w.table).Job(t.Context(), job.ID); err != nil {

@@ -155,7 +155,7 @@ func (s *Session) all(ctx context.Context, t Type, f filter.Expr) ([]Resource, e
 			return nil, err
 		}
 		seen++
-		s.compared += c.cost - cost
+		s.compared.Add(int64(c.cost - cost))
 		cost = c.cost
 		if seen > MaxScan || c.cost > maxCost || late(ctx) {
 			return nil, fault.New(fault.Invalid, scim.TooMany,
@@ -269,7 +269,7 @@ func (s *Session) nextMatches(ctx context.Context, t Type, q query.Query, last s
 		if err != nil {
 			return nil, "", false, err
 		}
-		s.compared += c.cost - cost
+		s.compared.Add(int64(c.cost - cost))
 		cost = c.cost
 		if c.matches {
 			full := len(page) == q.Count || size+c.resource.size > maxPageBytes && len(page) > 0

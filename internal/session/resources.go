@@ -140,7 +140,7 @@ func (s *Session) Replace(ctx context.Context, t Type, id string, doc map[string
 func (s *Session) Patch(ctx context.Context, t Type, id string, operations []patch.Operation, c Condition) (Resource, error) {
 	resolved := patch.Resolve(t.ResourceType, operations)
 	patched, err := s.applyPatch(ctx, t, id, resolved, c)
-	s.compared += resolved.Compared()
+	s.compared.Add(int64(resolved.Compared()))
 	if err != nil {
 		return patched, err
 	}

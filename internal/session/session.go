@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"dsync/internal/cache"
@@ -86,12 +87,12 @@ type Session struct {
 	projection                  dsync.Projection
 	encodedProjection           string
 
-	compared int
+	compared atomic.Int64
 }
 
 // Compared is how many comparisons the PATCHes and lists of the session have made,
 // as patch.MaxComparisons and maxCost count them.
-func (s *Session) Compared() int { return s.compared }
+func (s *Session) Compared() int { return int(s.compared.Load()) }
 
 // Type is the type as the directory has it: with its custom schemas, and as
 // lenient as it is set.
