@@ -150,7 +150,7 @@ func (w *world) within(t testing.TB, ctx context.Context, key, method, path, bod
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	w.clock.advance(time.Second / 30) // so slowly that no key exceeds its free share
+	w.clock.advance(time.Second / 5) // so slowly that the work of no key exceeds its free share
 	payload, err := gateway.Payload(r, []byte(body), "$default", "request-1", nil)
 	if err != nil {
 		t.Fatal(err)

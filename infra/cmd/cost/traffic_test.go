@@ -192,13 +192,31 @@ type tenant struct {
 	dir     table.Directory
 	secret  string
 	key     string
-	metrics bytes.Buffer
+	metrics lines
 	bus     *bus
 
 	users, groups http.Handler // of the running cycle
 	requests      int
 	people, teams []string
 	created       int
+}
+
+// lines collects what the functions of several goroutines write.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // bus is EventBridge: it counts entries and tells of each.
