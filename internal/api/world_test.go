@@ -279,7 +279,8 @@ func (c connection) delete(t testing.TB, kind session.Type, id string) {
 	}
 }
 
-// records is all that the table holds, one line a record.
+// records is all that the table holds, one line a record, but for what a key has used
+// of its limit: a large request that is refused counts, too.
 func (w *world) records(t testing.TB) []string {
 	t.Helper()
 	var all []string
@@ -290,6 +291,10 @@ func (w *world) records(t testing.TB) []string {
 			t.Fatal(err)
 		}
 		for _, i := range out.Items {
+			if pk, ok := i["pk"].(*types.AttributeValueMemberS); ok && strings.HasPrefix(pk.Value, "Q#") {
+				continue
+			}
+			delete(i, "watched")
 			var line strings.Builder
 			for _, name := range slices.Sorted(maps.Keys(i)) {
 				b, err := json.Marshal(i[name])
