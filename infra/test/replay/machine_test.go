@@ -45,7 +45,35 @@ func newMachine(t *testing.T) *machine {
 			t.Error(err)
 		}
 	})
+	m.awaitUpgrades(t)
 	return m
+}
+
+// awaitUpgrades waits until the first sweep has created the jobs of the table, which
+// count directories and complete records: else they would come between the snapshots
+// of a fixture.
+func (m *machine) awaitUpgrades(t *testing.T) {
+	t.Helper()
+	counts, _ := table.StartCountsKey()
+	deadline, ticker := time.After(patience), time.NewTicker(100*time.Millisecond)
+	defer ticker.Stop()
+	for {
+		started, jobs := false, 0
+		for key := range m.items(t) {
+			started = started || strings.HasPrefix(key, counts)
+			if strings.HasPrefix(key, "J#") {
+				jobs++
+			}
+		}
+		if started && jobs >= 2 {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("%d jobs of the table were created", jobs)
+		}
+	}
 }
 
 // onlyErrors drops what functions log of their daily work.
