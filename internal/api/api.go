@@ -27,11 +27,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -125,7 +123,7 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 	in := &request{http: r, api: a, parameters: parameters}
 	if route.Scope != Public {
 		if in.session, err = a.authenticate(r, entry); err != nil {
-			return response{}, inTime(r.Context(), err)
+			return response{}, fault.InTime(r.Context(), err)
 		}
 		done, err := a.begin(in)
 		if err != nil {
@@ -151,24 +149,8 @@ func (a *api) serve(r *http.Request, entry *[]slog.Attr) (res response, err erro
 		return response{}, err
 	}
 	res, err = route.serve(in)
-	return res, inTime(r.Context(), err)
+	return res, fault.InTime(r.Context(), err)
 }
-
-// inTime makes an error of a request that had to end before the function's time was
-// over.
-func inTime(ctx context.Context, err error) error {
-	var known *fault.Error
-	if err == nil || errors.As(err, &known) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return err
-	}
-	return fault.New(fault.Busy, "", "the request could not be finished in time")
-}
-
-// What costs as much as a request of usual size: to read a user.
-const (
-	capacityOfUnit = 50 // units of DynamoDB
-	bytesOfUnit    = 16 << 10
-)
 
 // begin begins to serve a request, unless its key is used too fast. Call done when it
 // was served: it counts what the request has used.
@@ -188,18 +170,13 @@ func (a *api) begin(in *request) (done func(), err error) {
 	metered, meter := metered(ctx)
 	in.http = in.http.WithContext(metered)
 	return func() {
-		a.limiter.Done(ctx, caller, a.now(), 1+int(meter.Units())/capacityOfUnit+int(max(in.http.ContentLength, 0))/bytesOfUnit)
+		a.limiter.Done(ctx, caller, a.now(), ratelimit.Units(1, meter.Units(), int(max(in.http.ContentLength, 0))))
 	}, nil
 }
 
-// logPanic logs a panic without its value, which may be anything of a request,
-// unless the value comes from the runtime.
+// logPanic logs a panic: redact.Panic says what of its value.
 func (a *api) logPanic(ctx context.Context, v any) {
-	what := fmt.Sprintf("%T", v)
-	if e, ok := v.(runtime.Error); ok {
-		what = e.Error()
-	}
-	a.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+	a.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", redact.Panic(v)), slog.String("stack", string(debug.Stack())))
 }
 
 // authenticate opens the session of a request.

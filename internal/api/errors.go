@@ -2,10 +2,7 @@ package api
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"dsync/internal/fault"
 )
@@ -36,7 +33,7 @@ func errorResponse(err error, header map[string]string, requestID string) respon
 	case fault.NotAllowed:
 		return message(http.StatusMethodNotAllowed, "Method Not Allowed")
 	case fault.RateLimited, fault.Busy:
-		return response{status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": strconv.Itoa(seconds(e.RetryAfter))}, body: "Ratelimited"}
+		return response{status: http.StatusTooManyRequests, header: map[string]string{"Retry-After": e.RetrySeconds()}, body: "Ratelimited"}
 	case fault.NotFound:
 		if e.Entity == "" {
 			return message(http.StatusNotFound, "Not Found")
@@ -51,9 +48,6 @@ func errorResponse(err error, header map[string]string, requestID string) respon
 	}
 	return response{status: statuses[e.Kind], body: map[string]any{"message": e.Detail, "code": string(e.Code)}}
 }
-
-// seconds is a time in a Retry-After header: whole seconds, 1 at least.
-func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 
 // statuses are the HTTP statuses of errors with a message and a code.
 var statuses = map[fault.Kind]int{

@@ -10,7 +10,6 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
-	"dsync/internal/redact"
 	"dsync/internal/table"
 	"dsync/internal/table/limit"
 )
@@ -38,15 +37,11 @@ func metered(ctx context.Context) (context.Context, *table.Meter) { return table
 
 // New returns the handler of the API. It is safe for concurrent use.
 func New(o Options) http.Handler {
-	limiter := ratelimit.New(keyLimits)
-	limiter.Share(limit.New(o.Table, keyLimits.PerSecond, keyLimits.Burst), func(err error) {
-		o.Log.Warn("the limit of all processes could not be read", "error", redact.Error(err))
-	})
 	return &api{
 		sessions: management.NewAuthenticator(o.Table, o.Now, o.Entropy, o.Log),
 		events:   o.Events,
 		scimBase: o.SCIMBase,
-		limiter:  limiter,
+		limiter:  limit.NewLimiter(o.Table, keyLimits, o.Log),
 		now:      o.Now,
 		log:      o.Log,
 		metrics:  o.Metrics,

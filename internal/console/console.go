@@ -2,10 +2,8 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -126,14 +124,9 @@ func (r *request) serve() (err error) {
 	return r.route.serve(r)
 }
 
-// logPanic logs a panic without its value, which may be anything of a request,
-// unless the value comes from the runtime.
+// logPanic logs a panic: redact.Panic says what of its value.
 func (r *request) logPanic(v any) {
-	what := fmt.Sprintf("%T", v)
-	if e, ok := v.(runtime.Error); ok {
-		what = e.Error()
-	}
-	r.console.log.LogAttrs(r.http.Context(), slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+	r.console.log.LogAttrs(r.http.Context(), slog.LevelError, "panic", slog.String("value", redact.Panic(v)), slog.String("stack", string(debug.Stack())))
 }
 
 // origin is where the request comes from, for the audit log.

@@ -13,8 +13,11 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -120,6 +123,23 @@ func InvalidField(field, format string, args ...any) *Error {
 // TooManyChanges is the Busy error.
 func TooManyChanges() *Error {
 	return New(Busy, "", "too many changes of the same resource at once: try again")
+}
+
+// InTime is the error of a request under a context. A request that had to end,
+// because the function's time was almost over, is Busy: the client sends it again,
+// and every change is all or nothing, or goes on where it ended.
+func InTime(ctx context.Context, err error) error {
+	var known *Error
+	if err == nil || errors.As(err, &known) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return New(Busy, "", "the request could not be finished in time: send it again")
+}
+
+// RetrySeconds is RetryAfter as the header Retry-After has it: whole seconds, 1 at
+// least.
+func (e *Error) RetrySeconds() string {
+	return strconv.Itoa(max(1, int(math.Ceil(e.RetryAfter.Seconds()))))
 }
 
 // KindOf is the kind of an Error, Internal for any other error, and 0 for nil.

@@ -2,16 +2,15 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 	"time"
 
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/metric"
+	"dsync/internal/redact"
 	"dsync/internal/usage"
 )
 
@@ -115,12 +114,7 @@ func (x *exchange) addOperation(o outcome) {
 	}
 }
 
-// logPanic logs a panic without its value, which might quote the request,
-// unless the value comes from the runtime.
+// logPanic logs a panic: redact.Panic says what of its value.
 func (p *provider) logPanic(ctx context.Context, v any) {
-	what := fmt.Sprintf("%T", v)
-	if e, ok := v.(runtime.Error); ok {
-		what = e.Error()
-	}
-	p.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", what), slog.String("stack", string(debug.Stack())))
+	p.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("value", redact.Panic(v)), slog.String("stack", string(debug.Stack())))
 }

@@ -127,7 +127,7 @@ func (b *bulkRun) do(i int, o bulk.Operation) (result map[string]any, failed boo
 		o = o.Resolve(b.ids)
 	}
 	route, res, err := b.serve(i, o)
-	err = inTime(ctx, err)
+	err = fault.InTime(ctx, err)
 	var failure *fault.Error
 	if err != nil {
 		var internal bool

@@ -2,10 +2,7 @@ package provider
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
-	"time"
 
 	"dsync/internal/fault"
 	"dsync/internal/scim"
@@ -36,7 +33,7 @@ const retryAfter = "Retry-After"
 func errorResponse(e *fault.Error, header map[string]string) response {
 	status := statuses[e.Kind]
 	if status == http.StatusTooManyRequests {
-		header = map[string]string{retryAfter: strconv.Itoa(seconds(e.RetryAfter))}
+		header = map[string]string{retryAfter: e.RetrySeconds()}
 	}
 	return response{status, header, scim.ErrorResponse(status, e)}
 }
@@ -49,6 +46,3 @@ func faultOf(err error, format string, args ...any) (e *fault.Error, internal bo
 	}
 	return fault.New(fault.Internal, "", format, args...), true
 }
-
-// seconds is a time in a Retry-After header: whole seconds, 1 at least.
-func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

@@ -8,9 +8,11 @@ import (
 )
 
 func TestRetryAfter(t *testing.T) {
-	for d, want := range map[time.Duration]int{0: 1, time.Millisecond: 1, time.Second: 1, 1001 * time.Millisecond: 2, time.Minute: 60} {
-		if got := seconds(d); got != want {
-			t.Errorf("%v is %d, want %d", d, got, want)
+	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", 1001 * time.Millisecond: "2", time.Minute: "60"} {
+		e := fault.New(fault.RateLimited, "", "")
+		e.RetryAfter = d
+		if got := errorResponse(e, nil).header[retryAfter]; got != want {
+			t.Errorf("%v is %s, want %s", d, got, want)
 		}
 	}
 }

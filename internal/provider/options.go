@@ -10,7 +10,6 @@ import (
 
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
-	"dsync/internal/redact"
 	"dsync/internal/session"
 	"dsync/internal/table"
 	"dsync/internal/table/limit"
@@ -58,17 +57,11 @@ func (o Options) Discovery() http.Handler {
 }
 
 func (o Options) serve(r routes) http.Handler {
-	limiter := ratelimit.New(o.Limits)
-	if o.Limits.FreePerSecond > 0 {
-		limiter.Share(limit.New(o.Table, o.Limits.PerSecond, o.Limits.Burst), func(err error) {
-			o.Log.Warn("the limit of all processes could not be read", "error", redact.Error(err))
-		})
-	}
 	return &provider{
 		routes:   r,
 		sessions: session.NewAuthenticator(o.Table, o.Now, o.Entropy),
 		recorder: usage.NewRecorder(o.Table, o.Now, o.Entropy, o.Log),
-		limiter:  limiter,
+		limiter:  limit.NewLimiter(o.Table, o.Limits, o.Log),
 		limits:   o.Limits,
 		now:      o.Now,
 		log:      o.Log,

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -90,8 +91,11 @@ func TestWorkOfRequests(t *testing.T) {
 		method, path, body string
 		units              time.Duration // at least
 	}{
-		"a look-up":                 {"GET", lookUp, "", 1},
-		"a bulk request":            {"POST", "/Bulk", bulkOf(40, same(`{"method":"DELETE","path":"/Users/x"}`)), 40},
+		"a look-up":      {"GET", lookUp, "", 1},
+		"a bulk request": {"POST", "/Bulk", bulkOf(40, same(`{"method":"DELETE","path":"/Users/x"}`)), 40},
+		"many new users": {"POST", "/Bulk", bulkOf(20, func(i int) string {
+			return fmt.Sprintf(`{"method":"POST","path":"/Users","bulkId":"%d","data":{"userName":"u%d"}}`, i, i)
+		}), 24}, // the writes of each are a quarter of a unit
 		"a large body":              {"POST", "/Users", `{"userName":"u","x":"` + strings.Repeat("x", 800<<10) + `"}`, 50},
 		"a large resource, written": {"POST", "/Users", `{"userName":"u","roles":` + list(7, same(`{"display":"`+strings.Repeat("x", 16_000)+`"}`)) + `}`, 7},
 	} {

@@ -125,7 +125,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	if fault.KindOf(err) == fault.Unauthorized {
 		return response{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
 	} else if err != nil {
-		return response{}, inTime(r.Context(), err)
+		return response{}, fault.InTime(r.Context(), err)
 	}
 	caller := p.caller(trace)
 	if wait := p.limiter.Admit(r.Context(), caller, p.now()); wait > 0 {
@@ -146,7 +146,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	res, err = serve(&request{
 		http: r.WithContext(ctx), session: opened, baseURL: r.URL.Scheme + "://" + r.Host + scim.BasePath + key, id: id, provider: p, exchange: x,
 	})
-	return res, inTime(ctx, err)
+	return res, fault.InTime(ctx, err)
 }
 
 // split splits a path into the external key and the segments after it. Empty

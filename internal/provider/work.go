@@ -2,21 +2,14 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"dsync/internal/fault"
 	"dsync/internal/ratelimit"
 	"dsync/internal/usage"
 )
 
-// What costs as much as a request of usual size: to find a user, or to create one.
-// Lambda and DynamoDB bill these, and a directory has 1,000 write units a second.
-const (
-	capacityOfUnit    = 50 // units of DynamoDB
-	bytesOfUnit       = 16 << 10
-	comparisonsOfUnit = 50_000
-)
+// comparisonsOfUnit is how many comparisons cost as much as a request of usual size.
+const comparisonsOfUnit = 50_000
 
 // work is what a request has used so far.
 type work struct {
@@ -30,7 +23,7 @@ type meter interface{ Units() float64 }
 
 // units is the work in units of the limits. compared is the number of comparisons.
 func (w *work) units(compared int) int {
-	return w.operations + int(w.meter.Units())/capacityOfUnit + w.body/bytesOfUnit + compared/comparisonsOfUnit
+	return ratelimit.Units(w.operations, w.meter.Units(), w.body) + compared/comparisonsOfUnit
 }
 
 // caller is the directory of a request, as the limiter knows it.
@@ -46,15 +39,4 @@ func beforeRecord(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(ctx)
 	}
 	return context.WithDeadline(ctx, deadline.Add(-usage.RecordTime))
-}
-
-// inTime makes an error of a request that had to end before the function's time was
-// over. The client sends it again: every change is all or nothing, or goes on where
-// it ended.
-func inTime(ctx context.Context, err error) error {
-	var known *fault.Error
-	if err == nil || errors.As(err, &known) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return err
-	}
-	return fault.New(fault.Busy, "", "the request could not be finished in time: send it again")
 }

@@ -36,6 +36,19 @@ type Limits struct {
 	Concurrent int
 }
 
+// What costs as much as a request of usual size: to find a user, or to create one.
+// Lambda and DynamoDB bill these, and a directory has 1,000 write units a second.
+const (
+	capacityOfUnit = 50 // units of DynamoDB
+	bytesOfUnit    = 16 << 10
+)
+
+// Units are the units of a request, or of several operations at once, which used so
+// much of DynamoDB and had a body of so many bytes.
+func Units(operations int, capacity float64, body int) int {
+	return operations + int(capacity)/capacityOfUnit + body/bytesOfUnit
+}
+
 const (
 	// maxCallers bounds the callers that are remembered. It is far above those
 	// that one process serves within seconds.

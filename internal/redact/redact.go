@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -20,6 +21,15 @@ var (
 	stringError  = reflect.TypeOf(errors.New(""))
 	wrappedError = reflect.TypeOf(fmt.Errorf("%w", io.EOF))
 )
+
+// Panic returns what may be logged of the value of a panic: its type, because it may
+// be anything of a request. What comes from the runtime quotes nothing.
+func Panic(v any) string {
+	if e, ok := v.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", v)
+}
 
 // Error returns what may be logged of an error: the text that the packages of
 // this module put before and around it, the failed AWS operation and its error

@@ -77,3 +77,20 @@ func TestError(t *testing.T) {
 		}
 	}
 }
+
+// A panic may have a value of a request: only what the runtime says is logged.
+func TestPanic(t *testing.T) {
+	var nothing map[string]int
+	caught := func() (v any) {
+		defer func() { v = recover() }()
+		nothing["x"] = 1
+		return nil
+	}()
+	for want, v := range map[string]any{
+		"string": "ada@example.com", "*errors.errorString": errors.New("ada@example.com"), "assignment to entry in nil map": caught,
+	} {
+		if got := redact.Panic(v); got != want {
+			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+}

@@ -11,9 +11,12 @@ package limit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"dsync/internal/dynamo"
+	"dsync/internal/ratelimit"
+	"dsync/internal/redact"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,6 +42,18 @@ type Buckets struct {
 // New returns buckets that gain so many units a second, and hold so many.
 func New(t *table.Table, perSecond, burst int) *Buckets {
 	return &Buckets{t, time.Second / time.Duration(perSecond), burst}
+}
+
+// NewLimiter returns a limiter of these limits over all processes, or of one process
+// alone if it has no free share. Errors of the shared limit are logged only.
+func NewLimiter(t *table.Table, limits ratelimit.Limits, log *slog.Logger) *ratelimit.Limiter {
+	limiter := ratelimit.New(limits)
+	if limits.FreePerSecond > 0 {
+		limiter.Share(New(t, limits.PerSecond, limits.Burst), func(err error) {
+			log.Warn("the limit of all processes could not be read", "error", redact.Error(err))
+		})
+	}
+	return limiter
 }
 
 // Watch records until when all processes count the requests with a token or an API
