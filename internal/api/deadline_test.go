@@ -2,34 +2,22 @@ package api_test
 
 import (
 	"context"
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"dsync/internal/api"
+	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// gate is an engine that answers until it is silent.
-type gate struct{ silent atomic.Bool }
-
-func (g *gate) Do(r *http.Request) (*http.Response, error) {
-	if !g.silent.Load() {
-		return http.DefaultClient.Do(r)
-	}
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
 // A request that the engine does not answer is answered in the form of WorkOS half a
 // second before the function's time is over, at the latest.
 func TestOutOfTime(t *testing.T) {
-	w, g, now := open(t), &gate{}, time.Now()
+	w, g, now := open(t), &dsynctest.Gate{}, time.Now()
 	o := w.db.Options()
 	o.HTTPClient = g
 	w.options.Table, w.options.Now = table.New(dynamodb.New(o), w.table), func() time.Time { return now }
@@ -39,7 +27,7 @@ func TestOutOfTime(t *testing.T) {
 	if s := w.call(t, w.manage, "GET", "/directories", ""); s.status != 200 { // the key is known
 		t.Fatal(s.body)
 	}
-	g.silent.Store(true)
+	g.Silent.Store(true)
 	for name, row := range map[string]struct {
 		of           *world
 		method, path string

@@ -5,40 +5,16 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"dsync/internal/api"
+	"dsync/internal/dsynctest"
 )
 
-// filled is a JSON object that begins with a text, has as many of the members as fit a
-// request body, and ends with a text.
+// filled is a JSON object with as many of the members as fit a request body.
 func filled(begin string, member func(i int) string, end string) string {
-	var b strings.Builder
-	b.WriteString(begin)
-	for i := 0; ; i++ {
-		m := member(i)
-		if b.Len()+len(m)+len(end)+1 > api.MaxBody {
-			break
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(m)
-	}
-	b.WriteString(end)
-	return b.String()
-}
-
-// cpu is the time that the process has used on all cores.
-func cpu(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return dsynctest.Filled(api.MaxBody, begin, member, end)
 }
 
 // With DSYNC_BENCH set, the test prints what the worst requests of each kind cost in
@@ -73,9 +49,9 @@ func TestWorstRequests(t *testing.T) {
 	} {
 		w.clock.advance(time.Minute) // so that no key is too fast
 		runtime.GC()
-		before := cpu(t)
+		before := dsynctest.CPU(t)
 		s := w.call(t, w.manage, row.method, row.path, row.body)
-		fmt.Printf("| REST %-40s | %d | %4d ms | %7d B |\n", row.kind, s.status, (cpu(t) - before).Milliseconds(), len(s.body))
+		fmt.Printf("| REST %-40s | %d | %4d ms | %7d B |\n", row.kind, s.status, (dsynctest.CPU(t) - before).Milliseconds(), len(s.body))
 		if s.status >= 500 {
 			t.Errorf("%s: %s", row.kind, s.body)
 		}

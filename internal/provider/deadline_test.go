@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
 	"dsync/internal/provider"
 	"dsync/internal/scim"
@@ -21,22 +20,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// gate is an engine that answers until it is silent.
-type gate struct{ silent atomic.Bool }
-
-func (g *gate) Do(r *http.Request) (*http.Response, error) {
-	if !g.silent.Load() {
-		return http.DefaultClient.Do(r)
-	}
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
 // A request that the engine does not answer is answered in SCIM form half a second
 // before the function's time is over, at the latest: the record of the request has
 // half a second, too.
 func TestOutOfTime(t *testing.T) {
-	v, g, now := open(t), &gate{}, time.Now()
+	v, g, now := open(t), &dsynctest.Gate{}, time.Now()
 	o := v.api.Options()
 	o.HTTPClient = g
 	v = v.serving(provider.Options{Table: table.New(dynamodb.New(o), v.table), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
@@ -44,7 +32,7 @@ func TestOutOfTime(t *testing.T) {
 	if a := v.send(v.discovery, "GET", lookUp, ""); a.Code != 200 { // the token is known there
 		t.Fatal(a.Body)
 	}
-	g.silent.Store(true)
+	g.Silent.Store(true)
 	for _, d := range []demand{
 		{cold, "a token that is not known", "GET", lookUp, "", 429},
 		{v, "look-up", "GET", lookUp, "", 429},

@@ -9,10 +9,9 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"dsync/internal/dsynctest"
 	"dsync/internal/gateway"
 	"dsync/internal/scim"
 	"dsync/internal/session"
@@ -26,23 +25,9 @@ type demand struct {
 	status                   int
 }
 
-// body is a JSON object that begins with a text, has as many of the members as fit
-// a request body, and ends with a text.
+// body is a JSON object with as many of the members as fit a request body.
 func body(begin string, member func(i int) string, end string) string {
-	var b strings.Builder
-	b.WriteString(begin)
-	for i := 0; ; i++ {
-		m := member(i)
-		if b.Len()+len(m)+len(end)+1 > scim.MaxBody {
-			break
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(m)
-	}
-	b.WriteString(end)
-	return b.String()
+	return dsynctest.Filled(scim.MaxBody, begin, member, end)
 }
 
 // list is n elements in JSON.
@@ -169,17 +154,6 @@ func bulkOf(n int, operation func(int) string) string {
 	return `{"schemas":["` + scim.BulkRequestURN + `"],"Operations":` + list(n, operation) + `}`
 }
 
-// cpu is the time that the process has used on all cores, with its collector of
-// garbage.
-func cpu(t testing.TB) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-}
-
 // With DSYNC_BENCH set, the test prints what the worst accepted request of each kind
 // costs in CPU time, the request and response payloads of Lambda included: the table
 // of docs/scim.md. ONLY selects kinds.
@@ -200,9 +174,9 @@ func TestWorstRequests(t *testing.T) {
 		h := v.discovery
 		payload := d.of.payload(t, d)
 		runtime.GC()
-		before := cpu(t)
+		before := dsynctest.CPU(t)
 		out, err := gateway.NewHandler(h).Invoke(t.Context(), payload)
-		used := cpu(t) - before
+		used := dsynctest.CPU(t) - before
 		var a struct {
 			StatusCode int
 			Body       string
