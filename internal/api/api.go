@@ -94,19 +94,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	entry = append(entry, slog.Int("status", res.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
 	a.log.LogAttrs(r.Context(), level, "request", entry...)
-	a.measure(res.status)
+	a.metrics.Write(nil, nil, gateway.Refusals(res.status)...)
 	w.Header().Set("X-Request-Id", requestID)
 	write(w, res)
-}
-
-// measure counts the requests that are refused before they cost anything.
-func (a *api) measure(status int) {
-	switch status {
-	case http.StatusUnauthorized:
-		a.metrics.Write(nil, nil, metric.Unauthorized.Of(1))
-	case http.StatusTooManyRequests:
-		a.metrics.Write(nil, nil, metric.RateLimited.Of(1))
-	}
 }
 
 // serve authenticates the request, finds its route and calls it. It adds to the

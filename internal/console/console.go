@@ -85,18 +85,8 @@ func (c *console) handler(route Route) http.Handler {
 		}
 		entry = append(entry, slog.Int("status", r.status), slog.Float64("ms", float64(time.Since(start).Microseconds())/1000))
 		c.log.LogAttrs(r.http.Context(), level, "request", entry...)
-		c.measure(r.status)
+		c.metrics.Write(nil, nil, gateway.Refusals(r.status)...)
 	})
-}
-
-// measure counts the requests that are refused before they cost anything.
-func (c *console) measure(status int) {
-	switch status {
-	case http.StatusUnauthorized:
-		c.metrics.Write(nil, nil, metric.Unauthorized.Of(1))
-	case http.StatusTooManyRequests:
-		c.metrics.Write(nil, nil, metric.RateLimited.Of(1))
-	}
 }
 
 func (r *request) serve() (err error) {
@@ -127,6 +117,16 @@ func (r *request) serve() (err error) {
 // logPanic logs a panic: redact.Panic says what of its value.
 func (r *request) logPanic(v any) {
 	r.console.log.LogAttrs(r.http.Context(), slog.LevelError, "panic", slog.String("value", redact.Panic(v)), slog.String("stack", string(debug.Stack())))
+}
+
+// directory reads the directory of the path.
+func (r *request) directory() (management.Directory, error) {
+	return r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+}
+
+// organization reads the organization of the path.
+func (r *request) organization() (management.Organization, error) {
+	return r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
 }
 
 // origin is where the request comes from, for the audit log.

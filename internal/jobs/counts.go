@@ -61,12 +61,9 @@ func (w *Worker) startCounts(ctx context.Context, job table.Job) (progress, erro
 	p := progress{records: len(ids), end: !more}
 	for _, directoryID := range ids {
 		p.cursor = directoryID
-		if h := heads[directoryID]; h.Count.Known || h.End {
-			continue
-		}
 		// A new directory counts from its creation, with its first event.
 		h := heads[directoryID]
-		if h.Begin(w.now(), minEraseAfter); h.Count.Known {
+		if h.Begin(w.now(), minEraseAfter); h.Count.Known || h.End {
 			continue
 		}
 		count, err := table.NewJob(table.Count, directoryID, table.Timestamp(w.now()), job.Actor, w.entropy)

@@ -89,13 +89,7 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 		operation = o.method
 	}
 	properties := metric.Properties{"request_id": gateway.RequestID(ctx)}
-	values := []metric.Value{metric.Requests.Of(1), metric.Latency.Of(ms)}
-	switch o.status {
-	case http.StatusUnauthorized:
-		values = append(values, metric.Unauthorized.Of(1))
-	case http.StatusTooManyRequests:
-		values = append(values, metric.RateLimited.Of(1))
-	}
+	values := append(gateway.Refusals(o.status), metric.Requests.Of(1), metric.Latency.Of(ms))
 	if x.trace != nil {
 		properties["directory_id"] = x.trace.DirectoryID()
 		if x.trace.HasChanged() {

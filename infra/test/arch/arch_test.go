@@ -89,7 +89,7 @@ var below = []place{
 	{"id", nil},
 	{"metric", nil},
 	{"redact", nil},
-	{"gateway", nil},
+	{"gateway", []string{"metric"}},
 	{"logline", nil},
 	{"table/schema", nil},
 	{"ratelimit", []string{"cache"}},
