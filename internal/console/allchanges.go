@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -13,8 +12,6 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/management"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // place is where a change was made.
@@ -60,19 +57,15 @@ func (f changesFilter) names() (names []string) {
 	return names
 }
 
-// query is the filter as parameters.
-func (f changesFilter) query() url.Values {
-	q := url.Values{}
-	if f.Event != "" {
-		q.Set("event", f.Event)
-	}
-	if f.Organization.ID != "" {
-		q.Set("organization", f.Organization.ID)
-	}
-	return q
+// path is a path with the filter as parameters, and with a cursor; "" for none.
+func (f changesFilter) path(path, after string) string {
+	return withQuery(path, "event", f.Event, "organization", f.Organization.ID, "after", after)
 }
 
-const allChangesPath = Base + "/changes"
+const (
+	allChangesPath = Base + "/changes"
+	newsPath       = allChangesPath + "/news"
+)
 
 // changesFilter reads the filter of the URL, and says what is wrong with it.
 func (r *request) changesFilter() (f changesFilter, wrong string, err error) {
@@ -140,16 +133,7 @@ func showAllChanges(r *request) error {
 	}
 	older := ""
 	if found.After != "" {
-		next := f.query()
-		next.Set("after", found.After)
-		older = allChangesPath + "?" + next.Encode()
-	}
-	query := url.Values{"order": {"desc"}}
-	if f.Organization.ID != "" {
-		query.Set("organization_id", f.Organization.ID)
-	}
-	if names := f.names(); names != nil {
-		query.Set("events", strings.Join(names, ","))
+		older = f.path(allChangesPath, found.After)
 	}
 	return r.render(view{
 		Template: "changes", Title: "Changes", Section: changesPage,
@@ -164,17 +148,10 @@ func showAllChanges(r *request) error {
 			Pager  pager
 			Curl   string
 		}{
-			feed{changes, f.poll(newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.http.URL.Query().Get("organization"))), wrong,
-			eventKinds, dsync.Names, pager{Older: older}, r.curl(http.MethodGet, "/events?"+query.Encode(), nil),
+			feed{changes, f.path(newsPath, newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.http.URL.Query().Get("organization"))), wrong,
+			eventKinds, dsync.Names, pager{Older: older}, r.curl(http.MethodGet, withQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
 		},
 	})
-}
-
-// poll is the path of the next poll.
-func (f changesFilter) poll(after string) string {
-	q := f.query()
-	q.Set("after", after)
-	return allChangesPath + "/news?" + q.Encode()
 }
 
 // pollAllChanges answers as pollChanges does. It reads the events that the filter
@@ -197,7 +174,7 @@ func pollAllChanges(r *request) error {
 		return err
 	}
 	slices.Reverse(changes)
-	return r.part("changes", "news", feed{changes, f.poll(found.Newest), true})
+	return r.part("changes", "news", feed{changes, f.path(newsPath, found.Newest), true})
 }
 
 // placed are the changes that the filter selects, each with its place.
@@ -209,53 +186,23 @@ func (r *request) placed(events []json.RawMessage, f changesFilter) ([]change, e
 	if names := f.names(); names != nil {
 		changes = slices.DeleteFunc(changes, func(c change) bool { return !slices.Contains(names, c.Event) })
 	}
-	var reads errgroup.Group
-	reads.SetLimit(concurrentReads)
-	directories, owners := map[string]*management.Directory{}, map[string]*management.Organization{}
-	for _, c := range changes {
-		if directories[c.directoryID] == nil {
-			d := &management.Directory{Name: "a deleted directory"}
-			directories[c.directoryID] = d
-			reads.Go(func() error {
-				found, err := r.session.Directory(r.http.Context(), c.directoryID)
-				if err == nil {
-					*d = found
-				}
-				return existing(err)
-			})
-		}
-		if owners[c.organizationID] == nil {
-			o := &management.Organization{Name: "a deleted organization"}
-			owners[c.organizationID] = o
-			reads.Go(func() error {
-				found, err := r.session.Organization(r.http.Context(), c.organizationID)
-				if err == nil {
-					*o = found
-				}
-				return existing(err)
-			})
-		}
+	directories, err := readEach(r, changes, func(c change) string { return c.directoryID }, r.session.Directory)
+	if err != nil {
+		return nil, err
 	}
-	if err := reads.Wait(); err != nil {
+	owners, err := readEach(r, changes, func(c change) string { return c.organizationID }, r.session.Organization)
+	if err != nil {
 		return nil, err
 	}
 	for i, c := range changes {
-		d, o := directories[c.directoryID], owners[c.organizationID]
-		changes[i].Where = &place{Directory: d.Name, Organization: o.Name}
-		if d.ID != "" {
-			changes[i].Where.Path = directoryPath(d.ID)
+		where := &place{Directory: "a deleted directory", Organization: "a deleted organization"}
+		if d, ok := directories[c.directoryID]; ok {
+			where.Directory, where.Path = d.Name, directoryPath(d.ID)
 		}
-		if o.ID != "" {
-			changes[i].Where.Only = allChangesPath + "?" + changesFilter{f.Event, *o}.query().Encode()
+		if o, ok := owners[c.organizationID]; ok {
+			where.Organization, where.Only = o.Name, changesFilter{f.Event, o}.path(allChangesPath, "")
 		}
+		changes[i].Where = where
 	}
 	return changes, nil
-}
-
-// existing is the error of a read, nil if what it looks for does not exist.
-func existing(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
-	}
-	return err
 }

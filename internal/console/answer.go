@@ -41,6 +41,19 @@ func (r *request) sections() []section {
 // crumb is a step of the way to a page.
 type crumb struct{ Name, Path string }
 
+// under is the way to a page of a section.
+func (s section) under(more ...crumb) []crumb { return append([]crumb{{s.Name, s.Path}}, more...) }
+
+// organizationCrumbs are the way to what is in an organization.
+func organizationCrumbs(o management.Organization, more ...crumb) []crumb {
+	return organizations.under(append([]crumb{{o.Name, organizationPath(o.ID)}}, more...)...)
+}
+
+// directoryCrumbs are the way to what is in a directory.
+func directoryCrumbs(d management.Directory, more ...crumb) []crumb {
+	return organizations.under(append([]crumb{{d.Name, directoryPath(d.ID)}}, more...)...)
+}
+
 // view is what a handler shows.
 type view struct {
 	Template string // templates/<Template>.html

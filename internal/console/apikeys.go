@@ -53,7 +53,7 @@ func (r *request) showNewKey(f form) error {
 	}
 	return r.render(view{
 		Template: "new-api-key", Title: "New API key", Section: apiKeys, Status: f.status(),
-		Crumbs: []crumb{{apiKeys.Name, apiKeys.Path}},
+		Crumbs: apiKeys.under(),
 		Data: struct {
 			Form      form
 			Scopes    []choice
@@ -76,7 +76,7 @@ func createKey(r *request) error {
 			f.invalid("expires", "Choose when the key expires.")
 			return r.showNewKey(f)
 		}
-		n.Expires = r.console.now().Add(time.Duration(count) * 24 * time.Hour).UTC().Truncate(time.Second)
+		n.Expires = r.console.now().Add(time.Duration(count) * day).UTC().Truncate(time.Second)
 	}
 	created, value, err := r.session.CreateAPIKey(r.http.Context(), n)
 	if n.OrganizationID != "" && fault.KindOf(err) == fault.NotFound {
@@ -90,7 +90,7 @@ func createKey(r *request) error {
 	}
 	return r.render(view{
 		Template: "api-key-created", Title: created.Name, Section: apiKeys, Status: http.StatusCreated,
-		Crumbs: []crumb{{apiKeys.Name, apiKeys.Path}},
+		Crumbs: apiKeys.under(),
 		Data: struct {
 			Key                  management.APIKey
 			Path, Value, Expires string

@@ -71,10 +71,7 @@ func listAuditEvents(r *request) error {
 			return err
 		}
 	}
-	path := "/audit_events"
-	if query := parameters("action", f.Action, "organization_id", f.OrganizationID); query != "" {
-		path += "?" + query
-	}
+	path := withQuery("/audit_events", "action", f.Action, "organization_id", f.OrganizationID)
 	return r.render(view{Template: "audit", Title: "Audit log", Section: auditLog, Data: struct {
 		Form     form
 		Action   string

@@ -83,7 +83,7 @@ func (r *request) newestChanges(directoryID string) (feed, error) {
 }
 
 func pollPath(directoryID, after string) string {
-	return directoryPath(directoryID) + "/changes?" + url.Values{"after": {after}}.Encode()
+	return withQuery(directoryPath(directoryID)+"/changes", "after", after)
 }
 
 // pollChanges answers what was logged after the cursor, and 204 if that is nothing.

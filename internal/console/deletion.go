@@ -36,7 +36,7 @@ func (f *form) confirmed(name string) bool {
 }
 
 func (r *request) showDirectoryDeletion(f form) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (r *request) showDirectoryDeletion(f form) error {
 	}
 	return r.render(view{
 		Template: "delete", Title: "Delete directory", Section: organizations, Status: f.status(), Data: p,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {d.Name, directoryPath(d.ID)}},
+		Crumbs: directoryCrumbs(d),
 	})
 }
 
@@ -63,7 +63,7 @@ func deleteDirectory(r *request) error {
 	if err != nil {
 		return err
 	}
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func deleteDirectory(r *request) error {
 }
 
 func (r *request) showOrganizationDeletion(f form) error {
-	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	o, err := r.organization()
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (r *request) showOrganizationDeletion(f form) error {
 	}
 	return r.render(view{
 		Template: "delete", Title: "Delete organization", Section: organizations, Status: f.status(), Data: p,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, organizationPath(o.ID)}},
+		Crumbs: organizationCrumbs(o),
 	})
 }
 
@@ -106,7 +106,7 @@ func deleteOrganization(r *request) error {
 	if err != nil {
 		return err
 	}
-	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	o, err := r.organization()
 	if err != nil {
 		return err
 	}

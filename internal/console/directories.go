@@ -60,13 +60,13 @@ func providerName(directoryType string) string {
 }
 
 func (r *request) showNewDirectory(f form) error {
-	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	o, err := r.organization()
 	if err != nil {
 		return err
 	}
 	return r.render(view{
 		Template: "new-directory", Title: "Add Directory", Section: organizations, Status: f.status(),
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, organizationPath(o.ID)}},
+		Crumbs: organizationCrumbs(o),
 		Data: struct {
 			Form      form
 			Providers []provider
@@ -136,7 +136,7 @@ type directoryPage struct {
 
 func showDirectory(r *request) error {
 	ctx := r.http.Context()
-	d, err := r.session.Directory(ctx, r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func showDirectory(r *request) error {
 	}
 	return r.render(view{
 		Template: "directory", Title: d.Name, Section: organizations, Data: p,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {p.Organization.Name, organizationPath(d.OrganizationID)}},
+		Crumbs: organizationCrumbs(p.Organization),
 	})
 }
 
@@ -231,7 +231,7 @@ func span(d time.Duration) string {
 	for _, unit := range []struct {
 		of   time.Duration
 		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		if n := int(d / unit.of); n == 1 {
 			return "1 " + unit.name
 		} else if n > 1 {

@@ -107,6 +107,21 @@ func (r *request) search() string {
 	return text
 }
 
+// withQuery adds parameters to a path, names and values by turns. Values that are ""
+// are left out.
+func withQuery(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
 // pager are the links to the pages around a page.
 type pager struct{ Newer, Older string }
 

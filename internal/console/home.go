@@ -1,9 +1,12 @@
 package console
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"time"
 
+	"dsync/internal/fault"
 	"dsync/internal/management"
 
 	"golang.org/x/sync/errgroup"
@@ -43,30 +46,36 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 	return rows, reads.Wait()
 }
 
-// name reads the names of the organizations.
-func (r *request) name(rows []directoryRow) error {
+// readEach reads what the rows refer to, each once and several at a time. What does
+// not exist is left out.
+func readEach[Row, T any](r *request, rows []Row, id func(Row) string, read func(context.Context, string) (T, error)) (map[string]T, error) {
+	var ids []string
+	for _, row := range rows {
+		ids = append(ids, id(row))
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	found, exists := make([]T, len(ids)), make([]bool, len(ids))
 	var reads errgroup.Group
 	reads.SetLimit(concurrentReads)
-	names := map[string]*string{}
-	for _, row := range rows {
-		if names[row.OrganizationID] != nil {
-			continue
-		}
-		name := new(string)
-		names[row.OrganizationID] = name
-		reads.Go(func() error {
-			o, err := r.session.Organization(r.http.Context(), row.OrganizationID)
-			*name = o.Name
-			return existing(err)
+	for i, id := range ids {
+		reads.Go(func() (err error) {
+			found[i], err = read(r.http.Context(), id)
+			if fault.KindOf(err) == fault.NotFound {
+				return nil
+			}
+			exists[i] = true
+			return err
 		})
 	}
-	if err := reads.Wait(); err != nil {
-		return err
+	err := reads.Wait()
+	all := make(map[string]T, len(ids))
+	for i, id := range ids {
+		if exists[i] {
+			all[id] = found[i]
+		}
 	}
-	for i := range rows {
-		rows[i].Organization = *names[rows[i].OrganizationID]
-	}
-	return nil
+	return all, err
 }
 
 // showHome shows the newest directories, those first that need somebody.
@@ -79,8 +88,12 @@ func showHome(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.name(rows); err != nil {
+	owners, err := readEach(r, rows, func(d directoryRow) string { return d.OrganizationID }, r.session.Organization)
+	if err != nil {
 		return err
+	}
+	for i := range rows {
+		rows[i].Organization = owners[rows[i].OrganizationID].Name
 	}
 	var action, others []directoryRow
 	for _, row := range rows {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ func (f form) domainRows() (rows []domainRow) {
 }
 
 func showOrganizationForm(r *request) error {
-	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	o, err := r.organization()
 	if err != nil {
 		return err
 	}
@@ -45,14 +46,14 @@ func (r *request) renderOrganizationForm(o management.Organization, f form) erro
 	path := organizationPath(o.ID)
 	return r.render(view{
 		Template: "edit-organization", Title: "Edit organization", Section: organizations, Status: f.status(),
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, path}},
+		Crumbs: organizationCrumbs(o),
 		Data: struct {
 			Form    form
 			Domains []domainRow
 			States  []string
 			Path    string
 			Curl    string
-		}{f, f.domainRows(), append(append([]string{}, management.DomainStates...), removed), path, r.curl(http.MethodPut, "/organizations/"+o.ID, map[string]string{"name": f.Value("name")})},
+		}{f, f.domainRows(), slices.Concat(management.DomainStates, []string{removed}), path, r.curl(http.MethodPut, "/organizations/"+o.ID, map[string]string{"name": f.Value("name")})},
 	})
 }
 

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"dsync/internal/fault"
@@ -36,16 +35,12 @@ func listOrganizations(r *request) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{}
-	if search != "" {
-		query.Set("search", search)
-	}
 	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
 		Organizations []management.Organization
 		Search        string
 		Pager         pager
 		Curl          string
-	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, strings.TrimSuffix("/organizations?"+query.Encode(), "?"), nil)}})
+	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, withQuery("/organizations", "search", search), nil)}})
 }
 
 // organizationsKeyed finds organizations by external id, or else by domain.
@@ -67,7 +62,7 @@ func (r *request) organizationsKeyed(key string) (management.Page[management.Org
 func (r *request) showNewOrganization(f form) error {
 	return r.render(view{
 		Template: "new-organization", Title: "New organization", Section: organizations, Status: f.status(),
-		Crumbs: []crumb{{organizations.Name, organizations.Path}},
+		Crumbs: organizations.under(),
 		Data: struct {
 			Form form
 			Curl string
@@ -116,7 +111,7 @@ func domainsOf(text string) (domains []management.NewDomain) {
 }
 
 func showOrganization(r *request) error {
-	o, err := r.session.Organization(r.http.Context(), r.http.PathValue("organization"))
+	o, err := r.organization()
 	if err != nil {
 		return err
 	}
@@ -130,7 +125,7 @@ func showOrganization(r *request) error {
 	}
 	return r.render(view{
 		Template: "organization", Title: o.Name, Section: organizations,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}},
+		Crumbs: organizations.under(),
 		Data: struct {
 			Organization management.Organization
 			Directories  []directoryRow

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -139,13 +138,8 @@ func attributesOf(raw map[string]any) (all []attribute, more int) {
 	return all, more
 }
 
-// directoryCrumbs are the way to what is in a directory.
-func directoryCrumbs(d management.Directory, more ...crumb) []crumb {
-	return append([]crumb{{organizations.Name, organizations.Path}, {d.Name, directoryPath(d.ID)}}, more...)
-}
-
 func listUsers(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -161,10 +155,6 @@ func listUsers(r *request) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{"directory": {d.ID}}
-	if search != "" {
-		query.Set("email", search)
-	}
 	return r.render(view{
 		Template: "users", Title: "Users", Section: organizations, Crumbs: directoryCrumbs(d),
 		Data: struct {
@@ -173,7 +163,7 @@ func listUsers(r *request) error {
 			Users        []user
 			Pager        pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, users, pagerOf(r, page), r.curl(http.MethodGet, "/directory_users?"+query.Encode(), nil)},
+		}{d, directoryPath(d.ID), search, users, pagerOf(r, page), r.curl(http.MethodGet, withQuery("/directory_users", "directory", d.ID, "email", search), nil)},
 	})
 }
 
@@ -190,7 +180,7 @@ func (r *request) findUsers(directoryID, search string) (management.Page[managem
 
 // showUser shows a user, or what the log still tells of one that was deleted.
 func showUser(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -236,7 +226,7 @@ func showUser(r *request) error {
 }
 
 func listGroups(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -252,10 +242,6 @@ func listGroups(r *request) error {
 	if err != nil {
 		return err
 	}
-	query := url.Values{"directory": {d.ID}}
-	if search != "" {
-		query.Set("name", search)
-	}
 	return r.render(view{
 		Template: "groups", Title: "Groups", Section: organizations, Crumbs: directoryCrumbs(d),
 		Data: struct {
@@ -264,13 +250,13 @@ func listGroups(r *request) error {
 			Groups       []group
 			Pager        pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, groups, pagerOf(r, page), r.curl(http.MethodGet, "/directory_groups?"+query.Encode(), nil)},
+		}{d, directoryPath(d.ID), search, groups, pagerOf(r, page), r.curl(http.MethodGet, withQuery("/directory_groups", "directory", d.ID, "name", search), nil)},
 	})
 }
 
 // showGroup shows a group and a page of its members.
 func showGroup(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -28,7 +27,7 @@ var outcomes = []choice{{"", "All"}, {management.Refused, "Refused"}, {managemen
 type choice struct{ Value, Label string }
 
 func listRequests(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -49,13 +48,10 @@ func listRequests(r *request) error {
 	for i, item := range found.Items {
 		rows[i] = rowOf(item)
 	}
-	path := "/directories/" + d.ID + "/requests"
-	if asked := parameters("outcome", f.Outcome, "request_id", f.RequestID); asked != "" {
-		path += "?" + asked
-	}
+	path := withQuery("/directories/"+d.ID+"/requests", "outcome", f.Outcome, "request_id", f.RequestID)
 	return r.render(view{
 		Template: "requests", Title: "Requests", Section: organizations,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {o.Name, organizationPath(o.ID)}, {d.Name, directoryPath(d.ID)}},
+		Crumbs: organizationCrumbs(o, crumb{d.Name, directoryPath(d.ID)}),
 		Data: struct {
 			Directory management.Directory
 			Filter    management.RequestFilter
@@ -67,18 +63,6 @@ func listRequests(r *request) error {
 			Curl      string
 		}{d, f, f != management.RequestFilter{}, outcomes, rows, pagerOf(r, found), directoryPath(d.ID) + "/requests", r.curl(http.MethodGet, path, nil)},
 	})
-}
-
-// parameters makes the query string of names and values by turns. Values that are
-// "" are left out.
-func parameters(pairs ...string) string {
-	q := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			q.Set(pairs[i], pairs[i+1])
-		}
-	}
-	return q.Encode()
 }
 
 func rowOf(item management.Request) requestRow {

@@ -137,7 +137,7 @@ func (f *form) settings() settings.Change {
 }
 
 func showSettings(r *request) error {
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (r *request) renderSettings(d management.Directory, f form) error {
 	path := directoryPath(d.ID)
 	return r.render(view{
 		Template: "settings", Title: "Settings", Section: organizations, Status: f.status(),
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {d.Name, path}},
+		Crumbs: directoryCrumbs(d),
 		Data: struct {
 			Form         form
 			Groups       any
@@ -174,7 +174,7 @@ func changeSettings(r *request) error {
 	if err != nil {
 		return err
 	}
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"net/url"
 	"time"
 
 	"dsync/internal/eventlog"
@@ -60,7 +59,7 @@ func (r *request) storyOf(directoryID, resourceID string, created time.Time) (st
 		}
 	}
 	if q.After != "" {
-		s.Older = r.http.URL.Path + "?" + url.Values{"older": {q.After}}.Encode()
+		s.Older = withQuery(r.http.URL.Path, "older", q.After)
 	}
 	return s, nil
 }

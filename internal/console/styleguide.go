@@ -16,7 +16,7 @@ func showStyleguide(r *request) error {
 	f := form{}
 	f.invalid("name", "must be 1 to 256 characters, none of them a control character.")
 	at := time.Date(2026, 11, 26, 14, 3, 7, 0, time.UTC)
-	return r.render(view{Template: "styleguide", Title: "Components", Crumbs: []crumb{{homePage.Name, homePage.Path}}, Data: struct {
+	return r.render(view{Template: "styleguide", Title: "Components", Crumbs: homePage.under(), Data: struct {
 		Form    form
 		Badges  []badge
 		Changes feed

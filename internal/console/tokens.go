@@ -69,7 +69,7 @@ func createToken(r *request) error {
 	if err == nil && days > 0 && slices.ContainsFunc(tokenLifetimes, func(l tokenLifetime) bool { return l.Days == days }) {
 		expires = r.console.now().Add(time.Duration(days) * day)
 	}
-	d, err := r.session.Directory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.directory()
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,6 @@ func (r *request) renderConnection(d management.Directory, c connection) error {
 	c.Path, c.Endpoint, c.Provider, c.Entra = directoryPath(d.ID), r.endpoint(d), providerName(d.Type), d.Type == settings.Entra
 	return r.render(view{
 		Template: "connection", Title: c.Title, Section: organizations, Status: http.StatusCreated, Data: c,
-		Crumbs: []crumb{{organizations.Name, organizations.Path}, {d.Name, c.Path}},
+		Crumbs: directoryCrumbs(d),
 	})
 }
