@@ -90,6 +90,7 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 		return nil, err
 	}
 	r.took.work = time.Since(began)
+	fmt.Fprintf(r.Log, "The changes are made after %s. Waiting for the last events.\n", r.took.work.Round(time.Second))
 	if err := r.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -187,8 +188,8 @@ func (r *campaign) runChild(ctx context.Context, s setup, life time.Duration) er
 // passed. The report lists what is missing.
 func (r *campaign) settle(ctx context.Context) error {
 	r.settling.Store(true)
-	deadline := time.Now().Add(r.Patience)
-	for complete := 0; complete < 2 && time.Now().Before(deadline); {
+	began, told := time.Now(), time.Now()
+	for complete := 0; complete < 2 && time.Since(began) < r.Patience; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -201,6 +202,13 @@ func (r *campaign) settle(ctx context.Context) error {
 		if complete++; report.Violations() > 0 {
 			complete = 0
 		}
+		if time.Since(told) > progressEvery {
+			told = time.Now()
+			fmt.Fprintf(r.Log, "%s after the last change: %s\n", time.Since(began).Round(time.Second), report.open())
+		}
 	}
 	return nil
 }
+
+// progressEvery is the time between two lines about what is still missing.
+const progressEvery = 15 * time.Second

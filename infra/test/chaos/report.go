@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -79,6 +80,20 @@ func (r *Report) Violations() (n int) {
 		n += p.count
 	}
 	return n
+}
+
+// open returns the violations in one line, with one example.
+func (r *Report) open() string {
+	var counts []string
+	for _, p := range r.promises() {
+		if p.count > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", p.count, p.text))
+		}
+	}
+	if len(r.problems) > 0 {
+		counts = append(counts, "for example: "+r.problems[len(r.problems)-1])
+	}
+	return strings.Join(counts, "; ")
 }
 
 // Passed reports whether the campaign found no violation and injected every
