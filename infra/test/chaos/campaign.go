@@ -202,7 +202,7 @@ func (r *campaign) settle(ctx context.Context) error {
 		if complete++; report.Violations() > 0 {
 			complete = 0
 		}
-		if time.Since(told) > progressEvery {
+		if complete == 0 && time.Since(told) > progressEvery {
 			told = time.Now()
 			fmt.Fprintf(r.Log, "%s after the last change: %s\n", time.Since(began).Round(time.Second), report.open())
 		}
