@@ -81,7 +81,9 @@ func (r *campaign) check(ctx context.Context) (*Report, error) {
 		report.Repeated += t.repeated
 		report.Changes += t.changes
 		report.Logged += len(logged)
-		report.log(t.model, logged)
+		way := t.slowest(r.bus.arrived)
+		report.Slowest = max(report.Slowest, way)
+		report.log(t.model, logged, way)
 		report.causes(t.model, logged)
 		report.delivered(t.model, logged, delivered[t.id])
 		report.read(t.model, logged, read[t.id])
@@ -132,12 +134,13 @@ func (r *Report) poison(c *campaign) error {
 }
 
 // log compares the log of a directory with its model. Each subject must have its
-// expected events in their order.
-func (r *Report) log(m *model, logged []dsync.Event) {
+// expected events in their order. way is how long the slowest event of the
+// directory was on its way.
+func (r *Report) log(m *model, logged []dsync.Event, way time.Duration) {
 	want, got := map[fact][]expectation{}, map[fact][]fact{}
 	for _, w := range m.want {
 		r.Expected++
-		if w.optional {
+		if w.optional = w.optionalIn(way); w.optional {
 			r.Optional++
 		}
 		want[w.subject()] = append(want[w.subject()], w)

@@ -111,7 +111,7 @@ func TestChecksOfTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := &Report{}
 			logged := c.change(history())
-			r.log(modelOf(history()), logged)
+			r.log(modelOf(history()), logged, 0)
 			r.causes(modelOf(history()), logged)
 			got := counts{r.Gaps, r.MissingInLog, r.ForeignInLog, r.OrderInLog, r.TooEarly, r.AboutDeleted}
 			if got != c.want {
@@ -121,12 +121,12 @@ func TestChecksOfTheLog(t *testing.T) {
 	}
 }
 
-// The events of a membership are optional if its user or group ends soon after;
-// its other events and those of other resources are not.
+// The events of a membership are optional if its user or group ends while they are
+// on their way; its other events and those of other resources are not.
 func TestOptionalExpectations(t *testing.T) {
-	optional := func(m *model) (names []string) {
+	optional := func(m *model, way time.Duration) (names []string) {
 		for _, w := range m.want {
-			if w.optional {
+			if w.optionalIn(way) {
 				names = append(names, w.name)
 			}
 		}
@@ -141,30 +141,59 @@ func TestOptionalExpectations(t *testing.T) {
 		m.join("g", "v", true)
 		return m
 	}
+	later := func(m *model) {
+		for i := range m.want {
+			m.want[i].at = time.Now().Add(-90 * time.Second)
+		}
+		m.deleteUser("u")
+	}
 	for name, c := range map[string]struct {
 		deletes bool
 		end     func(*model)
+		way     time.Duration
 		want    int
 	}{
-		"nothing ends":              {false, func(*model) {}, 0},
-		"a user is deleted":         {false, func(m *model) { m.deleteUser("u") }, 1},
-		"a group is deleted":        {false, func(m *model) { m.deleteGroup("g") }, 2},
-		"a user is hidden":          {true, func(m *model) { m.activate("u", false) }, 1},
-		"a user is deactivated":     {false, func(m *model) { m.activate("u", false) }, 0},
-		"a user is hidden for once": {true, func(m *model) { m.activate("u", false); m.activate("u", true) }, 1},
-		"the directory is deleted":  {false, func(m *model) { m.end() }, 5},
-		"a user is deleted later": {false, func(m *model) {
-			for i := range m.want {
-				m.want[i].at = time.Now().Add(-soon)
-			}
-			m.deleteUser("u")
-		}, 0},
+		"nothing ends":                              {false, func(*model) {}, 0, 0},
+		"a user is deleted":                         {false, func(m *model) { m.deleteUser("u") }, 0, 1},
+		"a group is deleted":                        {false, func(m *model) { m.deleteGroup("g") }, 0, 2},
+		"a user is hidden":                          {true, func(m *model) { m.activate("u", false) }, 0, 1},
+		"a user is deactivated":                     {false, func(m *model) { m.activate("u", false) }, 0, 0},
+		"a user is hidden for once":                 {true, func(m *model) { m.activate("u", false); m.activate("u", true) }, 0, 1},
+		"the directory is deleted":                  {false, func(m *model) { m.end() }, 0, 5},
+		"a user is deleted later":                   {false, later, 0, 0},
+		"a user is deleted later, events were slow": {false, later, 91 * time.Second, 1},
 	} {
 		m := begin(c.deletes)
 		c.end(m)
-		if got := optional(m); len(got) != c.want {
+		if got := optional(m, c.way); len(got) != c.want {
 			t.Errorf("%s: optional are %v, want %d", name, got, c.want)
 		}
+	}
+}
+
+// The slowest event is the one that arrived longest after its change; one that has
+// not arrived, and the second of a fact, say nothing.
+func TestSlowestEvent(t *testing.T) {
+	m := newModel("d", false)
+	m.createUser("u")
+	m.createGroup("g", "")
+	m.createUser("late")
+	m.join("g", "u", true)
+	m.join("g", "u", false)
+	m.join("g", "u", true)
+	began := m.want[0].at
+	for i := range m.want {
+		m.want[i].at = began.Add(time.Duration(i) * time.Second)
+	}
+	arrived := func(f fact) (time.Time, bool) {
+		return began.Add(10 * time.Second), f.user != "late"
+	}
+	if way := m.slowest(arrived); way != 10*time.Second {
+		t.Errorf("the slowest event took %s, want 10s", way)
+	}
+	m.want = m.want[1:]
+	if way := m.slowest(arrived); way != 9*time.Second {
+		t.Errorf("without the first, the slowest took %s, want 9s", way)
 	}
 }
 

@@ -41,33 +41,55 @@ func factOf(e dsync.Event) fact {
 }
 
 // expectation is an event that the directory must publish. One about a membership
-// is optional if its user or group is deleted or hidden soon after, because then
-// nothing about them may follow. Any is optional if the directory is deleted soon
-// after.
+// is optional if its user or group is deleted or hidden while it is on its way to
+// the log, because then nothing about them may follow. Any is optional if the
+// directory is deleted meanwhile.
 type expectation struct {
 	fact
 	at       time.Time
+	ended    time.Time // when its subject was deleted or hidden; zero if never
 	optional bool
 }
 
-// soon is how long an event may be on its way to the log. A loss of an event of
-// an older change is seen although its subject is deleted later.
+// soon is the time that every event may be on its way to the log. Where the
+// faults delayed other events of the directory for longer, the limit is the
+// slowest of them. A loss of an event that is older is seen although its subject
+// is deleted later.
 const soon = time.Minute
+
+// optionalIn reports whether the subject ended while the event was on its way, if
+// the way takes up to that time.
+func (w expectation) optionalIn(way time.Duration) bool {
+	return !w.ended.IsZero() && w.ended.Sub(w.at) < max(soon, way)
+}
+
+// slowest returns the longest time from a change to its event on the bus.
+func (m *model) slowest(arrived func(fact) (time.Time, bool)) (way time.Duration) {
+	seen := map[fact]bool{}
+	for _, w := range m.want {
+		// arrived knows the first event of a fact, which belongs to its first change.
+		if at, ok := arrived(w.fact); ok && !seen[w.fact] {
+			way = max(way, at.Sub(w.at))
+		}
+		seen[w.fact] = true
+	}
+	return way
+}
 
 func newModel(id string, deletes bool) *model {
 	return &model{id: id, deletes: deletes, users: map[string]*person{}, groups: map[string]string{}, members: map[edge]bool{}}
 }
 
 func (m *model) tell(name, user, group string) {
-	m.want = append(m.want, expectation{fact{name, user, group}, time.Now(), false})
+	m.want = append(m.want, expectation{fact: fact{name, user, group}, at: time.Now()})
 }
 
-// ends makes recent expectations optional: those of the memberships of a user or
-// a group that ends, or all.
+// ends marks expectations whose subject ends: those of the memberships of a user
+// or a group, or all.
 func (m *model) ends(of func(fact) bool) {
 	for i, w := range m.want {
-		if of(w.fact) && time.Since(w.at) < soon {
-			m.want[i].optional = true
+		if of(w.fact) && w.ended.IsZero() {
+			m.want[i].ended = time.Now()
 		}
 	}
 }

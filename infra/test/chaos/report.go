@@ -34,6 +34,7 @@ type Report struct {
 	Invalid                       int // calls of DynamoDB
 	Revived                       int // tokens that were revoked
 	VictimLate                    int
+	Slowest                       time.Duration // from a change to its event on the bus
 	victim                        delays
 	took                          phases
 	faults                        map[string]int
@@ -132,7 +133,7 @@ func (r *Report) Print(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nEvents")
 	print("expected by the model", r.Expected)
-	print("  of these optional: their subject is deleted soon after", r.Optional)
+	print("  of these optional: their subject is deleted meanwhile", r.Optional)
 	print("  of these not logged", r.Dropped)
 	print("in the log", r.Logged)
 	print("delivered by the bus", r.Delivered)
@@ -143,6 +144,7 @@ func (r *Report) Print(w io.Writer) {
 	print("poison records", r.Poison)
 	print("  in the dead-letter queue", r.PoisonParked)
 	print("  discarded by the event source mapping", r.PoisonGivenUp)
+	print("seconds from a change to its event, at most", int(r.Slowest.Seconds()))
 	if r.took.attack > 0 {
 		fmt.Fprintf(w, "\nA victim beside an attacker: %s\n", r.victim)
 	}
