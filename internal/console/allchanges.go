@@ -12,14 +12,9 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/management"
+	"dsync/internal/web"
+	"dsync/internal/wording"
 )
-
-// place is where a change was made.
-type place struct {
-	Directory, Organization string // names
-	Path                    string // of the directory's page
-	Only                    string // of the changes of the organization
-}
 
 // eventKind is a choice of events.
 type eventKind struct {
@@ -59,7 +54,7 @@ func (f changesFilter) names() (names []string) {
 
 // path is a path with the filter as parameters, and with a cursor; "" for none.
 func (f changesFilter) path(path, after string) string {
-	return withQuery(path, "event", f.Event, "organization", f.Organization.ID, "after", after)
+	return web.WithQuery(path, "event", f.Event, "organization", f.Organization.ID, "after", after)
 }
 
 const (
@@ -69,13 +64,13 @@ const (
 
 // changesFilter reads the filter of the URL, and says what is wrong with it.
 func (r *request) changesFilter() (f changesFilter, wrong string, err error) {
-	q := r.http.URL.Query()
+	q := r.Request.URL.Query()
 	f.Event = q.Get("event")
 	if f.Event != "" && len(f.names()) == 0 {
 		f.Event = ""
 	}
-	text := strings.TrimSpace(q.Get("organization"))
-	if text == "" || len(text) > maxSearch {
+	text := r.Search("organization")
+	if text == "" {
 		return f, "", nil
 	}
 	f.Organization, wrong, err = r.organizationCalled(text)
@@ -85,7 +80,7 @@ func (r *request) changesFilter() (f changesFilter, wrong string, err error) {
 // organizationCalled finds the organization that somebody means: by id, external id
 // or a part of its name.
 func (r *request) organizationCalled(text string) (o management.Organization, wrong string, err error) {
-	ctx := r.http.Context()
+	ctx := r.Request.Context()
 	if id.Organization.Valid(text) {
 		o, err = r.session.Organization(ctx, text)
 	} else {
@@ -122,7 +117,7 @@ func showAllChanges(r *request) error {
 	if err != nil {
 		return err
 	}
-	q.Names, q.Limit, q.After = f.names(), pageSize, cursor(r.http.URL.Query().Get("after"))
+	q.Names, q.Limit, q.After = f.names(), pageSize, r.Cursor("after")
 	found, err := r.events(q)
 	if err != nil {
 		return err
@@ -145,11 +140,11 @@ func showAllChanges(r *request) error {
 			Wrong  string
 			Kinds  []eventKind
 			Events []string
-			Pager  pager
+			Pager  web.Pager
 			Curl   string
 		}{
-			feed{changes, f.path(newsPath, newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.http.URL.Query().Get("organization"))), wrong,
-			eventKinds, dsync.Names, pager{Older: older}, r.curl(http.MethodGet, withQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
+			feed{changes, f.path(newsPath, newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.Request.URL.Query().Get("organization"))), wrong,
+			eventKinds, dsync.Names, web.Pager{Older: older}, r.curl(http.MethodGet, web.WithQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
 		},
 	})
 }
@@ -157,16 +152,16 @@ func showAllChanges(r *request) error {
 // pollAllChanges answers as pollChanges does. It reads the events that the filter
 // leaves out, too: so the cursor goes on, and the log is never read twice.
 func pollAllChanges(r *request) error {
-	f := changesFilter{Event: r.http.URL.Query().Get("event")}
-	if organizationID := r.http.URL.Query().Get("organization"); id.Organization.Valid(organizationID) {
+	f := changesFilter{Event: r.Request.URL.Query().Get("event")}
+	if organizationID := r.Request.URL.Query().Get("organization"); id.Organization.Valid(organizationID) {
 		f.Organization.ID = organizationID
 	}
-	found, err := r.events(eventlog.Query{OrganizationID: f.Organization.ID, After: cursor(r.http.URL.Query().Get("after")), Limit: pollLimit})
+	found, err := r.events(eventlog.Query{OrganizationID: f.Organization.ID, After: r.Cursor("after"), Limit: pollLimit})
 	if err != nil {
 		return err
 	}
 	if len(found.Events) == 0 {
-		r.write(http.StatusNoContent, nil)
+		r.Write(http.StatusNoContent, nil)
 		return nil
 	}
 	changes, err := r.placed(found.Events, f)
@@ -174,32 +169,32 @@ func pollAllChanges(r *request) error {
 		return err
 	}
 	slices.Reverse(changes)
-	return r.part("changes", "news", feed{changes, f.path(newsPath, found.Newest), true})
+	return r.Execute("changes", "news", http.StatusOK, feed{changes, f.path(newsPath, found.Newest), true})
 }
 
 // placed are the changes that the filter selects, each with its place.
-func (r *request) placed(events []json.RawMessage, f changesFilter) ([]change, error) {
+func (r *request) placed(events []json.RawMessage, f changesFilter) ([]wording.Change, error) {
 	changes, err := changesOf(events)
 	if err != nil {
 		return nil, err
 	}
 	if names := f.names(); names != nil {
-		changes = slices.DeleteFunc(changes, func(c change) bool { return !slices.Contains(names, c.Event) })
+		changes = slices.DeleteFunc(changes, func(c wording.Change) bool { return !slices.Contains(names, c.Event) })
 	}
-	directories, err := readEach(r, changes, func(c change) string { return c.directoryID }, r.session.Directory)
+	directories, err := readEach(r, changes, func(c wording.Change) string { return c.DirectoryID }, r.session.Directory)
 	if err != nil {
 		return nil, err
 	}
-	owners, err := readEach(r, changes, func(c change) string { return c.organizationID }, r.session.Organization)
+	owners, err := readEach(r, changes, func(c wording.Change) string { return c.OrganizationID }, r.session.Organization)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range changes {
-		where := &place{Directory: "a deleted directory", Organization: "a deleted organization"}
-		if d, ok := directories[c.directoryID]; ok {
+		where := &wording.Place{Directory: "a deleted directory", Organization: "a deleted organization"}
+		if d, ok := directories[c.DirectoryID]; ok {
 			where.Directory, where.Path = d.Name, directoryPath(d.ID)
 		}
-		if o, ok := owners[c.organizationID]; ok {
+		if o, ok := owners[c.OrganizationID]; ok {
 			where.Organization, where.Only = o.Name, changesFilter{f.Event, o}.path(allChangesPath, "")
 		}
 		changes[i].Where = where

@@ -11,11 +11,12 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/web"
 )
 
 var keyRoutes = []Route{
 	{"GET " + Base + "/api-keys", management.Keys, listKeys},
-	{"GET " + Base + "/api-keys/new", management.Keys, func(r *request) error { return r.showNewKey(form{}) }},
+	{"GET " + Base + "/api-keys/new", management.Keys, func(r *request) error { return r.showNewKey(web.Form{}) }},
 	{"POST " + Base + "/api-keys", management.Keys, createKey},
 	{"POST " + Base + "/api-keys/{key}/revoke", management.Keys, revokeKey},
 }
@@ -33,29 +34,29 @@ var scopes = []choice{
 var keyLifetimes = []choice{{"", "Never"}, {"30", "In 30 days"}, {"90", "In 90 days"}, {"365", "In 365 days"}}
 
 func listKeys(r *request) error {
-	found, err := r.session.APIKeys(r.http.Context(), r.pageRequest())
+	found, err := r.session.APIKeys(r.Request.Context(), r.pageRequest())
 	if err != nil {
 		return err
 	}
 	return r.render(view{Template: "api-keys", Title: "API keys", Section: apiKeys, Data: struct {
 		Keys  []management.APIKey
-		Pager pager
+		Pager web.Pager
 		Curl  []choice
 	}{found.Items, pagerOf(r, found), []choice{
 		{r.curl(http.MethodGet, "/api_keys", nil), "List"}, {r.curl(http.MethodDelete, "/api_keys/api_key_…", nil), "Revoke"},
 	}}})
 }
 
-func (r *request) showNewKey(f form) error {
+func (r *request) showNewKey(f web.Form) error {
 	body := map[string]any{"name": cmp.Or(f.Value("name"), "billing service"), "scope": cmp.Or(f.Value("scope"), management.Read)}
 	if organizationID := f.Value("organization_id"); organizationID != "" {
 		body["organization_id"] = organizationID
 	}
 	return r.render(view{
-		Template: "new-api-key", Title: "New API key", Section: apiKeys, Status: f.status(),
+		Template: "new-api-key", Title: "New API key", Section: apiKeys, Status: f.Status(),
 		Crumbs: apiKeys.under(),
 		Data: struct {
-			Form      form
+			Form      web.Form
 			Scopes    []choice
 			Lifetimes []choice
 			Curl      string
@@ -65,7 +66,7 @@ func (r *request) showNewKey(f form) error {
 
 // createKey shows the value of the key on its answer, as createDirectory does.
 func createKey(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -73,17 +74,17 @@ func createKey(r *request) error {
 	if days := f.Value("expires"); days != "" {
 		count, err := strconv.Atoi(days)
 		if err != nil || !slices.ContainsFunc(keyLifetimes, func(c choice) bool { return c.Value == days }) {
-			f.invalid("expires", "Choose when the key expires.")
+			f.Invalid("expires", "Choose when the key expires.")
 			return r.showNewKey(f)
 		}
 		n.Expires = r.console.now().Add(time.Duration(count) * day).UTC().Truncate(time.Second)
 	}
-	created, value, err := r.session.CreateAPIKey(r.http.Context(), n)
+	created, value, err := r.session.CreateAPIKey(r.Request.Context(), n)
 	if n.OrganizationID != "" && fault.KindOf(err) == fault.NotFound {
-		f.invalid("organization_id", "No organization has this ID.")
+		f.Invalid("organization_id", "No organization has this ID.")
 		return r.showNewKey(f)
 	}
-	if f.refused(err) {
+	if f.Refused(err) {
 		return r.showNewKey(f)
 	} else if err != nil {
 		return err
@@ -107,8 +108,8 @@ func expiryOf(t time.Time) string {
 }
 
 func revokeKey(r *request) error {
-	if err := r.session.RevokeAPIKey(r.http.Context(), r.http.PathValue("key")); err != nil {
+	if err := r.session.RevokeAPIKey(r.Request.Context(), r.Request.PathValue("key")); err != nil {
 		return err
 	}
-	return r.done(apiKeys.Path, "The API key was revoked. It stops working within 10 seconds.")
+	return r.Done(apiKeys.Path, "The API key was revoked. It stops working within 10 seconds.")
 }

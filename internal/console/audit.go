@@ -10,6 +10,8 @@ import (
 
 	"dsync/internal/id"
 	"dsync/internal/management"
+	"dsync/internal/web"
+	"dsync/internal/wording"
 )
 
 var auditRoutes = []Route{{"GET " + Base + "/audit", management.Read, listAuditEvents}}
@@ -22,7 +24,7 @@ type auditRow struct {
 	Verb   string // what was done, before the target
 	Target string // name of the target, or its id
 	Link   string // page of the target, "" for none
-	Fields []changedField
+	Fields []wording.ChangedField
 }
 
 // maxUnfolded is how many values of a change are shown at once. The others are in
@@ -51,17 +53,17 @@ var doings = map[string]string{
 }
 
 func listAuditEvents(r *request) error {
-	q := r.http.URL.Query()
+	q := r.Request.URL.Query()
 	f := management.AuditFilter{Action: q.Get("action"), OrganizationID: strings.TrimSpace(q.Get("organization_id"))}
 	if !slices.Contains(management.AuditActions, f.Action) {
 		f.Action = ""
 	}
-	asked := form{values: q}
+	asked := web.Filled(q)
 	if f.OrganizationID != "" && !id.Organization.Valid(f.OrganizationID) {
-		asked.invalid("organization_id", "No organization has this ID. An ID begins with org_.")
+		asked.Invalid("organization_id", "No organization has this ID. An ID begins with org_.")
 		f.OrganizationID = ""
 	}
-	found, err := r.session.AuditEvents(r.http.Context(), f, r.pageRequest())
+	found, err := r.session.AuditEvents(r.Request.Context(), f, r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -71,14 +73,14 @@ func listAuditEvents(r *request) error {
 			return err
 		}
 	}
-	path := withQuery("/audit_events", "action", f.Action, "organization_id", f.OrganizationID)
+	path := web.WithQuery("/audit_events", "action", f.Action, "organization_id", f.OrganizationID)
 	return r.render(view{Template: "audit", Title: "Audit log", Section: auditLog, Data: struct {
-		Form     form
+		Form     web.Form
 		Action   string
 		Filtered bool
 		Actions  []string
 		Events   []auditRow
-		Pager    pager
+		Pager    web.Pager
 		Curl     string
 	}{asked, f.Action, f != management.AuditFilter{}, management.AuditActions, rows, pagerOf(r, found), r.curl(http.MethodGet, path, nil)}})
 }
@@ -103,9 +105,11 @@ func auditRowOf(e management.AuditEvent) (auditRow, error) {
 		if name == "name" && strings.HasSuffix(e.Action, ".created") {
 			continue // it is that of the target
 		}
-		row.Fields = append(row.Fields, changedField{name, brief(changes[name].Before), brief(changes[name].After)})
+		row.Fields = append(row.Fields, wording.ChangedField{Name: name, Before: wording.Brief(changes[name].Before), After: wording.Brief(changes[name].After)})
 	}
-	named := func(member string) string { return cmp.Or(brief(changes[member].After), brief(changes[member].Before)) }
+	named := func(member string) string {
+		return cmp.Or(wording.Brief(changes[member].After), wording.Brief(changes[member].Before))
+	}
 	switch e.Target.Type {
 	case "organization":
 		row.Target, row.Link = cmp.Or(named("name"), e.Target.ID), organizationPath(e.Target.ID)

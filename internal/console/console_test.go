@@ -243,7 +243,7 @@ func TestLink(t *testing.T) {
 	if first.StatusCode != http.StatusSeeOther || len(first.Cookies()) != 1 {
 		t.Fatalf("using the link: %d, %v", first.StatusCode, first.Cookies())
 	}
-	if c := first.Cookies()[0]; c.Name != "__Host-dsync-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+	if c := first.Cookies()[0]; c.Name != "__Host-dsync-console-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
 		t.Errorf("the cookie is %v", c)
 	}
 	late := w.link("viewer")
@@ -293,7 +293,7 @@ func TestActor(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	w := newWorld(t)
 	admin := w.signIn("admin")
-	for _, path := range []string{"/console", "/console/nothing", "/console/sign-in", "/console/static/x/console.css"} {
+	for _, path := range []string{"/console", "/console/nothing", "/console/sign-in", "/console/static/x/style.css"} {
 		h := w.send("GET", path, "", nil, admin).Header
 		for name, want := range map[string]string{
 			"Content-Security-Policy":    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"dsync/internal/web"
 	"encoding/json"
 	"strings"
 )
@@ -19,9 +20,9 @@ func (r *request) curl(method, path string, body any) string {
 		if err != nil {
 			panic(err) // strings and maps marshal
 		}
-		command.WriteString("-H 'Content-Type: application/json' -d " + quoted(visible(string(b))) + " ")
+		command.WriteString("-H 'Content-Type: application/json' -d " + quoted(web.Visible(string(b))) + " ")
 	}
-	command.WriteString(quoted(r.http.URL.Scheme + "://" + r.http.Host + path))
+	command.WriteString(quoted(r.URL(path)))
 	return command.String()
 }
 

@@ -2,21 +2,21 @@ package console
 
 import (
 	"net/http"
-	"strings"
 
 	"dsync/internal/management"
+	"dsync/internal/web"
 )
 
 var deletionRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/delete", management.Manage, func(r *request) error { return r.showDirectoryDeletion(form{}) }},
+	{"GET " + Base + "/directories/{directory}/delete", management.Manage, func(r *request) error { return r.showDirectoryDeletion(web.Form{}) }},
 	{"POST " + Base + "/directories/{directory}/delete", management.Manage, deleteDirectory},
-	{"GET " + Base + "/organizations/{organization}/delete", management.Manage, func(r *request) error { return r.showOrganizationDeletion(form{}) }},
+	{"GET " + Base + "/organizations/{organization}/delete", management.Manage, func(r *request) error { return r.showOrganizationDeletion(web.Form{}) }},
 	{"POST " + Base + "/organizations/{organization}/delete", management.Manage, deleteOrganization},
 }
 
 // deletion is a page that deletes what has a name, if that name is typed.
 type deletion struct {
-	Form         form
+	Form         web.Form
 	What, Name   string
 	Consequences []string
 	Blocked      string // why it cannot be deleted; "" if it can
@@ -24,18 +24,7 @@ type deletion struct {
 	Curl         string
 }
 
-// confirmed notes that the name was not typed, if so. What a page shows of a name
-// counts as the name: nobody can type characters that have no shape.
-func (f *form) confirmed(name string) bool {
-	typed := strings.TrimSpace(f.Value("confirmation"))
-	if typed == strings.TrimSpace(name) || typed == visible(name) {
-		return true
-	}
-	f.invalid("confirmation", "This is not the name. Nothing was deleted.")
-	return false
-}
-
-func (r *request) showDirectoryDeletion(f form) error {
+func (r *request) showDirectoryDeletion(f web.Form) error {
 	d, err := r.directory()
 	if err != nil {
 		return err
@@ -53,13 +42,13 @@ func (r *request) showDirectoryDeletion(f form) error {
 		p.Blocked = "The directory is being deleted already."
 	}
 	return r.render(view{
-		Template: "delete", Title: "Delete directory", Section: organizations, Status: f.status(), Data: p,
+		Template: "delete", Title: "Delete directory", Section: organizations, Status: f.Status(), Data: p,
 		Crumbs: directoryCrumbs(d),
 	})
 }
 
 func deleteDirectory(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -67,23 +56,23 @@ func deleteDirectory(r *request) error {
 	if err != nil {
 		return err
 	}
-	if !f.confirmed(d.Name) {
+	if !f.Confirmed(d.Name) {
 		return r.showDirectoryDeletion(f)
 	}
-	if err := r.session.DeleteDirectory(r.http.Context(), d.ID); f.refused(err) {
+	if err := r.session.DeleteDirectory(r.Request.Context(), d.ID); f.Refused(err) {
 		return r.showDirectoryDeletion(f)
 	} else if err != nil {
 		return err
 	}
-	return r.done(organizationPath(d.OrganizationID), "The directory is being deleted. Its tokens do not work any more.")
+	return r.Done(organizationPath(d.OrganizationID), "The directory is being deleted. Its tokens do not work any more.")
 }
 
-func (r *request) showOrganizationDeletion(f form) error {
+func (r *request) showOrganizationDeletion(f web.Form) error {
 	o, err := r.organization()
 	if err != nil {
 		return err
 	}
-	found, err := r.session.Directories(r.http.Context(), o.ID, "", management.PageRequest{Limit: 1})
+	found, err := r.session.Directories(r.Request.Context(), o.ID, "", management.PageRequest{Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -96,13 +85,13 @@ func (r *request) showOrganizationDeletion(f form) error {
 		p.Blocked = "The organization has directories. Delete them first, and wait until they are gone."
 	}
 	return r.render(view{
-		Template: "delete", Title: "Delete organization", Section: organizations, Status: f.status(), Data: p,
+		Template: "delete", Title: "Delete organization", Section: organizations, Status: f.Status(), Data: p,
 		Crumbs: organizationCrumbs(o),
 	})
 }
 
 func deleteOrganization(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -110,13 +99,13 @@ func deleteOrganization(r *request) error {
 	if err != nil {
 		return err
 	}
-	if !f.confirmed(o.Name) {
+	if !f.Confirmed(o.Name) {
 		return r.showOrganizationDeletion(f)
 	}
-	if err := r.session.DeleteOrganization(r.http.Context(), o.ID); f.refused(err) {
+	if err := r.session.DeleteOrganization(r.Request.Context(), o.ID); f.Refused(err) {
 		return r.showOrganizationDeletion(f)
 	} else if err != nil {
 		return err
 	}
-	return r.done(organizations.Path, "The organization was deleted.")
+	return r.Done(organizations.Path, "The organization was deleted.")
 }

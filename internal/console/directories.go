@@ -4,18 +4,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"dsync/internal/management"
 	"dsync/internal/settings"
+	"dsync/internal/web"
 
 	"golang.org/x/sync/errgroup"
 )
 
 var directoryRoutes = []Route{
-	{"GET " + Base + "/organizations/{organization}/directories/new", management.Manage, func(r *request) error { return r.showNewDirectory(form{}) }},
+	{"GET " + Base + "/organizations/{organization}/directories/new", management.Manage, func(r *request) error { return r.showNewDirectory(web.Form{}) }},
 	{"POST " + Base + "/organizations/{organization}/directories", management.Manage, createDirectory},
 	{"GET " + Base + "/directories/{directory}", management.Read, showDirectory},
 	{"POST " + Base + "/directories/{directory}/pause", management.Manage, pauseDirectory},
@@ -24,20 +23,17 @@ var directoryRoutes = []Route{
 
 func directoryPath(directoryID string) string { return Base + "/directories/" + directoryID }
 
-// badge is a state in words. The tone chooses its colour and its shape.
-type badge struct{ Tone, Text string }
-
 // stateOf is the state of a directory in words.
-func stateOf(d management.Directory) badge {
+func stateOf(d management.Directory) web.Badge {
 	switch d.State {
 	case management.Linked:
-		return badge{"good", "Connected"}
+		return web.Good("Connected")
 	case management.Validating:
-		return badge{"wait", "Waiting for the first request"}
+		return web.Wait("Waiting for the first request")
 	case management.Unlinked:
-		return badge{"bad", "Paused"}
+		return web.Bad("Paused")
 	}
-	return badge{"off", "Being deleted"}
+	return web.Off("Being deleted")
 }
 
 // provider is a choice of *Add Directory*.
@@ -59,16 +55,16 @@ func providerName(directoryType string) string {
 	return directoryType
 }
 
-func (r *request) showNewDirectory(f form) error {
+func (r *request) showNewDirectory(f web.Form) error {
 	o, err := r.organization()
 	if err != nil {
 		return err
 	}
 	return r.render(view{
-		Template: "new-directory", Title: "Add Directory", Section: organizations, Status: f.status(),
+		Template: "new-directory", Title: "Add Directory", Section: organizations, Status: f.Status(),
 		Crumbs: organizationCrumbs(o),
 		Data: struct {
-			Form      form
+			Form      web.Form
 			Providers []provider
 			Action    string
 			Back      string
@@ -80,20 +76,20 @@ func (r *request) showNewDirectory(f form) error {
 
 // createDirectory shows the secret of the first token on its answer.
 func createDirectory(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
-	n := management.NewDirectory{OrganizationID: r.http.PathValue("organization"), Name: strings.TrimSpace(f.Value("name")), Type: f.Value("type"), Settings: settings.Change{}}
+	n := management.NewDirectory{OrganizationID: r.Request.PathValue("organization"), Name: strings.TrimSpace(f.Value("name")), Type: f.Value("type"), Settings: settings.Change{}}
 	if policy := f.Value("deactivation_policy"); policy != "" {
 		n.Settings["deactivation_policy"] = quotedJSON(policy)
 	}
 	if !slices.ContainsFunc(providers, func(p provider) bool { return p.Type == n.Type }) {
-		f.invalid("type", "Choose an identity provider.")
+		f.Invalid("type", "Choose an identity provider.")
 		return r.showNewDirectory(f)
 	}
-	d, _, secret, err := r.session.CreateDirectory(r.http.Context(), n)
-	if f.refused(err) {
+	d, _, secret, err := r.session.CreateDirectory(r.Request.Context(), n)
+	if f.Refused(err) {
 		return r.showNewDirectory(f)
 	} else if err != nil {
 		return err
@@ -111,7 +107,7 @@ func quotedJSON(s string) json.RawMessage {
 
 // endpoint is the Tenant URL of a directory.
 func (r *request) endpoint(d management.Directory) string {
-	return r.http.URL.Scheme + "://" + r.http.Host + r.console.scimBase + d.ExternalKey
+	return r.URL(r.console.scimBase + d.ExternalKey)
 }
 
 // directoryPage is what the page of a directory shows.
@@ -119,11 +115,11 @@ type directoryPage struct {
 	Directory    management.Directory
 	Organization management.Organization
 	Path         string
-	State        badge
+	State        web.Badge
 	Deleting     bool
 	Counts       management.Counts
 	Last         *management.Day
-	Strip        strip
+	Strip        web.Strip
 	Reasons      []string
 	Provider     string
 	Endpoint     string
@@ -135,7 +131,7 @@ type directoryPage struct {
 }
 
 func showDirectory(r *request) error {
-	ctx := r.http.Context()
+	ctx := r.Request.Context()
 	d, err := r.directory()
 	if err != nil {
 		return err
@@ -151,7 +147,7 @@ func showDirectory(r *request) error {
 	})
 	reads.Go(func() error {
 		a, err := r.session.Activity(ctx, d)
-		p.Last, p.Strip = a.Day, stripOf(a.Hours)
+		p.Last, p.Strip = a.Day, web.StripOf(a.Hours)
 		p.Reasons = directoryRow{Directory: d, Last: a.Day}.reasons(r.console.now())
 		return err
 	})
@@ -195,48 +191,17 @@ func (r *request) activeTokens(d management.Directory) (n int) {
 }
 
 func pauseDirectory(r *request) error {
-	d, err := r.session.PauseDirectory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.session.PauseDirectory(r.Request.Context(), r.Request.PathValue("directory"))
 	if err != nil {
 		return err
 	}
-	return r.done(directoryPath(d.ID), "The directory is paused: its SCIM requests are refused.")
+	return r.Done(directoryPath(d.ID), "The directory is paused: its SCIM requests are refused.")
 }
 
 func resumeDirectory(r *request) error {
-	d, err := r.session.ResumeDirectory(r.http.Context(), r.http.PathValue("directory"))
+	d, err := r.session.ResumeDirectory(r.Request.Context(), r.Request.PathValue("directory"))
 	if err != nil {
 		return err
 	}
-	return r.done(directoryPath(d.ID), "The directory accepts SCIM requests again.")
-}
-
-// ago says how long ago something was, roughly.
-func ago(at, now time.Time) string {
-	if text := span(now.Sub(at)); text != "" {
-		return text + " ago"
-	}
-	return "just now"
-}
-
-// until says when something will be, roughly.
-func until(at, now time.Time) string {
-	if text := span(at.Sub(now)); text != "" {
-		return "in " + text
-	}
-	return "now"
-}
-
-// span is a duration in its largest unit, "" for less than a minute.
-func span(d time.Duration) string {
-	for _, unit := range []struct {
-		of   time.Duration
-		name string
-	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / unit.of); n == 1 {
-			return "1 " + unit.name
-		} else if n > 1 {
-			return strconv.Itoa(n) + " " + unit.name + "s"
-		}
-	}
-	return ""
+	return r.Done(directoryPath(d.ID), "The directory accepts SCIM requests again.")
 }

@@ -8,13 +8,14 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/management"
+	"dsync/internal/web"
 
 	"golang.org/x/sync/errgroup"
 )
 
 var homeRoutes = []Route{
 	{"GET " + Base, management.Read, showHome},
-	{"GET " + Base + "/{$}", management.Read, func(r *request) error { return r.redirect(Base) }},
+	{"GET " + Base + "/{$}", management.Read, func(r *request) error { return r.Redirect(Base) }},
 }
 
 // concurrentReads is how many reads of a page are under way at a time.
@@ -23,10 +24,10 @@ const concurrentReads = 4
 // directoryRow is a directory in a list.
 type directoryRow struct {
 	management.Directory
-	State        badge
+	State        web.Badge
 	Organization string          // name, where several are shown
 	Last         *management.Day // nil without a request
-	Strip        strip
+	Strip        web.Strip
 	Reasons      []string // why somebody has to do something
 }
 
@@ -37,8 +38,8 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 	reads.SetLimit(concurrentReads)
 	for i, d := range directories {
 		reads.Go(func() error {
-			a, err := r.session.Activity(r.http.Context(), d)
-			rows[i] = directoryRow{Directory: d, State: stateOf(d), Last: a.Day, Strip: stripOf(a.Hours)}
+			a, err := r.session.Activity(r.Request.Context(), d)
+			rows[i] = directoryRow{Directory: d, State: stateOf(d), Last: a.Day, Strip: web.StripOf(a.Hours)}
 			rows[i].Reasons = rows[i].reasons(r.console.now())
 			return err
 		})
@@ -60,7 +61,7 @@ func readEach[Row, T any](r *request, rows []Row, id func(Row) string, read func
 	reads.SetLimit(concurrentReads)
 	for i, id := range ids {
 		reads.Go(func() (err error) {
-			found[i], err = read(r.http.Context(), id)
+			found[i], err = read(r.Request.Context(), id)
 			if fault.KindOf(err) == fault.NotFound {
 				return nil
 			}
@@ -80,7 +81,7 @@ func readEach[Row, T any](r *request, rows []Row, id func(Row) string, read func
 
 // showHome shows the newest directories, those first that need somebody.
 func showHome(r *request) error {
-	found, err := r.session.Directories(r.http.Context(), "", "", r.pageRequest())
+	found, err := r.session.Directories(r.Request.Context(), "", "", r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func showHome(r *request) error {
 	}
 	return r.render(view{Template: "home", Title: "Home", Section: homePage, Data: struct {
 		Action, Others []directoryRow
-		Pager          pager
+		Pager          web.Pager
 		Curl           string
 	}{action, others, pagerOf(r, found), r.curl(http.MethodGet, "/directories", nil)}})
 }
@@ -126,9 +127,9 @@ func (d directoryRow) reasons(now time.Time) (all []string) {
 	case d.Directory.State == management.Unlinked:
 		all = append(all, "Paused: its requests are refused")
 	case d.Directory.State == management.Validating && now.Sub(d.Created) > patience:
-		all = append(all, "Never connected, for "+span(now.Sub(d.Created)))
+		all = append(all, "Never connected, for "+web.Span(now.Sub(d.Created)))
 	case d.Directory.State == management.Linked && d.Last != nil && now.Sub(d.Last.Last) > quiet:
-		all = append(all, "No request for "+span(now.Sub(d.Last.Last)))
+		all = append(all, "No request for "+web.Span(now.Sub(d.Last.Last)))
 	}
 	active := 0
 	for _, t := range d.Tokens {
@@ -137,7 +138,7 @@ func (d directoryRow) reasons(now time.Time) (all []string) {
 		}
 		active++
 		if endingSoon(t.Expires, now) {
-			all = append(all, "Token …"+t.Suffix+" ends "+until(t.Expires, now))
+			all = append(all, "Token …"+t.Suffix+" ends "+web.Until(t.Expires, now))
 		}
 	}
 	if active == 0 {

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"embed"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"time"
@@ -10,7 +12,11 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
 	"dsync/internal/table"
+	"dsync/internal/web"
 )
+
+//go:embed templates
+var templates embed.FS
 
 // Options are what the console is made of. The handler keeps no table: it reaches
 // it through the session of a request only.
@@ -38,12 +44,15 @@ func New(o Options) http.Handler {
 		limiter:  ratelimit.New(sessionLimits),
 		now:      o.Now,
 		log:      o.Log,
-		metrics:  o.Metrics,
-		mux:      http.NewServeMux(),
 	}
+	pages, err := fs.Sub(templates, "templates")
+	if err != nil {
+		panic(err)
+	}
+	site := web.New(web.Options{Base: Base, Pages: pages, Log: o.Log, Metrics: o.Metrics})
 	for _, route := range routes {
-		c.mux.Handle(route.Pattern, c.handler(route))
+		site.Handle(route.Pattern, c.handler(route))
 	}
-	c.mux.Handle("/", c.handler(Route{Pattern: "/", Scope: management.Read, serve: nothing}))
-	return c
+	site.Handle("/", c.handler(Route{Pattern: "/", Scope: management.Read, serve: nothing}))
+	return site
 }

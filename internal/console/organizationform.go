@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"dsync/internal/management"
+	"dsync/internal/web"
 )
 
 // removed is what the form says of a domain instead of a state.
@@ -17,7 +18,7 @@ const removed = "remove"
 type domainRow struct{ Name, Domain, State string }
 
 // domainRows are the domains in a form.
-func (f form) domainRows() (rows []domainRow) {
+func domainRows(f web.Form) (rows []domainRow) {
 	for n := range management.MaxDomains {
 		name := strconv.Itoa(n)
 		domain := f.Value("domain." + name)
@@ -39,41 +40,41 @@ func showOrganizationForm(r *request) error {
 		values.Set("domain."+strconv.Itoa(n), d.Domain)
 		values.Set("state."+strconv.Itoa(n), d.State)
 	}
-	return r.renderOrganizationForm(o, form{values: values})
+	return r.renderOrganizationForm(o, web.Filled(values))
 }
 
-func (r *request) renderOrganizationForm(o management.Organization, f form) error {
+func (r *request) renderOrganizationForm(o management.Organization, f web.Form) error {
 	path := organizationPath(o.ID)
 	return r.render(view{
-		Template: "edit-organization", Title: "Edit organization", Section: organizations, Status: f.status(),
+		Template: "edit-organization", Title: "Edit organization", Section: organizations, Status: f.Status(),
 		Crumbs: organizationCrumbs(o),
 		Data: struct {
-			Form    form
+			Form    web.Form
 			Domains []domainRow
 			States  []string
 			Path    string
 			Curl    string
-		}{f, f.domainRows(), slices.Concat(management.DomainStates, []string{removed}), path, r.curl(http.MethodPut, "/organizations/"+o.ID, map[string]string{"name": f.Value("name")})},
+		}{f, domainRows(f), slices.Concat(management.DomainStates, []string{removed}), path, r.curl(http.MethodPut, "/organizations/"+o.ID, map[string]string{"name": f.Value("name")})},
 	})
 }
 
 func changeOrganization(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
 	name, externalID := strings.TrimSpace(f.Value("name")), strings.TrimSpace(f.Value("external_id"))
 	domains := []management.NewDomain{}
-	for _, d := range f.domainRows() {
+	for _, d := range domainRows(f) {
 		if d.State != removed {
 			domains = append(domains, management.NewDomain{Domain: strings.TrimSpace(d.Domain), State: d.State})
 		}
 	}
 	domains = append(domains, domainsOf(f.Value("domain_data"))...)
-	organizationID := r.http.PathValue("organization")
-	_, err = r.session.UpdateOrganization(r.http.Context(), organizationID, management.OrganizationUpdate{Name: &name, ExternalID: &externalID, Domains: &domains})
-	if f.refused(err) {
-		o, err := r.session.Organization(r.http.Context(), organizationID)
+	organizationID := r.Request.PathValue("organization")
+	_, err = r.session.UpdateOrganization(r.Request.Context(), organizationID, management.OrganizationUpdate{Name: &name, ExternalID: &externalID, Domains: &domains})
+	if f.Refused(err) {
+		o, err := r.session.Organization(r.Request.Context(), organizationID)
 		if err != nil {
 			return err
 		}
@@ -81,5 +82,5 @@ func changeOrganization(r *request) error {
 	} else if err != nil {
 		return err
 	}
-	return r.done(organizationPath(organizationID), "The organization was saved.")
+	return r.Done(organizationPath(organizationID), "The organization was saved.")
 }

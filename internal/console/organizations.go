@@ -8,11 +8,12 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/management"
+	"dsync/internal/web"
 )
 
 var organizationRoutes = []Route{
 	{"GET " + Base + "/organizations", management.Read, listOrganizations},
-	{"GET " + Base + "/organizations/new", management.Manage, func(r *request) error { return r.showNewOrganization(form{}) }},
+	{"GET " + Base + "/organizations/new", management.Manage, func(r *request) error { return r.showNewOrganization(web.Form{}) }},
 	{"POST " + Base + "/organizations", management.Manage, createOrganization},
 	{"GET " + Base + "/organizations/{organization}", management.Read, showOrganization},
 	{"GET " + Base + "/organizations/{organization}/edit", management.Manage, showOrganizationForm},
@@ -24,11 +25,11 @@ func organizationPath(organizationID string) string {
 }
 
 func listOrganizations(r *request) error {
-	search := r.search()
+	search := r.Search("search")
 	if id.Organization.Valid(search) {
-		return r.redirect(organizationPath(search))
+		return r.Redirect(organizationPath(search))
 	}
-	found, err := r.session.Organizations(r.http.Context(), nil, search, r.pageRequest())
+	found, err := r.session.Organizations(r.Request.Context(), nil, search, r.pageRequest())
 	if err == nil && search != "" && len(found.Items) == 0 && found.After == "" {
 		found, err = r.organizationsKeyed(search)
 	}
@@ -38,48 +39,40 @@ func listOrganizations(r *request) error {
 	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
 		Organizations []management.Organization
 		Search        string
-		Pager         pager
+		Pager         web.Pager
 		Curl          string
-	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, withQuery("/organizations", "search", search), nil)}})
+	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, web.WithQuery("/organizations", "search", search), nil)}})
 }
 
 // organizationsKeyed finds organizations by external id, or else by domain.
 func (r *request) organizationsKeyed(key string) (management.Page[management.Organization], error) {
-	o, err := r.session.OrganizationByExternalID(r.http.Context(), key)
+	o, err := r.session.OrganizationByExternalID(r.Request.Context(), key)
 	if err == nil {
 		return management.Page[management.Organization]{Items: []management.Organization{o}}, nil
 	}
 	if fault.KindOf(err) != fault.NotFound {
 		return management.Page[management.Organization]{}, err
 	}
-	found, err := r.session.Organizations(r.http.Context(), []string{key}, "", r.pageRequest())
+	found, err := r.session.Organizations(r.Request.Context(), []string{key}, "", r.pageRequest())
 	if fault.KindOf(err) == fault.Invalid { // no domain
 		return found, nil
 	}
 	return found, err
 }
 
-func (r *request) showNewOrganization(f form) error {
+func (r *request) showNewOrganization(f web.Form) error {
 	return r.render(view{
-		Template: "new-organization", Title: "New organization", Section: organizations, Status: f.status(),
+		Template: "new-organization", Title: "New organization", Section: organizations, Status: f.Status(),
 		Crumbs: organizations.under(),
 		Data: struct {
-			Form form
+			Form web.Form
 			Curl string
 		}{f, r.curl(http.MethodPost, "/organizations", map[string]string{"name": cmp.Or(f.Value("name"), "Acme Inc.")})},
 	})
 }
 
-// status is the status of the page that shows a form.
-func (f form) status() int {
-	if f.Failed() {
-		return http.StatusUnprocessableEntity
-	}
-	return http.StatusOK
-}
-
 func createOrganization(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -93,13 +86,13 @@ func createOrganization(r *request) error {
 	if domains := domainsOf(f.Value("domain_data")); len(domains) > 0 {
 		u.Domains = &domains
 	}
-	created, err := r.session.CreateOrganization(r.http.Context(), u)
-	if f.refused(err) {
+	created, err := r.session.CreateOrganization(r.Request.Context(), u)
+	if f.Refused(err) {
 		return r.showNewOrganization(f)
 	} else if err != nil {
 		return err
 	}
-	return r.done(organizationPath(created.ID), "The organization was created.")
+	return r.Done(organizationPath(created.ID), "The organization was created.")
 }
 
 // domainsOf reads domains that are separated by spaces or commas.
@@ -115,7 +108,7 @@ func showOrganization(r *request) error {
 	if err != nil {
 		return err
 	}
-	found, err := r.session.Directories(r.http.Context(), o.ID, "", r.pageRequest())
+	found, err := r.session.Directories(r.Request.Context(), o.ID, "", r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -129,7 +122,7 @@ func showOrganization(r *request) error {
 		Data: struct {
 			Organization management.Organization
 			Directories  []directoryRow
-			Pager        pager
+			Pager        web.Pager
 			Path         string
 			Curl         string
 		}{o, rows, pagerOf(r, found), organizationPath(o.ID), r.curl(http.MethodGet, "/directories?organization_id="+o.ID, nil)},

@@ -3,16 +3,14 @@ package console
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"dsync/internal/fault"
 	"dsync/internal/id"
 	"dsync/internal/management"
+	"dsync/internal/web"
+	"dsync/internal/wording"
 )
 
 var peopleRoutes = []Route{
@@ -56,11 +54,11 @@ func (u user) Called() string {
 }
 
 // Badge is the state in words.
-func (u user) Badge() badge {
+func (u user) Badge() web.Badge {
 	if u.State == "active" {
-		return badge{"good", "Active"}
+		return web.Good("Active")
 	}
-	return badge{"off", "Inactive"}
+	return web.Off("Inactive")
 }
 
 // Emails are the e-mail addresses that the provider sent.
@@ -74,7 +72,7 @@ func (u user) Emails() (all []email) {
 		address, _ := object["value"].(string)
 		kind, _ := object["type"].(string)
 		primary, _ := object["primary"].(bool)
-		if address != "" && len(all) < maxAttributes {
+		if address != "" && len(all) < wording.MaxAttributes {
 			all = append(all, email{address, kind, primary})
 		}
 	}
@@ -97,55 +95,14 @@ func decoded[T any](payloads []management.Payload) ([]T, error) {
 	return list, nil
 }
 
-// attribute is an attribute as the provider sent it. Its name is a path.
-type attribute struct{ Name, Value string }
-
-// maxAttributes is how many attributes of a user or group a page shows.
-const maxAttributes = 200
-
-// attributesOf are the attributes of a resource, by path. Schemas and metadata are
-// left out: they say nothing about who it is.
-func attributesOf(raw map[string]any) (all []attribute, more int) {
-	var collect func(path string, v any)
-	collect = func(path string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, name := range slices.Sorted(maps.Keys(v)) {
-				at := path + "." + name
-				if path == "" {
-					at = name
-				} else if _, schema := raw[path]; schema && strings.HasPrefix(path, "urn:") {
-					at = path + ":" + name
-				}
-				collect(at, v[name])
-			}
-		case []any:
-			for i, item := range v {
-				collect(fmt.Sprintf("%s[%d]", path, i), item)
-			}
-		default:
-			if len(all) >= maxAttributes {
-				more++
-				return
-			}
-			all = append(all, attribute{path, brief(v)})
-		}
-	}
-	raw = maps.Clone(raw)
-	delete(raw, "schemas")
-	delete(raw, "meta")
-	collect("", raw)
-	return all, more
-}
-
 func listUsers(r *request) error {
 	d, err := r.directory()
 	if err != nil {
 		return err
 	}
-	search := r.search()
+	search := r.Search("search")
 	if id.User.Valid(search) {
-		return r.redirect(directoryPath(d.ID) + "/users/" + search)
+		return r.Redirect(directoryPath(d.ID) + "/users/" + search)
 	}
 	page, err := r.findUsers(d.ID, search)
 	if err != nil {
@@ -161,19 +118,19 @@ func listUsers(r *request) error {
 			Directory    management.Directory
 			Path, Search string
 			Users        []user
-			Pager        pager
+			Pager        web.Pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, users, pagerOf(r, page), r.curl(http.MethodGet, withQuery("/directory_users", "directory", d.ID, "email", search), nil)},
+		}{d, directoryPath(d.ID), search, users, pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_users", "directory", d.ID, "email", search), nil)},
 	})
 }
 
 // findUsers finds users by e-mail address, or else by the provider's id.
 func (r *request) findUsers(directoryID, search string) (management.Page[management.Payload], error) {
 	f := management.UserFilter{DirectoryID: directoryID, Email: search}
-	found, err := r.session.Users(r.http.Context(), f, r.pageRequest())
+	found, err := r.session.Users(r.Request.Context(), f, r.pageRequest())
 	if err == nil && len(found.Items) == 0 && search != "" {
 		f.Email, f.IdPID = "", search
-		found, err = r.session.Users(r.http.Context(), f, r.pageRequest())
+		found, err = r.session.Users(r.Request.Context(), f, r.pageRequest())
 	}
 	return found, err
 }
@@ -184,9 +141,9 @@ func showUser(r *request) error {
 	if err != nil {
 		return err
 	}
-	userID := r.http.PathValue("user")
+	userID := r.Request.PathValue("user")
 	var u user
-	payload, err := r.session.User(r.http.Context(), userID, d.ID)
+	payload, err := r.session.User(r.Request.Context(), userID, d.ID)
 	gone := fault.KindOf(err) == fault.NotFound && id.User.Valid(userID)
 	if err == nil {
 		err = json.Unmarshal(payload, &u)
@@ -207,16 +164,16 @@ func showUser(r *request) error {
 			u.Name = s.subject
 		}
 	}
-	attributes, more := attributesOf(u.Raw)
+	attributes, more := wording.AttributesOf(u.Raw)
 	title := u.Called()
 	path := directoryPath(d.ID)
 	return r.render(view{
-		Template: "user", Title: title, Section: organizations, Crumbs: directoryCrumbs(d, crumb{"Users", path + "/users"}),
+		Template: "user", Title: title, Section: organizations, Crumbs: directoryCrumbs(d, web.Crumb{Name: "Users", Path: path + "/users"}),
 		Data: struct {
 			User       user
 			Deleted    bool
 			Path       string
-			Attributes []attribute
+			Attributes []wording.Attribute
 			More       int
 			MoreGroups bool
 			Story      story
@@ -230,11 +187,11 @@ func listGroups(r *request) error {
 	if err != nil {
 		return err
 	}
-	search := r.search()
+	search := r.Search("search")
 	if id.Group.Valid(search) {
-		return r.redirect(directoryPath(d.ID) + "/groups/" + search)
+		return r.Redirect(directoryPath(d.ID) + "/groups/" + search)
 	}
-	page, err := r.session.Groups(r.http.Context(), management.GroupFilter{DirectoryID: d.ID, Name: search}, r.pageRequest())
+	page, err := r.session.Groups(r.Request.Context(), management.GroupFilter{DirectoryID: d.ID, Name: search}, r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -248,9 +205,9 @@ func listGroups(r *request) error {
 			Directory    management.Directory
 			Path, Search string
 			Groups       []group
-			Pager        pager
+			Pager        web.Pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, groups, pagerOf(r, page), r.curl(http.MethodGet, withQuery("/directory_groups", "directory", d.ID, "name", search), nil)},
+		}{d, directoryPath(d.ID), search, groups, pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_groups", "directory", d.ID, "name", search), nil)},
 	})
 }
 
@@ -260,8 +217,8 @@ func showGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	groupID := r.http.PathValue("group")
-	payload, err := r.session.Group(r.http.Context(), groupID, d.ID)
+	groupID := r.Request.PathValue("group")
+	payload, err := r.session.Group(r.Request.Context(), groupID, d.ID)
 	if errors.As(err, new(*fault.Error)) && fault.KindOf(err) == fault.NotFound {
 		return fault.Missing("Group", groupID)
 	} else if err != nil {
@@ -271,7 +228,7 @@ func showGroup(r *request) error {
 	if err := json.Unmarshal(payload, &g); err != nil {
 		return err
 	}
-	page, err := r.session.Users(r.http.Context(), management.UserFilter{DirectoryID: d.ID, GroupID: groupID}, r.pageRequest())
+	page, err := r.session.Users(r.Request.Context(), management.UserFilter{DirectoryID: d.ID, GroupID: groupID}, r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -283,16 +240,16 @@ func showGroup(r *request) error {
 	if err != nil {
 		return err
 	}
-	attributes, more := attributesOf(g.Raw)
+	attributes, more := wording.AttributesOf(g.Raw)
 	path := directoryPath(d.ID)
 	return r.render(view{
-		Template: "group", Title: g.Name, Section: organizations, Crumbs: directoryCrumbs(d, crumb{"Groups", path + "/groups"}),
+		Template: "group", Title: g.Name, Section: organizations, Crumbs: directoryCrumbs(d, web.Crumb{Name: "Groups", Path: path + "/groups"}),
 		Data: struct {
 			Group      group
 			Path       string
 			Members    []user
-			Pager      pager
-			Attributes []attribute
+			Pager      web.Pager
+			Attributes []wording.Attribute
 			More       int
 			Story      story
 			Curl       string

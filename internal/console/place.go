@@ -17,22 +17,22 @@ const (
 // keepPlace remembers the page for which somebody must sign in, so that signing in
 // leads to it. What is no navigation of a browser has no place.
 func (r *request) keepPlace() {
-	place := r.http.URL.RequestURI()
-	if r.http.Method != http.MethodGet || r.http.Header.Get("Sec-Fetch-Mode") != "navigate" || !isPlace(place) {
+	place := r.Request.URL.RequestURI()
+	if r.Request.Method != http.MethodGet || r.Request.Header.Get("Sec-Fetch-Mode") != "navigate" || !isPlace(place) {
 		return
 	}
-	r.setCookie(placeCookie, base64.RawURLEncoding.EncodeToString([]byte(place)), placeLifetime)
+	r.SetCookie(placeCookie, base64.RawURLEncoding.EncodeToString([]byte(place)), placeLifetime)
 }
 
 // takePlace returns the page for which the person had to sign in, else the first
 // page.
 func (r *request) takePlace() string {
-	c, err := r.http.Cookie(r.cookieName(placeCookie))
-	if err != nil {
+	kept := r.Cookie(placeCookie)
+	if kept == "" {
 		return Base
 	}
-	r.setCookie(placeCookie, "", 0)
-	place, err := base64.RawURLEncoding.DecodeString(c.Value)
+	r.SetCookie(placeCookie, "", 0)
+	place, err := base64.RawURLEncoding.DecodeString(kept)
 	if err != nil || !isPlace(string(place)) {
 		return Base
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"dsync/internal/management"
+	"dsync/internal/web"
+	"dsync/internal/wording"
 )
 
 var requestRoutes = []Route{
@@ -15,9 +17,9 @@ var requestRoutes = []Route{
 // requestRow is a SCIM request that was refused, or of which a part was ignored.
 type requestRow struct {
 	Request  management.Request
-	Outcome  badge
+	Outcome  web.Badge
 	What     string // what was attempted
-	Problems []remedy
+	Problems []wording.Remedy
 }
 
 // outcomes are the choices of the filter.
@@ -31,16 +33,16 @@ func listRequests(r *request) error {
 	if err != nil {
 		return err
 	}
-	o, err := r.session.Organization(r.http.Context(), d.OrganizationID)
+	o, err := r.session.Organization(r.Request.Context(), d.OrganizationID)
 	if err != nil {
 		return err
 	}
-	q := r.http.URL.Query()
+	q := r.Request.URL.Query()
 	f := management.RequestFilter{Outcome: q.Get("outcome"), RequestID: strings.TrimSpace(q.Get("request_id"))}
 	if !slices.Contains(management.Outcomes, f.Outcome) {
 		f.Outcome = ""
 	}
-	found, err := r.session.Requests(r.http.Context(), d.ID, f, r.pageRequest())
+	found, err := r.session.Requests(r.Request.Context(), d.ID, f, r.pageRequest())
 	if err != nil {
 		return err
 	}
@@ -48,17 +50,17 @@ func listRequests(r *request) error {
 	for i, item := range found.Items {
 		rows[i] = rowOf(item)
 	}
-	path := withQuery("/directories/"+d.ID+"/requests", "outcome", f.Outcome, "request_id", f.RequestID)
+	path := web.WithQuery("/directories/"+d.ID+"/requests", "outcome", f.Outcome, "request_id", f.RequestID)
 	return r.render(view{
 		Template: "requests", Title: "Requests", Section: organizations,
-		Crumbs: organizationCrumbs(o, crumb{d.Name, directoryPath(d.ID)}),
+		Crumbs: organizationCrumbs(o, web.Crumb{Name: d.Name, Path: directoryPath(d.ID)}),
 		Data: struct {
 			Directory management.Directory
 			Filter    management.RequestFilter
 			Filtered  bool
 			Outcomes  []choice
 			Requests  []requestRow
-			Pager     pager
+			Pager     web.Pager
 			Path      string
 			Curl      string
 		}{d, f, f != management.RequestFilter{}, outcomes, rows, pagerOf(r, found), directoryPath(d.ID) + "/requests", r.curl(http.MethodGet, path, nil)},
@@ -66,46 +68,15 @@ func listRequests(r *request) error {
 }
 
 func rowOf(item management.Request) requestRow {
-	row := requestRow{Request: item, What: attempted(item)}
+	row := requestRow{Request: item, What: wording.Attempted(item)}
 	if management.OutcomeOf(item) == management.Partial {
-		row.Outcome = badge{"wait", "Partly applied"}
+		row.Outcome = web.Wait("Partly applied")
 		for _, t := range item.Tolerated {
-			row.Problems = append(row.Problems, ignored(t.What, t.Path, t.Count))
+			row.Problems = append(row.Problems, wording.WhyIgnored(t.What, t.Path, t.Count))
 		}
 		return row
 	}
-	row.Outcome = badge{"bad", "Refused"}
-	row.Problems = []remedy{refusal(item)}
+	row.Outcome = web.Bad("Refused")
+	row.Problems = []wording.Remedy{wording.WhyRefused(item)}
 	return row
-}
-
-// attempted says what a request is for.
-func attempted(r management.Request) string {
-	of, one := "", "a resource"
-	switch {
-	case strings.HasPrefix(r.Route, "/Users"):
-		of, one = "users", "a user"
-	case strings.HasPrefix(r.Route, "/Groups"):
-		of, one = "groups", "a group"
-	case strings.HasPrefix(r.Route, "/Bulk"):
-		return "Many changes at once"
-	case r.Route == "":
-		return "Unknown path"
-	default:
-		return "Read what the endpoint supports"
-	}
-	byID := strings.Contains(r.Route, "{id}")
-	switch {
-	case strings.HasSuffix(r.Route, "/.search"), r.Method == http.MethodGet && !byID:
-		return "Find " + of
-	case r.Method == http.MethodGet:
-		return "Read " + one
-	case r.Method == http.MethodPost && !byID:
-		return "Create " + one
-	case r.Method == http.MethodPatch, r.Method == http.MethodPut:
-		return "Change " + one
-	case r.Method == http.MethodDelete:
-		return "Delete " + one
-	}
-	return "Something that the endpoint does not have"
 }

@@ -11,6 +11,7 @@ import (
 
 	"dsync/internal/management"
 	"dsync/internal/settings"
+	"dsync/internal/web"
 )
 
 var settingsRoutes = []Route{
@@ -74,10 +75,10 @@ var settingGroups = []struct {
 const mappingName = "attribute_mapping"
 
 // settingsForm is a form that has the settings of a directory.
-func settingsForm(d management.Directory) (form, error) {
+func settingsForm(d management.Directory) (web.Form, error) {
 	s, err := settings.Parse(d.SCIMConfig)
 	if err != nil {
-		return form{}, err
+		return web.Form{}, err
 	}
 	values := url.Values{"name": {d.Name}}
 	for name, v := range s.Members() {
@@ -95,12 +96,12 @@ func settingsForm(d management.Directory) (form, error) {
 		fmt.Fprintf(&lines, "%s = %s\n", key, s.AttributeMapping[key])
 	}
 	values.Set(mappingName, lines.String())
-	return form{values: values}, nil
+	return web.Filled(values), nil
 }
 
-// settings are the settings in a form. It notes what is wrong with the mapping's
+// settingsIn are the settings in a form. It notes what is wrong with the mapping's
 // text.
-func (f *form) settings() settings.Change {
+func settingsIn(f *web.Form) settings.Change {
 	change := settings.Change{}
 	for _, group := range settingGroups {
 		for _, s := range group.Settings {
@@ -121,9 +122,9 @@ func (f *form) settings() settings.Change {
 		switch _, twice := mapping[key]; {
 		case line == "":
 		case !ok:
-			f.invalid(mappingName, fmt.Sprintf("Line %d has no =.", n+1))
+			f.Invalid(mappingName, fmt.Sprintf("Line %d has no =.", n+1))
 		case twice:
-			f.invalid(mappingName, fmt.Sprintf("Line %d has a name that another line has.", n+1))
+			f.Invalid(mappingName, fmt.Sprintf("Line %d has a name that another line has.", n+1))
 		default:
 			mapping[key] = strings.TrimSpace(path)
 		}
@@ -148,13 +149,13 @@ func showSettings(r *request) error {
 	return r.renderSettings(d, f)
 }
 
-func (r *request) renderSettings(d management.Directory, f form) error {
+func (r *request) renderSettings(d management.Directory, f web.Form) error {
 	path := directoryPath(d.ID)
 	return r.render(view{
-		Template: "settings", Title: "Settings", Section: organizations, Status: f.status(),
+		Template: "settings", Title: "Settings", Section: organizations, Status: f.Status(),
 		Crumbs: directoryCrumbs(d),
 		Data: struct {
-			Form         form
+			Form         web.Form
 			Groups       any
 			Name, Path   string
 			Curl         string
@@ -170,7 +171,7 @@ func (r *request) renderSettings(d management.Directory, f form) error {
 }
 
 func changeSettings(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -179,15 +180,15 @@ func changeSettings(r *request) error {
 		return err
 	}
 	name := strings.TrimSpace(f.Value("name"))
-	change := f.settings()
+	change := settingsIn(&f)
 	if f.Failed() {
 		return r.renderSettings(d, f)
 	}
-	_, err = r.session.UpdateDirectory(r.http.Context(), d.ID, management.DirectoryUpdate{Name: &name, Settings: change})
-	if f.refused(err) {
+	_, err = r.session.UpdateDirectory(r.Request.Context(), d.ID, management.DirectoryUpdate{Name: &name, Settings: change})
+	if f.Refused(err) {
 		return r.renderSettings(d, f)
 	} else if err != nil {
 		return err
 	}
-	return r.done(directoryPath(d.ID), "The settings were saved.")
+	return r.Done(directoryPath(d.ID), "The settings were saved.")
 }

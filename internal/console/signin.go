@@ -5,6 +5,7 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/management"
+	"dsync/internal/web"
 )
 
 var signInRoutes = []Route{
@@ -21,7 +22,7 @@ var sessionRoutes = []Route{
 // showLink is where a sign-in link leads. It does not use the link up: what scans
 // mails and previews links opens them, too.
 func showLink(r *request) error {
-	link := r.http.URL.Query().Get("link")
+	link := r.Request.URL.Query().Get("link")
 	if link == "" {
 		return r.render(view{Template: "signed-out", Title: "Sign in"})
 	}
@@ -30,38 +31,38 @@ func showLink(r *request) error {
 
 // signIn uses a link up and opens a session.
 func signIn(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
-	secret, person, err := r.console.people.SignIn(r.http.Context(), f.Value("link"), r.origin())
+	secret, person, err := r.console.people.SignIn(r.Request.Context(), f.Value("link"), r.origin())
 	if fault.KindOf(err) == fault.Unauthorized {
 		return r.render(view{Template: "signed-out", Title: "Sign in", Status: http.StatusUnauthorized, Data: "This link does not work: it was used before, it has expired, or it is not complete."})
 	} else if err != nil {
 		return err
 	}
-	r.setCookie(sessionCookie, secret, person.Expires.Sub(r.console.now()))
-	return r.redirect(r.takePlace())
+	r.SetCookie(sessionCookie, secret, person.Expires.Sub(r.console.now()))
+	return r.Redirect(r.takePlace())
 }
 
 // signOut ends the session at once, in every process.
 func signOut(r *request) error {
-	if err := r.console.people.SignOut(r.http.Context(), r.cookie(), r.origin()); err != nil {
+	if err := r.console.people.SignOut(r.Request.Context(), r.Cookie(sessionCookie), r.origin()); err != nil {
 		return err
 	}
-	r.setCookie(sessionCookie, "", 0)
+	r.SetCookie(sessionCookie, "", 0)
 	r.session = nil
 	return r.render(view{Template: "signed-out", Title: "Signed out", Data: "You have signed out."})
 }
 
 func listSessions(r *request) error {
-	found, err := r.session.ConsoleSessions(r.http.Context(), r.pageRequest())
+	found, err := r.session.ConsoleSessions(r.Request.Context(), r.pageRequest())
 	if err != nil {
 		return err
 	}
 	return r.render(view{Template: "sessions", Title: "Sessions", Section: sessions, Data: struct {
 		Sessions []management.ConsoleSession
-		Pager    pager
+		Pager    web.Pager
 		Own      string
 		Curl     []choice
 	}{found.Items, pagerOf(r, found), r.session.Person().SessionID, []choice{
@@ -70,8 +71,8 @@ func listSessions(r *request) error {
 }
 
 func revokeSession(r *request) error {
-	if err := r.session.RevokeConsoleSession(r.http.Context(), r.http.PathValue("session")); err != nil {
+	if err := r.session.RevokeConsoleSession(r.Request.Context(), r.Request.PathValue("session")); err != nil {
 		return err
 	}
-	return r.done(sessions.Path, "The session has ended.")
+	return r.Done(sessions.Path, "The session has ended.")
 }

@@ -6,12 +6,14 @@ import (
 
 	"dsync/internal/eventlog"
 	"dsync/internal/fault"
+	"dsync/internal/web"
+	"dsync/internal/wording"
 )
 
 // story is what happened to a user or group, newest first. The log is in the order
 // of the directory, so the others' events are read and left out.
 type story struct {
-	Changes []change
+	Changes []wording.Change
 	Read    int    // events that were read
 	Older   string // link to what is older, "" if nothing is
 	subject string // name in the newest event
@@ -29,7 +31,7 @@ const (
 // storyOf reads the story of a user or group that was created then; zero if that is
 // not known.
 func (r *request) storyOf(directoryID, resourceID string, created time.Time) (story, error) {
-	q := eventlog.Query{DirectoryID: directoryID, Limit: storyPage, Descending: true, After: cursor(r.http.URL.Query().Get("older"))}
+	q := eventlog.Query{DirectoryID: directoryID, Limit: storyPage, Descending: true, After: r.Cursor("older")}
 	if !created.IsZero() {
 		q.From = created.Add(-storySlack)
 	}
@@ -45,10 +47,10 @@ func (r *request) storyOf(directoryID, resourceID string, created time.Time) (st
 		}
 		s.Read += len(changes)
 		for _, c := range changes {
-			if c.subjectID != resourceID && c.objectID != resourceID {
+			if c.SubjectID != resourceID && c.ObjectID != resourceID {
 				continue
 			}
-			if s.subject == "" && c.subjectID == resourceID {
+			if s.subject == "" && c.SubjectID == resourceID {
 				s.subject = c.Subject
 			}
 			s.Changes = append(s.Changes, c)
@@ -59,14 +61,14 @@ func (r *request) storyOf(directoryID, resourceID string, created time.Time) (st
 		}
 	}
 	if q.After != "" {
-		s.Older = withQuery(r.http.URL.Path, "older", q.After)
+		s.Older = web.WithQuery(r.Request.URL.Path, "older", q.After)
 	}
 	return s, nil
 }
 
 // events reads the log. A cursor that it does not know is the caller's mistake.
 func (r *request) events(q eventlog.Query) (eventlog.Page, error) {
-	found, err := r.session.Events(r.http.Context(), r.console.events, q)
+	found, err := r.session.Events(r.Request.Context(), r.console.events, q)
 	switch {
 	case errors.Is(err, eventlog.ErrCursor):
 		err = fault.New(fault.Invalid, "", "The page of changes is unknown, or older than the log. Load the page anew.").Because(err)

@@ -9,6 +9,7 @@ import (
 	"dsync/internal/credential"
 	"dsync/internal/management"
 	"dsync/internal/settings"
+	"dsync/internal/web"
 )
 
 var tokenRoutes = []Route{
@@ -33,20 +34,20 @@ const endsSoon = 30 * day
 // tokenRow is a token in a list.
 type tokenRow struct {
 	management.Token
-	Badge badge
+	Badge web.Badge
 }
 
 func (r *request) tokenRows(tokens []management.Token) []tokenRow {
 	rows := make([]tokenRow, len(tokens))
 	for i, t := range tokens {
-		rows[i] = tokenRow{t, badge{"off", "Revoked"}}
+		rows[i] = tokenRow{t, web.Off("Revoked")}
 		switch {
 		case t.State == credential.Active && endingSoon(t.Expires, r.console.now()):
-			rows[i].Badge = badge{"wait", "Ends soon"}
+			rows[i].Badge = web.Wait("Ends soon")
 		case t.State == credential.Active:
-			rows[i].Badge = badge{"good", "Active"}
+			rows[i].Badge = web.Good("Active")
 		case t.State == credential.Expired:
-			rows[i].Badge = badge{"off", "Expired"}
+			rows[i].Badge = web.Off("Expired")
 		}
 	}
 	return rows
@@ -60,7 +61,7 @@ func endingSoon(expires, now time.Time) bool {
 
 // createToken shows the secret on its answer, as createDirectory does.
 func createToken(r *request) error {
-	f, err := r.form()
+	f, err := r.Form()
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func createToken(r *request) error {
 	if err != nil {
 		return err
 	}
-	_, secret, err := r.session.CreateToken(r.http.Context(), d.ID, expires)
+	_, secret, err := r.session.CreateToken(r.Request.Context(), d.ID, expires)
 	if err != nil {
 		return err
 	}
@@ -87,11 +88,11 @@ func createToken(r *request) error {
 }
 
 func revokeToken(r *request) error {
-	directoryID := r.http.PathValue("directory")
-	if err := r.session.RevokeToken(r.http.Context(), directoryID, r.http.PathValue("token")); err != nil {
+	directoryID := r.Request.PathValue("directory")
+	if err := r.session.RevokeToken(r.Request.Context(), directoryID, r.Request.PathValue("token")); err != nil {
 		return err
 	}
-	return r.done(directoryPath(directoryID), "The token was revoked. It stops working within 10 seconds.")
+	return r.Done(directoryPath(directoryID), "The token was revoked. It stops working within 10 seconds.")
 }
 
 // connection is a page with a secret that is shown once.

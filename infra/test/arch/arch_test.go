@@ -128,7 +128,10 @@ var below = []place{
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table", "table/limit"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
-	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "usage"}},
+	// The sites for people.
+	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
+	{"wording", []string{"scim", "management", "usage"}},
+	{"console", []string{"fault", "id", "metric", "ratelimit", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 

@@ -116,7 +116,7 @@ func TestReach(t *testing.T) {
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "apikey.Key", "signin.Session", "table.softDeletion", "management.Directory", "console.view",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "apikey.Key", "signin.Session", "table.softDeletion", "management.Directory", "console.view", "web.Exchange",
 	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 

@@ -14,9 +14,6 @@ import (
 const (
 	maxPackageLines = 2500 // lines of code, without comments and blank lines
 	maxFileLines    = 400  // lines of text
-	// The screens of the console share a request, a layout and its components. Each
-	// has a file of its own, so the package may be larger.
-	maxConsoleLines = 3000
 )
 
 // Packages and files stay small. Tests do not count.
@@ -45,11 +42,7 @@ func TestSizes(t *testing.T) {
 		t.Fatalf("only %d packages were found", len(packages))
 	}
 	for folder, lines := range packages {
-		limit := maxPackageLines
-		if strings.HasSuffix(filepath.ToSlash(folder), "internal/console") {
-			limit = maxConsoleLines
-		}
-		if lines >= limit {
+		if lines >= maxPackageLines {
 			t.Errorf("%s has %d lines of code", folder, lines)
 		}
 	}

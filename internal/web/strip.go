@@ -1,4 +1,4 @@
-package console
+package web
 
 import (
 	"fmt"
@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// strip draws the requests of each hour as bars, and says in words what they show.
-type strip struct {
-	Bars []bar
+// Strip draws the requests of each hour as bars, and says in words what they show.
+type Strip struct {
+	Bars []Bar
 	Text string
 }
 
-// bar is an hour of a strip, in the units of its picture.
-type bar struct {
+// Bar is an hour of a strip, in the units of its picture.
+type Bar struct {
 	X, Y, Height int
 	Kind         string // "gap" without requests, after the first ones
 }
@@ -25,14 +25,14 @@ const (
 	stripHeight = 20
 )
 
-// stripOf draws hours. The height of a bar is the logarithm of its requests: a
+// StripOf draws hours. The height of a bar is the logarithm of its requests: a
 // restart of provisioning has a thousand times those of a quiet hour.
-func stripOf(hours []int64) strip {
+func StripOf(hours []int64) Strip {
 	busy, longest, gap := 0, 0, 0
 	most := math.Log1p(float64(max(1, slices.Max(hours))))
-	s := strip{Bars: make([]bar, len(hours))}
+	s := Strip{Bars: make([]Bar, len(hours))}
 	for i, n := range hours {
-		b := bar{X: i * barWidth, Height: 2}
+		b := Bar{X: i * barWidth, Height: 2}
 		switch {
 		case n > 0:
 			busy++
@@ -54,7 +54,7 @@ func stripOf(hours []int64) strip {
 	case longest == 0:
 		s.Text = fmt.Sprintf("Requests in %d of the last %d hours, without a gap.", busy, len(hours))
 	default:
-		s.Text = fmt.Sprintf("Requests in %d of the last %d hours. The longest gap was %s.", busy, len(hours), span(time.Duration(longest)*time.Hour))
+		s.Text = fmt.Sprintf("Requests in %d of the last %d hours. The longest gap was %s.", busy, len(hours), Span(time.Duration(longest)*time.Hour))
 	}
 	return s
 }

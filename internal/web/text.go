@@ -1,4 +1,4 @@
-package console
+package web
 
 import (
 	"fmt"
@@ -11,13 +11,16 @@ import (
 // have thousands.
 const maxText = 200
 
+// maxJSON bounds JSON that a page shows, in characters: raw attributes can have many.
+const maxJSON = 8_000
+
 // joiner is the zero-width joiner, of which emoji of several parts are made.
 const joiner = '\u200d'
 
-// visible returns at most maxText characters of a text that somebody else wrote.
+// Visible returns at most maxText characters of a text that somebody else wrote.
 // Characters that are not printable, such as those that control the direction of
 // writing, are shown by their code: a name must not change what a reader sees.
-func visible(v any) string { return printable(fmt.Sprint(v), maxText, "") }
+func Visible(v any) string { return printable(fmt.Sprint(v), maxText, "") }
 
 // printable returns at most that many characters of a text. The characters of plain are
 // shown as they are.

@@ -1,10 +1,11 @@
-package console
+package web
 
 import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"mime"
 	"net/http"
@@ -17,17 +18,16 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-var staticRoutes = []Route{{"GET " + Base + "/static/{hash}/{name}", Public, serveStatic}}
-
 // asset is a static file. Its path has its hash, so that browsers may keep it.
 type asset struct {
 	path, mediaType string
+	integrity       string // its SHA-256, as browsers check it
 	content         []byte
 	compressed      []byte // gzip
 }
 
-// assets are the static files by name.
-var assets = func() map[string]asset {
+// assetsUnder are the static files of a site by name.
+func assetsUnder(base string) map[string]asset {
 	entries, err := staticFiles.ReadDir("static")
 	if err != nil {
 		panic(err)
@@ -40,14 +40,15 @@ var assets = func() map[string]asset {
 		}
 		sum := sha256.Sum256(content)
 		all[e.Name()] = asset{
-			path:       Base + "/static/" + hex.EncodeToString(sum[:8]) + "/" + e.Name(),
+			integrity:  "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
+			path:       base + "/static/" + hex.EncodeToString(sum[:8]) + "/" + e.Name(),
 			mediaType:  mime.TypeByExtension(path.Ext(e.Name())),
 			content:    content,
 			compressed: compress(content),
 		}
 	}
 	return all
-}()
+}
 
 func compress(content []byte) []byte {
 	var b bytes.Buffer
@@ -64,22 +65,25 @@ func compress(content []byte) []byte {
 	return b.Bytes()
 }
 
-// serveStatic serves a static file by its hash and name: API Gateway does not
-// compress answers.
-func serveStatic(r *request) error {
-	a, ok := assets[r.http.PathValue("name")]
-	if !ok || a.path != r.http.URL.Path {
+// StaticPattern is the pattern of the static files of a site, which need no session.
+func StaticPattern(base string) string { return "GET " + base + "/static/{hash}/{name}" }
+
+// Static serves a static file by its hash and name: API Gateway does not compress
+// answers.
+func (x *Exchange) Static() error {
+	a, ok := x.site.assets[x.Request.PathValue("name")]
+	if !ok || a.path != x.Request.URL.Path {
 		return fault.Missing("File", "")
 	}
-	h := r.w.Header()
+	h := x.Header()
 	h.Set("Content-Type", a.mediaType)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.http.Header.Get("Accept-Encoding"), "gzip") {
+	if strings.Contains(x.Request.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
-		r.write(http.StatusOK, a.compressed)
+		x.Write(http.StatusOK, a.compressed)
 		return nil
 	}
-	r.write(http.StatusOK, a.content)
+	x.Write(http.StatusOK, a.content)
 	return nil
 }

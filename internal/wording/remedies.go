@@ -1,4 +1,4 @@
-package console
+package wording
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 	"dsync/internal/usage"
 )
 
-// remedy is what is wrong with a request, and what to do about it.
-type remedy struct {
+// Remedy is what is wrong with a request, and what to do about it.
+type Remedy struct {
 	Problem string
 	Path    string // the attribute or path at fault, "" for none
 	Remedy  string
 }
 
 // refusals are the reasons of refusals with a scimType (RFC 7644 section 3.12).
-var refusals = map[string]remedy{
+var refusals = map[string]Remedy{
 	string(scim.InvalidFilter): {Problem: "The filter cannot be read.", Remedy: "The provider makes the filter of its matching attribute. Match users by userName, externalId or a mail address, and groups by displayName."},
 	string(scim.TooMany):       {Problem: "The filter would read more than one request may.", Remedy: "Match users by userName, externalId or a mail address, and groups by displayName: these are found directly."},
 	string(scim.Uniqueness):    {Problem: "Another user or group of this directory has this name.", Remedy: "Look for two objects with one name at the provider. If there is only one, its ID changed: restart provisioning there, so that it finds the one that is here."},
@@ -32,7 +32,7 @@ var refusals = map[string]remedy{
 }
 
 // failures are the reasons of refusals without a scimType, by status.
-var failures = map[int]remedy{
+var failures = map[int]Remedy{
 	http.StatusForbidden:             {Problem: "The directory is paused.", Remedy: "Resume the directory: the provider sends it again."},
 	http.StatusNotFound:              {Problem: "There is no user or group with this ID.", Remedy: "It was deleted here, and the provider still knows it. Restart provisioning at the provider: it then creates it again."},
 	http.StatusMethodNotAllowed:      {Problem: "The endpoint does not have this method.", Remedy: "Nothing to do: the provider tries what SCIM allows, and goes on without it."},
@@ -45,35 +45,35 @@ var failures = map[int]remedy{
 	http.StatusServiceUnavailable:    {Problem: "There was too much to do at the time.", Remedy: "The provider sends it again by itself."},
 }
 
-// refusal says why a request was refused.
-func refusal(r management.Request) remedy {
+// WhyRefused says why a request was refused.
+func WhyRefused(r management.Request) Remedy {
 	why, known := refusals[r.ScimType]
 	switch {
 	case known:
 	case r.Status == http.StatusNotFound && r.Route == "":
-		why = remedy{Problem: "There is nothing at this path.", Remedy: "Look at the Tenant URL at the provider: nothing may follow its key."}
-	case r.Status >= http.StatusInternalServerError && failures[r.Status] == remedy{}:
-		why = remedy{Problem: "dsync failed.", Remedy: "Look for the request ID in the logs. The provider sends the request again."}
+		why = Remedy{Problem: "There is nothing at this path.", Remedy: "Look at the Tenant URL at the provider: nothing may follow its key."}
+	case r.Status >= http.StatusInternalServerError && failures[r.Status] == Remedy{}:
+		why = Remedy{Problem: "dsync failed.", Remedy: "Look for the request ID in the logs. The provider sends the request again."}
 	default:
 		why = failures[r.Status]
-		if why == (remedy{}) {
-			why = remedy{Problem: fmt.Sprintf("It was answered with %d %s.", r.Status, http.StatusText(r.Status)), Remedy: "Look for the request ID in the log of the provider."}
+		if why == (Remedy{}) {
+			why = Remedy{Problem: fmt.Sprintf("It was answered with %d %s.", r.Status, http.StatusText(r.Status)), Remedy: "Look for the request ID in the log of the provider."}
 		}
 	}
 	why.Path = r.Path
 	return why
 }
 
-// ignored says what was ignored of a request that succeeded.
-func ignored(what, path string, count int) remedy {
-	why := remedy{Problem: what, Remedy: "Look for the request ID in the logs."}
+// WhyIgnored says what was ignored of a request that succeeded.
+func WhyIgnored(what, path string, count int) Remedy {
+	why := Remedy{Problem: what, Remedy: "Look for the request ID in the logs."}
 	switch what {
 	case usage.UnknownPath:
-		why = remedy{Problem: "An attribute was ignored: no schema has it.", Remedy: "Remove it from the mapping at the provider, or declare it as an extension of the directory."}
+		why = Remedy{Problem: "An attribute was ignored: no schema has it.", Remedy: "Remove it from the mapping at the provider, or declare it as an extension of the directory."}
 	case usage.UnknownMember:
-		why = remedy{Problem: quantity(count, "member was ignored: it is no user", "members were ignored: they are no users") + " of this directory.", Remedy: "Assign these people to the application at the provider, too, then restart provisioning: they join the group when they come."}
+		why = Remedy{Problem: quantity(count, "member was ignored: it is no user", "members were ignored: they are no users") + " of this directory.", Remedy: "Assign these people to the application at the provider, too, then restart provisioning: they join the group when they come."}
 	case usage.NestedGroup:
-		why = remedy{Problem: quantity(count, "member was ignored: it is a group.", "members were ignored: they are groups."), Remedy: "Groups in groups are not expanded. Assign the inner groups to the application at the provider."}
+		why = Remedy{Problem: quantity(count, "member was ignored: it is a group.", "members were ignored: they are groups."), Remedy: "Groups in groups are not expanded. Assign the inner groups to the application at the provider."}
 	}
 	why.Path = path
 	return why
