@@ -31,9 +31,10 @@ func synthesize() int {
 			Description: jsii.String("Directory Sync for Microsoft Entra ID"),
 			Env:         environment(),
 		},
-		System:  topology.Dsync(),
-		Dist:    "dist",
-		Schemas: schemas,
+		Settings: "infra/settings",
+		System:   topology.Dsync(),
+		Dist:     "dist",
+		Schemas:  schemas,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "dsync:", err)

@@ -51,12 +51,14 @@ func (b *builder) addAPI() *string {
 		ProtocolType: jsii.String("HTTP"),
 		// A second way in would go past what is in front of the domain.
 		DisableExecuteApiEndpoint: b.settings.disableEndpoint,
+		IpAddressType:             b.settings.ipAddressType(),
 	})
 	logs := awslogs.NewLogGroup(b.stack, jsii.String("AccessLog"), &awslogs.LogGroupProps{
 		// For log groups without this prefix, API Gateway adds a statement to a
 		// resource policy of limited size that the whole account shares.
-		LogGroupName: jsii.String("/aws/vendedlogs/apis/" + *b.stack.StackName()),
-		Retention:    b.settings.logRetention,
+		LogGroupName:  jsii.String("/aws/vendedlogs/apis/" + *b.stack.StackName()),
+		Retention:     b.settings.logRetention,
+		EncryptionKey: b.key,
 		// The log group has a fixed name. If retained, it would block the next
 		// stack with this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
@@ -111,6 +113,7 @@ func (b *builder) addDomain(stage awsapigatewayv2.CfnStage) *string {
 			CertificateArn: &b.settings.certificate,
 			EndpointType:   jsii.String("REGIONAL"),
 			SecurityPolicy: jsii.String("TLS_1_2"),
+			IpAddressType:  b.settings.ipAddressType(),
 		}},
 	})
 	awsapigatewayv2.NewCfnApiMapping(b.stack, jsii.String("DomainMapping"), &awsapigatewayv2.CfnApiMappingProps{
@@ -145,7 +148,7 @@ func (b *builder) addRoutes(scope constructs.Construct, routes []string, functio
 			AuthorizationType: jsii.String("NONE"),
 			Target:            jsii.String("integrations/" + *integration.Ref()),
 		})
-		b.stage.AddDependency(route) // API Gateway refuses the settings of a route that does not exist
+		b.stage.AddResourceDependency(route, nil) // API Gateway refuses the settings of a route that does not exist
 	}
 	awslambda.NewCfnPermission(scope, jsii.String("Invoker"), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),

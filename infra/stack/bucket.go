@@ -15,7 +15,7 @@ const failureDays = 30
 // encrypted, refuses requests without TLS and keeps an object for a month. It has
 // no versions: a deleted object is gone.
 func (b *builder) addFailureBucket() {
-	b.failures = awss3.NewBucket(b.stack, jsii.String("Failures"), &awss3.BucketProps{
+	props := awss3.BucketProps{
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
@@ -24,6 +24,11 @@ func (b *builder) addFailureBucket() {
 			AbortIncompleteMultipartUploadAfter: awscdk.Duration_Days(jsii.Number(1)),
 		}},
 		RemovalPolicy: b.settings.removal(),
-	})
+	}
+	if b.key != nil {
+		// A bucket key saves a call of KMS per object.
+		props.Encryption, props.EncryptionKey, props.BucketKeyEnabled = awss3.BucketEncryption_KMS, b.key, jsii.Bool(true)
+	}
+	b.failures = awss3.NewBucket(b.stack, jsii.String("Failures"), &props)
 	b.output("FailureBucketName", "Batches that were given up, and parked records", b.failures.BucketName())
 }

@@ -13,7 +13,7 @@ import (
 // and does not depend on the stack.
 func (b *builder) addBus() {
 	b.bus = awsevents.NewEventBus(b.stack, jsii.String("Bus"), &awsevents.EventBusProps{
-		EventBusName: jsii.String(b.system.Bus.Name + "-" + string(b.settings.stage)),
+		EventBusName: jsii.String(b.system.Bus.Name + "-" + b.settings.stage),
 		Description:  jsii.String("Events of dsync"),
 	})
 	if len(b.settings.busAccounts) > 0 {
@@ -78,7 +78,7 @@ func (b *builder) allowRules(id string, principals any, only map[string]any) {
 // addSchemas adds the schema registry for consumers.
 func (b *builder) addSchemas(schemas []events.Schema) {
 	registry := awseventschemas.NewCfnRegistry(b.stack, jsii.String("Schemas"), &awseventschemas.CfnRegistryProps{
-		RegistryName: jsii.String(b.system.Bus.Name + "-" + string(b.settings.stage)),
+		RegistryName: jsii.String(b.system.Bus.Name + "-" + b.settings.stage),
 		Description:  jsii.String("Events of dsync"),
 	})
 	for _, schema := range schemas {

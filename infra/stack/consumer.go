@@ -83,6 +83,9 @@ func (b *builder) addQueue(f topology.Function) {
 // retains messages as long as SQS can.
 func (b *builder) newQueue(owner, id string, props awssqs.QueueProps) awssqs.Queue {
 	props.Encryption = awssqs.QueueEncryption_SQS_MANAGED
+	if b.key != nil {
+		props.Encryption, props.EncryptionMasterKey = awssqs.QueueEncryption_KMS, b.key
+	}
 	props.EnforceSSL = jsii.Bool(true)
 	props.RetentionPeriod = awscdk.Duration_Days(jsii.Number(14)) // the maximum
 	props.RemovalPolicy = b.settings.removal()

@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dsync/infra/topology"
@@ -26,14 +27,16 @@ type widget struct {
 	lines     []any // entries of "metrics" in the dashboard body
 }
 
-// addDashboard adds the dashboard: requests, latency, events, dead letters, errors
-// and capacity.
+// addDashboard adds the dashboard. It answers at its top whether every directory's
+// sync is healthy: the state of all alarms, and the directories whose requests are
+// refused. Graphs of requests, latency, events, dead letters, errors and capacity
+// follow.
 func (b *builder) addDashboard() {
-	var placed []any
+	placed := b.overview()
 	for i, w := range b.widgets() {
 		placed = append(placed, map[string]any{
 			"type": "metric", "width": widgetWidth, "height": widgetHeight,
-			"x": i % widgetsPerRow * widgetWidth, "y": i / widgetsPerRow * widgetHeight,
+			"x": i % widgetsPerRow * widgetWidth, "y": overviewHeight + i/widgetsPerRow*widgetHeight,
 			"properties": map[string]any{
 				"title": w.title, "stat": w.statistic, "metrics": w.lines,
 				"view": "timeSeries", "period": 300, "region": b.stack.Region(),
@@ -48,6 +51,52 @@ func (b *builder) addDashboard() {
 		DashboardName: b.stack.StackName(),
 		DashboardBody: jsii.String(string(body)),
 	})
+}
+
+// The heights of the rows above the graphs.
+const (
+	textHeight     = 3
+	alarmsHeight   = 5
+	overviewHeight = textHeight + alarmsHeight + widgetHeight
+)
+
+// overview returns the widgets above the graphs.
+func (b *builder) overview() []any {
+	var arns []any
+	for _, alarm := range b.alarms {
+		arns = append(arns, alarm.AttrArn())
+	}
+	text := "# " + *b.stack.StackName() + "\n" +
+		"Healthy is: no alarm in the state *In alarm*, and no directory on the left. An alarm's description names its entry in docs/operations.md. " +
+		"The console shows the health, the changes and the refused requests of one directory: `make console STAGE=" + b.settings.stage + "`."
+	return []any{
+		map[string]any{"type": "text", "x": 0, "y": 0, "width": 24, "height": textHeight, "properties": map[string]any{"markdown": text}},
+		map[string]any{"type": "alarm", "x": 0, "y": textHeight, "width": 24, "height": alarmsHeight, "properties": map[string]any{
+			"title": "Alarms", "alarms": arns, "sortBy": "stateUpdatedTimestamp",
+		}},
+		b.logTable(0, "Directories with refused requests", "filter ispresent(directory_id) and status >= 400"+
+			" | stats count(*) as refused, latest(status) as last_status, latest(scim_type) as last_scim_type, max(@timestamp) as last by directory_id"+
+			" | sort refused desc | limit 20"),
+		b.logTable(1, "Busiest directories", "filter ispresent(directory_id) and ispresent(units)"+
+			" | stats count(*) as requests, sum(units) as units, pct(ms, 95) as p95_ms by directory_id | sort requests desc | limit 20"),
+	}
+}
+
+// logTable returns a widget with the result of a query on the logs of the functions
+// that serve SCIM.
+func (b *builder) logTable(column int, title, query string) any {
+	var sources []string
+	for _, f := range b.system.Functions {
+		if slices.Contains(scim, f.Role) {
+			sources = append(sources, "SOURCE '"+*b.logs[f.Name].LogGroupName()+"'")
+		}
+	}
+	return map[string]any{
+		"type": "log", "x": column * widgetWidth, "y": textHeight + alarmsHeight, "width": widgetWidth, "height": widgetHeight,
+		"properties": map[string]any{
+			"title": title, "query": strings.Join(sources, " | ") + " | " + query, "view": "table", "region": b.stack.Region(),
+		},
+	}
 }
 
 func (b *builder) widgets() []widget {

@@ -16,11 +16,14 @@ import (
 
 // shownWidget is a widget in the body of the dashboard.
 type shownWidget struct {
+	Type                string
 	X, Y, Width, Height int
 	Properties          struct {
 		Title, Stat, View, Region string
+		Markdown, Query           string
 		Period                    int
 		Metrics                   [][]any
+		Alarms                    []string
 	}
 }
 
@@ -69,7 +72,7 @@ func TestDashboard(t *testing.T) {
 	taken := map[[2]int]string{}
 	for _, w := range shownWidgets(t, template) {
 		title := w.Properties.Title
-		if w.Properties.Region != "${AWS::Region}" || w.Properties.View != "timeSeries" || w.Properties.Period != 300 || len(w.Properties.Metrics) == 0 {
+		if w.Type == "metric" && (w.Properties.Region != "${AWS::Region}" || w.Properties.View != "timeSeries" || w.Properties.Period != 300 || len(w.Properties.Metrics) == 0) {
 			t.Errorf("%s: %+v", title, w)
 		}
 		for x := w.X; x < w.X+w.Width; x++ {
@@ -104,6 +107,62 @@ func TestDashboard(t *testing.T) {
 	}
 	for _, complaint := range r.complaints {
 		t.Error(complaint)
+	}
+}
+
+// The top of the dashboard has the state of every alarm, and the directories whose
+// requests are refused, from the log lines of each function that serves SCIM.
+func TestDashboardBeginsWithHealth(t *testing.T) {
+	template := read(t, synthesized.full)
+	byType := map[string][]shownWidget{}
+	for _, w := range shownWidgets(t, template) {
+		byType[w.Type] = append(byType[w.Type], w)
+		if graph := w.Type == "metric"; graph == (w.Y < overviewHeight) {
+			t.Errorf("%s %q is in row %d", w.Type, w.Properties.Title, w.Y)
+		}
+	}
+	if len(byType["text"]) != 1 || !strings.Contains(byType["text"][0].Properties.Markdown, "make console STAGE=dev") {
+		t.Errorf("the text is %+v", byType["text"])
+	}
+	var want []string
+	for _, id := range template.of("AWS::CloudWatch::Alarm") {
+		want = append(want, "${"+id+".Arn}")
+	}
+	if len(byType["alarm"]) != 1 {
+		t.Fatalf("%d widgets with alarms", len(byType["alarm"]))
+	}
+	got := byType["alarm"][0].Properties.Alarms
+	slices.Sort(got)
+	// CloudWatch shows 100 alarms in a widget.
+	if !slices.Equal(got, want) || len(got) > 100 {
+		t.Errorf("the dashboard has %d alarms, the stack has %d", len(got), len(want))
+	}
+	r := newReader(template)
+	r.system()
+	for _, w := range byType["log"] {
+		sources := map[string]bool{}
+		for _, source := range regexp.MustCompile(`SOURCE '\$\{(\w+)\}'`).FindAllStringSubmatch(w.Properties.Query, -1) {
+			sources[r.claimed[source[1]]] = true
+		}
+		if !maps.Equal(sources, map[string]bool{"users": true, "groups": true, "discovery": true}) {
+			t.Errorf("%s reads the logs of %v", w.Properties.Title, sources)
+		}
+	}
+	if len(byType["log"]) != 2 {
+		t.Errorf("%d queries", len(byType["log"]))
+	}
+}
+
+// The queries name attributes that the log line of a request has.
+func TestQueriesNameAttributes(t *testing.T) {
+	code, err := os.ReadFile("../../internal/provider/accesslog.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"directory_id", "status", "scim_type", "units", "ms"} {
+		if !strings.Contains(string(code), fmt.Sprintf("(%q, ", name)) {
+			t.Errorf("no log line has %s", name)
+		}
 	}
 }
 

@@ -30,12 +30,12 @@ func TestExamplesOfThePage(t *testing.T) {
 	text := document(t, "deploy.md")
 	_, example, _ := strings.Cut(text, "```json\n")
 	example, _, _ = strings.Cut(example, "```")
-	var config struct{ Context map[string]any }
-	if err := json.Unmarshal([]byte(strings.ReplaceAll("{"+example+"}", "/…", "/0f1e2d3c")), &config); err != nil {
+	var context map[string]any
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(example, "/…", "/0f1e2d3c")), &context); err != nil {
 		t.Fatal(err)
 	}
-	config.Context["stage"] = "prod"
-	if s := settingsOf(t, config.Context); s.domainName == "" || s.alarmEmail == "" {
+	context["stage"] = "prod"
+	if s := settingsOf(t, context); s.domainName == "" || s.alarmEmail == "" {
 		t.Errorf("the example sets %+v", s)
 	}
 	for _, match := range regexp.MustCompile(`-c (\w+)=(\w+)`).FindAllStringSubmatch(text, -1) {

@@ -47,6 +47,11 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 		{"one function without the origin secret", func(d draft) {
 			d.set("ApiFunction", nil, "Environment", "Variables", "ORIGIN_SECRET_HASHES")
 		}, "different values of the hashes of origin secrets"},
+		{"one queue with another key", func(d draft) { d.set("RelayDeadLetters", "alias/aws/sqs", "KmsMasterKeyId") }, "different keys"},
+		{"one log without the key", func(d draft) { d.set("UsersLogs", nil, "KmsKeyId") }, "different keys"},
+		{"table without the key", func(d draft) { d.set("Table", nil, "SSESpecification") }, "different keys"},
+		{"one role without the boundary", func(d draft) { d.set("UsersRole", nil, "PermissionsBoundary") }, "different boundaries"},
+		{"IPv4 alone", func(d draft) { d.set("HttpApi", nil, "IpAddressType") }, "dualStack"},
 		{"domain", func(d draft) { d.set("Domain", "other.example.com", "DomainName") }, "domainName"},
 		{"old TLS", func(d draft) {
 			list(d.get("Domain").get("DomainNameConfigurations"))[0].(map[string]any)["SecurityPolicy"] = "TLS_1_0"

@@ -36,8 +36,10 @@ func (b *builder) addFunction(f topology.Function, folder string) error {
 	scope := b.scope(f.Name)
 	logs := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
 		Retention:     b.settings.logRetention,
+		EncryptionKey: b.key,
 		RemovalPolicy: b.settings.removal(),
 	})
+	b.logs[f.Name] = logs
 	role, err := b.role(scope, f, logs)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ var synthesized struct {
 	dev, again []byte // the defaults, twice
 	prod       []byte
 	full       []byte // every setting that adds something
+	other      []byte // the same, of another stage
 	restored   []byte // on a table that was restored from a backup
 	consumer   []byte // withConsumer
 	folder     string // of dev
@@ -29,9 +30,16 @@ var synthesized struct {
 }
 
 // everything is the context of synthesized.full, with values as the command line
-// and cdk.json have them.
+// and cdk.json have them. A template for one account and Region would not name them by
+// reference: TestStackOfAStage has these settings.
 var everything = map[string]any{
 	"stage":                     "dev",
+	"production":                "off",
+	"terminationProtection":     "on",
+	"tags":                      "team=identity, cost-center=1234",
+	"permissionsBoundary":       boundary,
+	"kmsKeyArn":                 keyOfTeam,
+	"dualStack":                 "on",
 	"removal":                   "retain",
 	"logRetentionDays":          "90",
 	"pointInTimeRecoveryDays":   7.0,
@@ -49,12 +57,25 @@ var everything = map[string]any{
 	"schemaRegistry":            "on",
 	"exampleRule":               "on",
 	"eraseAfterDays":            7.0,
-	"dev":                       map[string]any{"archiveDays": 30.0},
+	"archiveDays":               30.0,
+}
+
+// production is the least that a stage for production needs.
+var production = map[string]any{"stage": "prod", "alarmTopic": pages}
+
+// with returns a context with one more setting.
+func with(context map[string]any, key string, value any) map[string]any {
+	more := maps.Clone(context)
+	more[key] = value
+	return more
 }
 
 const (
 	// originHash is the SHA-256 of the text "origin".
 	originHash     = "181fdd46fc4a7246b9f4f1eba3129ba5d724011af5f10223b3589955d1df108a"
+	pages          = "arn:aws:sns:us-east-1:111122223333:pages"
+	boundary       = "arn:aws:iam::111122223333:policy/teams/boundary"
+	keyOfTeam      = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	restoredTable  = "arn:aws:dynamodb:us-east-1:111122223333:table/dsync-restored"
 	restoredStream = restoredTable + "/stream/2026-05-04T12:00:00.123"
 )
@@ -95,9 +116,10 @@ func run(m *testing.M) int {
 	synthesized.folder = filepath.Join(folder, "dev")
 	synthesized.dev = synthesize(synthesized.folder, nil)
 	synthesized.again = synthesize(filepath.Join(folder, "again"), nil)
-	synthesized.prod = synthesize(filepath.Join(folder, "prod"), map[string]any{"stage": "prod"})
+	synthesized.prod = synthesize(filepath.Join(folder, "prod"), production)
 	synthesized.full = synthesize(filepath.Join(folder, "full"), everything)
-	synthesized.restored = synthesize(filepath.Join(folder, "restored"), map[string]any{"stage": "prod", "tableStreamArn": restoredStream})
+	synthesized.other = synthesize(filepath.Join(folder, "other"), with(everything, "stage", "staging"))
+	synthesized.restored = synthesize(filepath.Join(folder, "restored"), with(production, "tableStreamArn", restoredStream))
 	synthesized.consumer = synthesizeSystem(filepath.Join(folder, "consumer"), withConsumer(), nil)
 	synthesized.binary = func(key string) string {
 		name, err := os.ReadFile(filepath.Join(folder, "consumer", "asset."+strings.TrimSuffix(key, ".zip"), "bootstrap"))
@@ -177,7 +199,7 @@ func read(t *testing.T, document []byte) template {
 // settingsOf returns the settings of a context.
 func settingsOf(t *testing.T, values map[string]any) settings {
 	t.Helper()
-	s, err := readSettings(values, "")
+	s, err := readSettings(values, environment{})
 	if err != nil {
 		t.Fatal(err)
 	}

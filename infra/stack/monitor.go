@@ -63,7 +63,7 @@ func (b *builder) addAlarm(k alarmType, owner string, actions *[]any) {
 			props.Statistic = &k.statistic
 		}
 	}
-	awscloudwatch.NewCfnAlarm(scope, jsii.String("Alarm "+k.name), props)
+	b.alarms = append(b.alarms, awscloudwatch.NewCfnAlarm(scope, jsii.String("Alarm "+k.name), props))
 }
 
 // queries returns the expressions, of which the first is the value, and the series

@@ -11,9 +11,13 @@ import (
 func (r *reader) readFailures() {
 	var bucket, policy *resource
 	r.failures, bucket = r.only("AWS::S3::Bucket")
+	encryption := `{"ServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}`
+	if key := r.settings.key; key != "" {
+		encryption = `{"BucketKeyEnabled":true,"ServerSideEncryptionByDefault":{"KMSMasterKeyID":"` + key + `","SSEAlgorithm":"aws:kms"}}`
+	}
 	r.expect("the failure bucket", bucket, map[string]any{
 		"PublicAccessBlockConfiguration": `{"BlockPublicAcls":true,"BlockPublicPolicy":true,"IgnorePublicAcls":true,"RestrictPublicBuckets":true}`,
-		"BucketEncryption":               `{"ServerSideEncryptionConfiguration":[{"ServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"}}]}`,
+		"BucketEncryption":               `{"ServerSideEncryptionConfiguration":[` + encryption + `]}`,
 		"LifecycleConfiguration":         `{"Rules":[{"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":1},"ExpirationInDays":30,"Status":"Enabled"}]}`,
 	})
 	_, policy = r.only("AWS::S3::BucketPolicy")
@@ -40,7 +44,7 @@ func (r *reader) readSchedules() {
 		return
 	}
 	group, resource := r.only("AWS::Scheduler::ScheduleGroup")
-	r.expect("the schedules", resource, map[string]any{"Name": "dsync-" + string(r.settings.stage)})
+	r.expect("the schedules", resource, map[string]any{"Name": "dsync-" + r.settings.stage})
 	roles := map[string]string{} // function → role of its schedules
 	for _, id := range r.of("AWS::Scheduler::Schedule") {
 		resource := r.claim(id, "AWS::Scheduler::Schedule", "the system")
@@ -84,7 +88,7 @@ func (r *reader) readSchedule(f *topology.Function, id string, resource *resourc
 // may invoke this function and do nothing else.
 func (r *reader) readSchedulerRole(f *topology.Function, function, id, group string) {
 	role := r.claim(id, "AWS::IAM::Role", "the schedules of "+f.Name)
-	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies")
+	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies", "PermissionsBoundary")
 	trust, err := statements(role.get("AssumeRolePolicyDocument"))
 	if diff := cmp.Diff([]statement{{
 		Effect: "Allow", Actions: []string{"sts:AssumeRole"}, Principals: []string{"scheduler.amazonaws.com"},

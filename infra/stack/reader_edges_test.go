@@ -12,7 +12,8 @@ import (
 func (r *reader) readAPI() {
 	var api, stage *resource
 	r.api, api = r.only("AWS::ApiGatewayV2::Api")
-	r.expect("the API", api, map[string]any{"ProtocolType": "HTTP"}, "Name", "Description", "DisableExecuteApiEndpoint")
+	r.expect("the API", api, map[string]any{"ProtocolType": "HTTP"}, "Name", "Description", "DisableExecuteApiEndpoint", "IpAddressType")
+	r.settings.dualStack = api.text("IpAddressType") == "dualstack"
 	r.settings.disableEndpoint = api.get("DisableExecuteApiEndpoint") == true
 	_, stage = r.only("AWS::ApiGatewayV2::Stage")
 	r.expect("the stage", stage, map[string]any{
@@ -40,8 +41,12 @@ func (r *reader) readDomain(stages []string) {
 		return
 	}
 	r.settings.domainName, r.settings.certificate = domain.text("DomainName"), resolve(walk(configurations[0], "CertificateArn"))
+	address := ""
+	if r.settings.dualStack {
+		address = `"IpAddressType":"dualstack",`
+	}
 	r.expect("the domain", domain, map[string]any{
-		"DomainNameConfigurations": `[{"CertificateArn":"` + r.settings.certificate + `","EndpointType":"REGIONAL","SecurityPolicy":"TLS_1_2"}]`,
+		"DomainNameConfigurations": `[{"CertificateArn":"` + r.settings.certificate + `","EndpointType":"REGIONAL",` + address + `"SecurityPolicy":"TLS_1_2"}]`,
 	}, "DomainName")
 	_, mapping := r.only("AWS::ApiGatewayV2::ApiMapping")
 	r.expect("the domain", mapping, map[string]any{

@@ -230,7 +230,7 @@ func (r *reader) readStreamConsumer(name string) {
 func (r *reader) readRole(function string) {
 	f, resource := r.functions[function], r.Resources[function]
 	role := r.claim(idIn(resource.text("Role"), "Arn"), "AWS::IAM::Role", f.Name)
-	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies")
+	r.expect(f.Name, role, map[string]any{}, "AssumeRolePolicyDocument", "Description", "Policies", "PermissionsBoundary")
 
 	trust, err := statements(role.get("AssumeRolePolicyDocument"))
 	if diff := cmp.Diff([]statement{{

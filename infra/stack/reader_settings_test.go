@@ -69,7 +69,7 @@ func (r *reader) readSchemas(bus string) {
 	}
 	r.settings.schemaRegistry = true
 	id, registry := r.only("AWS::EventSchemas::Registry")
-	r.expect("the schema registry", registry, map[string]any{"RegistryName": bus + "-" + string(r.settings.stage)}, "Description")
+	r.expect("the schema registry", registry, map[string]any{"RegistryName": bus + "-" + r.settings.stage}, "Description")
 	got := map[string]string{}
 	for _, schema := range r.of("AWS::EventSchemas::Schema") {
 		resource := r.claim(schema, "AWS::EventSchemas::Schema", "the schema registry")
@@ -127,5 +127,50 @@ func (r *reader) readTopic() {
 			Conditions: map[string]string{"Bool aws:SecureTransport": "false"}},
 	}, got, inAnyOrder); diff != "" || err != nil {
 		r.complain("who may publish to the topic: %v (-want +template):\n%s", err, diff)
+	}
+}
+
+// readKey reads the KMS key, which encrypts all data at rest or none.
+func (r *reader) readKey() {
+	keys := map[string]bool{}
+	for property, types := range map[string]string{
+		"SSESpecification": "AWS::DynamoDB::Table", "KmsMasterKeyId": "AWS::SQS::Queue",
+		"KmsKeyId": "AWS::Logs::LogGroup", "BucketEncryption": "AWS::S3::Bucket",
+	} {
+		for _, id := range r.of(types) {
+			key := r.Resources[id].text(property)
+			switch types {
+			case "AWS::DynamoDB::Table":
+				key = r.Resources[id].text(property, "KMSMasterKeyId")
+				if want := map[bool]string{true: "KMS"}[key != ""]; r.Resources[id].text(property, "SSEType") != want {
+					r.complain("%s: SSEType is not %q", id, want)
+				}
+			case "AWS::S3::Bucket":
+				for _, rule := range list(r.Resources[id].get(property, "ServerSideEncryptionConfiguration")) {
+					key = resolve(walk(rule, "ServerSideEncryptionByDefault", "KMSMasterKeyID"))
+				}
+			}
+			keys[key] = true
+		}
+	}
+	if len(keys) != 1 {
+		r.complain("data at rest is encrypted with different keys: %v", slices.Sorted(maps.Keys(keys)))
+	}
+	for key := range keys {
+		r.settings.key = key
+	}
+}
+
+// readBoundary reads the permissions boundary, which all roles have or none.
+func (r *reader) readBoundary() {
+	boundaries := map[string]bool{}
+	for _, id := range r.of("AWS::IAM::Role") {
+		boundaries[r.Resources[id].text("PermissionsBoundary")] = true
+	}
+	if len(boundaries) != 1 {
+		r.complain("the roles have different boundaries: %v", slices.Sorted(maps.Keys(boundaries)))
+	}
+	for boundary := range boundaries {
+		r.settings.boundary = boundary
 	}
 }

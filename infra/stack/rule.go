@@ -64,8 +64,9 @@ func (b *builder) newRule(scope constructs.Construct, r topology.Rule, target aw
 func (b *builder) addEventLog(scope constructs.Construct, r topology.Rule) awslogs.LogGroup {
 	return awslogs.NewLogGroup(scope, jsii.String("Log"), &awslogs.LogGroupProps{
 		// EventBridge delivers only to log groups with this prefix.
-		LogGroupName: jsii.String("/aws/events/" + *b.stack.StackName() + "/" + r.Name),
-		Retention:    b.settings.logRetention,
+		LogGroupName:  jsii.String("/aws/events/" + *b.stack.StackName() + "/" + r.Name),
+		Retention:     b.settings.logRetention,
+		EncryptionKey: b.key,
 		// The log group is a copy of data in the table and has a fixed name. If
 		// retained, it would block the next stack with this name.
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,

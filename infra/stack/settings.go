@@ -1,8 +1,14 @@
 package stack
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,20 +16,25 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/jsii-runtime-go"
 )
 
-// stage is the purpose of a deployment.
-type stage string
+// dev is the default stage. Every other stage is for production, unless the setting
+// production says otherwise.
+const dev = "dev"
 
-const (
-	dev  stage = "dev"  // its data is deleted with its stack
-	prod stage = "prod" // its data is retained
-)
-
-// settings are the settings of an operator, from the CDK context.
+// settings are the settings of an operator, from the CDK context and the file of the
+// stage.
 type settings struct {
-	stage               stage
-	retain              bool // resources with data are retained when the stack is deleted
+	stage               string
+	production          bool
+	account, region     string // that the stage may be deployed to; "": any
+	retain              bool   // resources with data are retained when the stack is deleted
+	protectStack        bool   // from deletion
+	tags                map[string]string
+	boundary            string // ARN of a managed policy, the permissions boundary of all roles
+	key                 string // ARN of a KMS key, for data at rest; "": keys of AWS
+	dualStack           bool   // the API also answers over IPv6
 	logRetention        awslogs.RetentionDays
 	reservedConcurrency int // of each function with routes; 0: not reserved
 	streamConcurrency   int // of each function that reads the stream; 0: not reserved
@@ -68,13 +79,43 @@ const (
 
 // allSettings lists the settings, in the order of docs/deploy.md.
 var allSettings = []setting{
-	{"stage", "`dev`", "`dev` is deleted with its stack; `prod` retains its data", func(s *settings, v string) error {
-		if s.stage = stage(v); s.stage != dev && s.stage != prod {
-			return fmt.Errorf("is not known: choose -c stage=%s or -c stage=%s", dev, prod)
-		}
-		return nil
+	{"stage", "`dev`", "name of the deployment, such as `staging`: each stage is a stack of its own, `dsync-<stage>`", func(s *settings, v string) error {
+		s.stage = v
+		return match(v, stageName, "the name of a stage: choose 1 to 20 lower-case letters, digits and hyphens, such as STAGE=staging")
 	}},
-	{"removal", "`destroy` for dev, `retain` for prod", "what happens to the table, failure bucket, queues and logs when the stack is deleted; `retain` also turns on deletion protection of the table", func(s *settings, v string) error {
+	{"production", "`off` for dev, else `on`", "`on` retains data, protects the stack and requires a receiver of alarms; it decides the defaults of `removal`, `terminationProtection` and `exampleRule`", func(s *settings, v string) (err error) {
+		s.production, err = onOrOff(v)
+		return err
+	}},
+	{"account", "any", "AWS account of the stage: a deployment with credentials of another account stops", func(s *settings, v string) error {
+		s.account = v
+		return match(v, accountID, "the 12-digit id of an AWS account")
+	}},
+	{"region", "that of the credentials", "AWS Region of the stage: a deployment to another Region stops", func(s *settings, v string) error {
+		s.region = v
+		return match(v, regionName, "the name of a Region, such as us-east-1")
+	}},
+	{"terminationProtection", "as `production`", "`on` refuses to delete the stack until it is `off`", func(s *settings, v string) (err error) {
+		s.protectStack, err = onOrOff(v)
+		return err
+	}},
+	{"tags", "none", "comma-separated tags of the stack and its resources, such as `team=identity,cost-center=1234`; `dsync:stage` is always set", func(s *settings, v string) (err error) {
+		s.tags, err = readTags(v)
+		return err
+	}},
+	{"permissionsBoundary", "none", "ARN of a managed policy that limits every role of the stack", func(s *settings, v string) error {
+		s.boundary = v
+		return match(v, policyARN, "the ARN of a managed policy, arn:aws:iam::<account>:policy/<name>")
+	}},
+	{"kmsKeyArn", "keys of AWS", "ARN of a KMS key that encrypts the table, queues, failure bucket and logs; [its policy](#a-key-of-your-own) must allow this", func(s *settings, v string) error {
+		s.key = v
+		return match(v, keyARN, "the ARN of a KMS key, arn:aws:kms:<region>:<account>:key/<id>")
+	}},
+	{"dualStack", "`off`", "`on` makes the API reachable over IPv6, too", func(s *settings, v string) (err error) {
+		s.dualStack, err = onOrOff(v)
+		return err
+	}},
+	{"removal", "`retain` with `production`, else `destroy`", "what happens to the table, failure bucket, queues and logs when the stack is deleted; `retain` also turns on deletion protection of the table", func(s *settings, v string) error {
 		if s.retain = v == "retain"; !s.retain && v != "destroy" {
 			return fmt.Errorf("is not known: choose -c removal=retain or -c removal=destroy")
 		}
@@ -157,7 +198,7 @@ var allSettings = []setting{
 		s.eraseAfterDays, err = intBetween(v, 0, eraseAfterDaysMost, "days until erasure (an event stays in the log for 90 days at most)")
 		return err
 	}},
-	{"exampleRule", "`on` for dev, `off` for prod", "`on` adds the rule `every-event`, which writes each event, with the personal data in it, to CloudWatch Logs", func(s *settings, v string) (err error) {
+	{"exampleRule", "`off` with `production`, else `on`", "`on` adds the rule `every-event`, which writes each event, with the personal data in it, to CloudWatch Logs", func(s *settings, v string) (err error) {
 		s.exampleRule, err = onOrOff(v)
 		return err
 	}},
@@ -183,15 +224,20 @@ var (
 	address        = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	domain         = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
 	secretHashes   = regexp.MustCompile(`^[0-9a-f]{64}(,[0-9a-f]{64})?$`)
+	stageName      = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$`)
+	regionName     = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	policyARN      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:policy/[A-Za-z0-9+=,.@_/-]{1,512}$`)
+	keyARN         = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$`)
 	accountID      = regexp.MustCompile(`^\d{12}$`)
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
 
-// readSettings reads the settings from the context of an app. region is the Region
-// of the stack, or "" if unknown. A key that is a stage has the settings of that
-// stage. A setting at the top level applies to every stage and takes precedence.
-// Keys with a colon or an @ belong to the CDK.
-func readSettings(context map[string]any, region string) (settings, error) {
+// environment is where a stack goes; "" where that is not known.
+type environment struct{ account, region string }
+
+// readSettings reads the settings from the context of an app. Keys with a colon or
+// an @ belong to the CDK.
+func readSettings(context map[string]any, of environment) (settings, error) {
 	s := settings{
 		stage:          dev,
 		logRetention:   awslogs.RetentionDays_ONE_MONTH,
@@ -199,29 +245,18 @@ func readSettings(context map[string]any, region string) (settings, error) {
 		eraseAfterDays: 30,
 		schemaRegistry: true,
 	}
+	if err := rejectUnknown(context); err != nil {
+		return settings{}, err
+	}
+	// Other defaults depend on these two.
 	if err := s.readSetting(context, "stage"); err != nil {
 		return settings{}, err
 	}
-	// Unless removal and exampleRule say otherwise.
-	s.retain, s.exampleRule = s.stage == prod, s.stage != prod
-	for _, name := range []stage{dev, prod} {
-		section, isSection := context[string(name)].(map[string]any)
-		if !isSection && context[string(name)] != nil {
-			return settings{}, fmt.Errorf(`%q holds settings of that stage, {"logRetentionDays": 90}: %v is none`, name, context[string(name)])
-		}
-		if err := rejectUnknown(section); err != nil {
-			return settings{}, err
-		}
-		if section["stage"] != nil {
-			return settings{}, fmt.Errorf("%q holds settings of that stage: take its stage out", name)
-		}
-		if name == s.stage {
-			context = merge(section, context)
-		}
-	}
-	if err := rejectUnknown(context, string(dev), string(prod)); err != nil {
+	s.production = s.stage != dev
+	if err := s.readSetting(context, "production"); err != nil {
 		return settings{}, err
 	}
+	s.retain, s.protectStack, s.exampleRule = s.production, s.production, !s.production
 	for _, setting := range allSettings {
 		if err := s.readSetting(context, setting.key); err != nil {
 			return settings{}, err
@@ -230,17 +265,39 @@ func readSettings(context map[string]any, region string) (settings, error) {
 	if context["disableExecuteApiEndpoint"] == nil {
 		s.disableEndpoint = s.domainName != ""
 	}
-	return s, s.validate(region)
+	return s, s.validate(of)
 }
 
-func merge(section, context map[string]any) map[string]any {
-	merged := maps.Clone(context)
-	for key, value := range section {
-		if merged[key] == nil {
-			merged[key] = value
-		}
+// withFile returns the context with the settings of its stage, from
+// <folder>/<stage>.json, which may be missing. A setting of the context takes
+// precedence.
+func withFile(context map[string]any, folder string) (map[string]any, error) {
+	stage := dev
+	if text, err := contextText(context["stage"]); err == nil && context["stage"] != nil {
+		stage = text
 	}
-	return merged
+	if folder == "" || !stageName.MatchString(stage) {
+		return context, nil // readSettings rejects such a name
+	}
+	file := filepath.Join(folder, stage+".json")
+	document, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return context, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var own map[string]any
+	if err := json.Unmarshal(document, &own); err != nil {
+		return nil, fmt.Errorf("%s is no JSON object: %w", file, err)
+	}
+	if own["stage"] != nil {
+		return nil, fmt.Errorf("%s: its name is that of the stage: take stage out", file)
+	}
+	if err := rejectUnknown(own); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	maps.Copy(own, context)
+	return own, nil
 }
 
 // readSetting reads one setting, if it is set.
@@ -260,24 +317,34 @@ func (s *settings) readSetting(context map[string]any, key string) error {
 	return nil
 }
 
-// rejectUnknown fails for a key that is neither a setting nor one of also.
-func rejectUnknown(context map[string]any, also ...string) error {
+// rejectUnknown fails for a key that is not a setting.
+func rejectUnknown(context map[string]any) error {
 	var known []string
 	for _, setting := range allSettings {
 		known = append(known, setting.key)
 	}
 	slices.Sort(known)
 	for _, key := range slices.Sorted(maps.Keys(context)) {
-		if !slices.Contains(known, key) && !slices.Contains(also, key) && !strings.ContainsAny(key, ":@") {
-			return fmt.Errorf("%q is not a setting: choose among %s", key, enumerate(known))
+		if slices.Contains(known, key) || strings.ContainsAny(key, ":@") || key == "cli-telemetry" {
+			continue
 		}
+		if _, section := context[key].(map[string]any); section && stageName.MatchString(key) {
+			return fmt.Errorf("%q holds settings of a stage: move them to infra/settings/%s.json", key, key)
+		}
+		return fmt.Errorf("%q is not a setting: choose among %s", key, enumerate(known))
 	}
 	return nil
 }
 
 // validate fails for settings that exclude or require each other.
-func (s settings) validate(region string) error {
+func (s settings) validate(of environment) error {
 	switch {
+	case s.account != "" && of.account != "" && s.account != of.account:
+		return fmt.Errorf("stage %s belongs to the account %s, but the credentials are those of %s: choose others, for example with AWS_PROFILE", s.stage, s.account, of.account)
+	case s.region != "" && of.region != "" && s.region != of.region:
+		return fmt.Errorf("stage %s belongs to %s, but the stack goes to %s: set AWS_REGION=%s", s.stage, s.region, of.region, s.region)
+	case s.production && s.alarmTopic == "" && s.alarmEmail == "":
+		return fmt.Errorf("alarms of the stage %s would notify nobody: set alarmEmail or alarmTopic in infra/settings/%s.json, or production to off", s.stage, s.stage)
 	case s.domainName != "" && s.certificate == "":
 		return fmt.Errorf("domainName %q has no certificate: add -c certificateArn=<ARN of its ACM certificate>", s.domainName)
 	case s.domainName == "" && s.certificate != "":
@@ -289,7 +356,8 @@ func (s settings) validate(region string) error {
 	case s.alarmTopic != "" && s.alarmEmail != "":
 		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
 	}
-	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}} {
+	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}, {"kmsKeyArn", s.key}} {
+		region := cmp.Or(of.region, s.region)
 		if parts := strings.Split(named.arn, ":"); region != "" && len(parts) > 3 && parts[3] != region {
 			return fmt.Errorf("%s is in %s, but the stack goes to %s: name one that is in the same region", named.key, parts[3], region)
 		}
@@ -316,4 +384,13 @@ func (s settings) origin() string {
 		return "https://" + s.domainName
 	}
 	return ""
+}
+
+// ipAddressType returns the setting dualStack as API Gateway writes it, or nil for
+// its default.
+func (s settings) ipAddressType() *string {
+	if !s.dualStack {
+		return nil
+	}
+	return jsii.String("dualstack")
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,11 @@ func TestDefaults(t *testing.T) {
 func TestSettings(t *testing.T) {
 	want := settings{
 		stage:               dev,
+		protectStack:        true,
+		tags:                map[string]string{"team": "identity", "cost-center": "1234"},
+		boundary:            boundary,
+		key:                 keyOfTeam,
+		dualStack:           true,
 		retain:              true,
 		logRetention:        awslogs.RetentionDays_THREE_MONTHS,
 		reservedConcurrency: 25,
@@ -55,9 +61,8 @@ func TestSettings(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	// It contains every setting except those that remove resources.
-	set := merge(everything["dev"].(map[string]any), everything)
 	for _, setting := range allSettings {
-		if _, set := set[setting.key]; !set && setting.key != "alarmTopic" && setting.key != "tableStreamArn" {
+		if _, set := everything[setting.key]; !set && !slices.Contains([]string{"account", "region", "alarmTopic", "tableStreamArn"}, setting.key) {
 			t.Errorf("%s is not tried", setting.key)
 		}
 	}
@@ -79,8 +84,16 @@ func TestHowValuesAreWritten(t *testing.T) {
 			func(s settings) bool { return strings.Join(s.busAccounts, " ") == "222233334444 333344445555" }},
 		{"list with blanks and an account twice", map[string]any{"busPolicyAccounts": "222233334444, 222233334444"},
 			func(s settings) bool { return strings.Join(s.busAccounts, " ") == "222233334444" }},
-		{"prod retains", map[string]any{"stage": "prod"}, func(s settings) bool { return s.retain }},
-		{"prod that does not", map[string]any{"stage": "prod", "removal": "destroy"}, func(s settings) bool { return s.stage == prod && !s.retain }},
+		{"prod retains and is protected", production, func(s settings) bool { return s.production && s.retain && s.protectStack }},
+		{"prod that does not retain", with(production, "removal", "destroy"), func(s settings) bool { return s.stage == "prod" && !s.retain }},
+		{"prod that may be deleted", with(production, "terminationProtection", "off"), func(s settings) bool { return !s.protectStack }},
+		{"another stage is for production", with(production, "stage", "eu-west"), func(s settings) bool { return s.production && s.retain && !s.exampleRule }},
+		{"another stage is like dev", map[string]any{"stage": "staging", "production": "off"}, func(s settings) bool { return !s.retain && !s.protectStack && s.exampleRule }},
+		{"dev for production", map[string]any{"production": true, "alarmEmail": "ops@example.com"}, func(s settings) bool { return s.stage == dev && s.retain && s.protectStack }},
+		{"stage of one letter", map[string]any{"stage": "b", "production": "off"}, func(s settings) bool { return s.stage == "b" }},
+		{"tags", map[string]any{"tags": "team=identity,Cost Center=a=b,empty="}, func(s settings) bool {
+			return maps.Equal(s.tags, map[string]string{"team": "identity", "Cost Center": "a=b", "empty": ""})
+		}},
 		{"dev that does", map[string]any{"removal": "retain"}, func(s settings) bool { return s.stage == dev && s.retain }},
 		{"a domain closes the other way in", map[string]any{"domainName": "scim.example.com", "certificateArn": certificate},
 			func(s settings) bool { return s.disableEndpoint && s.origin() == "https://scim.example.com" }},
@@ -94,19 +107,13 @@ func TestHowValuesAreWritten(t *testing.T) {
 		{"an origin secret that is replaced", map[string]any{"publicUrl": "https://scim.example.com", "originSecretHash": originHash + "," + originHash},
 			func(s settings) bool { return len(s.originSecretHashes) == 129 }},
 		{"no archive", map[string]any{"archiveDays": "0"}, func(s settings) bool { return s.archiveDays == 0 }},
-		{"prod without the example rule", map[string]any{"stage": "prod"}, func(s settings) bool { return !s.exampleRule }},
-		{"prod with it", map[string]any{"stage": "prod", "exampleRule": "on"}, func(s settings) bool { return s.exampleRule }},
+		{"prod without the example rule", production, func(s settings) bool { return !s.exampleRule }},
+		{"prod with it", with(production, "exampleRule", "on"), func(s settings) bool { return s.exampleRule }},
 		{"dev without it", map[string]any{"exampleRule": false}, func(s settings) bool { return !s.exampleRule }},
 		{"erasure at once", map[string]any{"eraseAfterDays": 0.0}, func(s settings) bool { return s.eraseAfterDays == 0 }},
 		{"erasure with the log", map[string]any{"eraseAfterDays": "90"}, func(s settings) bool { return s.eraseAfterDays == 90 }},
 		{"an existing topic", map[string]any{"alarmTopic": "arn:aws:sns:us-east-1:111122223333:pages"}, func(s settings) bool { return s.alarmTopic != "" }},
 		{"a topic in China", map[string]any{"alarmTopic": "arn:aws-cn:sns:cn-north-1:111122223333:pages"}, func(s settings) bool { return s.alarmTopic != "" }},
-		{"settings of the stage", map[string]any{"stage": "prod", "prod": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 30 }},
-		{"settings of another stage", map[string]any{"prod": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 0 }},
-		{"settings of the default stage", map[string]any{"dev": map[string]any{"archiveDays": 30.0}}, func(s settings) bool { return s.archiveDays == 30 }},
-		{"the command line goes first", map[string]any{"archiveDays": "7", "dev": map[string]any{"archiveDays": 30.0, "tracing": true}},
-			func(s settings) bool { return s.archiveDays == 7 && s.tracing }},
-		{"no settings of the stage", map[string]any{"dev": nil}, func(s settings) bool { return s.stage == dev }},
 	} {
 		if s := settingsOf(t, row.context); !row.check(s) {
 			t.Errorf("%s: %+v", row.name, s)
@@ -124,7 +131,7 @@ func TestKeysOfTheCDK(t *testing.T) {
 		"availability-zones:account=111122223333:region=us-east-1":                    []any{"us-east-1a"},
 		"hosted-zone:account=111122223333:domainName=example.com:region=eu-central-1": map[string]any{"Id": "Z"},
 	})
-	if _, err := readSettings(context, ""); err != nil {
+	if _, err := readSettings(context, environment{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -137,9 +144,8 @@ func TestWrongSettings(t *testing.T) {
 		context map[string]any
 		want    []string
 	}{
-		{"stage that is none", map[string]any{"stage": "staging"}, []string{`stage "staging"`, "-c stage=dev", "-c stage=prod"}},
-		{"stage without a name", map[string]any{"stage": ""}, []string{`stage ""`, "-c stage=dev"}},
-		{"stage that is a number", map[string]any{"stage": 7.0}, []string{`stage "7"`, "-c stage=dev"}},
+		{"stage without a name", map[string]any{"stage": ""}, []string{`stage ""`, "such as STAGE=staging"}},
+		{"stage that is a number", map[string]any{"stage": 7.0}, []string{`stage "7"`, "such as STAGE=staging"}},
 		{"stage that is an object", map[string]any{"stage": map[string]any{"a": 1.0}}, []string{`stage`, "give it as text"}},
 		{"removal", map[string]any{"removal": "snapshot"}, []string{`removal "snapshot"`, "-c removal=retain", "-c removal=destroy"}},
 		{"negative retention", map[string]any{"logRetentionDays": "-1"}, []string{`logRetentionDays "-1"`, "choose 1, 3, 5", "or 3653"}},
@@ -190,17 +196,30 @@ func TestWrongSettings(t *testing.T) {
 		{"restored table without its stream", map[string]any{"tableStreamArn": "arn:aws:dynamodb:us-east-1:111122223333:table/restored", "removal": "retain"}, []string{"/stream/<time>"}},
 		{"restored table in another region", map[string]any{"tableStreamArn": strings.Replace(restoredStream, "us-east-1", "eu-west-1", 1), "removal": "retain"}, []string{"eu-west-1", "us-east-1"}},
 		{"unknown key", map[string]any{"logRetention": "30"}, []string{`"logRetention" is not a setting`, "logRetentionDays"}},
-		{"unknown key of a stage", map[string]any{"dev": map[string]any{"logRetention": 30.0}}, []string{`"logRetention" is not a setting`, "logRetentionDays"}},
-		{"unknown key of another stage", map[string]any{"prod": map[string]any{"logRetention": 30.0}}, []string{`"logRetention" is not a setting`}},
-		{"stage within a stage", map[string]any{"prod": map[string]any{"stage": "dev"}}, []string{`"prod"`, "take its stage out"}},
-		{"wrong setting of the stage", map[string]any{"dev": map[string]any{"archiveDays": -1.0}}, []string{`archiveDays "-1"`}},
-		{"stage that is no section", map[string]any{"prod": "yes"}, []string{`"prod" holds settings of that stage`, "yes is none"}},
+		{"stage in capitals", map[string]any{"stage": "Prod"}, []string{`stage "Prod"`, "such as STAGE=staging"}},
+		{"stage with a path", map[string]any{"stage": "../dev"}, []string{`stage "../dev"`}},
+		{"stage that ends in a hyphen", map[string]any{"stage": "eu-"}, []string{`stage "eu-"`}},
+		{"long stage", map[string]any{"stage": strings.Repeat("a", 21)}, []string{"1 to 20"}},
+		{"alarms that nobody gets", map[string]any{"stage": "prod"}, []string{"alarmEmail", "alarmTopic", "infra/settings/prod.json"}},
+		{"alarms of another stage that nobody gets", map[string]any{"stage": "eu-west"}, []string{"infra/settings/eu-west.json", "production to off"}},
+		{"credentials of another account", map[string]any{"account": "999900001111"}, []string{"999900001111", "111122223333", "AWS_PROFILE"}},
+		{"another Region", map[string]any{"region": "eu-west-1"}, []string{"belongs to eu-west-1", "AWS_REGION=eu-west-1"}},
+		{"account that is none", map[string]any{"account": "prod"}, []string{"12-digit"}},
+		{"Region that is none", map[string]any{"region": "Ireland"}, []string{"such as us-east-1"}},
+		{"key in another Region", map[string]any{"kmsKeyArn": strings.Replace(keyOfTeam, "us-east-1", "eu-west-1", 1)}, []string{"kmsKeyArn", "eu-west-1"}},
+		{"alias of a key", map[string]any{"kmsKeyArn": "alias/dsync"}, []string{"arn:aws:kms:"}},
+		{"boundary without its ARN", map[string]any{"permissionsBoundary": "boundary"}, []string{"arn:aws:iam::"}},
+		{"tag without a value", map[string]any{"tags": "team"}, []string{"key=value"}},
+		{"tag that no service accepts", map[string]any{"tags": "team=<b>"}, []string{"key=value"}},
+		{"tag of AWS", map[string]any{"tags": "AWS:x=y"}, []string{"AWS reserves"}},
+		{"tag twice", map[string]any{"tags": "a=1,a=2"}, []string{"the tag a twice"}},
+		{"settings of a stage in cdk.json", map[string]any{"prod": map[string]any{"archiveDays": 30.0}}, []string{`"prod"`, "infra/settings/prod.json"}},
 		{"key in another case", map[string]any{"Stage": "prod"}, []string{`"Stage" is not a setting`, "stage"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			context := cdkContext()
 			maps.Copy(context, row.context)
-			_, err := readSettings(context, "us-east-1")
+			_, err := readSettings(context, environment{"111122223333", "us-east-1"})
 			if err == nil {
 				t.Fatal("was not refused")
 			}

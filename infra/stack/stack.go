@@ -25,9 +25,13 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -45,9 +49,12 @@ const streamReaders = 2
 
 // Props are the inputs of New.
 type Props struct {
-	// StackProps are passed on. StackName defaults to dsync-<stage>.
+	// StackProps are passed on. StackName defaults to dsync-<stage>. Without Env, the
+	// stack goes to the account and Region of the settings.
 	awscdk.StackProps
-	System topology.System
+	// Settings is the folder with the settings of each stage, <Settings>/<stage>.json.
+	Settings string
+	System   topology.System
 	// Dist holds one folder per function with its arm64 binary in it,
 	// <Dist>/<function>/bootstrap.
 	Dist string
@@ -61,6 +68,7 @@ type builder struct {
 	settings settings
 	system   topology.System
 
+	key      awskms.IKey        // of the setting kmsKeyArn, or nil
 	table    awsdynamodb.ITable // the table in use
 	ownTable awsdynamodb.ITable // the table that the stack creates
 	bus      awsevents.EventBus
@@ -69,9 +77,11 @@ type builder struct {
 	// failures is the bucket for what event source mappings and the relay give up.
 	failures  awss3.Bucket
 	schedules awsscheduler.CfnScheduleGroup // nil if no function has one
+	alarms    []awscloudwatch.CfnAlarm
 	// By the name of the function or rule:
 	scopes      map[string]constructs.Construct
 	functions   map[string]awslambda.Function
+	logs        map[string]awslogs.LogGroup                // of functions
 	mappings    map[string]awslambda.CfnEventSourceMapping // from the stream of the table in use
 	rules       map[string]awsevents.CfnRule
 	deadLetters map[string]awssqs.Queue
@@ -83,11 +93,11 @@ type builder struct {
 // missing binary, or a topology that AWS cannot run.
 func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, error) {
 	context, _ := unwrap(scope.Node().GetAllContext(nil)).(map[string]any)
-	region := ""
-	if props.Env != nil && props.Env.Region != nil {
-		region = *props.Env.Region
+	context, err := withFile(context, props.Settings)
+	if err != nil {
+		return nil, err
 	}
-	settings, err := readSettings(context, region)
+	settings, err := readSettings(context, environmentOf(props.Env))
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +117,23 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	}
 
 	if props.StackName == nil {
-		props.StackName = jsii.String("dsync-" + string(settings.stage))
+		props.StackName = jsii.String("dsync-" + settings.stage)
 	}
+	settings.apply(&props.StackProps)
 	b := &builder{
 		stack:       awscdk.NewStack(scope, &id, &props.StackProps),
 		settings:    settings,
 		system:      props.System,
 		scopes:      map[string]constructs.Construct{},
 		functions:   map[string]awslambda.Function{},
+		logs:        map[string]awslogs.LogGroup{},
 		mappings:    map[string]awslambda.CfnEventSourceMapping{},
 		rules:       map[string]awsevents.CfnRule{},
 		deadLetters: map[string]awssqs.Queue{},
 		queues:      map[string]awssqs.Queue{},
+	}
+	if settings.key != "" {
+		b.key = awskms.Key_FromKeyArn(b.stack, jsii.String("Key"), &settings.key)
 	}
 	b.addTable()
 	b.addBus()
@@ -148,6 +163,9 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	}
 	b.addAlarms()
 	b.addDashboard()
+	if settings.boundary != "" {
+		awsiam.PermissionsBoundary_Of(b.stack).Apply(awsiam.ManagedPolicy_FromManagedPolicyArn(b.stack, jsii.String("Boundary"), &settings.boundary))
+	}
 
 	b.output("ApiEndpoint", "Where the HTTP API answers", endpoint)
 	b.output("TenantUrlTemplate", "The Tenant URL of a directory, given its external key", jsii.String(*endpoint+path))
@@ -159,6 +177,31 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 			` --cli-binary-format raw-in-base64-out --payload '{"name":"first","scope":"manage keys"}' /dev/stdout`))
 	}
 	return b.stack, nil
+}
+
+// environmentOf returns where a stack with that Env goes.
+func environmentOf(env *awscdk.Environment) (of environment) {
+	if env != nil && env.Account != nil {
+		of.account = *env.Account
+	}
+	if env != nil && env.Region != nil {
+		of.region = *env.Region
+	}
+	return of
+}
+
+// apply sets what belongs to the stack and not to its template. CloudFormation
+// passes the tags of a stack on to its resources.
+func (s settings) apply(props *awscdk.StackProps) {
+	tags := map[string]*string{"dsync:stage": &s.stage}
+	for key, value := range s.tags {
+		tags[key] = &value
+	}
+	props.Tags = &tags
+	props.TerminationProtection = &s.protectStack
+	if props.Env == nil && s.account != "" && s.region != "" {
+		props.Env = &awscdk.Environment{Account: &s.account, Region: &s.region}
+	}
 }
 
 // byRole returns the function with that role, or nil.

@@ -21,7 +21,7 @@ func TestTemplateIsTheTopology(t *testing.T) {
 		context  map[string]any
 	}{
 		{"defaults", synthesized.dev, nil},
-		{"prod", synthesized.prod, map[string]any{"stage": "prod"}},
+		{"prod", synthesized.prod, production},
 		{"everything", synthesized.full, everything},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -78,23 +78,6 @@ func keepsWhatIsNowhereElse(t *testing.T, prod template) {
 	table := prod.Resources[prod.of("AWS::DynamoDB::Table")[0]]
 	if table.get("DeletionProtectionEnabled") != true {
 		t.Error("the table has no deletion protection")
-	}
-}
-
-// Resources with fixed names have different names in each stage: a name exists once
-// per account and Region.
-func TestStagesShareAnAccount(t *testing.T) {
-	dev, prod := read(t, synthesized.dev), read(t, synthesized.prod)
-	for name, resource := range dev.Resources {
-		if resource.Type == "AWS::Events::Rule" {
-			continue // its name is unique on its bus
-		}
-		for _, property := range []string{"Name", "LogGroupName", "PolicyName", "QueueName", "TableName", "RoleName", "AlarmName", "DashboardName", "RegistryName"} {
-			chosen, ok := resource.get(property).(string)
-			if ok && chosen == prod.at(name).text(property) {
-				t.Errorf("%s: %s is %q in each stage", name, property, chosen)
-			}
-		}
 	}
 }
 
@@ -197,7 +180,7 @@ func TestRefusals(t *testing.T) {
 		want   []string
 	}{
 		// TestWrongSettings has the other settings.
-		{"wrong setting", "staging", topology.Dsync(), dist, []string{`"staging"`, "-c stage=dev", "-c stage=prod"}},
+		{"wrong setting", "Staging", topology.Dsync(), dist, []string{`"Staging"`, "such as STAGE=staging"}},
 		{"nothing built", "dev", topology.Dsync(), filepath.Join(half, "none"), []string{"bootstrap is missing", "run make build first"}},
 		{"one of nine built", "dev", topology.Dsync(), half, []string{filepath.Join("groups", "bootstrap"), "run make build first"}},
 		{"third reader of the stream", "dev", third, dist, []string{"users, relay, jobs"}},

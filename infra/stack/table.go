@@ -26,6 +26,7 @@ func (b *builder) addTable() {
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 			RecoveryPeriodInDays:       jsii.Number(b.settings.recoveryDays),
 		},
+		EncryptionKey:      b.key,
 		DeletionProtection: &b.settings.retain,
 		RemovalPolicy:      b.settings.removal(),
 	})

@@ -11,7 +11,7 @@ import (
 // template has the parts of a CloudFormation template that the tests read.
 type template struct {
 	Resources map[string]*resource
-	Outputs   map[string]struct{ Value any }
+	Outputs   map[string]struct{ Value, Export any }
 }
 
 type resource struct {

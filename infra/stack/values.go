@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -103,4 +104,34 @@ func enumerate[T any](values []T) string {
 		fmt.Fprint(&text, v)
 	}
 	return text.String()
+}
+
+// tagsMost leaves room for the tags that AWS and the CDK add to the 50 of a resource.
+const tagsMost = 40
+
+// The syntax of tags that every service of the stack accepts.
+var (
+	tagKey   = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`)
+	tagValue = regexp.MustCompile(`^[A-Za-z0-9 _.:/=+@-]{0,256}$`)
+)
+
+// readTags parses "key=value,key=value".
+func readTags(value string) (map[string]string, error) {
+	tags := map[string]string{}
+	for _, pair := range strings.Split(value, ",") {
+		key, of, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		switch {
+		case !ok || !tagKey.MatchString(key) || !tagValue.MatchString(of):
+			return nil, fmt.Errorf("is not a list of tags: write key=value,key=value with letters, digits, spaces and _.:/=+@-")
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return nil, fmt.Errorf("has the tag %s: AWS reserves names that begin with aws:", key)
+		case tags[key] != "":
+			return nil, fmt.Errorf("has the tag %s twice", key)
+		}
+		tags[key] = of
+	}
+	if len(tags) > tagsMost {
+		return nil, fmt.Errorf("has %d tags: choose %d at most", len(tags), tagsMost)
+	}
+	return tags, nil
 }

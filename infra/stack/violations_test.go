@@ -75,7 +75,7 @@ func violations(t template) []string {
 				breach("%s is kept for ever", name)
 			}
 		case "AWS::SQS::Queue":
-			if resource.get("SqsManagedSseEnabled") != true {
+			if resource.get("SqsManagedSseEnabled") != true && resource.text("KmsMasterKeyId") == "" {
 				breach("%s is not encrypted", name)
 			}
 			if resource.number("MessageRetentionPeriod") != 14*24*60*60 {
