@@ -92,7 +92,9 @@ bootstrap: build node_modules/.package-lock.json ## Prepare an AWS account and R
 diff: build node_modules/.package-lock.json ## Show what a deployment would change (STAGE=dev)
 	$(CDK) diff -c stage=$(STAGE) $(CONTEXT)
 
-deploy: build node_modules/.package-lock.json ## Deploy to your AWS account (STAGE=dev)
+deploy: build node_modules/.package-lock.json ## Show what changes and what an idle stage costs, then deploy (STAGE=dev)
+	$(CDK) diff -c stage=$(STAGE) $(CONTEXT)
+	@go run ./infra/cmd/cost idle
 	$(CDK) deploy -c stage=$(STAGE) $(CONTEXT)
 
 destroy: build node_modules/.package-lock.json ## Delete the stack (STAGE=dev); STAGE=prod needs FORCE=1

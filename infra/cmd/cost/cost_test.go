@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,20 @@ func TestPage(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(written), page()); diff != "" {
 		t.Errorf("docs/cost.md differs from the output of `go run ./infra/cmd/cost` (-page +program):\n%s", diff)
+	}
+}
+
+// A stage without directories costs what docs/cost.md has in the lines that are the
+// same for each number of directories.
+func TestIdle(t *testing.T) {
+	text := idle()
+	for _, i := range fixed() {
+		if !strings.Contains(text, i.name) || !strings.Contains(text, fmt.Sprintf("$%5.2f", i.cost)) {
+			t.Errorf("%s is not in\n%s", i.name, text)
+		}
+	}
+	if want := fmt.Sprintf("about $%.0f a month", total(fixed())); !strings.Contains(text, want) || total(fixed()) <= 0 {
+		t.Errorf("no %q in\n%s", want, text)
 	}
 }
 

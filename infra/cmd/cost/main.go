@@ -2,7 +2,8 @@
 // computes them from the measured units of the operations, the prices that AWS
 // publishes, and the assumed load of a directory of a given size.
 //
-//	go run ./infra/cmd/cost
+//	go run ./infra/cmd/cost        write docs/cost.md
+//	go run ./infra/cmd/cost idle   print what a stage costs without directories
 package main
 
 import (
@@ -11,6 +12,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "idle" {
+		fmt.Print(idle())
+		return
+	}
 	if err := os.WriteFile("docs/cost.md", []byte(page()), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "cost:", err)
 		os.Exit(1)

@@ -200,3 +200,12 @@ func number(v float64) string {
 	}
 	return digits
 }
+
+// idle says what a stage costs that has no directories.
+func idle() string {
+	text := fmt.Sprintf("A stage without directories costs about $%.0f a month in us-east-1, before free tiers:\n", total(fixed()))
+	for _, i := range fixed() {
+		text += fmt.Sprintf("  %-28s $%5.2f   %s\n", i.name, i.cost, i.of)
+	}
+	return text + "docs/cost.md has the costs of directories and of requests.\n"
+}
