@@ -1,6 +1,9 @@
 package stack
 
 import (
+	"dsync/internal/management"
+	"dsync/internal/sso"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -41,8 +44,9 @@ type settings struct {
 	certificate         string
 	disableEndpoint     bool // API Gateway's own endpoint
 	publicURL           string
-	originSecretHashes  string // of the secrets that a CDN in front sends; "": none
-	tableStream         string // of an existing table; "": the stack creates the table
+	originSecretHashes  string       // of the secrets that a CDN in front sends; "": none
+	signOn              sso.Settings // of the console; zero: none
+	tableStream         string       // of an existing table; "": the stack creates the table
 }
 
 // setting describes one setting.
@@ -137,6 +141,32 @@ var allSettings = []setting{
 		s.disableEndpoint, err = onOrOff(v)
 		return err
 	}},
+	{"oidcIssuer", "none", "issuer of the identity provider at which people sign in to the console, `https://…`; requires `oidcClientId` and `oidcClientSecretArn`; see [console.md](console.md#single-sign-on)", func(s *settings, v string) error {
+		s.signOn.Issuer = v
+		if err := sso.CheckIssuer(v); err != nil || !strings.HasPrefix(v, "https://") {
+			return errors.New("is not the issuer of an identity provider, such as https://login.microsoftonline.com/<tenant>/v2.0")
+		}
+		return nil
+	}},
+	{"oidcClientId", "none", "client ID of the console at the identity provider", func(s *settings, v string) error {
+		s.signOn.ClientID = v
+		return match(v, clientID, "a client ID")
+	}},
+	{"oidcClientSecretArn", "none", "ARN of the secret in Secrets Manager, in the Region of the stack, whose text is the client secret", func(s *settings, v string) error {
+		s.signOn.ClientSecretARN = v
+		return match(v, secretARN, "the ARN of a secret, arn:aws:secretsmanager:<region>:<account>:secret:<name>-<6 characters>")
+	}},
+	{"oidcRoleClaim", "`roles`", "claim of the ID token with the roles or groups of a person", func(s *settings, v string) error {
+		s.signOn.RoleClaim = v
+		return match(v, claimName, "the name of a claim")
+	}},
+	{"oidcRoles", "`admin=admin,operator=operator,viewer=viewer`", "which value of the claim gives which role, `<role>=<value>`, comma-separated; a role may come several times", func(s *settings, v string) error {
+		s.signOn.Roles = v
+		if _, err := sso.ParseRoles(v, management.Roles); err != nil || v == "" {
+			return fmt.Errorf("does not give roles to values: choose <role>=<value> with %s, separated by commas", enumerate(management.Roles))
+		}
+		return nil
+	}},
 	{"busPolicyAccounts", "none", "comma-separated AWS accounts that can create their own rules on the bus", func(s *settings, v string) error {
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
@@ -183,6 +213,9 @@ var (
 	address        = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 	domain         = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
 	secretHashes   = regexp.MustCompile(`^[0-9a-f]{64}(,[0-9a-f]{64})?$`)
+	clientID       = regexp.MustCompile(`^[\x21-\x7e]{1,256}$`)
+	claimName      = regexp.MustCompile(`^[\x21-\x7e]{1,256}$`)
+	secretARN      = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$`)
 	accountID      = regexp.MustCompile(`^\d{12}$`)
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
@@ -286,10 +319,12 @@ func (s settings) validate(region string) error {
 		return fmt.Errorf("disableExecuteApiEndpoint is on, but there is no other way in: add -c domainName=<a domain of its own>")
 	case s.originSecretHashes != "" && s.publicURL == "":
 		return fmt.Errorf("originSecretHash is set, but not where requests come through: add -c publicUrl=https://<the domain of the CDN>")
+	case s.signOn != sso.Settings{} && (s.signOn.Issuer == "" || s.signOn.ClientID == "" || s.signOn.ClientSecretARN == ""):
+		return fmt.Errorf("single sign-on is not complete: set oidcIssuer, oidcClientId and oidcClientSecretArn")
 	case s.alarmTopic != "" && s.alarmEmail != "":
 		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
 	}
-	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}} {
+	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}, {"oidcClientSecretArn", s.signOn.ClientSecretARN}} {
 		if parts := strings.Split(named.arn, ":"); region != "" && len(parts) > 3 && parts[3] != region {
 			return fmt.Errorf("%s is in %s, but the stack goes to %s: name one that is in the same region", named.key, parts[3], region)
 		}
