@@ -10,7 +10,10 @@ import (
 	"dsync/internal/console"
 	"dsync/internal/eventlog"
 	"dsync/internal/lambdaenv"
+	"dsync/internal/management"
 	"dsync/internal/scim"
+	"dsync/internal/secret"
+	"dsync/internal/sso"
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
@@ -23,6 +26,10 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		return nil, err
 	}
 	e.Prime(t)
+	provider, err := sso.Open(os.Getenv("SINGLE_SIGN_ON"), management.Roles, time.Now, secret.NewReader(e.AWS, e.Endpoint("SECRETS_MANAGER"), time.Now).Read)
+	if err != nil {
+		return nil, err
+	}
 	o := console.Options{
 		Table:    t,
 		Events:   eventlog.New(t, time.Now),
@@ -30,6 +37,7 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 		Entropy:  rand.Reader,
 		Log:      e.Log,
 		Metrics:  e.Metrics,
+		SSO:      provider,
 		SCIMBase: scim.BasePath,
 	}
 	served, err := e.Serve(console.New(o))

@@ -137,6 +137,9 @@ func (b *builder) role(scope constructs.Construct, f topology.Function, logs aws
 		if err != nil {
 			return nil, fmt.Errorf("function %s: %w", f.Name, err)
 		}
+		if *arn == "" {
+			continue // the stack has none
+		}
 		statement := allow(arn, grant.Actions...)
 		if len(grant.Partitions) > 0 {
 			statement.AddCondition(jsii.String("ForAllValues:StringLike"), map[string]any{"dynamodb:LeadingKeys": leadingKeys(grant.Partitions)})
@@ -202,6 +205,8 @@ func (b *builder) value(reference topology.Reference) (*string, error) {
 		return jsii.String(b.settings.origin()), nil
 	case topology.OriginSecretHashes:
 		return &b.settings.originSecretHashes, nil
+	case topology.SingleSignOn:
+		return jsii.String(b.settings.signOn.String()), nil
 	}
 	if queue := b.deadLetters[reference.Of]; reference.IsDeadLetterQueueURL() && queue != nil {
 		return queue.QueueUrl(), nil
@@ -219,6 +224,8 @@ func (b *builder) arn(resource topology.Resource) (*string, error) {
 		return b.bus.EventBusArn(), nil
 	case topology.TheFailureBucket:
 		return b.failures.BucketArn(), nil
+	case topology.TheClientSecret:
+		return &b.settings.signOn.ClientSecretARN, nil
 	}
 	if resource.IsFailureObjects() {
 		return b.failureObjects(resource.Of), nil

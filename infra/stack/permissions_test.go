@@ -81,6 +81,7 @@ func (r *reader) inWords() map[string]string {
 		"*":                                      "`*`",
 		"${" + r.failures + ".Arn}":              "the failure bucket",
 		r.failureObjects(""):                     "objects in the failure bucket",
+		r.settings.signOn.ClientSecretARN:        "the secret of `oidcClientSecretArn`",
 		r.failureObjects(topology.ParkedPrefix):  "`parked/*` in the failure bucket",
 		r.failureObjects(topology.GivenUpPrefix): "`aws/lambda/*` in the failure bucket",
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dsync/infra/topology"
+	"dsync/internal/sso"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -113,7 +114,7 @@ func (r *reader) optional(function string) map[string]topology.Reference {
 // readFront reads what is in front of the API, which all functions with routes
 // are told alike.
 func (r *reader) readFront() {
-	told := map[topology.Reference]map[string]bool{topology.PublicURL: {}, topology.OriginSecretHashes: {}}
+	told := map[topology.Reference]map[string]bool{topology.PublicURL: {}, topology.OriginSecretHashes: {}, topology.SingleSignOn: {}}
 	for id, f := range r.functions {
 		for name, reference := range r.optional(f.Name) {
 			told[reference][r.Resources[id].text("Environment", "Variables", name)] = true
@@ -127,6 +128,12 @@ func (r *reader) readFront() {
 	for value := range told[topology.PublicURL] {
 		if domain := r.settings.domainName; domain == "" || value != "https://"+domain {
 			r.settings.publicURL = value
+		}
+	}
+	for value := range told[topology.SingleSignOn] {
+		var err error
+		if r.settings.signOn, err = sso.ParseSettings(value); err != nil {
+			r.complain("SINGLE_SIGN_ON is %s: %v", value, err)
 		}
 	}
 	for value := range told[topology.OriginSecretHashes] {
@@ -240,6 +247,15 @@ func (r *reader) readRole(function string) {
 	}
 
 	resources := map[string]topology.Resource{"${" + r.bus + ".Arn}": topology.TheBus, "${" + r.table + ".Arn}": topology.TheTable}
+	if arn := r.settings.signOn.ClientSecretARN; arn != "" {
+		resources[arn] = topology.TheClientSecret
+	} else if known := topology.Dsync().Function(f.Name); known != nil {
+		for _, grant := range known.Grants {
+			if grant.Resource == topology.TheClientSecret {
+				f.Grants = append(f.Grants, grant) // which a template may lack
+			}
+		}
+	}
 	for owner, queue := range r.deadLettersOfFunctions() {
 		resources["${"+queue+".Arn}"] = topology.DeadLetterQueue(owner)
 	}

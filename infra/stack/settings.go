@@ -2,17 +2,16 @@ package stack
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"dsync/internal/management"
+	"dsync/internal/sso"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -52,8 +51,9 @@ type settings struct {
 	certificate         string
 	disableEndpoint     bool // API Gateway's own endpoint
 	publicURL           string
-	originSecretHashes  string // of the secrets that a CDN in front sends; "": none
-	tableStream         string // of an existing table; "": the stack creates the table
+	originSecretHashes  string       // of the secrets that a CDN in front sends; "": none
+	signOn              sso.Settings // of the console; zero: none
+	tableStream         string       // of an existing table; "": the stack creates the table
 }
 
 // setting describes one setting.
@@ -178,6 +178,32 @@ var allSettings = []setting{
 		s.disableEndpoint, err = onOrOff(v)
 		return err
 	}},
+	{"oidcIssuer", "none", "issuer of the identity provider at which people sign in to the console, `https://…`; requires `oidcClientId` and `oidcClientSecretArn`; see [console.md](console.md#single-sign-on)", func(s *settings, v string) error {
+		s.signOn.Issuer = v
+		if err := sso.CheckIssuer(v); err != nil || !strings.HasPrefix(v, "https://") {
+			return errors.New("is not the issuer of an identity provider, such as https://login.microsoftonline.com/<tenant>/v2.0")
+		}
+		return nil
+	}},
+	{"oidcClientId", "none", "client ID of the console at the identity provider", func(s *settings, v string) error {
+		s.signOn.ClientID = v
+		return match(v, clientID, "a client ID")
+	}},
+	{"oidcClientSecretArn", "none", "ARN of the secret in Secrets Manager, in the Region of the stack, whose text is the client secret", func(s *settings, v string) error {
+		s.signOn.ClientSecretARN = v
+		return match(v, secretARN, "the ARN of a secret, arn:aws:secretsmanager:<region>:<account>:secret:<name>-<6 characters>")
+	}},
+	{"oidcRoleClaim", "`roles`", "claim of the ID token with the roles or groups of a person", func(s *settings, v string) error {
+		s.signOn.RoleClaim = v
+		return match(v, claimName, "the name of a claim")
+	}},
+	{"oidcRoles", "`admin=admin,operator=operator,viewer=viewer`", "which value of the claim gives which role, `<role>=<value>`, comma-separated; a role may come several times", func(s *settings, v string) error {
+		s.signOn.Roles = v
+		if _, err := sso.ParseRoles(v, management.Roles); err != nil || v == "" {
+			return fmt.Errorf("does not give roles to values: choose <role>=<value> with %s, separated by commas", enumerate(management.Roles))
+		}
+		return nil
+	}},
 	{"busPolicyAccounts", "none", "comma-separated AWS accounts that can create their own rules on the bus", func(s *settings, v string) error {
 		s.busAccounts = strings.Split(v, ",")
 		for i, account := range s.busAccounts {
@@ -228,6 +254,9 @@ var (
 	regionName     = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	policyARN      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:policy/[A-Za-z0-9+=,.@_/-]{1,512}$`)
 	keyARN         = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$`)
+	clientID       = regexp.MustCompile(`^[\x21-\x7e]{1,256}$`)
+	claimName      = regexp.MustCompile(`^[\x21-\x7e]{1,256}$`)
+	secretARN      = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$`)
 	accountID      = regexp.MustCompile(`^\d{12}$`)
 	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 )
@@ -268,38 +297,6 @@ func readSettings(context map[string]any, of environment) (settings, error) {
 	return s, s.validate(of)
 }
 
-// withFile returns the context with the settings of its stage, from
-// <folder>/<stage>.json, which may be missing. A setting of the context takes
-// precedence.
-func withFile(context map[string]any, folder string) (map[string]any, error) {
-	stage := dev
-	if text, err := contextText(context["stage"]); err == nil && context["stage"] != nil {
-		stage = text
-	}
-	if folder == "" || !stageName.MatchString(stage) {
-		return context, nil // readSettings rejects such a name
-	}
-	file := filepath.Join(folder, stage+".json")
-	document, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return context, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var own map[string]any
-	if err := json.Unmarshal(document, &own); err != nil {
-		return nil, fmt.Errorf("%s is no JSON object: %w", file, err)
-	}
-	if own["stage"] != nil {
-		return nil, fmt.Errorf("%s: its name is that of the stage: take stage out", file)
-	}
-	if err := rejectUnknown(own); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	maps.Copy(own, context)
-	return own, nil
-}
-
 // readSetting reads one setting, if it is set.
 func (s *settings) readSetting(context map[string]any, key string) error {
 	value := context[key]
@@ -313,25 +310,6 @@ func (s *settings) readSetting(context map[string]any, key string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s %q %w", key, text, err)
-	}
-	return nil
-}
-
-// rejectUnknown fails for a key that is not a setting.
-func rejectUnknown(context map[string]any) error {
-	var known []string
-	for _, setting := range allSettings {
-		known = append(known, setting.key)
-	}
-	slices.Sort(known)
-	for _, key := range slices.Sorted(maps.Keys(context)) {
-		if slices.Contains(known, key) || strings.ContainsAny(key, ":@") || key == "cli-telemetry" {
-			continue
-		}
-		if _, section := context[key].(map[string]any); section && stageName.MatchString(key) {
-			return fmt.Errorf("%q holds settings of a stage: move them to infra/settings/%s.json", key, key)
-		}
-		return fmt.Errorf("%q is not a setting: choose among %s", key, enumerate(known))
 	}
 	return nil
 }
@@ -353,10 +331,12 @@ func (s settings) validate(of environment) error {
 		return fmt.Errorf("disableExecuteApiEndpoint is on, but there is no other way in: add -c domainName=<a domain of its own>")
 	case s.originSecretHashes != "" && s.publicURL == "":
 		return fmt.Errorf("originSecretHash is set, but not where requests come through: add -c publicUrl=https://<the domain of the CDN>")
+	case s.signOn != sso.Settings{} && (s.signOn.Issuer == "" || s.signOn.ClientID == "" || s.signOn.ClientSecretARN == ""):
+		return fmt.Errorf("single sign-on is not complete: set oidcIssuer, oidcClientId and oidcClientSecretArn")
 	case s.alarmTopic != "" && s.alarmEmail != "":
 		return fmt.Errorf("alarmTopic and alarmEmail are both set: choose one, alarms go to one topic")
 	}
-	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}, {"kmsKeyArn", s.key}} {
+	for _, named := range []struct{ key, arn string }{{"certificateArn", s.certificate}, {"alarmTopic", s.alarmTopic}, {"tableStreamArn", s.tableStream}, {"kmsKeyArn", s.key}, {"oidcClientSecretArn", s.signOn.ClientSecretARN}} {
 		region := cmp.Or(of.region, s.region)
 		if parts := strings.Split(named.arn, ":"); region != "" && len(parts) > 3 && parts[3] != region {
 			return fmt.Errorf("%s is in %s, but the stack goes to %s: name one that is in the same region", named.key, parts[3], region)

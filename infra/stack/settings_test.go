@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"dsync/internal/sso"
 	"maps"
 	"slices"
 	"strings"
@@ -46,16 +47,20 @@ func TestSettings(t *testing.T) {
 		recoveryDays:        7,
 		archiveDays:         30,
 		eraseAfterDays:      7,
-		exampleRule:         true,
-		schemaRegistry:      true,
-		busAccounts:         []string{"222233334444", "333344445555"},
-		busOrganization:     "o-a1b2c3d4e5",
-		alarmEmail:          "operations@example.com",
-		domainName:          "scim.example.com",
-		certificate:         "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
-		disableEndpoint:     true,
-		publicURL:           "https://directory.example.com",
-		originSecretHashes:  originHash,
+		signOn: sso.Settings{
+			Issuer: "https://login.example.com/tenant/v2.0", ClientID: "0oa1b2c3", ClientSecretARN: "arn:aws:secretsmanager:us-east-1:111122223333:secret:dsync/console-a1B2c3",
+			RoleClaim: "groups", Roles: "admin=IT,viewer=Everyone",
+		},
+		exampleRule:        true,
+		schemaRegistry:     true,
+		busAccounts:        []string{"222233334444", "333344445555"},
+		busOrganization:    "o-a1b2c3d4e5",
+		alarmEmail:         "operations@example.com",
+		domainName:         "scim.example.com",
+		certificate:        "arn:aws:acm:us-east-1:111122223333:certificate/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
+		disableEndpoint:    true,
+		publicURL:          "https://directory.example.com",
+		originSecretHashes: originHash,
 	}
 	if diff := cmp.Diff(want, settingsOf(t, everything), exactly); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -192,6 +197,11 @@ func TestWrongSettings(t *testing.T) {
 		{"origin secret and nothing in front", map[string]any{"originSecretHash": originHash}, []string{"add -c publicUrl="}},
 		{"no way in", map[string]any{"disableExecuteApiEndpoint": "on"}, []string{"no other way in", "add -c domainName="}},
 		{"no way in but the CDN's", map[string]any{"disableExecuteApiEndpoint": "on", "publicUrl": "https://scim.example.com"}, []string{"no other way in"}},
+		{"issuer without https", map[string]any{"oidcIssuer": "http://localhost"}, []string{`"http://localhost"`, "such as https://"}},
+		{"identity provider without a client", map[string]any{"oidcIssuer": "https://login.example.com"}, []string{"set oidcIssuer, oidcClientId and oidcClientSecretArn"}},
+		{"roles and no identity provider", map[string]any{"oidcRoles": "admin=IT"}, []string{"set oidcIssuer"}},
+		{"role that is none", map[string]any{"oidcRoles": "owner=IT"}, []string{`"owner=IT"`, "operator"}},
+		{"secret itself", map[string]any{"oidcClientSecretArn": "hunter2"}, []string{"arn:aws:secretsmanager:"}},
 		{"half open", map[string]any{"disableExecuteApiEndpoint": "yes"}, []string{`"yes"`, "choose on or off"}},
 		{"restored table without its stream", map[string]any{"tableStreamArn": "arn:aws:dynamodb:us-east-1:111122223333:table/restored", "removal": "retain"}, []string{"/stream/<time>"}},
 		{"restored table in another region", map[string]any{"tableStreamArn": strings.Replace(restoredStream, "us-east-1", "eu-west-1", 1), "removal": "retain"}, []string{"eu-west-1", "us-east-1"}},

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"maps"
 	"time"
 
 	"dsync/internal/table/schema"
@@ -61,6 +62,8 @@ func Dsync() System {
 	const relay = "relay" // its dead-letter queue is used by two functions
 	table := map[string]Reference{"TABLE_NAME": TableName}
 	server := map[string]Reference{"TABLE_NAME": TableName, "PUBLIC_URL": PublicURL, "ORIGIN_SECRET_HASHES": OriginSecretHashes}
+	console := maps.Clone(server)
+	console["SINGLE_SIGN_ON"] = SingleSignOn
 	publisher := map[string]Reference{
 		"TABLE_NAME":            TableName,
 		"EVENT_BUS_NAME":        EventBusName,
@@ -186,8 +189,8 @@ func Dsync() System {
 				Timeout:     apiTimeout,
 				Routes:      []string{"ANY /console", "ANY /console/{proxy+}"},
 				Throttle:    Throttle{PerSecond: 100, AtOnce: 100}, // of people
-				Environment: server,
-				Grants:      management,
+				Environment: console,
+				Grants:      append([]Grant{{Resource: TheClientSecret, Actions: []string{"secretsmanager:GetSecretValue"}}}, management...),
 			},
 			{
 				Name:        "apikey",

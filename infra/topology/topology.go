@@ -150,11 +150,16 @@ var (
 	// have, separated by a comma. A rendering may have none: then no request needs
 	// one.
 	OriginSecretHashes = Reference{Kind: "hashes of origin secrets"}
+	// SingleSignOn are the settings of the identity provider of the console, in the JSON
+	// of package sso. A rendering may have none.
+	SingleSignOn = Reference{Kind: "single sign-on"}
 )
 
 // Optional reports whether a rendering may lack the value. The variable is then
 // empty or absent.
-func (r Reference) Optional() bool { return r == PublicURL || r == OriginSecretHashes }
+func (r Reference) Optional() bool {
+	return r == PublicURL || r == OriginSecretHashes || r == SingleSignOn
+}
 
 const deadLetterQueueURL = "dead-letter queue URL"
 
@@ -180,6 +185,9 @@ var (
 	// gave up, and for parked records that are too large for a queue. Actions on its
 	// objects need FailureObjects.
 	TheFailureBucket = Resource{Kind: "failure bucket"}
+	// TheClientSecret is the secret of SingleSignOn. A rendering may have none: then it
+	// leaves out the grants.
+	TheClientSecret = Resource{Kind: "client secret"}
 )
 
 const failureObjects = "failure objects"

@@ -90,7 +90,7 @@ func (r *request) Fail(err error) {
 	}
 	v := view{Template: "problem", Title: p.Title, Status: p.Status, Data: p}
 	if p.Status == http.StatusUnauthorized {
-		v.Template, v.Title, v.Data = "signed-out", "Sign in", nil
+		v.Template, v.Title, v.Data = "signed-out", "Sign in", r.gate("")
 		r.keepPlace()
 	}
 	if err := r.render(v); err != nil {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io"
 	"log/slog"
 	"math"
 	"strconv"
@@ -9,16 +10,20 @@ import (
 	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/ratelimit"
+	"dsync/internal/sso"
 	"dsync/internal/web"
 )
 
 type console struct {
-	people   *management.Console
-	events   management.EventLog
-	scimBase string
-	limiter  *ratelimit.Limiter
-	now      func() time.Time
-	log      *slog.Logger
+	people    *management.Console
+	events    management.EventLog
+	sso       *sso.Provider // nil for none
+	entropy   io.Reader
+	scimBase  string
+	limiter   *ratelimit.Limiter // by session
+	strangers *ratelimit.Limiter // by address, of who signs in
+	now       func() time.Time
+	log       *slog.Logger
 }
 
 // request is a request to a route. It is a web.Handler.
@@ -42,14 +47,23 @@ func (r *request) Serve() (err error) {
 	if r.session, err = r.console.people.Authenticate(r.Request.Context(), r.Cookie(sessionCookie), r.origin()); err != nil {
 		return err
 	}
-	if wait := r.console.limiter.Take(r.session.Person().SessionID, r.console.now()); wait > 0 {
-		r.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return fault.New(fault.RateLimited, "", "too many requests")
+	if err := r.limit(r.console.limiter, r.session.Person().SessionID); err != nil {
+		return err
 	}
 	if !r.session.May(r.route.Scope) {
 		return fault.New(fault.Forbidden, "", "Your role, %s, may not do this.", r.session.Person().Role)
 	}
 	return r.route.serve(r)
+}
+
+// limit refuses a caller who asks too often.
+func (r *request) limit(by *ratelimit.Limiter, caller string) error {
+	wait := by.Take(caller, r.console.now())
+	if wait <= 0 {
+		return nil
+	}
+	r.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return fault.New(fault.RateLimited, "", "too many requests")
 }
 
 // LogAttrs name the session.

@@ -44,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	api, name := dsynctest.Table(t)
 	w := &world{t: t, api: api, name: name, table: table.New(api, name), now: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return w.now }
+	clock := nowOf(w)
 	o := console.Options{
 		Table: w.table, Events: eventlog.New(w.table, clock), Now: clock, Entropy: rand.Reader, Log: slog.New(slog.DiscardHandler), SCIMBase: scim.BasePath,
 	}
@@ -63,6 +63,8 @@ func newWorld(t *testing.T) *world {
 	w.organization, w.directory = organization.ID, directory.ID
 	return w
 }
+
+func nowOf(w *world) func() time.Time { return func() time.Time { return w.now } }
 
 // send sends a request with the cookies, from a page of that origin.
 func (w *world) send(method, path, origin string, form url.Values, cookies ...*http.Cookie) *http.Response {

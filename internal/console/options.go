@@ -11,6 +11,7 @@ import (
 	"dsync/internal/management"
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
+	"dsync/internal/sso"
 	"dsync/internal/table"
 	"dsync/internal/web"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	Entropy io.Reader // of ids and secrets: crypto/rand.Reader outside tests
 	Log     *slog.Logger
 	Metrics *metric.Writer // nil for none
+	// SSO signs people in, besides links; nil for none.
+	SSO *sso.Provider
 	// SCIMBase is the path of Tenant URLs before the external key.
 	SCIMBase string
 }
@@ -35,15 +38,22 @@ type Options struct {
 // live tabs asks less.
 var sessionLimits = ratelimit.Limits{PerSecond: 20, Burst: 100}
 
+// strangerLimits are what each address may ask of one process to sign in: an answer of
+// an identity provider makes requests there.
+var strangerLimits = ratelimit.Limits{PerSecond: 1, Burst: 30}
+
 // New returns the handler of the console. It is safe for concurrent use.
 func New(o Options) http.Handler {
 	c := &console{
-		people:   management.NewConsole(o.Table, o.Now, o.Entropy),
-		events:   o.Events,
-		scimBase: o.SCIMBase,
-		limiter:  ratelimit.New(sessionLimits),
-		now:      o.Now,
-		log:      o.Log,
+		people:    management.NewConsole(o.Table, o.Now, o.Entropy),
+		events:    o.Events,
+		sso:       o.SSO,
+		entropy:   o.Entropy,
+		scimBase:  o.SCIMBase,
+		limiter:   ratelimit.New(sessionLimits),
+		strangers: ratelimit.New(strangerLimits),
+		now:       o.Now,
+		log:       o.Log,
 	}
 	pages, err := fs.Sub(templates, "templates")
 	if err != nil {

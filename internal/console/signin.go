@@ -11,6 +11,8 @@ import (
 var signInRoutes = []Route{
 	{"GET " + Base + "/sign-in", Public, showLink},
 	{"POST " + Base + "/sign-in", Public, signIn},
+	{"GET " + Base + "/sign-in/provider", Public, beginSSO},
+	{"GET " + ssoCallback, Public, finishSSO},
 	{"POST " + Base + "/sign-out", management.Read, signOut},
 }
 
@@ -19,12 +21,33 @@ var sessionRoutes = []Route{
 	{"POST " + Base + "/sessions/{session}/revoke", management.Keys, revokeSession},
 }
 
+// gate is what a page says to who has not signed in.
+type gate struct {
+	Problem  string // why signing in failed, "" if it did not
+	Text     string
+	Provider string // host of the identity provider, "" for none
+	Begin    string // path where signing in with it begins
+}
+
+func (r *request) gate(problem string) gate {
+	g := gate{Problem: problem}
+	if r.console.sso != nil {
+		g.Provider, g.Begin = r.console.sso.Host(), Base+"/sign-in/provider"
+	}
+	return g
+}
+
+// refuse shows how to sign in, and why it failed.
+func (r *request) refuse(problem string, status int) error {
+	return r.render(view{Template: "signed-out", Title: "Sign in", Status: status, Data: r.gate(problem)})
+}
+
 // showLink is where a sign-in link leads. It does not use the link up: what scans
 // mails and previews links opens them, too.
 func showLink(r *request) error {
 	link := r.Request.URL.Query().Get("link")
 	if link == "" {
-		return r.render(view{Template: "signed-out", Title: "Sign in"})
+		return r.refuse("", http.StatusOK)
 	}
 	return r.render(view{Template: "sign-in", Title: "Sign in", Data: link})
 }
@@ -35,11 +58,24 @@ func signIn(r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.limit(r.console.strangers, r.Request.RemoteAddr); err != nil {
+		return err
+	}
 	secret, person, err := r.console.people.SignIn(r.Request.Context(), f.Value("link"), r.origin())
 	if fault.KindOf(err) == fault.Unauthorized {
-		return r.render(view{Template: "signed-out", Title: "Sign in", Status: http.StatusUnauthorized, Data: "This link does not work: it was used before, it has expired, or it is not complete."})
+		return r.refuse("This link does not work: it was used before, it has expired, or it is not complete.", http.StatusUnauthorized)
 	} else if err != nil {
 		return err
+	}
+	return r.enter(secret, person)
+}
+
+// enter begins the session of a person in this browser, and ends the one before.
+func (r *request) enter(secret string, person management.Person) error {
+	if before := r.Cookie(sessionCookie); before != "" {
+		if err := r.console.people.SignOut(r.Request.Context(), before, r.origin()); err != nil && fault.KindOf(err) != fault.Unauthorized {
+			return err
+		}
 	}
 	r.SetCookie(sessionCookie, secret, person.Expires.Sub(r.console.now()))
 	return r.Redirect(r.takePlace())
@@ -52,7 +88,9 @@ func signOut(r *request) error {
 	}
 	r.SetCookie(sessionCookie, "", 0)
 	r.session = nil
-	return r.render(view{Template: "signed-out", Title: "Signed out", Data: "You have signed out."})
+	g := r.gate("")
+	g.Text = "You have signed out."
+	return r.render(view{Template: "signed-out", Title: "Signed out", Data: g})
 }
 
 func listSessions(r *request) error {

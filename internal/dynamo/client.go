@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"context"
 	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -24,13 +25,39 @@ const (
 
 // Client reads and writes the items of one table.
 type Client struct {
-	api        *dynamodb.Client
+	api        operations
 	name       string
 	onConflict func()
 }
 
+// operations are the operations of DynamoDB that a Client uses. They are functions and
+// not the SDK's client: the linker keeps all methods of a type that reflection can
+// reach, as it can from what a page shows, and with all operations of DynamoDB a
+// function is 3 MB larger.
+type operations struct {
+	getItem            operation[dynamodb.GetItemInput, dynamodb.GetItemOutput]
+	batchGetItem       operation[dynamodb.BatchGetItemInput, dynamodb.BatchGetItemOutput]
+	query              operation[dynamodb.QueryInput, dynamodb.QueryOutput]
+	putItem            operation[dynamodb.PutItemInput, dynamodb.PutItemOutput]
+	updateItem         operation[dynamodb.UpdateItemInput, dynamodb.UpdateItemOutput]
+	transactWriteItems operation[dynamodb.TransactWriteItemsInput, dynamodb.TransactWriteItemsOutput]
+	batchWriteItem     operation[dynamodb.BatchWriteItemInput, dynamodb.BatchWriteItemOutput]
+}
+
+type operation[In, Out any] func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error)
+
 // New returns a client of the table with that name.
-func New(api *dynamodb.Client, name string) *Client { return &Client{api, name, func() {}} }
+func New(api *dynamodb.Client, name string) *Client {
+	return &Client{operations{
+		getItem:            api.GetItem,
+		batchGetItem:       api.BatchGetItem,
+		query:              api.Query,
+		putItem:            api.PutItem,
+		updateItem:         api.UpdateItem,
+		transactWriteItems: api.TransactWriteItems,
+		batchWriteItem:     api.BatchWriteItem,
+	}, name, func() {}}
+}
 
 // OnConflict sets a function that is called whenever a write is retried because
 // it conflicts with another one. Call OnConflict before the client is used.

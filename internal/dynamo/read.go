@@ -17,7 +17,7 @@ import (
 
 // Get reads one record by key. It fails with ErrNotFound.
 func (c *Client) Get(ctx context.Context, k Key, record any) error {
-	out, err := c.api.GetItem(ctx, &dynamodb.GetItemInput{
+	out, err := c.api.getItem(ctx, &dynamodb.GetItemInput{
 		TableName:              &c.name,
 		Key:                    Marshal(k),
 		ConsistentRead:         aws.Bool(true),
@@ -99,7 +99,7 @@ func (c *Client) batchGetOnce(ctx context.Context, request types.KeysAndAttribut
 	if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
 		return nil, err
 	}
-	out, err := c.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+	out, err := c.api.batchGetItem(ctx, &dynamodb.BatchGetItemInput{
 		RequestItems:           map[string]types.KeysAndAttributes{c.name: request},
 		ReturnConsumedCapacity: metered(ctx),
 	})
@@ -146,7 +146,7 @@ func (c *Client) QueryPage(ctx context.Context, in dynamodb.QueryInput, limit in
 	in.Limit = aws.Int32(int32(limit))
 	in.TableName = &c.name
 	in.ReturnConsumedCapacity = metered(ctx)
-	out, err := c.api.Query(ctx, &in)
+	out, err := c.api.query(ctx, &in)
 	if err != nil {
 		return nil, fmt.Errorf("dynamo: query: %w", err)
 	}

@@ -40,7 +40,7 @@ func (c *Client) Transact(ctx context.Context, actions []types.TransactWriteItem
 		c.setTable(a)
 	}
 	return c.retryConflicts(ctx, func() error {
-		out, err := c.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		out, err := c.api.transactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 			TransactItems:          actions,
 			ReturnConsumedCapacity: metered(ctx),
 		})
@@ -71,7 +71,7 @@ func (c *Client) setTable(a types.TransactWriteItem) {
 // ErrBusy.
 func (c *Client) Put(ctx context.Context, p types.Put) error {
 	return c.writeItem(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
-		out, err := c.api.PutItem(ctx, &dynamodb.PutItemInput{
+		out, err := c.api.putItem(ctx, &dynamodb.PutItemInput{
 			TableName:                 &c.name,
 			Item:                      p.Item,
 			ConditionExpression:       p.ConditionExpression,
@@ -100,7 +100,7 @@ func (c *Client) UpdateAndGet(ctx context.Context, u types.Update) (Item, error)
 
 func (c *Client) update(ctx context.Context, u types.Update, values types.ReturnValue) (i Item, err error) {
 	err = c.writeItem(ctx, func(capacity types.ReturnConsumedCapacity) (*types.ConsumedCapacity, error) {
-		out, err := c.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		out, err := c.api.updateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName:                 &c.name,
 			Key:                       u.Key,
 			UpdateExpression:          u.UpdateExpression,
@@ -153,7 +153,7 @@ func (c *Client) batchWrite(ctx context.Context, unprocessed []types.WriteReques
 		if err := backoff.Wait(ctx, retry, backoffBase, backoffLimit); err != nil {
 			return err
 		}
-		out, err := c.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+		out, err := c.api.batchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
 			RequestItems:           map[string][]types.WriteRequest{c.name: unprocessed},
 			ReturnConsumedCapacity: metered(ctx),
 		})

@@ -104,6 +104,35 @@ func (c *Console) SignIn(ctx context.Context, link string, from Origin) (secret 
 	if l.Used || !at.Before(l.Expires) {
 		return "", p, unauthorized
 	}
+	return c.open(ctx, signin.Redeem, l, from)
+}
+
+// Identity is who an identity provider has signed in.
+type Identity struct {
+	Person  string // as the audit log shall name the person
+	Role    string // one of Roles
+	Subject string // how the provider names the person, with the provider
+	// Attempt is the hash of what the provider answers once, until Expires.
+	Attempt string
+	Expires time.Time
+}
+
+// SignInWith opens a session for whom an identity provider has signed in, as SignIn
+// does. An attempt that was used before fails with a fault of kind Unauthorized.
+func (c *Console) SignInWith(ctx context.Context, who Identity, from Origin) (secret string, p Person, err error) {
+	var invalid fault.Validation
+	checkName(&invalid, "person", who.Person)
+	if err := invalid.Err(); err != nil || !slices.Contains(Roles, who.Role) || who.Attempt == "" {
+		return "", p, fault.New(fault.Unauthorized, "", "").Because(err)
+	}
+	return c.open(ctx, signin.Open, signin.Link{
+		Hash: who.Attempt, Person: who.Person, Role: who.Role, Subject: who.Subject, Created: table.Timestamp(c.now()), Expires: who.Expires,
+	}, from)
+}
+
+// open opens a session with what lets the person in, which is used up.
+func (c *Console) open(ctx context.Context, use signin.Opening, l signin.Link, from Origin) (secret string, p Person, err error) {
+	at := table.Timestamp(c.now())
 	made, err := credential.NewSecret(credential.SessionPrefix, c.entropy)
 	if err != nil {
 		return "", p, err
@@ -115,13 +144,17 @@ func (c *Console) SignIn(ctx context.Context, link string, from Origin) (secret 
 		return "", p, fmt.Errorf("management: %w", err)
 	}
 	s := c.session(opened, from)
-	event, err := s.changeOf(sessionCreated, opened.ID, at, nil, consoleSessionMembers(opened, credential.Active))
+	members := consoleSessionMembers(opened, credential.Active)
+	if l.Subject != "" {
+		members["subject"] = l.Subject
+	}
+	event, err := s.changeOf(sessionCreated, opened.ID, at, nil, members)
 	if err != nil {
 		return "", p, err
 	}
-	err = signin.Redeem(ctx, c.table, l, opened, event.Actions()...)
+	err = use(ctx, c.table, l, opened, event.Actions()...)
 	if errors.Is(err, table.ErrNotFound) {
-		return "", p, unauthorized
+		return "", p, fault.New(fault.Unauthorized, "", "")
 	}
 	return made.Value, *s.person, busy(err)
 }

@@ -6,6 +6,7 @@
 // PORT sets the port; the default is 8080. EXTENSIONS names a file with custom
 // schemas. PROCESSES=1 builds the binary of each function and runs it in separate
 // processes, as Lambda does. UNKIND=1 injects the faults that AWS can have.
+// SINGLE_SIGN_ON has the settings of an identity provider for the console, as JSON.
 package main
 
 import (
@@ -91,7 +92,7 @@ func run(out, user io.Writer) error {
 	s, err := system.Start(ctx, system.Options{
 		DynamoDBEndpoint: os.Getenv(dynamodb.EndpointVariable),
 		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Unkind: unkind, Log: user, OnEvent: events.event,
-		Person: os.Getenv("USER"),
+		Person: os.Getenv("USER"), SingleSignOn: os.Getenv("SINGLE_SIGN_ON"),
 	})
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"dsync/infra/topology"
 	locallambda "dsync/internal/awslocal/lambda"
@@ -15,6 +16,8 @@ import (
 	"dsync/internal/gateway"
 	"dsync/internal/lambdaenv"
 	"dsync/internal/logline"
+	"dsync/internal/management"
+	"dsync/internal/sso"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -54,7 +57,15 @@ func (p *parts) inThisProcess() (map[string]lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	noSecrets := func(context.Context, string) (string, error) {
+		return "", errors.New("this machine has no Secrets Manager: SINGLE_SIGN_ON takes client_secret")
+	}
+	signOn, err := sso.Open(p.system.values[topology.SingleSignOn], management.Roles, time.Now, noSecrets)
+	if err != nil {
+		return nil, err
+	}
 	c := configuration{
+		signOn:          signOn,
 		front:           front,
 		table:           lambdaenv.Table(p.system.db, p.system.values[topology.TableName], nil),
 		events:          eventbridge.NewFromConfig(p.aws, func(o *eventbridge.Options) { o.BaseEndpoint = &p.services.EventBridge }),

@@ -16,6 +16,7 @@ import (
 	"dsync/internal/provider"
 	"dsync/internal/relay"
 	"dsync/internal/scim"
+	"dsync/internal/sso"
 	"dsync/internal/table"
 
 	locallambda "dsync/internal/awslocal/lambda"
@@ -36,7 +37,8 @@ type configuration struct {
 	queues          *sqs.Client
 	deadLetterQueue string // DEAD_LETTER_QUEUE_URL
 	objects         *s3.Client
-	failureBucket   string // FAILURE_BUCKET_NAME
+	failureBucket   string        // FAILURE_BUCKET_NAME
+	signOn          *sso.Provider // SINGLE_SIGN_ON; nil for none
 	log             *slog.Logger
 }
 
@@ -60,7 +62,7 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 		}))
 	},
 	topology.ServesConsole: func(c configuration) lambda.Handler {
-		o := console.Options{Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath}
+		o := console.Options{Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SSO: c.signOn, SCIMBase: scim.BasePath}
 		return console.LinkMaker(o, c.front.NewHandler(console.New(o)))
 	},
 	topology.CreatesAPIKeys: func(c configuration) lambda.Handler {

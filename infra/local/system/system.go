@@ -65,7 +65,10 @@ type Options struct {
 	// OnEvent is called with each event that a target gets, in the order of
 	// delivery, one call at a time; may be nil.
 	OnEvent func(json.RawMessage)
-	Person  string // who signs in by ConsoleURL, as the audit log names them; "" is "local"
+	// SingleSignOn are the settings of an identity provider for the console, in the JSON
+	// of package sso; "" is none.
+	SingleSignOn string
+	Person       string // who signs in by ConsoleURL, as the audit log names them; "" is "local"
 }
 
 // System is a running system.
@@ -125,7 +128,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.APIURL = fmt.Sprintf("http://localhost:%d", port)
-	s.values[topology.PublicURL] = s.APIURL
+	s.values[topology.PublicURL], s.values[topology.SingleSignOn] = s.APIURL, o.SingleSignOn
 	p := &parts{
 		topology: topology.Dsync(), system: s, services: runtimeapi.Services{Region: region, AccessKey: accessKey},
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),

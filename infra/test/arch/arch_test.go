@@ -52,7 +52,7 @@ func list(t *testing.T, patterns ...string) []pkg {
 // forTests reports whether no function may link the package: it is an emulator
 // of AWS or a harness for tests.
 func forTests(p pkg) bool {
-	return p.ImportPath == "dsync/internal/dsynctest" || p.ImportPath == "dsync/internal/scim/scimtest" || strings.HasPrefix(p.ImportPath, "dsync/internal/awslocal/")
+	return p.ImportPath == "dsync/internal/dsynctest" || p.ImportPath == "dsync/internal/scim/scimtest" || p.ImportPath == "dsync/internal/sso/ssotest" || strings.HasPrefix(p.ImportPath, "dsync/internal/awslocal/")
 }
 
 // The protocol and the events are pure: they reach no AWS package and no I/O.
@@ -131,7 +131,9 @@ var below = []place{
 	// The sites for people.
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
 	{"wording", []string{"scim", "management", "usage"}},
-	{"console", []string{"fault", "id", "metric", "ratelimit", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"sso", nil},
+	{"secret", nil},
+	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 

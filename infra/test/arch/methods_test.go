@@ -28,7 +28,7 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate", "Watched"}},
 		{&usage.Recorder{}, []string{"Record", "Watch"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
-		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignOut"}},
+		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
 			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "Organization", "OrganizationByExternalID",

@@ -18,11 +18,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Link lets a person sign in once.
+// Link lets a person sign in once: a sign-in link, or an answer of an identity provider.
 type Link struct {
 	Hash    string    `dynamodbav:"hash"`   // SHA-256 of the secret, hexadecimal
 	Person  string    `dynamodbav:"person"` // as the audit log names the person
 	Role    string    `dynamodbav:"role"`
+	Subject string    `dynamodbav:"subject,omitempty"` // of an identity provider, "" without one
 	Created time.Time `dynamodbav:"created"`
 	Expires time.Time `dynamodbav:"expires"`
 	Used    bool      `dynamodbav:"used,omitempty"`
@@ -68,6 +69,9 @@ func FindLink(ctx context.Context, t *table.Table, hash string) (Link, error) {
 	return l, err
 }
 
+// Opening opens a session: Redeem or Open.
+type Opening func(context.Context, *table.Table, Link, Session, ...types.TransactWriteItem) error
+
 // Redeem uses a link up, and writes its session and more records, all or nothing.
 // It fails with table.ErrNotFound when the link was used before.
 func Redeem(ctx context.Context, t *table.Table, l Link, s Session, more ...types.TransactWriteItem) error {
@@ -79,6 +83,18 @@ func Redeem(ctx context.Context, t *table.Table, l Link, s Session, more ...type
 		ExpressionAttributeValues: dynamo.Marshal(map[string]bool{":true": true}),
 	}
 	actions := append(more, types.TransactWriteItem{Update: &use},
+		dynamo.PutNewAction(dynamo.Marshal(sessionKey(s.Hash), dynamo.IndexKey{PK: allSessions, SK: id.ULID(s.ID)}, s)))
+	return dynamo.IfConditionFails(t.Client().Transact(ctx, actions), table.ErrNotFound)
+}
+
+// Open writes a session, uses up what a provider answers once, and writes more records,
+// all or nothing. used is what was used: its hash, and until when it could be. It fails
+// with table.ErrNotFound when it was used before.
+func Open(ctx context.Context, t *table.Table, used Link, s Session, more ...types.TransactWriteItem) error {
+	used.Used = true
+	used.TTL = used.Expires.Add(table.DeletedRetention).Unix()
+	s.TTL = s.Expires.Add(table.DeletedRetention).Unix()
+	actions := append(more, dynamo.PutNewAction(dynamo.Marshal(linkKey(used.Hash), used)),
 		dynamo.PutNewAction(dynamo.Marshal(sessionKey(s.Hash), dynamo.IndexKey{PK: allSessions, SK: id.ULID(s.ID)}, s)))
 	return dynamo.IfConditionFails(t.Client().Transact(ctx, actions), table.ErrNotFound)
 }
