@@ -215,7 +215,7 @@ func Dsync() System {
 				Environment: publisher,
 				Grants: append([]Grant{
 					{Resource: TheBus, Actions: []string{"events:PutEvents"}},
-					{Resource: DeadLetterQueue(relay), Actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"}},
+					{Resource: DeadLetterQueue(relay), Actions: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"}},
 					{Resource: TheFailureBucket, Actions: []string{"s3:ListBucket"}},
 					{Resource: FailureObjects(""), Actions: []string{"s3:GetObject", "s3:DeleteObject"}},
 					{Resource: FailureObjects(ParkedPrefix), Actions: []string{"s3:PutObject"}}, // what cannot be published again

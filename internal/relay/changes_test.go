@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -332,7 +333,7 @@ func queueOf(t *testing.T, bodies ...string) (*DeadLetters, *[]map[string]any) {
 				bodies = bodies[1:]
 				return answer(http.StatusOK, map[string]any{"Messages": []any{map[string]any{"MessageId": "1", "ReceiptHandle": "r", "Body": body}}})
 			}
-			return answer(http.StatusOK, map[string]any{"MessageId": "1"})
+			return answer(http.StatusOK, map[string]any{"MessageId": "1", "Attributes": map[string]any{"ApproximateNumberOfMessagesNotVisible": "3"}})
 		})
 	})
 	return NewDeadLetters(client, "http://sqs.invalid/1/relay", nil, ""), &calls
@@ -358,10 +359,27 @@ func TestFailedMessageStays(t *testing.T) {
 	if empty, err := r.redriveQueue(t.Context(), result); err != nil || !empty || result.report.Remaining != 2 {
 		t.Errorf("%+v, %v, %v", result.report, empty, err)
 	}
+	var after []string // the last receive, which found nothing
 	for _, call := range *calls {
 		if action := call["action"].(string); !strings.HasSuffix(action, "ReceiveMessage") {
-			t.Errorf("the call %s", action)
+			after = append(after, strings.TrimPrefix(action, "AmazonSQS."))
 		}
+	}
+	// Both are visible again, and messages of other requests are in flight.
+	if want := []string{"ChangeMessageVisibility", "ChangeMessageVisibility", "GetQueueAttributes"}; !slices.Equal(after, want) || result.report.InFlight != 3 {
+		t.Errorf("the calls %q, %+v", after, result.report)
+	}
+}
+
+// Until the time is over, a message that fails is received once: it stays
+// invisible for the request that continues.
+func TestFailedMessageStaysInvisibleUntilTheEnd(t *testing.T) {
+	letters, calls := queueOf(t, "no JSON")
+	r := &Relay{deadLetters: letters, log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(answerTime/2))
+	defer cancel()
+	if empty, err := r.redriveQueue(ctx, &replayed{failed: map[string]bool{}}); err != nil || empty || len(*calls) != 0 {
+		t.Errorf("%v, %v, %d calls", empty, err, len(*calls))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // DeadLetters is where events and records are that cannot be published: a queue,
@@ -182,6 +184,25 @@ func (d *DeadLetters) send(ctx context.Context, m Message) error {
 		return fmt.Errorf("relay: dead-letter queue: %w", err)
 	}
 	return nil
+}
+
+// release makes received messages visible again. It returns how many messages of
+// the queue are still in flight.
+func (d *DeadLetters) release(ctx context.Context, receiptHandles []string) (inFlight int, err error) {
+	for _, handle := range receiptHandles {
+		if _, err := d.queue.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &d.url, ReceiptHandle: &handle}); err != nil {
+			return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
+		}
+	}
+	name := sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	out, err := d.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &d.url, AttributeNames: []sqstypes.QueueAttributeName{name}})
+	if err != nil {
+		return 0, fmt.Errorf("relay: dead-letter queue: %w", err)
+	}
+	if inFlight, err = strconv.Atoi(out.Attributes[string(name)]); err != nil {
+		return 0, fmt.Errorf("relay: dead-letter queue: %s: %w", name, err)
+	}
+	return inFlight, nil
 }
 
 // isText reports whether a message of SQS may have that body: UTF-8 without the

@@ -37,6 +37,9 @@ type Report struct {
 	// Remaining counts the messages that stay in the queue and the objects that
 	// stay in the bucket. The function's log has the reasons.
 	Remaining int `json:"left,omitempty"`
+	// InFlight counts the messages that another request holds: it cannot be said yet
+	// what becomes of them. A later request receives them, after 15 minutes at most.
+	InFlight int `json:"in_flight,omitempty"`
 	// After is set if the time ran out. A new request with it continues.
 	After string `json:"after,omitempty"`
 }
@@ -163,16 +166,28 @@ func (r *Relay) redriveDeadLetters(ctx context.Context, q Request) (Report, erro
 // the function, so that a request receives a message that stays only once.
 const receiveTimeout = 15 * time.Minute
 
+// receiveWait is the wait of a receive that finds nothing. A short poll, of 0, asks
+// only some of the servers of SQS and can miss messages.
+const receiveWait = 5 * time.Second
+
 // redriveQueue redrives messages until the queue has no visible ones. empty is
-// false if the time ran out before.
+// false if the time ran out before. Otherwise the messages that stay are visible
+// again: the next request receives them, and the alarm counts them.
 func (r *Relay) redriveQueue(ctx context.Context, result *replayed) (empty bool, err error) {
+	var stay []string
+	defer func() {
+		if !empty {
+			return // the request that continues would receive them again
+		}
+		result.report.InFlight, err = r.deadLetters.release(ctx, stay)
+	}()
 	queue, url := r.deadLetters.queue, &r.deadLetters.url
 	for {
 		if nearDeadline(ctx) {
 			return false, nil
 		}
 		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: url, MaxNumberOfMessages: 1, WaitTimeSeconds: 1, VisibilityTimeout: int32(receiveTimeout.Seconds()),
+			QueueUrl: url, MaxNumberOfMessages: 1, WaitTimeSeconds: int32(receiveWait.Seconds()), VisibilityTimeout: int32(receiveTimeout.Seconds()),
 		})
 		if err != nil {
 			return false, fmt.Errorf("relay: dead-letter queue: %w", err)
@@ -185,6 +200,7 @@ func (r *Relay) redriveQueue(ctx context.Context, result *replayed) (empty bool,
 		result.report.Published += sent
 		if err != nil {
 			result.report.Remaining++
+			stay = append(stay, *m.ReceiptHandle)
 			r.log.LogAttrs(ctx, slog.LevelError, "a message stays in the dead-letter queue", slog.String("message_id", *m.MessageId), slog.String("error", redact.Error(err)))
 			continue
 		}

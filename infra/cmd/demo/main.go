@@ -2,7 +2,8 @@
 // run` started, or with -remote against a deployed stack. With -profile okta it
 // simulates Okta, in a directory that it creates and deletes. It checks that every
 // change has an event. It exits with status 0 if all checks passed, 1 if a check
-// failed, and 2 if the system is not running.
+// failed, and 2 if the system is not running. What it created in a deployed stack, it
+// deletes.
 package main
 
 import (
@@ -38,7 +39,7 @@ func main() {
 	timeout := flag.Duration("timeout", 0, "maximum wait for outstanding events; 0 selects the default")
 	dir := flag.String("dir", ".local", "folder with the files of 'make run'")
 	profile := flag.String("profile", os.Getenv("PROFILE"), "provider to simulate: entra, the default, or okta (environment variable PROFILE)")
-	remote := flag.Bool("remote", false, "test the stack that DSYNC_URL and DSYNC_API_KEY name")
+	remote := flag.Bool("remote", false, "test the stack of STAGE, with the key DSYNC_API_KEY")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,7 +50,7 @@ func main() {
 	case "okta":
 		c.Okta = true
 	default:
-		fmt.Fprintf(os.Stderr, "There is no profile %q: use entra or okta.\n", *profile)
+		fmt.Fprintf(os.Stderr, "dsync: there is no profile %q: PROFILE is entra or okta\n", *profile)
 		os.Exit(exitNotRunning)
 	}
 	if *remote {
@@ -66,7 +67,7 @@ func number(name string) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s=%q is not a number\n", name, text)
+		fmt.Fprintf(os.Stderr, "dsync: %s must be a number, not %q\n", name, text)
 		os.Exit(exitNotRunning)
 	}
 	return n
@@ -77,7 +78,7 @@ func number(name string) int {
 func demo(ctx context.Context, dir string, c entra.Config) int {
 	system, err := find(ctx, dir)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "The system is not running: %v. Run `make run` in another terminal.\n", err)
+		fmt.Fprintf(os.Stderr, "dsync: the system is not running: %v; run `make run` in another terminal\n", err)
 		return exitNotRunning
 	}
 	if c.Okta {
@@ -88,7 +89,7 @@ func demo(ctx context.Context, dir string, c entra.Config) int {
 	c.TenantURL, c.Token, c.DirectoryID = system.TenantURL, system.Token, system.DirectoryID
 	c.Events, err = follow(ctx, filepath.Join(dir, "events.ndjson"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "Cannot read events:", err)
+		fmt.Fprintln(os.Stderr, "dsync: events cannot be read:", err)
 		return exitFailed
 	}
 	return play(ctx, c)
@@ -99,7 +100,7 @@ func play(ctx context.Context, c entra.Config) int {
 	fmt.Fprintf(c.Out, "Provisioning %s\n\n", c.TenantURL)
 	report, err := entra.Run(ctx, c)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "The run stopped early:", err)
+		fmt.Fprintln(os.Stderr, "dsync: the run stopped early:", err)
 		return exitFailed
 	}
 	if !report.Passed() {

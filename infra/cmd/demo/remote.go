@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
+	"time"
 
+	"dsync/infra/cmd/internal/target"
 	"dsync/infra/local/client"
 	"dsync/infra/test/entra"
 	"dsync/internal/settings"
@@ -17,17 +19,21 @@ import (
 
 // smoke runs the scenario against a deployed stack and returns the exit status.
 func smoke(ctx context.Context, c entra.Config, env func(string) string) int {
-	api := client.Client{URL: strings.TrimSuffix(env("DSYNC_URL"), "/"), Key: env("DSYNC_API_KEY")}
-	if api.URL == "" || api.Key == "" {
-		fmt.Fprintln(os.Stderr, "Set DSYNC_URL to the stack output ApiEndpoint, and set DSYNC_API_KEY. `make api-key SCOPE=manage` creates a key.")
+	system, err := target.Find(env, target.AWS)
+	var api client.Client
+	if err == nil {
+		api, err = system.API(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dsync:", err)
 		return exitNotRunning
 	}
 	return inOwnDirectory(ctx, api, "Smoke test", c)
 }
 
-// inOwnDirectory runs the scenario in a directory that it creates and deletes
-// afterwards, and returns the exit status. It reads events from the log of the
-// directory.
+// inOwnDirectory runs the scenario in a directory that it creates, and returns the
+// exit status. It reads events from the log of the directory. Afterwards it deletes
+// the directory and its organization.
 func inOwnDirectory(ctx context.Context, api client.Client, name string, c entra.Config) int {
 	directoryType := settings.Entra
 	if c.Okta {
@@ -35,16 +41,99 @@ func inOwnDirectory(ctx context.Context, api client.Client, name string, c entra
 	}
 	connection, err := api.Connect(ctx, name, directoryType)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "Cannot create the test directory:", err)
+		fmt.Fprintln(os.Stderr, "dsync: the test directory cannot be created:", err)
+		if connection.OrganizationID != "" {
+			_ = remove(context.WithoutCancel(ctx), api, connection, c.Out, cleanup)
+		}
 		return exitNotRunning
 	}
-	code := playIn(ctx, c, api, connection)
-	path := "/directories/" + connection.DirectoryID
-	if err := api.Call(context.WithoutCancel(ctx), http.MethodDelete, path, nil, nil); err != nil {
-		fmt.Fprintf(os.Stderr, "Cannot delete the test directory %s: %v\n", path, err)
+	code := exitFailed
+	if err := firstEvent(ctx, api, connection.DirectoryID, c.Out, patience); err != nil {
+		fmt.Fprintln(os.Stderr, "dsync:", err)
+	} else {
+		code = playIn(ctx, c, api, connection)
+	}
+	if err := remove(context.WithoutCancel(ctx), api, connection, c.Out, cleanup); err != nil {
+		fmt.Fprintln(os.Stderr, "dsync:", err)
 		code = exitFailed
 	}
 	return code
+}
+
+// waiting is how a condition is waited for.
+type waiting struct {
+	every, most time.Duration // between two looks, and in all
+	tell        time.Duration // between two lines about it
+}
+
+var (
+	// patience is for the first event: a new event source mapping takes some minutes
+	// until it reads the stream.
+	patience = waiting{every: time.Second, most: 10 * time.Minute, tell: 4 * time.Second}
+	// cleanup is for the jobs that remove the records of a directory.
+	cleanup = waiting{every: time.Second, most: 5 * time.Minute, tell: 4 * time.Second}
+)
+
+var errTooLong = errors.New("it took too long")
+
+// until looks whether a condition holds until it does, and says what it waits for.
+func (w waiting) until(ctx context.Context, out io.Writer, what string, holds func() (bool, error)) error {
+	began, told := time.Now(), time.Now()
+	for {
+		done, err := holds()
+		if err != nil || done {
+			return err
+		}
+		now := time.Now()
+		if now.Sub(began) >= w.most {
+			return errTooLong
+		}
+		if now.Sub(told) >= w.tell {
+			told = now
+			fmt.Fprintf(out, "Waiting for %s (%d s)\n", what, int(now.Sub(began).Seconds()))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(w.every):
+		}
+	}
+}
+
+// firstEvent waits until the creation of the directory's token is an event, so that
+// the time until a new event source mapping reads counts for no check.
+func firstEvent(ctx context.Context, api client.Client, directoryID string, out io.Writer, w waiting) error {
+	query := url.Values{"directory": {directoryID}, "limit": {"1"}}
+	err := w.until(ctx, out, "the first event; a new event source mapping takes some minutes until it reads", func() (bool, error) {
+		page, err := api.Events(ctx, query)
+		return len(page.Data) > 0, err
+	})
+	if errors.Is(err, errTooLong) {
+		return fmt.Errorf("the directory has no event after %v: see relay-stopped and not-polling in docs/operations.md", w.most)
+	}
+	return err
+}
+
+// remove deletes the directory and, when its records are gone, the organization.
+func remove(ctx context.Context, api client.Client, c client.Connection, out io.Writer, w waiting) error {
+	if c.DirectoryID != "" {
+		path := "/directories/" + c.DirectoryID
+		if err := api.Call(ctx, http.MethodDelete, path, nil, nil); err != nil {
+			return fmt.Errorf("the test directory could not be deleted: %w", err)
+		}
+	}
+	path := "/organizations/" + c.OrganizationID
+	err := w.until(ctx, out, "the deletion of the test directory", func() (bool, error) {
+		err := api.Call(ctx, http.MethodDelete, path, nil, nil)
+		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusConflict {
+			return false, nil // it still has the directory
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("the test organization could not be deleted: DELETE %s later (%w)", path, err)
+	}
+	return nil
 }
 
 // playIn runs the scenario in a directory and returns the exit status.

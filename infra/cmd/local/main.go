@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +42,9 @@ func main() {
 	case len(args) == 1 && args[0] == "reset":
 		if err = system.Reset(dataDir); err == nil {
 			fmt.Fprintf(out, "Deleted %s/. The next `make run` starts with empty data.\n", dataDir)
+			if endpoint := os.Getenv(dynamodb.EndpointVariable); endpoint != "" {
+				fmt.Fprintf(out, "The table stays in the DynamoDB at %s.\n", endpoint)
+			}
 		}
 	default:
 		err = fmt.Errorf("unknown arguments %q; the only argument is `reset`", args)
@@ -89,11 +93,13 @@ func run(out, user io.Writer) error {
 		fmt.Fprintln(out, "Injecting faults: a stream with shards in any order, repeated batches, throttled and lost calls, an index that is behind.")
 	}
 	events := &printer{out: out}
+	progress := startProgress(out, progressInterval)
 	s, err := system.Start(ctx, system.Options{
 		DynamoDBEndpoint: os.Getenv(dynamodb.EndpointVariable),
-		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Unkind: unkind, Log: user, OnEvent: events.event,
-		Person: os.Getenv("USER"), SingleSignOn: os.Getenv("SINGLE_SIGN_ON"),
+		Port:             port, DataDir: dataDir, Extensions: extensions, Processes: processes, Unkind: unkind, Log: progress.log(user), OnEvent: events.event,
+		Person: os.Getenv("USER"), SingleSignOn: os.Getenv("SINGLE_SIGN_ON"), Step: progress.step,
 	})
+	progress.stop()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -153,19 +159,22 @@ func greet(out io.Writer, s *system.System) {
 
 Send the request of Entra's Test Connection:
 
-  curl -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
+  curl -sS -w '\n' -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
 
 List the directories, as your application does:
 
-  curl -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
+  curl -sS -w '\n' -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
 
 Simulate Entra, which provisions users and groups, in another terminal:
 
   make demo
 
+For a real Entra, point a tunnel such as `+"`ngrok http %[7]s`"+` at the port, and put the
+tunnel's address in the place of http://localhost:%[7]s in the Tenant URL.
+
 Events appear here and in %[1]s/events.ndjson. The logs are in %[1]s/functions.log.
 
-`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL, s.ConsoleURL)
+`, dataDir, s.TenantURL, s.Token, s.APIKey, s.APIURL, s.ConsoleURL, s.APIURL[strings.LastIndexByte(s.APIURL, ':')+1:])
 }
 
 // printer prints events after open. A restart can deliver events before open;

@@ -153,7 +153,7 @@ func TestRunStopReset(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err == nil {
 		for i, want := range []string{`"totalResults":0`, `"name":"Entra ID"`} {
 			out, err := exec.Command("sh", "-c", curls[i]).Output()
-			if err != nil || !strings.Contains(string(out), want) {
+			if err != nil || !strings.Contains(string(out), want) || !strings.HasSuffix(string(out), "\n") {
 				t.Errorf("%s: %s, %v", curls[i], out, err)
 			}
 		}
@@ -171,7 +171,7 @@ func TestRunStopReset(t *testing.T) {
 
 	for _, args := range [][]string{nil, {"reset"}} {
 		other := launch(t, program, dir, args...)
-		other.until(t, `dsync is already running here, as process \d+ at http`)
+		other.until(t, `dsync is already running here: stop it first, with Ctrl-C \(process \d+ at http`)
 		if err := other.Wait(); err == nil {
 			t.Errorf("%v succeeds while another system is running", args)
 		}
@@ -190,8 +190,10 @@ func TestRunStopReset(t *testing.T) {
 		t.Errorf("processes still running: %s", out)
 	}
 
+	t.Setenv("DYNAMODB_ENDPOINT", "http://localhost:8000")
 	reset := launch(t, program, dir, "reset")
 	reset.until(t, "starts with empty data")
+	reset.until(t, "The table stays in the DynamoDB at http://localhost:8000")
 	if err := reset.Wait(); err != nil {
 		t.Error(err)
 	}

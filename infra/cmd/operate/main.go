@@ -7,13 +7,17 @@
 //	go run ./infra/cmd/operate console            prints a link that signs a person in to the console
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
 //	go run ./infra/cmd/operate redrive            publishes what is in the dead-letter queue and the failure bucket
+//	go run ./infra/cmd/operate restore            restores the table of a deployed stack (TO, APPLY)
 //	go run ./infra/cmd/operate carry-over OLD NEW [apply]
 //	                                              copies to a restored table what a restore must not take back
 //
-// The command reads the address of the local system from .local/dsync.json. For
-// a deployed stack it uses DSYNC_URL and DSYNC_API_KEY. IAM protects the
-// functions of the stack. To invoke them, the command uses the AWS CLI and
-// STACK, the name of the stack.
+//	go run ./infra/cmd/operate logs FUNCTION      follows the log of a deployed function
+//
+// The command reads the address of the local system from .local/dsync.json. With
+// STAGE it acts on a deployed stack: it reads the address from the outputs of the
+// stack, with the AWS CLI, and the key from DSYNC_API_KEY. STACK names a stack of
+// another name, and DSYNC_URL another address. IAM protects the functions of the
+// stack that only operators invoke.
 package main
 
 import (
@@ -26,6 +30,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"dsync/infra/cmd/internal/target"
 )
 
 const usage = `usage:
@@ -38,6 +44,9 @@ const usage = `usage:
                              default; ROLE=viewer, operator or admin; the default is admin)
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
   operate redrive            publish what is in the dead-letter queue and the failure bucket
+  operate logs FUNCTION      follow the log of a function of a deployed stack
+  operate restore            restore the table of a stack to the time TO; APPLY=1 does what it shows
+                             (BEHIND=1 goes on although the relay has not caught up)
   operate carry-over OLD NEW [apply]
                              copy revocations, the log and versions of records from a table to its restored copy`
 
@@ -57,11 +66,15 @@ func main() {
 func operate(ctx context.Context, args []string, env func(string) string, out io.Writer) error {
 	command, rest := "", []string{}
 	if len(args) > 0 {
-		command = args[0]
-		for _, a := range args[1:] { // make passes an unset variable as ""
-			if a = strings.TrimSpace(a); a != "" {
-				rest = append(rest, a)
-			}
+		command, rest = args[0], args[1:]
+	}
+	if command == "redrive" && len(args) == 1 && env("FROM") == "" && env("TO") != "" {
+		return errors.New("TO needs FROM: make redrive FROM=2026-01-31T12:00:00Z TO=2026-01-31T13:00:00Z")
+	}
+	// Make hands over values in the environment, which needs no quotes.
+	for _, name := range parameters[command] {
+		if value := strings.TrimSpace(env(name)); value != "" && len(args) == 1 {
+			rest = append(rest, value)
 		}
 	}
 	switch {
@@ -72,10 +85,11 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 	case command == "carry-over":
 		return errors.New(usage)
 	}
-	s, err := find(env)
+	system, err := target.Find(env, target.AWS)
 	if err != nil {
 		return err
 	}
+	s := &operator{system}
 	switch {
 	case command == "directory" && len(rest) == 1:
 		return s.createDirectory(ctx, rest[0], first(env("TYPE"), "entra"), out)
@@ -87,6 +101,10 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "read"), env("ORGANIZATION"), out)
 	case command == "api-key":
 		return errors.New("the name of the key is missing: make api-key NAME='billing service'")
+	case command == "restore" && len(rest) == 0:
+		return s.restore(ctx, env, out)
+	case command == "logs" && len(rest) <= 1:
+		return s.logs(ctx, strings.Join(rest, ""), out)
 	case command == "console" && len(rest) == 0:
 		return s.signIn(ctx, first(env("NAME"), env("USER"), "operator"), first(env("ROLE"), "admin"), out)
 	case command == "redrive" && len(rest) == 0:
@@ -105,6 +123,12 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return errors.New("the range of events is missing: make redrive FROM=2026-01-31T12:00:00Z TO=2026-01-31T13:00:00Z")
 	}
 	return errors.New(usage)
+}
+
+// parameters are the variables with the arguments of a command, for the tasks of the
+// Makefile.
+var parameters = map[string][]string{
+	"directory": {"NAME"}, "api-key": {"NAME"}, "logs": {"FUNCTION"}, "redrive": {"FROM", "TO"},
 }
 
 func first(values ...string) string {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/infra/cmd/internal/target"
 	"dsync/infra/local/system"
 	"dsync/internal/awslocal/awsconfig"
 	localdynamodb "dsync/internal/awslocal/dynamodb"
@@ -54,7 +55,7 @@ func TestCommands(t *testing.T) {
 	}
 	var mu sync.Mutex
 	delivered := 0
-	machine, err := system.Start(t.Context(), system.Options{DataDir: folder, OnEvent: func(json.RawMessage) {
+	machine, err := system.Start(t.Context(), system.Options{DataDir: target.Folder, OnEvent: func(json.RawMessage) {
 		mu.Lock()
 		defer mu.Unlock()
 		delivered++
@@ -148,7 +149,7 @@ func TestCommands(t *testing.T) {
 	mu.Lock()
 	before := delivered
 	mu.Unlock()
-	if out := run(nil, "redrive", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), ""); !strings.Contains(out, fmt.Sprintf("Published %d events", before)) {
+	if out := run(nil, "redrive", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)); !strings.Contains(out, fmt.Sprintf("Published %d events", before)) {
 		t.Errorf("%d events delivered before the redrive; output: %s", before, out)
 	}
 	mu.Lock()
@@ -156,7 +157,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("%d deliveries after a redrive of %d events", delivered, before)
 	}
 	mu.Unlock()
-	if out := run(nil, "redrive", "", ""); !strings.Contains(out, "Published 0 events") {
+	if out := run(nil, "redrive"); !strings.Contains(out, "Published 0 events") {
 		t.Error(out)
 	}
 	for _, args := range [][]string{{"carry-over"}, {"carry-over", "a"}, {"carry-over", "a", "b", "c"}, {}, {"x"}, {"directory"}, {"api-key", ""}, {"redrive", "a", "b", "c"}, {"redrive", "yesterday"}, {"redrive", "2026-02-01", "2026-01-01"}} {
@@ -167,8 +168,34 @@ func TestCommands(t *testing.T) {
 	if err := operate(t.Context(), []string{"api-key", "x"}, func(name string) string { return map[string]string{"SCOPE": "all"}[name] }, &output{}); err == nil || !strings.Contains(err.Error(), "scope") {
 		t.Errorf("an unknown scope: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(folder, "dsync.json")); err != nil {
+	if _, err := os.Stat(filepath.Join(target.Folder, "dsync.json")); err != nil {
 		t.Error(err)
+	}
+}
+
+// Each mistake is one sentence that says what to do, before anything is called.
+func TestSentences(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir(target.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		command, want string
+		env           map[string]string
+	}{
+		{"tail", "run `make run` in another terminal", nil},
+		{"logs", "FUNCTION=<one of: users groups", map[string]string{"STAGE": "prod"}},
+		{"logs", `there is no function "rely"`, map[string]string{"STAGE": "prod", "FUNCTION": "rely"}},
+		{"tail", "STAGE must have lower-case letters", map[string]string{"STAGE": "Prod"}},
+		{"directory", "make api-key NAME=me SCOPE=manage STAGE=prod", map[string]string{"STAGE": "prod", "NAME": "x"}},
+		{"redrive", "TO needs FROM", map[string]string{"STAGE": "prod", "TO": "2026-01-31"}},
+		{"api-key", "name the deployed stage", map[string]string{"DSYNC_URL": "http://127.0.0.1:1", "NAME": "x"}},
+		{"tail", "nothing answers at http://127.0.0.1:1 (", map[string]string{"DSYNC_URL": "http://127.0.0.1:1", "DSYNC_API_KEY": "k"}},
+	} {
+		err := operate(t.Context(), []string{row.command}, func(name string) string { return row.env[name] }, &output{})
+		if err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s %v: %v, want %s", row.command, row.env, err, row.want)
+		}
 	}
 }
 

@@ -18,9 +18,20 @@ type Client struct {
 	Key string
 }
 
+// Error is a response with a status of 300 or above.
+type Error struct {
+	Method, Path string
+	Status       int
+	Text         string // the body
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s %s: %d %s %s", e.Method, e.Path, e.Status, http.StatusText(e.Status), e.Text)
+}
+
 // Call sends a request. It sends body as JSON unless body is nil. It decodes the
 // response into answer unless answer is nil. If the status is 300 or above, Call
-// returns an error with the text of the response.
+// returns an *Error.
 func (c Client) Call(ctx context.Context, method, path string, body, answer any) error {
 	var text io.Reader
 	if body != nil {
@@ -46,7 +57,7 @@ func (c Client) Call(ctx context.Context, method, path string, body, answer any)
 		return err
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("%s %s: %s %s", method, path, response.Status, bytes.TrimSpace(b))
+		return &Error{method, path, response.StatusCode, string(bytes.TrimSpace(b))}
 	}
 	if answer == nil {
 		return nil
@@ -81,6 +92,7 @@ func (c Client) Connect(ctx context.Context, name, directoryType string) (Connec
 	if directoryType != "" {
 		body["type"] = directoryType
 	}
+	// Without a directory, the organization stays: the caller has its id.
 	err := c.Call(ctx, http.MethodPost, "/directories", body, &directory)
 	return Connection{organization.ID, directory.ID, directory.TenantURL, directory.Token.Secret}, err
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"time"
 
 	"dsync/infra/local/runfile"
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
+	"dsync/internal/fault"
 	"dsync/internal/management"
 	"dsync/internal/table"
 )
@@ -25,15 +27,29 @@ const (
 
 // connect uses the directory of the last run, or creates one. If a first start
 // ends before it writes dsync.json, an unused directory and API key remain, and
-// the next start creates others.
+// the next start creates others. It also creates others if the table does not have
+// those of the last run: DynamoDB is another one, or was one in memory.
 func (p *parts) connect(ctx context.Context, o Options) error {
 	s := p.system
 	kept, err := s.folder.connection()
 	if err != nil {
 		return err
 	}
+	t := table.New(s.db, s.TableName())
+	if kept != nil {
+		d, err := t.Directory(ctx, kept.DirectoryID)
+		switch {
+		case errors.Is(err, table.ErrNotFound) || err == nil && d.State == table.Deleting:
+			fmt.Fprintln(o.Log, "The directory of the last run is not in this table: it was deleted, or DynamoDB is another one. Creating a new directory, with another Tenant URL, Secret Token and API key.")
+			kept = nil
+		case err != nil:
+			return fmt.Errorf("looking for the directory of the last run: %w", err)
+		case len(o.Extensions) > 0:
+			fmt.Fprintln(o.Log, "EXTENSIONS is for the first start and changes nothing now: run make reset first, or change the directory with PATCH /directories/{id}.")
+		}
+	}
 	if kept == nil {
-		c, err := Connect(ctx, table.New(s.db, s.TableName()), organizationName, directoryName, o.Extensions...)
+		c, err := Connect(ctx, t, organizationName, directoryName, o.Extensions...)
 		if err != nil {
 			return fmt.Errorf("connecting the first directory: %w", err)
 		}
@@ -41,7 +57,9 @@ func (p *parts) connect(ctx context.Context, o Options) error {
 	}
 	s.Token, s.DirectoryID, s.OrganizationID, s.APIKey = kept.Token, kept.DirectoryID, kept.OrganizationID, kept.APIKey
 	s.TenantURL = s.APIURL + "/scim/v2.0/" + path.Base(kept.TenantURL)
-	if s.APIKey == "" { // the data folder of an older version has none
+	quiet := slog.New(slog.DiscardHandler)
+	_, err = management.NewAuthenticator(t, time.Now, rand.Reader, quiet).Authenticate(ctx, s.APIKey, management.Origin{RequestID: uuid.New()})
+	if fault.KindOf(err) == fault.Unauthorized { // revoked, or an older version made none
 		s.APIKey, err = p.makeAPIKey(ctx)
 	}
 	return err

@@ -25,7 +25,7 @@ func (f folder) path(name string) string {
 }
 
 // ErrRunning reports that another process uses the folder.
-var ErrRunning = errors.New("dsync is already running here")
+var ErrRunning = errors.New("dsync is already running here: stop it first, with Ctrl-C")
 
 // lock creates the folder and locks it until unlock. The kernel releases the lock
 // when the process ends.
@@ -47,9 +47,9 @@ func (f folder) lock() (unlock func() error, err error) {
 		}
 		c, _ := f.connection()
 		if c == nil || c.PID == 0 {
-			return nil, fmt.Errorf("%w, on the data in %s", ErrRunning, f)
+			return nil, fmt.Errorf("%w (it uses the data in %s)", ErrRunning, f)
 		}
-		return nil, fmt.Errorf("%w, as process %d at %s, on the data in %s", ErrRunning, c.PID, c.APIURL, f)
+		return nil, fmt.Errorf("%w (process %d at %s uses the data in %s)", ErrRunning, c.PID, c.APIURL, f)
 	}
 	return file.Close, nil
 }

@@ -56,9 +56,13 @@ func (p *parts) startDynamoDB(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (p *parts) createTable(ctx context.Context, _ Options) error {
+func (p *parts) createTable(ctx context.Context, o Options) error {
 	p.streams = dynamodbstreams.NewFromConfig(p.aws, func(o *dynamodbstreams.Options) { o.BaseEndpoint = &p.engine })
 	p.system.db = dynamodb.NewFromConfig(p.aws, func(o *dynamodb.Options) { o.BaseEndpoint = &p.services.DynamoDB })
+	if o.TableName != "" {
+		p.system.values[topology.TableName] = o.TableName
+		return nil
+	}
 	name := p.topology.Table.Name + "-local"
 	if !p.system.folder.kept() {
 		// A DynamoDB that Start did not start may contain an earlier table.

@@ -61,7 +61,12 @@ type Options struct {
 	// 0 means 2 s, because somebody waits for what they do. Other schedules have
 	// the same proportion.
 	ScheduleRate time.Duration
-	Log          io.Writer // messages for the user, and without DataDir the functions' logs; may be nil
+	// Step is called with what is being started, before it is; may be nil.
+	Step func(what string)
+	// TableName is the name of a table with a stream that exists, such as one that
+	// was restored; "" creates one.
+	TableName string
+	Log       io.Writer // messages for the user, and without DataDir the functions' logs; may be nil
 	// OnEvent is called with each event that a target gets, in the order of
 	// delivery, one call at a time; may be nil.
 	OnEvent func(json.RawMessage)
@@ -134,11 +139,26 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		functionLog: functionLog, log: ownLogger(functionLog, o.Log),
 		aws: lambdaenv.Config(region, awsconfig.WithKey(accessKey), slog.New(slog.NewJSONHandler(functionLog, nil))),
 	}
-	for _, step := range []func(context.Context, Options) error{
-		p.startDynamoDB, p.startSQS, p.startS3, p.startEventBridge, p.createTable, p.buildFunctions,
-		p.connect, p.startEventSourceMappings, p.startScheduler, p.startLambda,
+	functions := "the functions"
+	if o.Processes {
+		functions = "building and starting the processes of the functions"
+	}
+	for _, step := range []struct {
+		what string // for the user, if it takes time
+		do   func(context.Context, Options) error
+	}{
+		{"DynamoDB Local", p.startDynamoDB},
+		{"", p.startSQS}, {"", p.startS3}, {"", p.startEventBridge},
+		{"the table", p.createTable},
+		{functions, p.buildFunctions},
+		{"the first directory", p.connect},
+		{"the stream", p.startEventSourceMappings},
+		{"", p.startScheduler}, {"", p.startLambda},
 	} {
-		if err := step(ctx, o); err != nil {
+		if step.what != "" && o.Step != nil {
+			o.Step(step.what)
+		}
+		if err := step.do(ctx, o); err != nil {
 			return nil, err
 		}
 	}

@@ -41,7 +41,7 @@ type request struct {
 	MessageSystemAttributeNames []string
 	// ReceiveMessage, GetQueueAttributes
 	AttributeNames []string
-	// DeleteMessage
+	// DeleteMessage, ChangeMessageVisibility
 	ReceiptHandle string
 	// SendMessageBatch, DeleteMessageBatch: each entry is a request with an id.
 	Id      string
@@ -56,6 +56,8 @@ var actions = map[string]func(q *Queues, name string, of *queue, in request) (an
 	"DeleteMessage":      (*Queues).deleteMessage,
 	"DeleteMessageBatch": (*Queues).deleteMessageBatch,
 	"GetQueueAttributes": (*Queues).getQueueAttributes,
+
+	"ChangeMessageVisibility": (*Queues).changeMessageVisibility,
 }
 
 // ServeHTTP serves requests in the AWS JSON 1.0 protocol.
@@ -191,6 +193,17 @@ func (q *Queues) deleteMessageBatch(_ string, from *queue, in request) (any, err
 	return forEachEntry("DeleteMessageBatch", in.Entries, func(e request) (any, error) {
 		return struct{ Id string }{e.Id}, q.delete(from, e.ReceiptHandle)
 	})
+}
+
+func (q *Queues) changeMessageVisibility(_ string, of *queue, in request) (any, error) {
+	if in.VisibilityTimeout == nil {
+		return nil, missingParameter("VisibilityTimeout")
+	}
+	seconds, err := intParameter("VisibilityTimeout", in.VisibilityTimeout, 0, maxVisibility, 0)
+	if err != nil {
+		return nil, err
+	}
+	return struct{}{}, q.changeVisibility(of, in.ReceiptHandle, time.Duration(seconds)*time.Second)
 }
 
 type receivedMessage struct {

@@ -1,6 +1,6 @@
-// Package sqs is a local SQS with standard queues. It serves SendMessage,
-// ReceiveMessage and DeleteMessage, each also in its batch form, and
-// GetQueueAttributes.
+// Package sqs is a local SQS with standard queues. It serves SendMessage and
+// DeleteMessage, each also in its batch form, ReceiveMessage,
+// ChangeMessageVisibility and GetQueueAttributes.
 //
 // An accepted message is on the disk, if there is a file. It is received again
 // and again until it is deleted with its latest receipt handle. After a receive
@@ -222,27 +222,48 @@ func (m *message) receiptHandle() string {
 	return base64.StdEncoding.EncodeToString([]byte(m.id + " " + m.receipt))
 }
 
-// delete deletes the message with the receipt handle. As in SQS, it succeeds
-// without effect if the message was deleted or received again before.
-func (q *Queues) delete(from *queue, handle string) error {
+// received returns the index of the message that was received with the receipt
+// handle: -1 if the message was deleted or received again before.
+func (of *queue) received(handle string) (int, error) {
 	if handle == "" {
-		return missingParameter("ReceiptHandle")
+		return 0, missingParameter("ReceiptHandle")
 	}
 	decoded, err := base64.StdEncoding.DecodeString(handle)
 	id, receipt, ok := strings.Cut(string(decoded), " ")
 	if err != nil || !ok || receipt == "" {
-		return &Error{"ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", fmt.Sprintf("The input receipt handle %q is not a valid receipt handle.", handle)}
+		return 0, &Error{"ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", fmt.Sprintf("The input receipt handle %q is not a valid receipt handle.", handle)}
 	}
-	i := slices.IndexFunc(from.messages, func(m *message) bool { return m.id == id && m.receipt == receipt })
-	if i < 0 {
-		return nil
+	return slices.IndexFunc(of.messages, func(m *message) bool { return m.id == id && m.receipt == receipt }), nil
+}
+
+// delete deletes the message with the receipt handle. As in SQS, it succeeds
+// without effect if the message was deleted or received again before.
+func (q *Queues) delete(from *queue, handle string) error {
+	i, err := from.received(handle)
+	if err != nil || i < 0 {
+		return err
 	}
 	if q.store != nil {
-		if err := q.store.deleted(id); err != nil {
+		if err := q.store.deleted(from.messages[i].id); err != nil {
 			return err
 		}
 	}
 	from.messages = slices.Delete(from.messages, i, i+1)
+	return nil
+}
+
+// changeVisibility makes a received message invisible for the timeout, from now
+// on. A message that is visible is not in flight, which is an error.
+func (q *Queues) changeVisibility(of *queue, handle string, timeout time.Duration) error {
+	i, err := of.received(handle)
+	if err != nil {
+		return err
+	}
+	now := q.now()
+	if i < 0 || !of.messages[i].invisibleUntil.After(now) {
+		return &Error{"MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", "The message referred to isn't in flight."}
+	}
+	of.messages[i].invisibleUntil = now.Add(timeout)
 	return nil
 }
 

@@ -354,3 +354,35 @@ func TestConcurrentConsumers(t *testing.T) {
 		}
 	}
 }
+
+// A message that is visible again is received at once, as often as it is released.
+func TestChangeVisibility(t *testing.T) {
+	f := start(t, "")
+	f.send(t, "a")
+	change := func(handle *string, seconds int32) error {
+		_, err := f.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{QueueUrl: f.url, ReceiptHandle: handle, VisibilityTimeout: seconds})
+		return err
+	}
+	first := f.receive(t, 1)[0].ReceiptHandle
+	if len(f.receive(t, 1)) != 0 || change(first, 0) != nil {
+		t.Fatal("the message is not in flight")
+	}
+	again := f.receive(t, 1)
+	if len(again) != 1 {
+		t.Fatal("the message is not visible again")
+	}
+	f.pass(50 * time.Second)
+	if err := change(again[0].ReceiptHandle, 30); err != nil {
+		t.Error(err)
+	}
+	f.pass(29 * time.Second)
+	if n := len(f.receive(t, 1)); n != 0 {
+		t.Errorf("%d messages after 79 of 80 seconds", n)
+	}
+	f.pass(time.Second)
+	for name, want := range map[*string]string{first: "MessageNotInflight", again[0].ReceiptHandle: "MessageNotInflight", aws.String("x"): "ReceiptHandleIsInvalid"} {
+		if err := change(name, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", *name, err, want)
+		}
+	}
+}
