@@ -52,6 +52,8 @@ var api = []string{
 	"ANY /jobs", "ANY /jobs/{proxy+}",
 	"ANY /api_keys", "ANY /api_keys/{proxy+}",
 	"ANY /console_sessions", "ANY /console_sessions/{proxy+}",
+	"ANY /portal/generate_link",
+	"ANY /setup_page",
 	"ANY /audit_events",
 	"ANY /openapi.json",
 }

@@ -1,0 +1,115 @@
+package management
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"reflect"
+	"slices"
+
+	"dsync/internal/branding"
+	"dsync/internal/fault"
+	"dsync/internal/table/setuplink"
+)
+
+// SetupPage is how the setup page looks to the admins of all customers, and where it
+// may lead.
+type SetupPage = setuplink.Page
+
+// SetupPageUpdate is a change of the setup page; nil is no change, "" the default.
+type SetupPageUpdate struct {
+	Name    *string   // of the vendor
+	Logo    *string   // data: URL of an image
+	Color   *string   // #rrggbb
+	Support *string   // e-mail address
+	Origins *[]string // to which return_url and success_url may lead
+}
+
+// SetupPage reads how the setup page looks.
+func (s *Session) SetupPage(ctx context.Context) (SetupPage, error) {
+	if err := s.reach.setupPage(); err != nil {
+		return SetupPage{}, err
+	}
+	return setuplink.ReadPage(ctx, s.table)
+}
+
+// UpdateSetupPage changes the setup page.
+func (s *Session) UpdateSetupPage(ctx context.Context, u SetupPageUpdate) (changed SetupPage, err error) {
+	if err := s.reach.setupPage(); err != nil {
+		return SetupPage{}, err
+	}
+	if err := u.check(); err != nil {
+		return SetupPage{}, err
+	}
+	err = retryStale(func() error {
+		old, err := setuplink.ReadPage(ctx, s.table)
+		if err != nil {
+			return err
+		}
+		changed = u.applied(old)
+		if reflect.DeepEqual(old, changed) {
+			return nil
+		}
+		changed.Version++
+		event, err := s.changeOf(setupPageUpdated, setupPageID, s.timestamp(), setupPageMembers(old), setupPageMembers(changed))
+		if err != nil {
+			return err
+		}
+		return setuplink.WritePage(ctx, s.table, changed, event.Actions()...)
+	})
+	return changed, err
+}
+
+// setupPageID is the id of the one setup page in audit events.
+const setupPageID = "setup_page"
+
+func (u SetupPageUpdate) applied(p SetupPage) SetupPage {
+	for to, value := range map[*string]*string{&p.Name: u.Name, &p.Logo: u.Logo, &p.Color: u.Color, &p.Support: u.Support} {
+		if value != nil {
+			*to = *value
+		}
+	}
+	if u.Origins != nil {
+		p.Origins = *u.Origins
+	}
+	return p
+}
+
+func (u SetupPageUpdate) check() error {
+	var invalid fault.Validation
+	if u.Name != nil && *u.Name != "" {
+		checkName(&invalid, "name", *u.Name)
+	}
+	if u.Logo != nil && *u.Logo != "" && !branding.IsLogo(*u.Logo) {
+		invalid.Add("logo", "logo must be a data: URL of a PNG, JPEG or WebP image of at most %d KiB.", branding.MaxLogo>>10)
+	}
+	if u.Color != nil && *u.Color != "" && !branding.IsColor(*u.Color) {
+		invalid.Add("color", "color must be a colour such as #3451d1, dark enough for white text on it (a contrast of 4.5:1).")
+	}
+	if u.Support != nil && *u.Support != "" && !branding.IsEmail(*u.Support) {
+		invalid.Add("support_email", "support_email must be an e-mail address.")
+	}
+	if u.Origins != nil && (len(*u.Origins) > branding.MaxOrigins || slices.ContainsFunc(*u.Origins, func(o string) bool { return !branding.IsOrigin(o) })) {
+		invalid.Add("allowed_origins", "allowed_origins must be at most %d origins such as https://app.example.com.", branding.MaxOrigins)
+	}
+	return invalid.Err()
+}
+
+// setupPageMembers are the members of the page in audit events: of the logo, its
+// hash.
+func setupPageMembers(p SetupPage) map[string]any {
+	m := map[string]any{}
+	for name, value := range map[string]string{"name": p.Name, "color": p.Color, "support_email": p.Support} {
+		if value != "" {
+			m[name] = value
+		}
+	}
+	if p.Logo != "" {
+		sum := sha256.Sum256([]byte(p.Logo))
+		m["logo_sha256"] = hex.EncodeToString(sum[:])
+	}
+	for _, o := range p.Origins {
+		m["allowed_origins."+o] = true
+	}
+	return m
+}
