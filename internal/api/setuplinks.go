@@ -103,6 +103,7 @@ var setupPageRoutes = []Route{
 		Method: http.MethodGet, Pattern: "/setup_page", Scope: management.Read,
 		Status: http.StatusOK, Object: "setup_page", Summary: "Read how the setup page looks, and where it may lead.",
 		serve: func(r *request) (response, error) {
+			u.NoName = string(r.body["name"]) == "null"
 			return one(setupPage)(r.session.SetupPage(r.context()))
 		},
 	},

@@ -12,13 +12,14 @@ import (
 
 	"dsync/internal/fault"
 	"dsync/internal/management"
+	"dsync/internal/onboarding"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // setup is the admin's side of setup links.
-func (w *world) setup() *management.Setup {
-	return management.NewSetup(w.options.Table, w.clock.now, rand.Reader)
+func (w *world) setup() *onboarding.Links {
+	return onboarding.New(w.options.Table, w.clock.now, rand.Reader)
 }
 
 // secretOf is the secret in the URL of a link.
@@ -69,7 +70,7 @@ func TestSetupLinks(t *testing.T) {
 		t.Error(diff)
 	}
 	for range 3 { // a mail scanner looks, too
-		if offer, err := u.Offer(t.Context(), secret); err != nil || offer != (management.SetupOffer{Organization: "Acme", Directory: "Acme's tenant"}) {
+		if offer, err := u.Offer(t.Context(), secret); err != nil || offer != (onboarding.Offer{Organization: "Acme", Directory: "Acme's tenant"}) {
 			t.Fatalf("%+v, %v", offer, err)
 		}
 	}
@@ -85,7 +86,7 @@ func TestSetupLinks(t *testing.T) {
 			defer mu.Unlock()
 			if err == nil {
 				sessions = append(sessions, s)
-			} else if code(err) != management.LinkOpened {
+			} else if code(err) != onboarding.LinkOpened {
 				t.Error(err)
 			}
 		})
@@ -94,7 +95,7 @@ func TestSetupLinks(t *testing.T) {
 	if len(sessions) != 1 {
 		t.Fatalf("%d browsers got in", len(sessions))
 	}
-	if _, err := u.Offer(t.Context(), secret); code(err) != management.LinkOpened {
+	if _, err := u.Offer(t.Context(), secret); code(err) != onboarding.LinkOpened {
 		t.Error(err)
 	}
 	if got := listed(0); got["opened_at"] == nil {
@@ -107,13 +108,13 @@ func TestSetupLinks(t *testing.T) {
 	if err := in(sessions[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := in(secret); code(err) != management.LinkUnknown {
+	if err := in(secret); code(err) != onboarding.LinkUnknown {
 		t.Errorf("a link is a session: %v", err)
 	}
 
 	// A new link ends the one before, with its session.
 	next, second := create(`{}`)
-	if err := in(sessions[0]); code(err) != management.LinkRevoked {
+	if err := in(sessions[0]); code(err) != onboarding.LinkRevoked {
 		t.Error(err)
 	}
 	if listed(1)["state"] != "revoked" || listed(0)["id"] != next {
@@ -128,7 +129,7 @@ func TestSetupLinks(t *testing.T) {
 			t.Errorf("%d %s", r.status, r.body)
 		}
 	}
-	if err := in(s); code(err) != management.LinkRevoked {
+	if err := in(s); code(err) != onboarding.LinkRevoked {
 		t.Error(err)
 	}
 
@@ -139,12 +140,12 @@ func TestSetupLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.clock.advance(time.Minute)
-	if err := in(s); code(err) != management.LinkExpired {
+	if err := in(s); code(err) != onboarding.LinkExpired {
 		t.Error(err)
 	}
 	_, late := create(`{"expires_at":"` + w.clock.now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`)
 	w.clock.advance(time.Hour)
-	if _, err := u.Offer(t.Context(), late); code(err) != management.LinkExpired {
+	if _, err := u.Offer(t.Context(), late); code(err) != onboarding.LinkExpired {
 		t.Error(err)
 	}
 
@@ -154,17 +155,17 @@ func TestSetupLinks(t *testing.T) {
 	}
 	_, unopened := create(`{}`)
 	w.call(t, w.manage, "DELETE", "/directories/"+d.id, "")
-	if _, err := u.Offer(t.Context(), unopened); code(err) != management.LinkDeleted {
+	if _, err := u.Offer(t.Context(), unopened); code(err) != onboarding.LinkDeleted {
 		t.Error(err)
 	}
-	if _, _, err := u.Open(t.Context(), unopened, management.Origin{}); code(err) != management.LinkDeleted {
+	if _, _, err := u.Open(t.Context(), unopened, management.Origin{}); code(err) != onboarding.LinkDeleted {
 		t.Error(err)
 	}
 	if r := w.call(t, w.manage, "POST", path, `{}`); r.status != http.StatusConflict {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	for _, unknown := range []string{"", "x", unopened[:len(unopened)-1], strings.Replace(s, "_session", "", 1)} {
-		if _, err := u.Offer(t.Context(), unknown); code(err) != management.LinkUnknown {
+		if _, err := u.Offer(t.Context(), unknown); code(err) != onboarding.LinkUnknown {
 			t.Errorf("%.20q: %v", unknown, err)
 		}
 	}
@@ -278,7 +279,7 @@ func TestGenerateLink(t *testing.T) {
 		t.Error(made)
 	}
 	offer, err := w.setup().Offer(t.Context(), secretOf(t, text(made, "link")))
-	if err != nil || offer != (management.SetupOffer{Organization: "Acme", Directory: "Acme"}) {
+	if err != nil || offer != (onboarding.Offer{Organization: "Acme", Directory: "Acme"}) {
 		t.Fatalf("%+v, %v", offer, err)
 	}
 	directories, _, _ := ids(t, w.call(t, w.read, "GET", "/directories?organization_id="+org, ""))

@@ -8,8 +8,11 @@ import (
 	"math"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+
+	"dsync/internal/fault"
 )
 
 const (
@@ -30,6 +33,24 @@ var images = map[string][]byte{
 	"image/png":  []byte("\x89PNG\r\n\x1a\n"),
 	"image/jpeg": []byte("\xff\xd8\xff"),
 	"image/webp": []byte("RIFF"),
+}
+
+// Check adds what is wrong with a change of the page, in the words of the REST API. nil
+// is no change, "" the default.
+func Check(invalid *fault.Validation, logo, color, support *string, origins *[]string) {
+	given := func(s *string) bool { return s != nil && *s != "" }
+	if given(logo) && !IsLogo(*logo) {
+		invalid.Add("logo", "logo must be a data: URL of a PNG, JPEG or WebP image of at most %d KiB.", MaxLogo>>10)
+	}
+	if given(color) && !IsColor(*color) {
+		invalid.Add("color", "color must be a colour such as #3451d1, dark enough for white text on it (a contrast of 4.5:1).")
+	}
+	if given(support) && !IsEmail(*support) {
+		invalid.Add("support_email", "support_email must be an e-mail address.")
+	}
+	if origins != nil && (len(*origins) > MaxOrigins || slices.ContainsFunc(*origins, func(o string) bool { return !IsOrigin(o) })) {
+		invalid.Add("allowed_origins", "allowed_origins must be at most %d origins such as https://app.example.com.", MaxOrigins)
+	}
 }
 
 // IsLogo reports whether s is a data: URL of a small PNG, JPEG or WebP image.
@@ -98,4 +119,10 @@ func Origin(s string) string {
 		host = strings.TrimSuffix(host, port)
 	}
 	return u.Scheme + "://" + host
+}
+
+// Allows reports whether a page may lead to a URL: its origin is one of these.
+func Allows(origins []string, url string) bool {
+	origin := Origin(url)
+	return origin != "" && slices.Contains(origins, origin)
 }

@@ -60,8 +60,8 @@ type NewSetupLink struct {
 	Contacts              []string // e-mail addresses of the customer's admins
 }
 
-// setupStep is the step that the setup of a directory has reached.
-func setupStep(opened bool, d Directory, c Counts) string {
+// SetupStep is the step that the setup of a directory has reached.
+func SetupStep(opened bool, d Directory, c Counts) string {
 	users := c.Active + c.Inactive
 	switch {
 	case users > 1:
@@ -169,18 +169,12 @@ func (s *Session) checkSetupLink(ctx context.Context, n NewSetupLink, at time.Ti
 			return err
 		}
 		for _, u := range []struct{ field, url string }{{"return_url", n.ReturnURL}, {"success_url", n.SuccessURL}} {
-			if u.url != "" && !leadsTo(page, u.url) {
+			if u.url != "" && !branding.Allows(page.Origins, u.url) {
 				invalid.Add(u.field, "%s must be a URL in one of the allowed_origins of the setup page.", u.field)
 			}
 		}
 	}
 	return invalid.Err()
-}
-
-// leadsTo reports whether a setup page may lead to a URL.
-func leadsTo(p setuplink.Page, url string) bool {
-	origin := branding.Origin(url)
-	return origin != "" && slices.Contains(p.Origins, origin)
 }
 
 // SetupLinks lists the setup links of a directory; those that have ended, for a week.
@@ -198,7 +192,7 @@ func (s *Session) SetupLinks(ctx context.Context, directoryID string, p PageRequ
 }
 
 func (s *Session) setupLink(l setuplink.Link, d Directory, c Counts) SetupLink {
-	return SetupLink{l, credential.StateOf(l.Revoked, l.Expires, s.now()), setupStep(l.Used, d, c)}
+	return SetupLink{l, credential.StateOf(l.Revoked, l.Expires, s.now()), SetupStep(l.Used, d, c)}
 }
 
 // RevokeSetupLink ends a setup link, and the session that it opened, at once. One

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"reflect"
-	"slices"
 
 	"dsync/internal/branding"
 	"dsync/internal/fault"
@@ -18,7 +17,8 @@ type SetupPage = setuplink.Page
 
 // SetupPageUpdate is a change of the setup page; nil is no change, "" the default.
 type SetupPageUpdate struct {
-	Name    *string   // of the vendor
+	Name    *string   // of the vendor; not "" but with NoName
+	NoName  bool
 	Logo    *string   // data: URL of an image
 	Color   *string   // #rrggbb
 	Support *string   // e-mail address
@@ -77,21 +77,10 @@ func (u SetupPageUpdate) applied(p SetupPage) SetupPage {
 
 func (u SetupPageUpdate) check() error {
 	var invalid fault.Validation
-	if u.Name != nil && *u.Name != "" {
+	if u.Name != nil && !u.NoName {
 		checkName(&invalid, "name", *u.Name)
 	}
-	if u.Logo != nil && *u.Logo != "" && !branding.IsLogo(*u.Logo) {
-		invalid.Add("logo", "logo must be a data: URL of a PNG, JPEG or WebP image of at most %d KiB.", branding.MaxLogo>>10)
-	}
-	if u.Color != nil && *u.Color != "" && !branding.IsColor(*u.Color) {
-		invalid.Add("color", "color must be a colour such as #3451d1, dark enough for white text on it (a contrast of 4.5:1).")
-	}
-	if u.Support != nil && *u.Support != "" && !branding.IsEmail(*u.Support) {
-		invalid.Add("support_email", "support_email must be an e-mail address.")
-	}
-	if u.Origins != nil && (len(*u.Origins) > branding.MaxOrigins || slices.ContainsFunc(*u.Origins, func(o string) bool { return !branding.IsOrigin(o) })) {
-		invalid.Add("allowed_origins", "allowed_origins must be at most %d origins such as https://app.example.com.", branding.MaxOrigins)
-	}
+	branding.Check(&invalid, u.Logo, u.Color, u.Support, u.Origins)
 	return invalid.Err()
 }
 

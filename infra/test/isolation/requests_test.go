@@ -218,13 +218,13 @@ func named(t *testing.T, base, pattern string) string {
 	if strings.Contains(pattern, "{id}") && kinds[base] == "" {
 		t.Errorf("%s: an id of what?", pattern)
 	}
-	return strings.NewReplacer("{id}", "{"+kinds[base]+"}", "{token_id}", "{token}", "{external_id+}", "{external_id}").Replace(pattern)
+	return strings.NewReplacer("{id}", "{"+kinds[base]+"}", "{token_id}", "{token}", "{setup_link_id}", "{setup_link}", "{external_id+}", "{external_id}").Replace(pattern)
 }
 
 // fieldsBody is a body with which whoever may does what the route is for.
 func fieldsBody(t *testing.T, fields []api.Field) string {
 	t.Helper()
-	examples := map[string]any{"name": "Intruder", "organization_id": "{organization}", "scope": "manage"}
+	examples := map[string]any{"name": "Intruder", "organization_id": "{organization}", "organization": "{organization}", "scope": "manage"}
 	body := map[string]any{}
 	for _, f := range fields {
 		if v, ok := examples[f.Name]; ok {
