@@ -220,7 +220,9 @@ func fits(f api.Field, v string) bool {
 	case `{"x":1}`:
 		return f.Type == api.Object // for the domain to refuse
 	case `[]`:
-		return f.Type == api.Array
+		return f.Type == api.Array || f.Type == api.TextList
+	case `["x"]`:
+		return f.Type == api.TextList // for the domain to refuse
 	case `null`:
 		return f.Nullable
 	}
@@ -237,7 +239,7 @@ func TestNotFound(t *testing.T) {
 		patterns[r.Pattern] = append(patterns[r.Pattern], r.Method)
 		for _, wrong := range []string{"x", nobody, "*", "%20", "event_" + nobody, "org_" + nobody, "directory_" + nobody, "directory_user_" + nobody, "directory_group_" + nobody,
 			"directory_token_" + nobody, "job_" + nobody, "api_key_" + nobody, strings.Repeat("x", 2000)} {
-			for _, p := range []string{"{id}", "{token_id}", "{external_id+}"} {
+			for _, p := range []string{"{id}", "{token_id}", "{setup_link_id}", "{external_id+}"} {
 				if !strings.Contains(r.Pattern, p) {
 					continue
 				}

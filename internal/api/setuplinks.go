@@ -103,7 +103,6 @@ var setupPageRoutes = []Route{
 		Method: http.MethodGet, Pattern: "/setup_page", Scope: management.Read,
 		Status: http.StatusOK, Object: "setup_page", Summary: "Read how the setup page looks, and where it may lead.",
 		serve: func(r *request) (response, error) {
-			u.NoName = string(r.body["name"]) == "null"
 			return one(setupPage)(r.session.SetupPage(r.context()))
 		},
 	},
@@ -121,6 +120,7 @@ var setupPageRoutes = []Route{
 			u := management.SetupPageUpdate{
 				Name: r.body.text("name"), Logo: r.body.text("logo"), Color: r.body.text("color"), Support: r.body.text("support_email"), Origins: r.body.list("allowed_origins"),
 			}
+			u.NoName = string(r.body["name"]) == "null"
 			return one(setupPage)(r.session.UpdateSetupPage(r.context(), u))
 		},
 	},

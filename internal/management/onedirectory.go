@@ -54,9 +54,13 @@ func (oneDirectory) consoleSessions() (table.List[signin.Session], error) {
 	return table.List[signin.Session]{}, outOfReach
 }
 
-func (oneDirectory) auditEvents(AuditFilter) table.List[audit.Event] { return table.List[audit.Event]{} }
+func (oneDirectory) auditEvents(AuditFilter) table.List[audit.Event] {
+	return table.List[audit.Event]{}
+}
 
-func (oneDirectory) eventQuery(context.Context, eventlog.Query) (*eventlog.Query, error) { return nil, nil }
+func (oneDirectory) eventQuery(context.Context, eventlog.Query) (*eventlog.Query, error) {
+	return nil, nil
+}
 
 func (oneDirectory) owner(string) (string, error) { return "", outOfReach }
 

@@ -17,7 +17,7 @@ type SetupPage = setuplink.Page
 
 // SetupPageUpdate is a change of the setup page; nil is no change, "" the default.
 type SetupPageUpdate struct {
-	Name    *string   // of the vendor; not "" but with NoName
+	Name    *string // of the vendor; not "" but with NoName
 	NoName  bool
 	Logo    *string   // data: URL of an image
 	Color   *string   // #rrggbb

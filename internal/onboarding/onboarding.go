@@ -64,7 +64,9 @@ func (u *Links) Offer(ctx context.Context, link string) (Offer, error) {
 }
 
 // Page is how the setup page looks. It is the same for everybody.
-func (u *Links) Page(ctx context.Context) (management.SetupPage, error) { return setuplink.ReadPage(ctx, u.table) }
+func (u *Links) Page(ctx context.Context) (management.SetupPage, error) {
+	return setuplink.ReadPage(ctx, u.table)
+}
 
 // find reads a link that can be opened.
 func (u *Links) find(ctx context.Context, secret string) (setuplink.Link, error) {
@@ -268,3 +270,6 @@ func (s *Session) arrivals(ctx context.Context, k table.Kind, limit int) ([]Arri
 	}
 	return all, nil
 }
+
+// Opened reports whether a link is the one that opened the session.
+func (s *Session) Opened(link string) bool { return credential.Hash(link) == s.link.Hash }

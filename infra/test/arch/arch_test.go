@@ -135,6 +135,7 @@ var below = []place{
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
 	{"wording", []string{"scim", "management", "usage"}},
 	{"console", []string{"fault", "id", "metric", "ratelimit", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 
@@ -189,7 +190,7 @@ func TestDomainKnowsNoHTTP(t *testing.T) {
 // The edges reach the table through a session only: the file with the Options
 // names it, and no other.
 func TestEdgesKeepNoTable(t *testing.T) {
-	for _, p := range list(t, "./internal/provider", "./internal/api", "./internal/console") {
+	for _, p := range list(t, "./internal/provider", "./internal/api", "./internal/console", "./internal/setup") {
 		for _, file := range p.GoFiles {
 			code, err := os.ReadFile(filepath.Join(p.Dir, file))
 			if err != nil {

@@ -54,7 +54,7 @@ type latest struct {
 	TTL  int64  `dynamodbav:"ttl"`
 }
 
-// Prefixes of the partitions (schema.SetupPartitions).
+// Prefixes of the partitions (schema.SetupReadPartitions).
 const (
 	linkPrefix    = "SL#"
 	linkSort      = "SL"
