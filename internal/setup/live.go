@@ -190,10 +190,18 @@ func findingOf(t Texts, f onboarding.Finding) finding {
 	return said
 }
 
+// Healthy reports whether all that came is as it should be.
+func (l live) Healthy() bool { return l.Users > 0 && len(l.Findings) == 0 && l.checked() }
+
+// checked reports whether each mapping that matters gives what it should.
+func (l live) checked() bool {
+	return l.Users > 0 && !slices.ContainsFunc(l.Checks, func(c check) bool { return c.Badge.Tone != "good" })
+}
+
 // ticksOf are the states of the steps.
 func ticksOf(t Texts, l live, findings []onboarding.Finding) []tick {
 	connected := l.Box.Code == "received" || l.Users > 0
-	checked := l.Users > 0 && !slices.ContainsFunc(l.Checks, func(c check) bool { return c.Badge.Tone != "good" })
+	checked := l.checked()
 	several := l.Users > 1
 	blocked := slices.ContainsFunc(findings, func(f onboarding.Finding) bool { return f.Blocks })
 	done := [steps]bool{

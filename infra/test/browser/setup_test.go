@@ -1,7 +1,12 @@
 package browser
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,8 +20,23 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// png is a small logo.
-const png = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAYAAADED76LAAAAFklEQVR4nGNgYGD4TwjTBv///xMyAABuNhfpHlQ4ewAAAABJRU5ErkJggg=="
+// logo is a small picture, as a data: URL.
+func logo(t *testing.T) string {
+	t.Helper()
+	picture := image.NewPaletted(image.Rect(0, 0, 32, 32), color.Palette{color.Transparent, color.RGBA{10, 92, 54, 255}})
+	for x := range 32 {
+		for y := range 32 {
+			if (x-16)*(x-16)+(y-16)*(y-16) < 200 {
+				picture.SetColorIndex(x, y, 1)
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		t.Fatal(err)
+	}
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
+}
 
 // setupLink makes a setup link for a directory.
 func setupLink(t *testing.T, s *system.System, directoryID string) string {
@@ -34,7 +54,7 @@ func setupLink(t *testing.T, s *system.System, directoryID string) string {
 func dress(t *testing.T, s *system.System) client.Client {
 	t.Helper()
 	api := client.Client{URL: s.APIURL, Key: s.APIKey}
-	body := map[string]any{"name": "Widgets", "logo": png, "color": "#0a5c36", "support_email": "help@widgets.example", "allowed_origins": []string{"https://app.widgets.example"}}
+	body := map[string]any{"name": "Widgets", "logo": logo(t), "color": "#0a5c36", "support_email": "help@widgets.example", "allowed_origins": []string{"https://app.widgets.example"}}
 	if err := api.Call(t.Context(), http.MethodPatch, "/setup_page", body, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +137,9 @@ func TestSetup(t *testing.T) {
 	b.see("externalId is “user1”, not the objectId.")
 	b.see("There is no e-mail address.")
 	b.see("Map objectId to externalId")
+	if !eval[bool](b, "document.querySelector('.logo').naturalWidth > 0") {
+		t.Error("the logo is not shown")
+	}
 	b.visit(s, "/setup/")
 	b.see("Make another token")
 	if strings.Contains(eval[string](b, "document.documentElement.outerHTML"), token) {
@@ -203,6 +226,7 @@ func TestSetupPages(t *testing.T) {
 		for _, l := range looks {
 			b.look(l.width, l.scheme)
 			where := fmt.Sprintf("%s at %d, %s", name, l.width, l.scheme)
+			b.await("the width", fmt.Sprintf("innerWidth == %d && document.documentElement.clientWidth <= %[1]d && document.querySelector('main').getBoundingClientRect().width > %[1]d / 3", l.width))
 			if folder := os.Getenv("SCREENSHOTS"); folder != "" {
 				b.picture(filepath.Join(folder, fmt.Sprintf("setup-%s-%d-%s.png", name, l.width, l.scheme)))
 			}
