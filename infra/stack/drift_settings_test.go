@@ -37,7 +37,7 @@ func TestDriftOfSettingsIsNoticed(t *testing.T) {
 
 		{"another way in", func(d draft) { d.set("HttpApi", false, "DisableExecuteApiEndpoint") }, "disableEndpoint"},
 		{"another public URL", func(d draft) {
-			for _, f := range []string{"UsersFunction", "GroupsFunction", "DiscoveryFunction", "ApiFunction", "ConsoleFunction"} {
+			for _, f := range []string{"UsersFunction", "GroupsFunction", "DiscoveryFunction", "ApiFunction", "ConsoleFunction", "SetupFunction"} {
 				d.set(f, "https://other.example.com", "Environment", "Variables", "PUBLIC_URL")
 			}
 		}, "publicURL"},

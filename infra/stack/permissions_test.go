@@ -142,6 +142,12 @@ func TestPermissionsOfFunctions(t *testing.T) {
 						on += ", partitions of the log and of directories"
 					case slices.Equal(partitions, schema.APIKeyPartitions()):
 						on += ", partitions of API keys and of the audit log"
+					case slices.Equal(partitions, schema.SetupReadPartitions()):
+						on += ", partitions of setup links, directories, organizations, tokens and the log"
+					case slices.Equal(partitions, schema.SetupWritePartitions()):
+						on += ", partitions of setup links, directories, tokens and the audit log"
+					case slices.Equal(partitions, schema.DirectoryPartitions()):
+						on += ", partitions of directories"
 					case slices.Equal(partitions, schema.OrganizationPartitions()):
 						on += ", partitions of organizations"
 					case len(s.Conditions) > 0:

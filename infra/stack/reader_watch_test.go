@@ -193,8 +193,8 @@ var writers = map[string][]topology.Role{
 	metric.RelayLag.Name:         {topology.RelaysEvents},
 	metric.OldestJobAge.Name:     {topology.RunsJobs},
 	metric.JobsFailed.Name:       {topology.RunsJobs},
-	metric.Unauthorized.Name:     {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery, topology.ServesREST, topology.ServesConsole},
-	metric.RateLimited.Name:      {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery, topology.ServesREST, topology.ServesConsole},
+	metric.Unauthorized.Name:     {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery, topology.ServesREST, topology.ServesConsole, topology.ServesSetup},
+	metric.RateLimited.Name:      {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery, topology.ServesREST, topology.ServesConsole, topology.ServesSetup},
 }
 
 func (r *reader) checkDimension(owner, measure, name, value string) string {

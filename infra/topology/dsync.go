@@ -34,6 +34,14 @@ var management = []Grant{
 	{Resource: TheIndex, Actions: []string{"dynamodb:Query"}},
 }
 
+// onboards are the permissions to serve the setup page: to read directories, tokens
+// and what was received, to open setup links, and to create and revoke tokens.
+var onboards = []Grant{
+	{Resource: TheTable, Actions: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}, Partitions: schema.SetupReadPartitions()},
+	{Resource: TheTable, Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem"}, Partitions: schema.SetupWritePartitions()},
+	{Resource: TheIndex, Actions: []string{"dynamodb:Query"}, Partitions: schema.DirectoryPartitions()},
+}
+
 // relays are the permissions to derive events and to log them: all records are
 // read, and the log and memberships are written. Deferred memberships are found by
 // a query and deleted when they are logged.
@@ -53,6 +61,8 @@ var api = []string{
 	"ANY /jobs", "ANY /jobs/{proxy+}",
 	"ANY /api_keys", "ANY /api_keys/{proxy+}",
 	"ANY /console_sessions", "ANY /console_sessions/{proxy+}",
+	"ANY /portal/generate_link",
+	"ANY /setup_page",
 	"ANY /audit_events",
 	"ANY /openapi.json",
 }
@@ -191,6 +201,17 @@ func Dsync() System {
 				Throttle:    Throttle{PerSecond: 100, AtOnce: 100}, // of people
 				Environment: console,
 				Grants:      append([]Grant{{Resource: TheClientSecret, Actions: []string{"secretsmanager:GetSecretValue"}}}, management...),
+			},
+			{
+				Name:        "setup",
+				Role:        ServesSetup,
+				Description: "The setup page for the admins of customers",
+				MemoryMiB:   apiMemory,
+				Timeout:     apiTimeout,
+				Routes:      []string{"ANY /setup", "ANY /setup/{proxy+}"},
+				Throttle:    Throttle{PerSecond: 100, AtOnce: 100}, // of people
+				Environment: server,
+				Grants:      onboards,
 			},
 			{
 				Name:        "apikey",

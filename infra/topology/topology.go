@@ -40,9 +40,10 @@ const (
 	ServesGroups    Role = "serves SCIM groups"
 	ServesDiscovery Role = "serves SCIM discovery" // and every path without a route
 	ServesREST      Role = "serves the REST API"
-	ServesConsole   Role = "serves the console" // to people; for whoever may invoke it, it makes sign-in links
-	RelaysEvents    Role = "relays events"      // from the stream to the log and the bus
-	RunsJobs        Role = "runs jobs"          // long work, one page a step
+	ServesConsole   Role = "serves the console"    // to people; for whoever may invoke it, it makes sign-in links
+	ServesSetup     Role = "serves the setup page" // to the admins of customers
+	RelaysEvents    Role = "relays events"         // from the stream to the log and the bus
+	RunsJobs        Role = "runs jobs"             // long work, one page a step
 	CreatesAPIKeys  Role = "creates API keys"
 	RedrivesEvents  Role = "redrives events" // publishes events again
 )

@@ -39,6 +39,7 @@ func auditEvent(e management.AuditEvent) map[string]any {
 		"actor": map[string]any{
 			"api_key_id": nullable(e.Actor.KeyID), "api_key_name": nullable(e.Actor.KeyName),
 			"console_session_id": nullable(e.Actor.SessionID), "person": nullable(e.Actor.Person),
+			"setup_link_id": nullable(e.Actor.SetupLinkID),
 		},
 		"target":          map[string]any{"type": e.Target.Type, "id": e.Target.ID},
 		"organization_id": nullable(e.OrganizationID),

@@ -77,6 +77,16 @@ func TestAuditEvents(t *testing.T) {
 		{"DELETE /api_keys/{key}", ``, nil, "api_key.revoked", "{key}", true, false, `{"state":` + change(`"active"`, `"revoked"`) + `}`},
 		{"DELETE /api_keys/{key}", ``, nil, "", "", false, false, ""},
 		{"POST /api_keys", `{"name":"Free","scope":"read","expires_at":"2100-01-01T00:00:00Z"}`, func(o map[string]any) { known["free"], known["value2"] = text(o, "id"), text(o, "value") }, "api_key.created", "{free}", false, false, ""},
+		{"POST /directories/{dir}/setup_links", ``, func(o map[string]any) { known["link"], known["secret4"] = text(o, "id"), secretOf(t, text(o, "link")) }, "setup_link.created", "{link}", true, true, ""},
+		{"DELETE /directories/{dir}/setup_links/{link}", ``, nil, "setup_link.revoked", "{link}", true, true, `{"state":` + change(`"active"`, `"revoked"`) + `}`},
+		{"DELETE /directories/{dir}/setup_links/{link}", ``, nil, "", "", false, false, ""},
+		{"POST /portal/generate_link", `{"organization":"{org}","intent":"dsync"}`, func(o map[string]any) {
+			known["secret5"] = secretOf(t, text(o, "link"))
+			known["link2"] = text(w.must(t, 200, "GET", "/directories/"+known["dir"]+"/setup_links", "")["data"].([]any)[0].(map[string]any), "id")
+		}, "setup_link.created", "{link2}", true, true, ""},
+		{"POST /portal/generate_link", `{"organization":"{org}","intent":"sso"}`, nil, "", "", false, false, ""},
+		{"PATCH /setup_page", `{"name":"Widgets"}`, nil, "setup_page.updated", "setup_page", false, false, `{"name":` + change(`null`, `"Widgets"`) + `}`},
+		{"PATCH /setup_page", `{"name":"Widgets"}`, nil, "", "", false, false, ""},
 		{"DELETE /console_sessions/{person}", ``, nil, "console_session.revoked", "{person}", false, false, `{"state":` + change(`"active"`, `"revoked"`) + `}`},
 		{"DELETE /console_sessions/{person}", ``, nil, "", "", false, false, ""},
 		{"DELETE /directories/{dir}", ``, nil, "directory.deleted", "{dir}", true, true, `{"state":` + change(`"validating"`, `"deleting"`) + `,"tokens.{token}":` + change(`"active"`, `null`) + `}`},
@@ -106,7 +116,7 @@ func TestAuditEvents(t *testing.T) {
 		target, _, _ := strings.Cut(c.action, ".")
 		want := map[string]any{
 			"object": "audit_event", "id": e["id"], "created_at": e["created_at"], "action": c.action,
-			"actor":  map[string]any{"api_key_id": actor, "api_key_name": "test", "console_session_id": nil, "person": nil},
+			"actor":  map[string]any{"api_key_id": actor, "api_key_name": "test", "console_session_id": nil, "person": nil, "setup_link_id": nil},
 			"target": map[string]any{"type": target, "id": in(c.target)}, "organization_id": nil, "directory_id": nil,
 			"changes": e["changes"], "omitted_changes": []any{}, "source_ip": "192.0.2.1", "request_id": "request-1",
 			"user_agent": ("curl/8.5.0 " + strings.Repeat("x", 300))[:256],
@@ -134,7 +144,7 @@ func TestAuditEvents(t *testing.T) {
 		}
 	}
 	for _, r := range routes() {
-		pattern := strings.NewReplacer("{token_id}", "", "{id}", "").Replace(r.Method + " " + r.Pattern)
+		pattern := strings.NewReplacer("{token_id}", "", "{setup_link_id}", "", "{id}", "").Replace(r.Method + " " + r.Pattern)
 		has := slices.ContainsFunc(slices.Collect(maps.Keys(exercised)), func(p string) bool {
 			for name := range known {
 				p = strings.ReplaceAll(p, "{"+name+"}", "")

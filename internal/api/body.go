@@ -24,11 +24,12 @@ type Type string
 
 // The types of members.
 const (
-	String  Type = "string"
-	Instant Type = "time"    // RFC 3339
-	Object  Type = "object"  // without Fields, the domain checks its members
-	Strings Type = "strings" // an object whose values are strings or null
-	Array   Type = "array"   // of objects with these Fields
+	String   Type = "string"
+	Instant  Type = "time"    // RFC 3339
+	Object   Type = "object"  // without Fields, the domain checks its members
+	Strings  Type = "strings" // an object whose values are strings or null
+	Array    Type = "array"   // of objects with these Fields
+	TextList Type = "list"    // an array of strings
 )
 
 // Field is a member of a body.
@@ -126,6 +127,9 @@ func (t Type) fits(v json.RawMessage) bool {
 	case map[string]any:
 		return t == Object || t == Strings && !slices.ContainsFunc(slices.Collect(maps.Values(value)), func(e any) bool { _, is := e.(string); return !is && e != nil })
 	case []any:
+		if t == TextList {
+			return !slices.ContainsFunc(value, func(e any) bool { _, is := e.(string); return !is })
+		}
 		return t == Array && !slices.ContainsFunc(value, func(e any) bool { _, is := e.(map[string]any); return !is })
 	}
 	return false
@@ -137,6 +141,8 @@ func (t Type) about() string {
 		return "a time such as 2026-01-31T12:00:00Z"
 	case Array:
 		return "an array of objects"
+	case TextList:
+		return "an array of strings"
 	case Object:
 		return "an object"
 	case Strings:
@@ -178,6 +184,17 @@ func (o object) objects(name string) []object {
 	var list []object
 	o.read(name, &list)
 	return list
+}
+
+// list are the elements of an array of strings, nil if it is absent and empty for
+// null.
+func (o object) list(name string) *[]string {
+	if _, given := o[name]; !given {
+		return nil
+	}
+	list := []string{}
+	o.read(name, &list)
+	return &list
 }
 
 // raw are the elements of an array in JSON.

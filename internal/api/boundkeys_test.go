@@ -105,6 +105,8 @@ func TestBoundKeys(t *testing.T) {
 	}
 	must(403, "POST", "/organizations", `{"name":"x"}`)
 	must(403, "GET", "/console_sessions", "")
+	must(403, "GET", "/setup_page", "")
+	must(403, "PATCH", "/setup_page", `{"name":"x"}`)
 	must(403, "DELETE", "/console_sessions/console_session_"+nobody, "")
 	for _, id := range []string{other, "org_" + nobody} {
 		want := fmt.Sprintf("Organization not found: '%s'.", id)

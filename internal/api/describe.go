@@ -69,6 +69,9 @@ func (f Field) describe() tree {
 		schema["format"] = "date-time"
 	case Strings:
 		schema["additionalProperties"] = tree{"type": []string{"string", "null"}}
+	case TextList:
+		kind = "array"
+		schema["items"] = tree{"type": "string"}
 	case Array:
 		kind = "array"
 		schema["items"] = members(f.Fields)

@@ -30,6 +30,7 @@ func full(t *testing.T) (w *world, path func(pattern string) string, scimSecret 
 	jobs, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
 	key := text(w.must(t, 201, "POST", "/api_keys", `{"name":"x","scope":"read"}`), "id")
 	person, _ := w.person(t, "Ada Lovelace", management.Viewer)
+	link := text(w.must(t, 201, "POST", "/directories/"+d.id+"/setup_links", ""), "id")
 	byPrefix := map[string]string{
 		"/console_sessions/": person,
 		"/organizations/":    org, "/directories/": d.id, "/directory_users/": user, "/directory_groups/": group, "/jobs/": jobs[0], "/api_keys/": key,
@@ -37,7 +38,7 @@ func full(t *testing.T) (w *world, path func(pattern string) string, scimSecret 
 	return w, func(pattern string) string {
 		for prefix, id := range byPrefix {
 			if strings.HasPrefix(pattern, prefix) {
-				return strings.NewReplacer("{id}", id, "{token_id}", tokens[0], "{external_id+}", "acme").Replace(pattern)
+				return strings.NewReplacer("{id}", id, "{token_id}", tokens[0], "{setup_link_id}", link, "{external_id+}", "acme").Replace(pattern)
 			}
 		}
 		return pattern
@@ -47,7 +48,7 @@ func full(t *testing.T) (w *world, path func(pattern string) string, scimSecret 
 // body is a body with all fields of a route that must be given, or one of them
 // as it is told.
 func body(fields []api.Field, name, value string) string {
-	examples := map[string]string{"name": `"x"`, "organization_id": `"org_` + nobody + `"`, "scope": `"read"`}
+	examples := map[string]string{"name": `"x"`, "organization_id": `"org_` + nobody + `"`, "organization": `"org_` + nobody + `"`, "scope": `"read"`}
 	o := map[string]json.RawMessage{}
 	for _, f := range fields {
 		if f.Required {
@@ -219,7 +220,9 @@ func fits(f api.Field, v string) bool {
 	case `{"x":1}`:
 		return f.Type == api.Object // for the domain to refuse
 	case `[]`:
-		return f.Type == api.Array
+		return f.Type == api.Array || f.Type == api.TextList
+	case `["x"]`:
+		return f.Type == api.TextList // for the domain to refuse
 	case `null`:
 		return f.Nullable
 	}
@@ -236,7 +239,7 @@ func TestNotFound(t *testing.T) {
 		patterns[r.Pattern] = append(patterns[r.Pattern], r.Method)
 		for _, wrong := range []string{"x", nobody, "*", "%20", "event_" + nobody, "org_" + nobody, "directory_" + nobody, "directory_user_" + nobody, "directory_group_" + nobody,
 			"directory_token_" + nobody, "job_" + nobody, "api_key_" + nobody, strings.Repeat("x", 2000)} {
-			for _, p := range []string{"{id}", "{token_id}", "{external_id+}"} {
+			for _, p := range []string{"{id}", "{token_id}", "{setup_link_id}", "{external_id+}"} {
 				if !strings.Contains(r.Pattern, p) {
 					continue
 				}

@@ -27,7 +27,7 @@ const Public = "public"
 // Routes are all routes.
 func Routes() []Route { return slices.Clone(routes) }
 
-var routes = slices.Concat(organizationRoutes, directoryRoutes, tokenRoutes, userRoutes, eventRoutes, keyRoutes, consoleSessionRoutes, auditRoutes, documentRoutes)
+var routes = slices.Concat(organizationRoutes, directoryRoutes, tokenRoutes, userRoutes, eventRoutes, keyRoutes, consoleSessionRoutes, setupLinkRoutes, setupPageRoutes, auditRoutes, documentRoutes)
 
 // path is a pattern with its routes by method.
 type path struct {

@@ -32,6 +32,10 @@ const (
 	// that of a session, which is in a cookie.
 	LinkPrefix    Prefix = "dsync_link_"
 	SessionPrefix Prefix = "dsync_session_"
+	// SetupLinkPrefix begins the secret of a link to the setup page,
+	// SetupSessionPrefix that of the session that it opens.
+	SetupLinkPrefix    Prefix = "dsync_setup_"
+	SetupSessionPrefix Prefix = "dsync_setup_session_"
 )
 
 const (

@@ -28,6 +28,8 @@ const (
 	AuditEvent   Kind = "audit_event"
 	// ConsoleSession is a person's session of the console.
 	ConsoleSession Kind = "console_session"
+	// SetupLink is a customer's admin's way to the setup page of a directory.
+	SetupLink Kind = "setup_link"
 )
 
 // New makes an id of a kind from a time, in milliseconds, and 80 bits of

@@ -37,6 +37,10 @@ const (
 	apiKeyRevoked       = "api_key.revoked"
 	sessionCreated      = "console_session.created"
 	sessionRevoked      = "console_session.revoked"
+	setupLinkCreated    = "setup_link.created"
+	setupLinkOpened     = "setup_link.opened"
+	setupLinkRevoked    = "setup_link.revoked"
+	setupPageUpdated    = "setup_page.updated"
 )
 
 // AuditActions are all actions of audit events.
@@ -44,6 +48,7 @@ var AuditActions = []string{
 	organizationCreated, organizationUpdated, organizationDeleted,
 	directoryCreated, directoryUpdated, directoryPaused, directoryResumed, directoryDeleted,
 	tokenCreated, tokenRevoked, apiKeyCreated, apiKeyRevoked, sessionCreated, sessionRevoked,
+	setupLinkCreated, setupLinkOpened, setupLinkRevoked, setupPageUpdated,
 }
 
 // maxUserAgent bounds the User-Agent of an audit event, in characters: those of
@@ -75,9 +80,12 @@ func (o Origin) userAgent() string {
 // with a session of the console.
 func (s *Session) auditActor() audit.Actor {
 	actor := audit.Actor{SourceIP: s.origin.SourceIP, UserAgent: s.origin.userAgent(), RequestID: s.origin.RequestID}
-	if s.person != nil {
+	switch {
+	case s.person != nil:
 		actor.SessionID, actor.Person = s.person.SessionID, s.person.Name
-	} else {
+	case s.setupLinkID != "":
+		actor.SetupLinkID = s.setupLinkID
+	default:
 		actor.KeyID, actor.KeyName = s.key.ID, s.key.Name
 	}
 	return actor

@@ -30,6 +30,9 @@ type NewDirectory struct {
 	// Extensions are custom schemas of the directory's users, in the JSON form
 	// of RFC 7643 section 7.
 	Extensions []json.RawMessage
+	// WithoutToken leaves the first token to the setup page: then CreateDirectory
+	// returns none.
+	WithoutToken bool
 }
 
 // CreateDirectory creates a directory of an organization with its first token.
@@ -71,11 +74,13 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	if d.ExternalKey, err = credential.NewExternalKey(s.entropy); err != nil {
 		return d, first, "", err
 	}
-	token, secret, err := s.newToken(at, time.Time{})
-	if err != nil {
-		return d, first, "", err
+	var token table.TokenRef
+	if !n.WithoutToken {
+		if token, secret, err = s.newToken(at, time.Time{}); err != nil {
+			return d, first, "", err
+		}
+		d.Tokens = []table.TokenRef{token}
 	}
-	d.Tokens = []table.TokenRef{token}
 	members, err := directoryMembers(d)
 	if err != nil {
 		return d, first, "", err

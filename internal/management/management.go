@@ -102,7 +102,9 @@ type Session struct {
 	reach   reach
 	key     apikey.Key // of a person: the id of the session, and the scopes of the role
 	person  *Person    // nil for an API key
-	origin  Origin
+	// setupLinkID is the setup link of a customer's admin, "" for others.
+	setupLinkID string
+	origin      Origin
 }
 
 // KeyID is the id of the API key that opened the session.

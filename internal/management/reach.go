@@ -45,6 +45,9 @@ type reach interface {
 	// organization; "" is none, or that of the key. It fails with a fault of kind
 	// NotFound.
 	owner(organizationID string) (string, error)
+	// setupPage fails for whoever is bound to an organization: the setup page looks the
+	// same to all of them.
+	setupPage() error
 	// changesOrganizations fails unless organizations can be created, changed and
 	// deleted.
 	changesOrganizations() error
@@ -118,6 +121,8 @@ func (environment) eventQuery(_ context.Context, q eventlog.Query) (*eventlog.Qu
 }
 
 func (environment) owner(organizationID string) (string, error) { return organizationID, nil }
+
+func (environment) setupPage() error { return nil }
 
 func (environment) changesOrganizations() error { return nil }
 
@@ -246,6 +251,10 @@ func (t tenant) owner(organizationID string) (string, error) {
 		return "", fault.Missing(organization, organizationID)
 	}
 	return t.organizationID, nil
+}
+
+func (tenant) setupPage() error {
+	return fault.New(fault.Forbidden, "", "The API key is bound to an organization: it cannot see or change the setup page of all.")
 }
 
 func (tenant) changesOrganizations() error {

@@ -9,7 +9,7 @@ import (
 
 var (
 	scimServers = []topology.Role{topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery}
-	servers     = append(slices.Clone(scimServers), topology.ServesREST, topology.ServesConsole)
+	servers     = append(slices.Clone(scimServers), topology.ServesREST, topology.ServesConsole, topology.ServesSetup)
 	publishers  = []topology.Role{topology.RelaysEvents, topology.RedrivesEvents}
 	all         = append(append(slices.Clone(servers), publishers...), topology.RunsJobs, topology.CreatesAPIKeys)
 )

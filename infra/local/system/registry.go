@@ -16,6 +16,7 @@ import (
 	"dsync/internal/provider"
 	"dsync/internal/relay"
 	"dsync/internal/scim"
+	"dsync/internal/setup"
 	"dsync/internal/sso"
 	"dsync/internal/table"
 
@@ -64,6 +65,9 @@ var handlers = map[topology.Role]func(configuration) lambda.Handler{
 	topology.ServesConsole: func(c configuration) lambda.Handler {
 		o := console.Options{Table: c.table, Events: eventlog.New(c.table, time.Now), Now: time.Now, Entropy: rand.Reader, Log: c.log, SSO: c.signOn, SCIMBase: scim.BasePath}
 		return console.LinkMaker(o, c.front.NewHandler(console.New(o)))
+	},
+	topology.ServesSetup: func(c configuration) lambda.Handler {
+		return c.front.NewHandler(setup.New(setup.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader, Log: c.log, SCIMBase: scim.BasePath}))
 	},
 	topology.CreatesAPIKeys: func(c configuration) lambda.Handler {
 		return locallambda.NewHandler(api.KeyMaker(api.Options{Table: c.table, Now: time.Now, Entropy: rand.Reader}))

@@ -92,6 +92,7 @@ var below = []place{
 	{"gateway", []string{"metric"}},
 	{"logline", nil},
 	{"table/schema", nil},
+	{"branding", []string{"fault"}},
 	{"ratelimit", []string{"cache"}},
 	// The SCIM protocol.
 	{"scim", []string{"fault"}},
@@ -113,6 +114,7 @@ var below = []place{
 	{"table/apikey", []string{"dynamo", "id", "table", "table/limit"}},
 	{"table/audit", []string{"dynamo", "id", "table"}},
 	{"table/signin", []string{"dynamo", "id", "table"}},
+	{"table/setuplink", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
@@ -121,7 +123,8 @@ var below = []place{
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table", "table/apikey"}},
 	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table", "table/limit"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
-	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/signin"}},
+	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/setuplink", "table/signin"}},
+	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
@@ -134,6 +137,7 @@ var below = []place{
 	{"sso", nil},
 	{"secret", nil},
 	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 
@@ -188,7 +192,7 @@ func TestDomainKnowsNoHTTP(t *testing.T) {
 // The edges reach the table through a session only: the file with the Options
 // names it, and no other.
 func TestEdgesKeepNoTable(t *testing.T) {
-	for _, p := range list(t, "./internal/provider", "./internal/api", "./internal/console") {
+	for _, p := range list(t, "./internal/provider", "./internal/api", "./internal/console", "./internal/setup") {
 		for _, file := range p.GoFiles {
 			code, err := os.ReadFile(filepath.Join(p.Dir, file))
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"dsync/internal/management"
+	"dsync/internal/onboarding"
 	"dsync/internal/session"
 	"dsync/internal/usage"
 )
@@ -29,11 +30,15 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Recorder{}, []string{"Record", "Watch"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
+		{&onboarding.Links{}, []string{"Authenticate", "Offer", "Open", "Page"}},
+		{&onboarding.Session{}, []string{
+			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Step", "Tokens", "Users",
+		}},
 		{&management.Session{}, []string{
-			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "Organization", "OrganizationByExternalID",
-			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeToken", "Tokens", "UpdateDirectory",
-			"UpdateOrganization", "User", "Users", "Watch", "Watched",
+			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateSetupLink", "CreateToken", "DeleteDirectory", "DeleteOrganization",
+			"Directories", "Directory", "DirectoryToSetUp", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "OpenSetupLink", "Organization", "OrganizationByExternalID",
+			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeSetupLink", "RevokeToken", "SetupLinks", "SetupPage", "Tokens", "UpdateDirectory",
+			"UpdateOrganization", "UpdateSetupPage", "User", "Users", "Watch", "Watched",
 		}},
 	} {
 		typ := reflect.TypeOf(c.holds)
@@ -116,7 +121,7 @@ func TestReach(t *testing.T) {
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "apikey.Key", "signin.Session", "table.softDeletion", "management.Directory", "console.view", "web.Exchange",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "apikey.Key", "signin.Session", "setuplink.Link", "table.softDeletion", "management.Directory", "console.view", "web.Exchange",
 	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 

@@ -12,6 +12,7 @@ import (
 	"dsync/internal/api"
 	"dsync/internal/console"
 	"dsync/internal/scim"
+	"dsync/internal/setup"
 )
 
 // public is what answers whoever asks, because it says nothing of anybody.
@@ -49,6 +50,8 @@ func asks(t *testing.T) (all []ask) {
 				all = append(all, each("ANY", elsewhere...)...)
 			case f.Role == topology.ServesConsole:
 				all = append(all, pages(path)...)
+			case f.Role == topology.ServesSetup:
+				all = append(all, setupPages(path)...)
 			case strings.HasPrefix(path, tenant):
 				all = append(all, each(method, below(t, path)...)...)
 			default:
@@ -153,6 +156,26 @@ func pages(path string) (all []ask) {
 	return all
 }
 
+// setupPages are the requests on a route of the setup page that need a session, with the
+// method that it has and one that it has not. A link that is none needs one, too.
+func setupPages(path string) (all []ask) {
+	base, greedy := strings.CutSuffix(path, "/{proxy+}")
+	if !greedy {
+		return []ask{{console: true, method: http.MethodPut, path: base}}
+	}
+	for _, r := range setup.Routes() {
+		if r.Public {
+			continue
+		}
+		method, pattern, _ := strings.Cut(r.Pattern, " ")
+		pattern = strings.NewReplacer("{token}", "{token}", "{script}", "connect-entra.sh").Replace(pattern)
+		for _, m := range []string{method, http.MethodPut} {
+			all = append(all, ask{console: true, method: m, path: pattern})
+		}
+	}
+	return append(all, ask{console: true, method: http.MethodGet, path: base + "/"}, ask{console: true, method: http.MethodGet, path: base + "/nothing/at/all"})
+}
+
 // rest are the requests on a route of the REST API: every method on each path
 // that the API has there, and on one that it has not. served notes the paths.
 func rest(t *testing.T, method, path string, served map[string]bool) (all []ask) {
@@ -218,13 +241,13 @@ func named(t *testing.T, base, pattern string) string {
 	if strings.Contains(pattern, "{id}") && kinds[base] == "" {
 		t.Errorf("%s: an id of what?", pattern)
 	}
-	return strings.NewReplacer("{id}", "{"+kinds[base]+"}", "{token_id}", "{token}", "{external_id+}", "{external_id}").Replace(pattern)
+	return strings.NewReplacer("{id}", "{"+kinds[base]+"}", "{token_id}", "{token}", "{setup_link_id}", "{setup_link}", "{external_id+}", "{external_id}").Replace(pattern)
 }
 
 // fieldsBody is a body with which whoever may does what the route is for.
 func fieldsBody(t *testing.T, fields []api.Field) string {
 	t.Helper()
-	examples := map[string]any{"name": "Intruder", "organization_id": "{organization}", "scope": "manage"}
+	examples := map[string]any{"name": "Intruder", "organization_id": "{organization}", "organization": "{organization}", "scope": "manage"}
 	body := map[string]any{}
 	for _, f := range fields {
 		if v, ok := examples[f.Name]; ok {

@@ -37,7 +37,7 @@ type owner struct {
 // nobody has ids as they look, and none of them is there.
 var nobody = owner{values: map[string]string{
 	"external_key": "0000000000000000", "directory": "directory_" + ulid, "organization": "org_" + ulid, "user": "directory_user_" + ulid,
-	"group": "directory_group_" + ulid, "token": "directory_token_" + ulid, "job": "job_" + ulid, "api_key": "api_key_" + ulid, "console_session": "console_session_" + ulid,
+	"group": "directory_group_" + ulid, "token": "directory_token_" + ulid, "job": "job_" + ulid, "api_key": "api_key_" + ulid, "console_session": "console_session_" + ulid, "setup_link": "setup_link_" + ulid,
 	"external_id": "nobodys", "name": "nobody@nobody.example", "domain": "nobody.example", "event": "event_" + ulid,
 }, word: "nobody"}
 
@@ -205,6 +205,7 @@ func (w *world) customer(t *testing.T, name string) owner {
 		scim.UserURN, lower+"-external-user", name+"ia"))
 	o.values["group"] = create(tenant+"/Groups", fmt.Sprintf(`{"schemas":[%q],"displayName":%q,"externalId":%q,"members":[{"value":"{user}"}]}`, scim.GroupURN, name+" group", lower+"-external-group"))
 	w.call(t, "PATCH", "/directories/{directory}", o, map[string]any{"settings": map[string]any{"email_fallback": false}})
+	o.values["setup_link"] = text(w.call(t, "POST", "/directories/{directory}/setup_links", o, map[string]any{}), "id")
 	jobs := w.call(t, "GET", "/directories/{directory}/jobs", o, nil)["data"].([]any)
 	o.values["job"] = text(jobs[0].(map[string]any), "id")
 	return o

@@ -49,9 +49,11 @@ type Actor struct {
 	// Person who that is. Both are "" for an API key.
 	SessionID string `dynamodbav:"session,omitempty"`
 	Person    string `dynamodbav:"person,omitempty"`
-	SourceIP  string `dynamodbav:"ip,omitempty"` // as API Gateway saw it; "" outside of a request
-	UserAgent string `dynamodbav:"agent,omitempty"`
-	RequestID string `dynamodbav:"rid,omitempty"`
+	// SetupLinkID is the setup link with which a customer's admin made the change.
+	SetupLinkID string `dynamodbav:"setup,omitempty"`
+	SourceIP    string `dynamodbav:"ip,omitempty"` // as API Gateway saw it; "" outside of a request
+	UserAgent   string `dynamodbav:"agent,omitempty"`
+	RequestID   string `dynamodbav:"rid,omitempty"`
 }
 
 // Bootstrap is the KeyID of changes that no API key made: those of the function
@@ -92,6 +94,14 @@ func (e Event) Actions() []types.TransactWriteItem {
 		}
 	}
 	return actions
+}
+
+// Actions are the writes of several events.
+func Actions(events ...Event) (all []types.TransactWriteItem) {
+	for _, e := range events {
+		all = append(all, e.Actions()...)
+	}
+	return all
 }
 
 // All lists all events. It reads the index.

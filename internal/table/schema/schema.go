@@ -84,6 +84,23 @@ func APIKeyPartitions() []string { return append(AuditPartitions(), "K#") }
 // organizations.
 func OrganizationPartitions() []string { return []string{"O#"} }
 
+// DirectoryPartitions returns the prefix of the partition keys of directories, in the
+// table and in the index.
+func DirectoryPartitions() []string { return []string{"D#"} }
+
+// SetupReadPartitions returns the prefixes of the partition keys that the setup page
+// reads: setup links and their sessions, how the page looks, directories with their
+// users and groups, organizations, tokens, and the heads of the logs of directories.
+func SetupReadPartitions() []string {
+	return []string{"SL#", "SS#", "SETUP_PAGE", "D#", "O#", "T#", "L#"}
+}
+
+// SetupWritePartitions returns the prefixes of the partition keys that the setup page
+// writes: setup links and their sessions, directories, tokens and the audit log.
+func SetupWritePartitions() []string {
+	return append(AuditPartitions(), "SL#", "SS#", "D#", "T#")
+}
+
 // RelayPartitions returns the prefixes of the partition keys that the relay writes:
 // those of the log, and those of directories, in whose memberships it notes what
 // it has announced.
