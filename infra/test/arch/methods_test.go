@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"dsync/internal/doctor"
 	"dsync/internal/management"
 	"dsync/internal/session"
 	"dsync/internal/usage"
@@ -25,13 +26,14 @@ func TestMethodSets(t *testing.T) {
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
 		{&session.Session{}, []string{"Compared", "Create", "Delete", "FindsByKey", "Get", "Groups", "Import", "List", "Members", "Patch", "Profile", "Replace", "Type"}},
-		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate", "Watched"}},
-		{&usage.Recorder{}, []string{"Record", "Watch"}},
+		{&usage.Trace{}, []string{"Changed", "DirectoryID", "DirectoryType", "HasChanged", "Observe", "Observed", "TakeTolerated", "TokenCreated", "TokenID", "Tolerate", "Watched"}},
+		{&usage.Recorder{}, []string{"Record", "Refuse", "Watch"}},
+		{&doctor.Watch{}, []string{"Learn", "Observe", "Refused"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignOut"}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "Organization", "OrganizationByExternalID",
+			"Directories", "Directory", "Events", "Findings", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeToken", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "User", "Users", "Watch", "Watched",
 		}},
