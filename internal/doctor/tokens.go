@@ -64,15 +64,15 @@ var tokenCodes = func() (codes []string) {
 // Authorization header and the error of the authentication. The observation holds
 // nothing of the header but a length.
 func Diagnose(authorization string, err error) usage.Observation {
-	cause, _ := errors.AsType[credential.Cause](err)
+	diagnosis, _ := errors.AsType[credential.Diagnosis](err)
 	switch {
-	case cause.Reason == credential.Ended && cause.State == credential.Revoked:
-		return usage.Observation{Code: TokenRevoked, ID: cause.TokenID}
-	case cause.Reason == credential.Ended:
-		return usage.Observation{Code: TokenExpired, ID: cause.TokenID}
-	case cause.Reason == credential.Elsewhere:
+	case diagnosis.Reason == credential.Ended && diagnosis.State == credential.Revoked:
+		return usage.Observation{Code: TokenRevoked, ID: diagnosis.TokenID}
+	case diagnosis.Reason == credential.Ended:
+		return usage.Observation{Code: TokenExpired, ID: diagnosis.TokenID}
+	case diagnosis.Reason == credential.Elsewhere:
 		return usage.Observation{Code: TokenElsewhere}
-	case cause.Reason == credential.Unknown:
+	case diagnosis.Reason == credential.Unknown:
 		return usage.Observation{Code: TokenUnknown}
 	}
 	scheme, value, _ := strings.Cut(strings.TrimSpace(authorization), " ")
