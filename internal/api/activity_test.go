@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"dsync/internal/doctor"
+	"dsync/internal/scim"
 	"dsync/internal/table"
+	"dsync/internal/table/finding"
 )
 
 // What came to a directory, and which requests were refused, without anything
@@ -76,5 +79,41 @@ func TestActivity(t *testing.T) {
 	invalid(t, "outcome", w.call(t, w.read, "GET", "/directories/"+d.id+"/requests?outcome=lost", ""), "outcome")
 	if s := w.call(t, w.read, "GET", "/directories/directory_01000000000000000000000000/requests", ""); s.status != 404 {
 		t.Errorf("of no directory: %d", s.status)
+	}
+}
+
+// The findings of a directory, whole and in the form of the document. What is asked for
+// with a key of another organization is not there.
+func TestFindings(t *testing.T) {
+	w := open(t)
+	records := table.New(w.db, w.table)
+	d := w.directory(t, w.organization(t, "Acme"), "Entra")
+	if list := w.must(t, 200, "GET", "/directories/"+d.id+"/findings", "")["data"].([]any); len(list) != 0 {
+		t.Errorf("%v", list)
+	}
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	user := "directory_user_01KK8SRC0019SM0R628X627732"
+	if err := finding.Add(t.Context(), records, d.id, at, []finding.Change{
+		{Code: doctor.NoEmail, Count: 2, IDs: []string{user}}, {Code: doctor.TokenTwice, Count: 1}, {Code: "of a later version", Count: 1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := records.PutRequests(t.Context(), []table.Request{{ID: "scim_request_01000000000000000000000000", DirectoryID: d.id, At: at, Method: "GET", Status: 401, Reason: doctor.TokenTwice, TTL: at.AddDate(9, 0, 0).Unix()}}); err != nil {
+		t.Fatal(err)
+	}
+	list := w.must(t, 200, "GET", "/directories/"+d.id+"/findings", "")["data"].([]any)
+	if len(list) != 2 { // what a later version has stored is not shown
+		t.Fatal(list)
+	}
+	first := list[0].(map[string]any)
+	if first["code"] != "token_bearer_twice" || first["severity"] != "blocks" || first["count"] != 1.0 || first["since"] != scim.Timestamp(at) || first["remedy"] == "" || first["for_team"] != false {
+		t.Errorf("%v", first)
+	}
+	request := w.must(t, 200, "GET", "/directories/"+d.id+"/requests", "")["data"].([]any)[0].(map[string]any)
+	if request["reason"] != doctor.TokenTwice || request["token_id"] != nil {
+		t.Errorf("%v", request)
+	}
+	if s := w.call(t, w.read, "GET", "/directories/directory_01000000000000000000000000/findings", ""); s.status != 404 {
+		t.Errorf("%d", s.status)
 	}
 }

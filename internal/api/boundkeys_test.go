@@ -36,7 +36,7 @@ func TestBoundKeys(t *testing.T) {
 	}
 	jobs, _, _ := ids(t, w.call(t, w.read, "GET", "/directories/"+d.id+"/jobs", ""))
 	for _, path := range []string{
-		"/organizations/" + own, "/directories/" + d.id, "/directories/" + d.id + "/tokens", "/directories/" + d.id + "/requests",
+		"/organizations/" + own, "/directories/" + d.id, "/directories/" + d.id + "/tokens", "/directories/" + d.id + "/requests", "/directories/" + d.id + "/findings",
 		"/jobs/" + jobs[0], "/directory_users/" + user, "/directory_groups/" + group, "/directory_users?group=" + group, "/directory_groups?user=" + user,
 	} {
 		must(200, "GET", path, "")

@@ -82,6 +82,14 @@ var directoryRoutes = []Route{
 		},
 	},
 	{
+		Method: http.MethodGet, Pattern: "/directories/{id}/findings", Scope: management.Read,
+		Status: http.StatusOK, Object: "finding", List: true, Summary: "List what the traffic of a directory tells: what is wrong, and how to mend it. The list is whole, those that block first.",
+		serve: func(r *request) (response, error) {
+			found, err := r.session.Findings(r.context(), r.parameters["id"])
+			return many(finding)(management.Page[management.Finding]{Items: found}, err)
+		},
+	},
+	{
 		Method: http.MethodPatch, Pattern: "/directories/{id}", Scope: management.Manage, Body: directoryFields,
 		Status: http.StatusOK, Object: "directory", Summary: "Update the given members of a directory. If the payloads of users change, a job updates all users.",
 		serve: func(r *request) (response, error) {
@@ -180,6 +188,18 @@ func counted(body map[string]any, c management.Counts) map[string]any {
 	return body
 }
 
+// finding is the wire format of a finding.
+func finding(f management.Finding) any {
+	ids := f.IDs
+	if ids == nil {
+		ids = []string{}
+	}
+	return map[string]any{
+		"object": "finding", "code": f.Code, "severity": f.Severity, "since": scim.Timestamp(f.Since), "last_seen_at": scim.Timestamp(f.Last),
+		"count": f.Count, "ids": ids, "text": f.Text, "remedy": f.Remedy, "for_team": f.Team,
+	}
+}
+
 // scimRequest is the wire format of the record of a SCIM request.
 func scimRequest(q management.Request) map[string]any {
 	tolerated := make([]any, len(q.Tolerated))
@@ -200,6 +220,7 @@ func scimRequest(q management.Request) map[string]any {
 		"operation":      position(q.Operation),
 		"bulk_operation": position(q.Bulk),
 		"duration_ms":    q.Milliseconds,
+		"reason":         nullable(q.Reason),
 		"tolerated":      tolerated,
 		"unrecorded":     q.Unrecorded,
 		"created_at":     scim.Timestamp(q.At),

@@ -73,9 +73,14 @@ func checksum(s string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
 }
 
+// Length is how many characters a secret with the prefix has.
+func (p Prefix) Length() int {
+	return len(p) + base64.RawURLEncoding.EncodedLen(secretBytes) + checksumLength
+}
+
 // WellFormed reports whether a string can be a secret with the prefix.
 func (p Prefix) WellFormed(secret string) bool {
-	length := len(p) + base64.RawURLEncoding.EncodedLen(secretBytes) + checksumLength
+	length := p.Length()
 	if len(secret) != length || !strings.HasPrefix(secret, string(p)) {
 		return false
 	}

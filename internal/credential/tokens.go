@@ -52,30 +52,55 @@ func NewTokens(t *table.Table, now func() time.Time) *Tokens {
 	return &Tokens{t, now, cache.New[string, cached[Token]](maxCached), newUnknown()}
 }
 
+// Diagnosis is why a token was refused. The caller does not see it: it is the cause
+// of a fault, for the admin of the directory.
+type Diagnosis struct {
+	Reason Reason
+	// DirectoryID and TokenID are the directory and the token, if the secret is that of
+	// a token of the Tenant URL: Ended.
+	DirectoryID, TokenID string
+	State                State // of Ended: Expired or Revoked
+}
+
+// Reason is what is wrong with a token.
+type Reason string
+
+// The reasons.
+const (
+	Malformed Reason = "malformed"            // no token looks so
+	Unknown   Reason = "unknown"              // it looks like a token, and there is none
+	Elsewhere Reason = "of another directory" // it is a token of another Tenant URL
+	Ended     Reason = "ended"                // it has expired, or was revoked
+)
+
+func (r Diagnosis) Error() string { return string(r.Reason) }
+
 // unauthorized says nothing about what was wrong: an unknown directory, an
-// unknown token and the token of another directory look the same.
-func unauthorized() error {
-	return fault.New(fault.Unauthorized, "", "the Secret Token does not open this Tenant URL")
+// unknown token and the token of another directory look the same. The cause alone
+// tells.
+func unauthorized(why Diagnosis) error {
+	return fault.New(fault.Unauthorized, "", "the Secret Token does not open this Tenant URL").Because(why)
 }
 
 // Authenticate checks the secret of a request to the directory with that
 // external key. The first request to a directory activates it; requestID is
 // part of that change.
 //
-// It fails with a fault of kind Unauthorized, or of kind Paused. With Paused the
+// It fails with a fault of kind Unauthorized, whose cause is a Diagnosis, or of kind
+// Paused. With Paused the
 // token is returned, too: it says whose request it was.
 func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestID string) (Token, error) {
 	if !TokenPrefix.WellFormed(secret) {
-		return Token{}, unauthorized()
+		return Token{}, unauthorized(Diagnosis{Reason: Malformed})
 	}
 	hash, now := Hash(secret), t.now()
 	if t.unknown.Has(hash, now) {
-		return Token{}, unauthorized()
+		return Token{}, unauthorized(Diagnosis{Reason: Unknown})
 	}
 	token, err := t.read(ctx, hash, now)
 	if errors.Is(err, table.ErrNotFound) {
 		t.unknown.Add(hash, now)
-		return Token{}, unauthorized()
+		return Token{}, unauthorized(Diagnosis{Reason: Unknown})
 	} else if err != nil {
 		return Token{}, err
 	}
@@ -84,8 +109,11 @@ func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestI
 		// Also a token that is refused below: it may come again and again.
 		t.keep(hash, token, now)
 	}
-	if !equal(record.Hash, hash) || !equal(record.ExternalKey, externalKey) || StateOf(record.Revoked, record.Expires, now) != Active {
-		return Token{}, unauthorized()
+	state := StateOf(record.Revoked, record.Expires, now)
+	if !equal(record.Hash, hash) || !equal(record.ExternalKey, externalKey) {
+		return Token{}, unauthorized(Diagnosis{Reason: Elsewhere})
+	} else if state != Active {
+		return Token{}, unauthorized(Diagnosis{Ended, record.DirectoryID, record.ID, state})
 	}
 	if record.Paused {
 		return token, fault.New(fault.Paused, "", "this directory is paused")
@@ -94,7 +122,7 @@ func (t *Tokens) Authenticate(ctx context.Context, externalKey, secret, requestI
 		actor := table.Actor{RequestID: requestID, TokenID: record.ID}
 		err := t.table.Activate(ctx, record.DirectoryID, hash, table.Timestamp(now), actor)
 		if errors.Is(err, table.ErrNotFound) {
-			return Token{}, unauthorized()
+			return Token{}, unauthorized(Diagnosis{Reason: Unknown})
 		} else if err != nil {
 			return Token{}, err
 		}

@@ -202,7 +202,7 @@ func (p Projection) customAttributes(doc map[string]any) map[string]any {
 	}
 	attributes := make(map[string]any, len(mapping))
 	for name, path := range mapping {
-		value := mapped(path, doc)
+		value := Mapped(path, doc)
 		if value != nil || custom {
 			attributes[name] = value
 		}
@@ -210,7 +210,9 @@ func (p Projection) customAttributes(doc map[string]any) map[string]any {
 	return attributes
 }
 
-func mapped(path string, doc map[string]any) any {
+// Mapped is the value at a SCIM path of a user, as an attribute mapping has it; nil if
+// there is none.
+func Mapped(path string, doc map[string]any) any {
 	switch path {
 	case "emails":
 		return renamed(elements(doc, path), emailNames)

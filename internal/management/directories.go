@@ -18,6 +18,7 @@ import (
 	"dsync/internal/scim"
 	"dsync/internal/settings"
 	"dsync/internal/table"
+	"dsync/internal/table/finding"
 )
 
 // NewDirectory describes a directory to be created.
@@ -89,7 +90,7 @@ func (s *Session) CreateDirectory(ctx context.Context, n NewDirectory) (d Direct
 	if err != nil {
 		return d, first, "", err
 	}
-	err = s.table.CreateDirectory(ctx, d, event.Actions()...)
+	err = s.table.CreateDirectory(ctx, d, append(event.Actions(), finding.Point(d))...)
 	if errors.Is(err, table.ErrNotFound) {
 		return d, first, "", fault.Missing(organization, d.OrganizationID)
 	} else if err != nil {
@@ -220,7 +221,7 @@ func (s *Session) DeleteDirectory(ctx context.Context, directoryID string) error
 		if err != nil {
 			return err
 		}
-		return s.table.ReplaceDirectory(ctx, old, updated, &job, event.Actions()...)
+		return s.table.ReplaceDirectory(ctx, old, updated, &job, append(event.Actions(), finding.Unpoint(old))...)
 	})
 }
 
@@ -269,7 +270,8 @@ func (s *Session) changeDirectory(ctx context.Context, directoryID string, recor
 			return err
 		}
 		changed = updated
-		return s.table.ReplaceDirectory(ctx, old, updated, follow, event.Actions()...)
+		// A directory of an earlier version gets its pointer with the next change.
+		return s.table.ReplaceDirectory(ctx, old, updated, follow, append(event.Actions(), finding.Point(updated))...)
 	})
 	return changed, err
 }

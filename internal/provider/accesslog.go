@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"dsync/internal/doctor"
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/metric"
@@ -65,6 +66,7 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	p.log.LogAttrs(ctx, level, "request", entry...)
 	p.measure(ctx, x, o, ms)
 	if x.trace == nil {
+		p.refuse(ctx, x, o)
 		return
 	}
 	if o.route == bulkPath && o.failure != nil {
@@ -77,7 +79,42 @@ func (p *provider) conclude(ctx context.Context, x *exchange, entry []slog.Attr,
 	for _, o := range append(x.operations, o) {
 		outcomes = append(outcomes, o.usage())
 	}
-	p.recorder.Record(ctx, x.trace, outcomes...)
+	p.watch.Learn(x.trace.DirectoryID(), p.recorder.Record(ctx, x.trace, outcomes...))
+	told := doctor.Request{
+		Served: o.status < http.StatusBadRequest, NoEndpoint: o.route == "" && o.status == http.StatusNotFound,
+		Slow: o.took >= slow, UserAgent: x.agent,
+	}
+	if o.method == http.MethodPatch && told.Served && !x.trace.HasChanged() && len(o.tolerated) == 0 {
+		told.Idle = x.id
+	}
+	p.watch.Observe(ctx, x.trace, told)
+}
+
+// slow is half the time of a function.
+const slow = 5 * time.Second
+
+// refusal is a request without a valid token: the external key of its path and what
+// is wrong with its token.
+type refusal struct {
+	key string
+	why usage.Observation
+}
+
+// refuse records a request without a valid token in the directory with the external
+// key of its path, if there is one: see doctor.Watch.Refused.
+func (p *provider) refuse(ctx context.Context, x *exchange, o outcome) {
+	if x.refused.key == "" {
+		return
+	}
+	directoryID, record := p.watch.Refused(ctx, x.refused.key, x.refused.why)
+	if !record {
+		return
+	}
+	line := o.usage()
+	line.Request.Reason = x.refused.why.Code
+	if err := p.recorder.Refuse(ctx, directoryID, gateway.RequestID(ctx), line); err != nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "the request was not recorded", slog.String("directory_id", directoryID), slog.String("error", redact.Error(err)))
+	}
 }
 
 // measure counts the request by status, and its time by method. All requests that no

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"dsync/internal/doctor"
 	"dsync/internal/metric"
 	"dsync/internal/ratelimit"
 	"dsync/internal/session"
@@ -61,6 +62,7 @@ func (o Options) serve(r routes) http.Handler {
 		routes:   r,
 		sessions: session.NewAuthenticator(o.Table, o.Now, o.Entropy),
 		recorder: usage.NewRecorder(o.Table, o.Now, o.Entropy, o.Log),
+		watch:    doctor.NewWatch(o.Table, o.Now, o.Log),
 		limiter:  limit.NewLimiter(o.Table, o.Limits, o.Log),
 		limits:   o.Limits,
 		now:      o.Now,

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"dsync/internal/doctor"
 	"dsync/internal/fault"
 	"dsync/internal/gateway"
 	"dsync/internal/metric"
@@ -63,6 +64,7 @@ type provider struct {
 	routes   routes
 	sessions *session.Authenticator
 	recorder *usage.Recorder
+	watch    *doctor.Watch
 	limiter  *ratelimit.Limiter
 	limits   ratelimit.Limits
 	now      func() time.Time
@@ -77,7 +79,10 @@ type exchange struct {
 	route      string       // "" for a path that is no endpoint
 	served     bool         // the route has the method
 	trace      *usage.Trace // nil without a valid token
-	operations []outcome    // of a bulk request
+	refused    refusal
+	id         string    // of the resource of the path; "" for none
+	agent      string    // User-Agent
+	operations []outcome // of a bulk request
 	used       *work
 }
 
@@ -85,7 +90,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.now()
 	ctx, meter := metered(r.Context())
 	r = r.WithContext(ctx)
-	x := &exchange{method: gateway.LoggedMethod(r.Method), used: &work{meter: meter, operations: 1}}
+	x := &exchange{method: gateway.LoggedMethod(r.Method), used: &work{meter: meter, operations: 1}, agent: r.UserAgent()}
 	res, err := p.serve(r, x)
 	entry := []slog.Attr{slog.String("method", x.method), slog.String("request_id", gateway.RequestID(r.Context()))}
 	var failure *fault.Error
@@ -117,12 +122,13 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	pattern, byMethod, id := p.routes.find(segments)
 	serve := byMethod[r.Method]
 	if byMethod != nil {
-		x.route, x.served = pattern, serve != nil
+		x.route, x.served, x.id = pattern, serve != nil, id
 	}
 	secret, given := bearer(r.Header.Get("Authorization"))
 	opened, trace, err := p.sessions.Authenticate(r.Context(), key, secret, gateway.RequestID(r.Context()))
 	x.trace = trace
 	if fault.KindOf(err) == fault.Unauthorized {
+		x.refused = refusal{key, doctor.Diagnose(r.Header.Get("Authorization"), err)}
 		return response{header: map[string]string{"WWW-Authenticate": challenge(given)}}, err
 	} else if err != nil {
 		return response{}, fault.InTime(r.Context(), err)

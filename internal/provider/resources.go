@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"dsync/internal/doctor"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/scim/patch"
@@ -163,6 +164,7 @@ func (rs resources) patch() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
+	rs.request.exchange.trace.Observe(doctor.ExaminePatch(body)...)
 	patched, err := rs.session.Patch(rs.request.context(), rs.typ, rs.request.id, operations, rs.ifMatch())
 	if err != nil {
 		return response{}, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"dsync/internal/doctor"
 	"dsync/internal/fault"
 	"dsync/internal/scim"
 	"dsync/internal/scim/filter"
@@ -56,7 +57,20 @@ func (s *Session) List(ctx context.Context, t Type, q query.Query) (Page, error)
 		return s.browse(ctx, t, q)
 	}
 	all, err := s.all(ctx, t, q.Filter)
+	if err == nil && t.kind == table.User {
+		s.observe(q.Filter, len(all))
+	}
 	return Page{fit(window(all, q.StartIndex-1, q.Count)), len(all), ""}, err
+}
+
+// observe notes a query for users by one attribute.
+func (s *Session) observe(f filter.Expr, found int) {
+	if !filter.IsEquality(f) {
+		return
+	}
+	for _, e := range filter.Cover(f, func(filter.Target) int { return 0 }) {
+		s.trace.Observe(doctor.ExamineLookUp(e.Target.Attribute.Name, e.Value, found)...)
+	}
 }
 
 func window[T any](all []T, from, count int) []T {

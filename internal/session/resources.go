@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"dsync/internal/doctor"
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/id"
@@ -20,7 +21,24 @@ import (
 // Get reads one resource.
 func (s *Session) Get(ctx context.Context, t Type, id string) (Resource, error) {
 	_, r, err := s.load(ctx, t, id)
+	if err == nil && t.kind == table.User {
+		s.trace.Observe(usage.Observation{Code: doctor.LookedUp})
+	}
 	return r, err
+}
+
+// changed notes that a resource was changed, and what that tells of the directory.
+// before is nil for a new one, after for one that was deleted.
+func (s *Session) changed(t Type, id string, before, after map[string]any) {
+	s.trace.Changed()
+	if t.kind == table.User {
+		s.trace.Observe(doctor.Examine(id, before, after, s.trace.DirectoryType(), s.projection.Domains)...)
+		return
+	}
+	name, _ := after[t.key].(string)
+	if former, _ := before[t.key].(string); name != former {
+		s.trace.Observe(doctor.ExamineGroup(id, name)...)
+	}
 }
 
 // load reads a resource as the record it is and as clients know it.
@@ -94,7 +112,7 @@ func (s *Session) create(ctx context.Context, t Type, resourceID string, doc map
 	if err := create(ctx, record, keys, first); err != nil {
 		return Resource{}, s.taken(t, err)
 	}
-	s.trace.Changed()
+	s.changed(t, resourceID, nil, doc)
 	if err := s.table.PutMemberships(ctx, rest); err != nil {
 		return Resource{}, err
 	}
@@ -267,7 +285,8 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 	if err := replace(ctx, old, updated, oldKeys, keys, follow...); err != nil {
 		return Resource{}, s.taken(t, err)
 	}
-	s.trace.Changed()
+	s.changed(t, old.ID, r.Document, doc)
+	s.trace.Observe(doctor.Swapped(old.ID, old.Document, updated.Document))
 	if err := s.table.PutMemberships(ctx, memberships); err != nil {
 		return Resource{}, err
 	}
@@ -319,7 +338,10 @@ func (s *Session) Delete(ctx context.Context, t Type, id string, c Condition) er
 		if err := s.table.Delete(ctx, old, keys, job, at, s.actor); err != nil {
 			return err
 		}
-		s.trace.Changed()
+		s.changed(t, id, r.Document, nil)
+		if t.kind == table.User {
+			s.trace.Observe(doctor.ExamineDeletion(id, old.Created, at)...)
+		}
 		_, err = s.table.ClearMemberships(ctx, t.kind, s.directoryID, id, MaxCleared)
 		return err
 	})

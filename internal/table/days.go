@@ -60,7 +60,8 @@ func (t *Table) CountDay(ctx context.Context, directoryID string, d Day, always 
 // Days reads the counts of the last days that had requests, newest first, at
 // most limit of them.
 func (t *Table) Days(ctx context.Context, directoryID string, limit int) ([]Day, error) {
-	in := dynamo.WithPrefix(directoryPartition(directoryID), dayPrefix)
+	// Package finding has a record that sorts after the days.
+	in := dynamo.Between(directoryPartition(directoryID), dayPrefix+"0", dayPrefix+"9~")
 	in.ScanIndexForward = aws.Bool(false)
 	out, err := t.db.QueryPage(ctx, in, limit)
 	if err != nil {

@@ -33,6 +33,9 @@ type Request struct {
 	Operation    int       `dynamodbav:"operation,omitempty"`      // of a PATCH, counted from 1
 	Bulk         int       `dynamodbav:"bulk_operation,omitempty"` // of a bulk request, counted from 1
 	Milliseconds int64     `dynamodbav:"ms"`                       // from the request to the response
+	// Reason is the finding that a request without a valid token raised: its code. The
+	// record has no token id then, and nothing of the token.
+	Reason string `dynamodbav:"reason,omitempty"`
 	// Tolerated lists the ignored parts.
 	Tolerated []Tolerated `dynamodbav:"tolerated,omitempty"`
 	// Unrecorded counts the requests since the previous record that should have

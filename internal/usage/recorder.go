@@ -20,6 +20,7 @@ import (
 	"dsync/internal/id"
 	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/finding"
 	"dsync/internal/table/limit"
 )
 
@@ -58,14 +59,19 @@ func NewRecorder(t *table.Table, now func() time.Time, entropy io.Reader, log *s
 // request; those before it are of the operations of a bulk request. An outcome
 // that cannot be written in time is counted with the next record. Failures are
 // logged only.
-func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
+//
+// When the counts of a process are due, which its first request in a quarter of an
+// hour makes so, Record reads what all processes have written in it. It returns what
+// package doctor knows of the directory, which comes with that; nil if it read nothing.
+func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) (known finding.Record) {
 	ctx, cancel := context.WithTimeout(ctx, RecordTime)
 	defer cancel()
 
 	now := table.Timestamp(r.now())
 	due, ok := r.counters.count(t.DirectoryID(), now, outcomes[len(outcomes)-1].Refused, t.HasChanged())
 	if ok {
-		err := r.writeDay(ctx, t.DirectoryID(), due)
+		var err error
+		known, err = r.writeDay(ctx, t.DirectoryID(), due)
 		if errors.Is(err, table.ErrStale) {
 			r.counters.restore(t.DirectoryID(), due)
 			err = nil
@@ -77,23 +83,32 @@ func (r *Recorder) Record(ctx context.Context, t *Trace, outcomes ...Outcome) {
 	}
 	r.record(ctx, t, now, outcomes, true)
 	r.record(ctx, t, now, outcomes, false)
+	return known
+}
+
+// Refuse records a request to a directory without a valid token, which has been
+// bounded by the caller.
+func (r *Recorder) Refuse(ctx context.Context, directoryID, requestID string, o Outcome) error {
+	record := o.Request
+	record.DirectoryID, record.At, record.Actor = directoryID, table.Timestamp(r.now()), table.Actor{RequestID: requestID}
+	return r.put(ctx, []table.Request{record})
 }
 
 // writeDay writes counts. It fails with table.ErrStale when they are few and another
 // process has written in this quarter of an hour: a read finds that out, because a
 // write that is refused is charged.
-func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.Day) error {
+func (r *Recorder) writeDay(ctx context.Context, directoryID string, due table.Day) (finding.Record, error) {
 	if due.Requests >= countAtOnce {
-		return r.table.CountDay(ctx, directoryID, due, true)
+		return nil, r.table.CountDay(ctx, directoryID, due, true)
 	}
-	last, err := r.table.Days(ctx, directoryID, 1)
+	known, last, err := finding.ReadWithDay(ctx, r.table, directoryID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(last) > 0 && last[0].Quarter >= due.Quarter {
-		return table.ErrStale
+	if last.Quarter >= due.Quarter {
+		return known, table.ErrStale
 	}
-	return r.table.CountDay(ctx, directoryID, due, false)
+	return known, r.table.CountDay(ctx, directoryID, due, false)
 }
 
 // Watch records until when all processes count the requests with the token of a

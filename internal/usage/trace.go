@@ -39,7 +39,20 @@ type Trace struct {
 	mu        sync.Mutex
 	changed   bool
 	tolerated []Tolerated
+	observed  []Observation
 }
+
+// Observation is something that a request tells of its directory, under a code of
+// package doctor.
+type Observation struct {
+	Code   string
+	ID     string // the user, group or token that it is about; "" for none
+	Detail string // a word of the doctor's own or a number, never a value of the request
+	Good   bool   // the contrary of the condition
+}
+
+// maxObserved bounds the observations of one request, such as a bulk request.
+const maxObserved = 100
 
 // NewTrace returns the trace of a request with a token. freshToken says that the
 // token was read for this request, and not cached.
@@ -89,6 +102,27 @@ func (t *Trace) TakeTolerated() []Tolerated {
 	t.tolerated = nil
 	return list
 }
+
+// Observe notes what the request tells of its directory. Beyond maxObserved nothing
+// is noted.
+func (t *Trace) Observe(list ...Observation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.observed = append(t.observed, list[:min(len(list), maxObserved-len(t.observed))]...)
+}
+
+// Observed is what was observed.
+func (t *Trace) Observed() []Observation {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.observed)
+}
+
+// TokenCreated is when the token was created.
+func (t *Trace) TokenCreated() time.Time { return t.token.Created }
+
+// DirectoryType is the type of the directory; "" in tokens of earlier versions.
+func (t *Trace) DirectoryType() string { return t.token.Type }
 
 // Changed notes that the request has changed something.
 func (t *Trace) Changed() {

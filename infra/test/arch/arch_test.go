@@ -116,20 +116,22 @@ var below = []place{
 	{"table/signin", []string{"dynamo", "id", "table"}},
 	{"table/setuplink", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
+	{"table/finding", []string{"dynamo", "id", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
 	{"settings", []string{"fault", "dsync", "scim", "scim/resource", "table"}},
 	{"credential", []string{"fault", "cache", "redact", "dsync", "scim", "settings", "table", "table/apikey"}},
-	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table", "table/limit"}},
-	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
-	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/setuplink", "table/signin"}},
-	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "management", "table", "table/setuplink"}},
+	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table", "table/finding", "table/limit"}},
+	{"doctor", []string{"fault", "cache", "redact", "dsync", "id", "scim", "scim/resource", "credential", "settings", "table", "table/count", "table/finding", "usage"}},
+	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "doctor", "settings", "table", "table/count", "usage"}},
+	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
+	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "doctor", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
-	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table", "table/limit"}},
+	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "doctor", "session", "usage", "table", "table/limit"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	// The sites for people.
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"dsync/internal/doctor"
 	"dsync/internal/management"
 	"dsync/internal/onboarding"
 	"dsync/internal/session"
@@ -26,8 +27,9 @@ func TestMethodSets(t *testing.T) {
 	}{
 		{&session.Authenticator{}, []string{"Authenticate"}},
 		{&session.Session{}, []string{"Compared", "Create", "Delete", "FindsByKey", "Get", "Groups", "Import", "List", "Members", "Patch", "Profile", "Replace", "Type"}},
-		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate", "Watched"}},
-		{&usage.Recorder{}, []string{"Record", "Watch"}},
+		{&usage.Trace{}, []string{"Changed", "DirectoryID", "DirectoryType", "HasChanged", "Observe", "Observed", "TakeTolerated", "TokenCreated", "TokenID", "Tolerate", "Watched"}},
+		{&usage.Recorder{}, []string{"Record", "Refuse", "Watch"}},
+		{&doctor.Watch{}, []string{"Learn", "Observe", "Refused"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
 		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&onboarding.Links{}, []string{"Authenticate", "Offer", "Open", "Page"}},
@@ -36,7 +38,7 @@ func TestMethodSets(t *testing.T) {
 		}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateSetupLink", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "DirectoryToSetUp", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "OpenSetupLink", "Organization", "OrganizationByExternalID",
+			"Directories", "Directory", "DirectoryToSetUp", "Events", "Findings", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "OpenSetupLink", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeSetupLink", "RevokeToken", "SetupLinks", "SetupPage", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "UpdateSetupPage", "User", "Users", "Watch", "Watched",
 		}},
