@@ -14,10 +14,10 @@ import (
 )
 
 var peopleRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/users", management.Read, listUsers},
-	{"GET " + Base + "/directories/{directory}/users/{user}", management.Read, showUser},
-	{"GET " + Base + "/directories/{directory}/groups", management.Read, listGroups},
-	{"GET " + Base + "/directories/{directory}/groups/{group}", management.Read, showGroup},
+	{Pattern: "GET " + Base + "/directories/{directory}/users", Scope: management.Read, serve: listUsers},
+	{Pattern: "GET " + Base + "/directories/{directory}/users/{user}", Scope: management.Read, serve: showUser},
+	{Pattern: "GET " + Base + "/directories/{directory}/groups", Scope: management.Read, serve: listGroups},
+	{Pattern: "GET " + Base + "/directories/{directory}/groups/{group}", Scope: management.Read, serve: showGroup},
 }
 
 // user and group are the parts of the payloads that pages show.

@@ -8,7 +8,7 @@ import (
 	"dsync/internal/wording"
 )
 
-var styleguideRoutes = []Route{{"GET " + Base + "/styleguide", management.Read, showStyleguide}}
+var styleguideRoutes = []Route{{Pattern: "GET " + Base + "/styleguide", Scope: management.Read, serve: showStyleguide}}
 
 // showStyleguide shows all components together, on a local machine.
 func showStyleguide(r *request) error {

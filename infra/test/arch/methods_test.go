@@ -28,10 +28,10 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Trace{}, []string{"Changed", "DirectoryID", "HasChanged", "TakeTolerated", "TokenID", "Tolerate", "Watched"}},
 		{&usage.Recorder{}, []string{"Record", "Watch"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
-		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
+		{&management.Console{}, []string{"Authenticate", "AuthenticatePoll", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "Organization", "OrganizationByExternalID",
+			"Directories", "Directory", "Events", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "News", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeToken", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "User", "Users", "Watch", "Watched",
 		}},
