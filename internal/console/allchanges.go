@@ -148,7 +148,7 @@ func showAllChanges(r *request) error {
 			Curl   string
 		}{
 			feed{changes, f.path(newsPath, newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.Request.URL.Query().Get("organization"))), wrong,
-			eventKinds, dsync.Names, web.Pager{Older: older}, r.curl(http.MethodGet, web.WithQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
+			eventKinds, dsync.Names, web.Pager{Next: older}, r.curl(http.MethodGet, web.WithQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
 		},
 	})
 }

@@ -39,9 +39,10 @@ func listOrganizations(r *request) error {
 	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
 		Organizations []management.Organization
 		Search        string
+		Order         sorting
 		Pager         web.Pager
 		Curl          string
-	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, web.WithQuery("/organizations", "search", search), nil)}})
+	}{found.Items, search, r.order(), pagerOf(r, found), r.curl(http.MethodGet, web.WithQuery("/organizations", "search", search), nil)}})
 }
 
 // organizationsKeyed finds organizations by external id, or else by domain.

@@ -100,10 +100,11 @@ func listSessions(r *request) error {
 	}
 	return r.render(view{Template: "sessions", Title: "Sessions", Section: sessions, Data: struct {
 		Sessions []management.ConsoleSession
+		Order    sorting
 		Pager    web.Pager
 		Own      string
 		Curl     []choice
-	}{found.Items, pagerOf(r, found), r.session.Person().SessionID, []choice{
+	}{found.Items, r.order(), pagerOf(r, found), r.session.Person().SessionID, []choice{
 		{r.curl(http.MethodGet, "/console_sessions", nil), "List"}, {r.curl(http.MethodDelete, "/console_sessions/console_session_…", nil), "End"},
 	}}})
 }
