@@ -22,7 +22,9 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Prime(t)
+	if err := e.Prime(t); err != nil {
+		return nil, err
+	}
 	o := console.Options{
 		Table:    t,
 		Events:   eventlog.New(t, time.Now),

@@ -10,6 +10,7 @@
 //	go run ./infra/cmd/operate restore            restores the table of a deployed stack (TO, APPLY)
 //	go run ./infra/cmd/operate carry-over OLD NEW [apply]
 //	                                              copies to a restored table what a restore must not take back
+//	go run ./infra/cmd/operate release            tags this commit as a release
 //
 //	go run ./infra/cmd/operate logs FUNCTION      follows the log of a deployed function
 //
@@ -48,7 +49,8 @@ const usage = `usage:
   operate restore            restore the table of a stack to the time TO; APPLY=1 does what it shows
                              (BEHIND=1 goes on although the relay has not caught up)
   operate carry-over OLD NEW [apply]
-                             copy revocations, the log and versions of records from a table to its restored copy`
+                             copy revocations, the log and versions of records from a table to its restored copy
+  operate release            tag this commit as the release that docs/changelog.md describes`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -84,6 +86,8 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return carryOver(ctx, rest[0], rest[1], true, out)
 	case command == "carry-over":
 		return errors.New(usage)
+	case command == "release" && len(rest) == 0:
+		return tagRelease(ctx, out)
 	}
 	system, err := target.Find(env, target.AWS)
 	if err != nil {

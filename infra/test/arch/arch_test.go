@@ -89,6 +89,7 @@ var below = []place{
 	{"id", nil},
 	{"metric", nil},
 	{"redact", nil},
+	{"release", nil},
 	{"gateway", []string{"metric"}},
 	{"logline", nil},
 	{"table/schema", nil},
@@ -114,6 +115,7 @@ var below = []place{
 	{"table/audit", []string{"dynamo", "id", "table"}},
 	{"table/signin", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
+	{"table/version", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -123,13 +125,13 @@ var below = []place{
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "settings", "table", "table/count", "usage"}},
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/signin"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
+	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream", "table/version"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream", "table/version"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table", "table/limit"}},
-	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
+	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "usage"}},
-	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
+	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
 
 // Requests go down: provider or api, session or management, table. Records go
