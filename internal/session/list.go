@@ -225,9 +225,9 @@ func (s *Session) listed(ctx context.Context, t Type, f filter.Expr) (chunkReade
 		return nil, nil
 	}
 	group := cover[0].Value
-	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
-	if errors.Is(err, table.ErrNotFound) {
-		return nil, nil // no resource matches
+	record, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
+	if errors.Is(err, table.ErrNotFound) || record.Emptied != 0 {
+		return nil, nil // no resource matches, or not all that are listed
 	}
 	return func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error) {
 		return table.UsersIn(s.directoryID, group).Read(ctx, s.table, last, false, limit)

@@ -17,13 +17,18 @@ type UserState struct {
 	Generation int64 // see Resource
 }
 
+// MemberState is the part of a membership that a change of memberships needs.
+type MemberState struct {
+	Display string // may be empty
+	Version int64  // see Membership
+}
+
 // CheckMembers reads which of the ids are users of the directory, and which of
-// them are in the group: those have their display there, which may be empty, the
-// others nil. Ids are case-sensitive; those that cannot be ids of
-// users are ignored. A few ids are read by key. Many ids that are close
+// them are in the group: the others have no state there. Ids are case-sensitive;
+// those that cannot be ids of users are ignored. A few ids are read by key. Many ids that are close
 // together, as after an import, are read by range.
-func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]*string, err error) {
-	known, in = make(map[string]UserState, len(userIDs)), make(map[string]*string, len(userIDs))
+func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]*MemberState, err error) {
+	known, in = make(map[string]UserState, len(userIDs)), make(map[string]*MemberState, len(userIDs))
 	var ids []string
 	for _, id := range userIDs {
 		if _, duplicate := known[id]; !duplicate && User.ValidID(id) {
@@ -40,6 +45,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 			Display    string `dynamodbav:"display"`
 			Hidden     bool   `dynamodbav:"hidden"`
 			Generation int64  `dynamodbav:"life"`
+			Version    int64  `dynamodbav:"gv"`
 			softDeletion
 		}
 		if err := dynamo.Unmarshal(i, &record); err != nil {
@@ -48,7 +54,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		if strings.HasPrefix(record.SK, User.prefix()) {
 			known[record.ID] = UserState{!record.Deleted, record.Hidden, record.Generation}
 		} else if !record.Deleted {
-			in[record.UserID] = &record.Display
+			in[record.UserID] = &MemberState{record.Display, record.Version}
 		}
 		return nil
 	}
@@ -99,7 +105,7 @@ func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) 
 		return nil, ids, nil
 	}
 	in := dynamo.Between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
-	in.ProjectionExpression = aws.String("sk, id, #user, #display, deleted, #hidden, life")
+	in.ProjectionExpression = aws.String("sk, id, #user, #display, deleted, #hidden, life, gv")
 	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden", "#display": "display"}
 	for {
 		out, err := t.db.QueryPage(ctx, in, maxRangePage)

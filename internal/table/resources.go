@@ -42,7 +42,7 @@ func (t *Table) create(ctx context.Context, r Resource, values Keys, members []M
 		actions = append(actions, dynamo.PutAction(dynamo.Marshal(k, lookup{r.ID})))
 	}
 	for _, m := range members {
-		actions = append(actions, dynamo.PutAction(m.item()))
+		actions = append(actions, dynamo.PutAction(m.Item()))
 	}
 	change := nameChange{resource: r, shared: shared}
 	change.take(values.Name)
@@ -125,11 +125,12 @@ func (t *Table) Delete(ctx context.Context, old Resource, values Keys, job Job, 
 
 // Touch raises the version of a group for a change of its members. It does not
 // read the group, so concurrent calls do not fail. A version other than 0 must
-// be the stored one. Touch fails with ErrNotFound, or with ErrStale if it was
-// given a version.
-func (t *Table) Touch(ctx context.Context, directoryID, groupID string, version int64, at time.Time, actor Actor) error {
+// be the stored one. Touch returns the group's record after that. It fails with
+// ErrNotFound, or with ErrStale if it was given a version.
+func (t *Table) Touch(ctx context.Context, directoryID, groupID string, version int64, at time.Time, actor Actor) (Resource, error) {
+	r := Resource{Kind: Group}
 	if !Group.ValidID(groupID) {
-		return ErrNotFound
+		return r, ErrNotFound
 	}
 	values := dynamo.Marshal(struct {
 		One       int       `dynamodbav:":one"`
@@ -142,14 +143,17 @@ func (t *Table) Touch(ctx context.Context, directoryID, groupID string, version 
 		condition, failure = condition+" AND v = :v", ErrStale
 		values[":v"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(version, 10)}
 	}
-	err := t.db.Update(ctx, types.Update{
+	i, err := t.db.UpdateAndGet(ctx, types.Update{
 		Key:                       dynamo.Marshal(resourceKey(Group, directoryID, groupID)),
 		UpdateExpression:          aws.String("SET #at = :at, rid = :rid, tid = :tid ADD v :one"),
 		ConditionExpression:       &condition,
 		ExpressionAttributeNames:  map[string]string{"#at": "at"},
 		ExpressionAttributeValues: values,
 	})
-	return dynamo.IfConditionFails(err, failure)
+	if err != nil {
+		return r, dynamo.IfConditionFails(err, failure)
+	}
+	return r, dynamo.Unmarshal(i, &r)
 }
 
 // Resource reads one resource. It fails with ErrNotFound.

@@ -114,6 +114,7 @@ var below = []place{
 	{"table/audit", []string{"dynamo", "id", "table"}},
 	{"table/signin", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
+	{"table/removal", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -124,7 +125,7 @@ var below = []place{
 	{"management", []string{"fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/idclaim", "table/signin"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/removal", "table/stream"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "session", "usage", "table", "table/limit"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
