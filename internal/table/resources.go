@@ -12,6 +12,7 @@ import (
 	"dsync/internal/scim"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -263,10 +264,7 @@ const idsPage = 4_000
 // most limit of them after the id last; "" starts with the first. more says
 // whether others follow. IDs reads the index.
 func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) (ids []string, more bool, err error) {
-	in := dynamo.IndexPartition(k.index(directoryID))
-	if last != "" {
-		in = dynamo.IndexPartitionAfter(k.index(directoryID), ulidOf(last))
-	}
+	in := k.idsAfter(directoryID, last)
 	in.ProjectionExpression = aws.String("gsi1sk")
 	for i, err := range t.db.Query(ctx, in, min(limit+1, idsPage)) {
 		if err != nil {
@@ -282,4 +280,28 @@ func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit
 		ids = append(ids, k.idKind().Of(entry.SK))
 	}
 	return ids, false, nil
+}
+
+// CountIDs counts the ids that IDs lists, to limit, without reading them: it costs
+// the same units, and less time.
+func (t *Table) CountIDs(ctx context.Context, k Kind, directoryID, last string, limit int) (n int, more bool, err error) {
+	in := k.idsAfter(directoryID, last)
+	in.Select = types.SelectCount
+	for {
+		out, err := t.db.QueryPage(ctx, in, min(limit+1-n, idsPage))
+		if err != nil {
+			return 0, false, err
+		}
+		if n += int(out.Count); n > limit || out.LastEvaluatedKey == nil {
+			return min(n, limit), n > limit, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+func (k Kind) idsAfter(directoryID, last string) dynamodb.QueryInput {
+	if last == "" {
+		return dynamo.IndexPartition(k.index(directoryID))
+	}
+	return dynamo.IndexPartitionAfter(k.index(directoryID), ulidOf(last))
 }
