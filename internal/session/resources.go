@@ -71,6 +71,9 @@ func (s *Session) create(ctx context.Context, t Type, resourceID string, doc map
 	if err := s.checkNested(members); err != nil {
 		return Resource{}, err
 	}
+	if err := s.checkQuota(ctx, t); err != nil {
+		return Resource{}, err
+	}
 	at := s.timestamp()
 	record := table.Resource{
 		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
