@@ -132,6 +132,9 @@ func TestBudgetOfLists(t *testing.T) {
 			{"count=100&cursor=", budget{2, 0, 52}, 100, false},
 			{"filter=title+pr&count=100&cursor", budget{1, 0, 130}, 100, false},
 		} {
+			if size > 2*session.MaxCounted && strings.HasPrefix(c.query, "count=") && c.counted {
+				c.limit.read -= 12 // no key is counted
+			}
 			began := time.Now()
 			spend(t, fmt.Sprintf("GET /Users?%s of %d", c.query, size), c.limit, func(ctx context.Context) error {
 				raw := c.query
