@@ -141,6 +141,8 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 	switch job.Task {
 	case table.ClearMemberships:
 		return task{w.clearMemberships, 2}, nil
+	case table.RemoveMembers:
+		return task{w.removeMembers, 1}, nil
 	case table.Announce:
 		return task{w.announce, 2}, nil
 	case table.Project:

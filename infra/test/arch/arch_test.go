@@ -119,6 +119,7 @@ var below = []place{
 	{"table/idclaim", []string{"dynamo", "table"}},
 	{"table/finding", []string{"dynamo", "id", "table"}},
 	{"table/version", []string{"dynamo", "table"}},
+	{"table/removal", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -131,7 +132,7 @@ var below = []place{
 	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "doctor", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream", "table/version"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream", "table/version"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/removal", "table/stream", "table/version"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "doctor", "session", "usage", "table", "table/limit"}},
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
