@@ -10,7 +10,7 @@ shift
 trap : INT # the command handles it; a shell would end before it
 program=dist/tools/$name
 sh infra/cmd/progress.sh "Building the command ($name). The first time, this takes a minute or two." \
-	go build -v -o "$program" "./infra/cmd/$name" && "$program" "$@"
+	go build -v -trimpath -o "$program" "./infra/cmd/$name" && "$program" "$@"
 status=$?
 if [ "$status" != 0 ] && [ "$MAKELEVEL" = 1 ]; then
 	kill -s PIPE "$PPID"
