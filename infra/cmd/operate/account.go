@@ -22,7 +22,7 @@ func (e *examination) bootstrapped(ctx context.Context) {
 		e.say(failed("CDK bootstrap", err, fmt.Sprintf(do, e.Stage)))
 		return
 	}
-	f := finding{Check: "CDK bootstrap", Found: "version " + text}
+	f := finding{Check: "CDK bootstrap", Result: "version " + text}
 	if n, err := strconv.Atoi(text); err != nil || n < leastBootstrap {
 		f.Do = fmt.Sprintf(do+" It updates the stack CDKToolkit.", e.Stage)
 	}
@@ -41,7 +41,7 @@ func (e *examination) concurrency(ctx context.Context) {
 		return
 	}
 	l := settings.AccountLimit
-	f := finding{Check: "concurrency", Found: fmt.Sprintf("%d concurrent executions, %d unreserved", l.ConcurrentExecutions, l.UnreservedConcurrentExecutions)}
+	f := finding{Check: "concurrency", Result: fmt.Sprintf("%d concurrent executions, %d unreserved", l.ConcurrentExecutions, l.UnreservedConcurrentExecutions)}
 	if l.ConcurrentExecutions < leastConcurrency {
 		f.Do = "Request an increase of the quota Concurrent executions of Lambda before customers connect: a new account has 10."
 	}
@@ -59,7 +59,7 @@ func (e *examination) logPolicies(ctx context.Context) {
 		return
 	}
 	n := len(list.ResourcePolicies)
-	f := finding{Check: "log policies", Found: fmt.Sprintf("%d of %d resource policies of CloudWatch Logs", n, maxLogPolicies)}
+	f := finding{Check: "log policies", Result: fmt.Sprintf("%d of %d resource policies of CloudWatch Logs", n, maxLogPolicies)}
 	// With ten, a stack that has its own already is fine.
 	own := slices.ContainsFunc(list.ResourcePolicies, func(p struct{ PolicyName string }) bool {
 		return strings.HasPrefix(p.PolicyName, e.Stack+"-")
@@ -81,7 +81,7 @@ func (e *examination) deployed(ctx context.Context) bool {
 		e.say(failed("stack", err, "Allow cloudformation:DescribeStacks and cloudformation:ListStackResources on the stack."))
 		return false
 	case strings.HasSuffix(status, "_COMPLETE"):
-		f := finding{Check: "stack", Found: e.Stack + " is " + status}
+		f := finding{Check: "stack", Result: e.Stack + " is " + status}
 		if strings.Contains(status, "ROLLBACK") {
 			f.Do = "The last deployment failed: its reason is in the events of the stack in CloudFormation."
 		}
@@ -105,7 +105,7 @@ func (e *examination) domain(ctx context.Context) {
 		return
 	}
 	if domain == "" || domain == "None" {
-		e.say(finding{Check: "domain", Found: "none: the Tenant URL has API Gateway's own domain", Skip: true})
+		e.say(finding{Check: "domain", Result: "none: the Tenant URL has API Gateway's own domain", Skip: true})
 		return
 	}
 	var d struct {
@@ -125,7 +125,7 @@ func (e *examination) domain(ctx context.Context) {
 	if err := e.CLI().JSON(ctx, &certificate, "acm", "describe-certificate", "--certificate-arn", c.CertificateArn); err != nil {
 		e.say(failed("certificate", err, "Allow acm:DescribeCertificate."))
 	} else {
-		f := finding{Check: "certificate", Found: fmt.Sprintf("%s, until %s", certificate.Certificate.Status, certificate.Certificate.NotAfter.Format(time.DateOnly))}
+		f := finding{Check: "certificate", Result: fmt.Sprintf("%s, until %s", certificate.Certificate.Status, certificate.Certificate.NotAfter.Format(time.DateOnly))}
 		switch left := time.Until(certificate.Certificate.NotAfter); {
 		case certificate.Certificate.Status != "ISSUED":
 			f.Do = "Validate the certificate in ACM: its page names the DNS record."
@@ -142,7 +142,7 @@ func (e *examination) domain(ctx context.Context) {
 	case strings.TrimSuffix(name, ".") != c.ApiGatewayDomainName && strings.TrimSuffix(name, ".") != domain:
 		e.say(finding{"domain", fmt.Sprintf("%s leads to %s", domain, name), fmt.Sprintf("If nothing such as a CDN is there on purpose, point a CNAME record at %s.", c.ApiGatewayDomainName), false})
 	default:
-		e.say(finding{Check: "domain", Found: domain + " leads to API Gateway"})
+		e.say(finding{Check: "domain", Result: domain + " leads to API Gateway"})
 	}
 }
 
@@ -175,7 +175,7 @@ func (e *examination) mappings(ctx context.Context) {
 		case strings.HasPrefix(m.LastProcessingResult, "PROBLEM"):
 			e.say(finding{check, m.State + ", " + m.LastProcessingResult, fmt.Sprintf("See make logs FUNCTION=%s STAGE=%s, and failed-records in docs/operations.md.", f.Name, e.Stage), false})
 		default:
-			e.say(finding{Check: check, Found: m.State})
+			e.say(finding{Check: check, Result: m.State})
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (e *examination) alarms(ctx context.Context) {
 			silent++
 		}
 	}
-	f := finding{Check: "alarms", Found: fmt.Sprintf("%d, %d in alarm", len(list.MetricAlarms), len(ringing))}
+	f := finding{Check: "alarms", Result: fmt.Sprintf("%d, %d in alarm", len(list.MetricAlarms), len(ringing))}
 	switch {
 	case len(ringing) > 0:
 		f.Do = "docs/operations.md has an entry for each: " + strings.Join(ringing, ", ")

@@ -43,11 +43,11 @@ func (e *examination) canary(ctx context.Context) {
 		e.say(failed("REST API", e.Unreachable(err), "See http-errors in docs/operations.md, and the log of the API: make logs FUNCTION="+topology.Dsync().ByRole(topology.ServesREST).Name))
 		return
 	}
-	e.say(finding{Check: "REST API", Found: "a directory was created at " + api.URL})
+	e.say(finding{Check: "REST API", Result: "a directory was created at " + api.URL})
 	if err := scim(ctx, c); err != nil {
 		e.say(failed("Tenant URL", err, "The Tenant URL must lead to the stack: see Custom domain in docs/deploy.md."))
 	} else {
-		e.say(finding{Check: "Tenant URL", Found: "answers to the Secret Token: " + c.TenantURL})
+		e.say(finding{Check: "Tenant URL", Result: "answers to the Secret Token: " + c.TenantURL})
 	}
 	id := e.logged(ctx, api, c.DirectoryID)
 	if id == "" {
@@ -133,7 +133,7 @@ func (e *examination) logged(ctx context.Context, api client.Client, directoryID
 		e.say(failed("event logged", err, "The relay does not read the stream or fails: see relay-stopped and failed-records in docs/operations.md."))
 		return ""
 	}
-	e.say(finding{Check: "event logged", Found: id})
+	e.say(finding{Check: "event logged", Result: id})
 	return id
 }
 
@@ -145,7 +145,7 @@ func (e *examination) delivered(ctx context.Context, id string) {
 		group, err := e.CLI().Text(ctx, "cloudformation", "list-stack-resources", "--stack-name", e.Stack, "--output", "text",
 			"--query", "StackResourceSummaries[?ResourceType=='AWS::Logs::LogGroup' && starts_with(LogicalResourceId,'EveryEvent')].PhysicalResourceId | [0]")
 		if err != nil || group == "" || group == "None" {
-			e.say(finding{Check: "event delivered", Skip: true, Found: "not checked: without exampleRule, no rule of the stack delivers to a place that can be read. Look for " + id + " at your own consumer"})
+			e.say(finding{Check: "event delivered", Skip: true, Result: "not checked: without exampleRule, no rule of the stack delivers to a place that can be read. Look for " + id + " at your own consumer"})
 			return
 		}
 		where = group
@@ -158,7 +158,7 @@ func (e *examination) delivered(ctx context.Context, id string) {
 			return group, nil
 		}
 	} else if !e.Local() {
-		e.say(finding{Check: "event delivered", Skip: true, Found: "not checked: name the stage, for example STAGE=prod"})
+		e.say(finding{Check: "event delivered", Skip: true, Result: "not checked: name the stage, for example STAGE=prod"})
 		return
 	}
 	found, err := e.until(ctx, "the event in "+where, find)
@@ -169,7 +169,7 @@ func (e *examination) delivered(ctx context.Context, id string) {
 		e.say(failed("event delivered", err, "EventBridge does not take or deliver events: see relay-lag, dead-letters and failed-deliveries in docs/operations.md."))
 		return
 	}
-	e.say(finding{Check: "event delivered", Found: "to " + where})
+	e.say(finding{Check: "event delivered", Result: "to " + where})
 }
 
 // inFile looks for the event in the file with the delivered events.

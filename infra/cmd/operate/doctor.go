@@ -15,10 +15,10 @@ import (
 
 // finding is what a check found. Without Do, all is well.
 type finding struct {
-	Check string
-	Found string
-	Do    string // what to do about it
-	Skip  bool   // it could not be checked, or need not be
+	Check  string
+	Result string
+	Do     string // what to do about it
+	Skip   bool   // it could not be checked, or need not be
 }
 
 // examination is one run of the doctor.
@@ -67,7 +67,7 @@ func (e *examination) say(f finding) {
 		mark = "NO"
 		e.bad++
 	}
-	fmt.Fprintf(e.out, "%s  %-20s %s\n", mark, f.Check, f.Found)
+	fmt.Fprintf(e.out, "%s  %-20s %s\n", mark, f.Check, f.Result)
 	if f.Do != "" {
 		fmt.Fprintf(e.out, "    %-20s %s\n", "", f.Do)
 	}
@@ -75,7 +75,7 @@ func (e *examination) say(f finding) {
 
 // failed is the finding of a call that failed.
 func failed(check string, err error, do string) finding {
-	return finding{Check: check, Found: err.Error(), Do: do}
+	return finding{Check: check, Result: err.Error(), Do: do}
 }
 
 // printed returns the first line that a program prints.
@@ -110,7 +110,7 @@ func major(text string) int {
 }
 
 func (e *examination) goVersion(context.Context) {
-	e.say(finding{Check: "Go", Found: runtime.Version()}) // go.mod has asked for the right one
+	e.say(finding{Check: "Go", Result: runtime.Version()}) // go.mod has asked for the right one
 }
 
 func (e *examination) nodeVersion(ctx context.Context) {
@@ -126,7 +126,7 @@ func (e *examination) tool(ctx context.Context, name string, least int, from, pr
 	case major(text) < least:
 		e.say(finding{name, text, fmt.Sprintf("Install version %d or later: %s", least, from), false})
 	default:
-		e.say(finding{Check: name, Found: text})
+		e.say(finding{Check: name, Result: text})
 	}
 	return err == nil
 }
@@ -143,7 +143,7 @@ func (e *examination) account(ctx context.Context) {
 		e.say(failed("credentials", err, "Sign in, for example with aws sso login, or set AWS_PROFILE."))
 		return
 	}
-	e.say(finding{Check: "credentials", Found: fmt.Sprintf("account %s, %s", identity.Account, identity.Arn)})
+	e.say(finding{Check: "credentials", Result: fmt.Sprintf("account %s, %s", identity.Account, identity.Arn)})
 	region := first(e.env("AWS_REGION"), e.env("AWS_DEFAULT_REGION"))
 	if region == "" {
 		region, _ = e.CLI().Text(ctx, "configure", "get", "region")
@@ -152,7 +152,7 @@ func (e *examination) account(ctx context.Context) {
 		e.say(finding{"Region", "none", "Set AWS_REGION, for example AWS_REGION=eu-central-1: the CDK would take us-east-1.", false})
 		return
 	}
-	e.say(finding{Check: "Region", Found: region})
+	e.say(finding{Check: "Region", Result: region})
 	for _, check := range []func(context.Context){e.bootstrapped, e.concurrency, e.logPolicies} {
 		check(ctx)
 	}
