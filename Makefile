@@ -137,6 +137,8 @@ bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/session ./internal/relay
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
 	DSYNC_BENCH=1 go test -run '^TestTraffic$$' -v ./infra/cmd/cost
+	@# The table of docs/performance.md: it wants a machine that has nothing else to do.
+	DSYNC_BENCH=1 go test -run '^TestSpeed$$' -timeout 90m ./infra/test/scale
 	DSYNC_BENCH=1 go test -run '^TestCostAtScale$$' -v -timeout 90m ./infra/test/scale
 	DSYNC_BENCH=1 go test -run '^TestWorstRequests$$' -v ./internal/provider ./internal/api
 	DSYNC_BENCH=1 go test -run '^TestNoisyNeighbour$$' -v ./infra/test/neighbour

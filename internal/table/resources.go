@@ -266,12 +266,8 @@ const idsPage = 4_000
 func (t *Table) IDs(ctx context.Context, k Kind, directoryID, last string, limit int) (ids []string, more bool, err error) {
 	in := k.idsAfter(directoryID, last)
 	in.ProjectionExpression = aws.String("gsi1sk")
-	for i, err := range t.db.Query(ctx, in, min(limit+1, idsPage)) {
+	for entry, err := range dynamo.Records[dynamo.IndexKey](t.db.Query(ctx, in, min(limit+1, idsPage))) {
 		if err != nil {
-			return nil, false, err
-		}
-		var entry dynamo.IndexKey
-		if err := dynamo.Unmarshal(i, &entry); err != nil {
 			return nil, false, err
 		}
 		if len(ids) == limit {
