@@ -135,13 +135,13 @@ var below = []place{
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/removal", "table/stream", "table/version"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "doctor", "session", "usage", "table", "table/limit"}},
-	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
+	{"api", []string{"fault", "id", "doctor", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	// The sites for people.
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
-	{"wording", []string{"scim", "management", "usage"}},
+	{"wording", []string{"scim", "doctor", "management", "usage"}},
 	{"sso", nil},
 	{"secret", nil},
-	{"console", []string{"fault", "cache", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"console", []string{"fault", "cache", "id", "doctor", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
