@@ -139,10 +139,10 @@ var below = []place{
 	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	// The sites for people.
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
-	{"wording", []string{"scim", "management", "usage"}},
+	{"wording", []string{"doctor", "scim", "management", "usage"}},
 	{"sso", nil},
 	{"secret", nil},
-	{"console", []string{"fault", "cache", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"console", []string{"doctor", "fault", "cache", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
