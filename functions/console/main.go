@@ -32,16 +32,8 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := console.Options{
-		Table:    t,
-		Events:   eventlog.New(t, time.Now),
-		Now:      time.Now,
-		Entropy:  rand.Reader,
-		Log:      e.Log,
-		Metrics:  e.Metrics,
-		SSO:      provider,
-		SCIMBase: scim.BasePath,
-	}
+	o := console.Options{Table: t, Events: eventlog.New(t, time.Now), SSO: provider, SCIMBase: scim.BasePath,
+		Now: time.Now, Entropy: rand.Reader, Log: e.Log, Metrics: e.Metrics}
 	served, err := e.Serve(console.New(o))
 	return console.LinkMaker(o, served), err
 }

@@ -46,6 +46,10 @@ var doings = map[string]string{
 	"directory.deleted":       "deleted the directory",
 	"directory_token.created": "created a token of the directory",
 	"directory_token.revoked": "revoked a token of the directory",
+	"setup_link.created":      "made a setup link of the directory",
+	"setup_link.revoked":      "revoked a setup link of the directory",
+	"setup_link.opened":       "opened a setup link of the directory",
+	"setup_page.updated":      "changed the setup page",
 	"api_key.created":         "created the API key",
 	"api_key.revoked":         "revoked the API key",
 	"console_session.created": "signed in",
@@ -92,6 +96,8 @@ func auditRowOf(e management.AuditEvent) (auditRow, error) {
 		row.Who, row.By = a.Person, "in the console"
 	case a.KeyName != "":
 		row.Who, row.By = a.KeyName, "API key"
+	case a.SetupLinkID != "":
+		row.Who, row.By = "The customer's admin", "on the setup page"
 	default:
 		row.Who, row.By = cmp.Or(a.KeyID, "Somebody"), "with access to the account"
 	}
@@ -115,7 +121,7 @@ func auditRowOf(e management.AuditEvent) (auditRow, error) {
 		row.Target, row.Link = cmp.Or(named("name"), e.Target.ID), organizationPath(e.Target.ID)
 	case "directory":
 		row.Target, row.Link = cmp.Or(named("name"), e.Target.ID), directoryPath(e.Target.ID)
-	case "directory_token":
+	case "directory_token", "setup_link":
 		row.Target, row.Link = e.DirectoryID, directoryPath(e.DirectoryID)
 	case "console_session":
 		if e.Action == "console_session.revoked" {

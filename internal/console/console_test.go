@@ -134,7 +134,7 @@ func (w *world) request(r console.Route) (method, path string) {
 	method, path, _ = strings.Cut(r.Pattern, " ")
 	return method, strings.NewReplacer("{$}", "", "{organization}", w.organization, "{directory}", w.directory,
 		"{token}", "directory_token_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{user}", "directory_user_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{group}", "directory_group_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-		"{key}", "api_key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(path)
+		"{key}", "api_key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{link}", "setup_link_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(path)
 }
 
 // Whoever has no session, one that has ended, or a role that may not, is refused on

@@ -112,7 +112,6 @@ func (r *request) endpoint(d management.Directory) string {
 
 // directoryPage is what the page of a directory shows.
 type directoryPage struct {
-	Findings     []findingRow
 	Directory    management.Directory
 	Organization management.Organization
 	Path         string
@@ -127,6 +126,8 @@ type directoryPage struct {
 	Tokens       []tokenRow
 	MayAddToken  bool // there are fewer active ones than a directory may have
 	Lifetimes    []tokenLifetime
+	Findings     []findingRow
+	SetupLinks   []setupLinkRow
 	Changes      feed
 	Curl         map[string]string // by action
 }
@@ -162,12 +163,17 @@ func showDirectory(r *request) error {
 		p.Counts = counts[d.ID]
 		return err
 	})
-	reads.Go(func() (err error) {
-		p.Changes, err = r.newestChanges(d.ID)
+	reads.Go(func() error {
+		found, err := r.session.Findings(ctx, d.ID)
+		p.Findings = findingRows(d.ID, found)
 		return err
 	})
 	reads.Go(func() (err error) {
-		p.Findings, err = r.findingRows(d)
+		p.SetupLinks, err = r.setupLinks(d.ID)
+		return err
+	})
+	reads.Go(func() (err error) {
+		p.Changes, err = r.newestChanges(d.ID)
 		return err
 	})
 	if err := reads.Wait(); err != nil {
@@ -176,8 +182,8 @@ func showDirectory(r *request) error {
 	path := "/directories/" + d.ID
 	p.Curl = map[string]string{
 		"read": r.curl(http.MethodGet, path, nil), "changes": r.curl(http.MethodGet, "/events?order=desc&directory="+d.ID, nil),
-		"findings": r.curl(http.MethodGet, path+"/findings", nil),
-		"pause":    r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
+		"pause": r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
+		"findings": r.curl(http.MethodGet, path+"/findings", nil), "setup": r.curl(http.MethodPost, path+"/setup_links", nil), "end": r.curl(http.MethodDelete, path+"/setup_links/$SETUP_LINK_ID", nil),
 		"token": r.curl(http.MethodPost, path+"/tokens", map[string]any{"expires_at": nil}), "revoke": r.curl(http.MethodDelete, path+"/tokens/$TOKEN_ID", nil),
 	}
 	return r.render(view{

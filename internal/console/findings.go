@@ -6,26 +6,28 @@ import (
 	"dsync/internal/web"
 )
 
-// findingRow is what the traffic of a directory tells.
+// findingRow is a finding as people read it.
 type findingRow struct {
-	doctor.Finding
+	management.Finding
 	Badge web.Badge
+	Links []string // paths of the users and groups it names
 }
 
-// findingRows are the findings of a directory, those that block first.
-func (r *request) findingRows(d management.Directory) ([]findingRow, error) {
-	found, err := r.session.Findings(r.Request.Context(), d.ID)
-	rows := make([]findingRow, len(found))
-	for i, f := range found {
-		rows[i].Finding = f
+func findingRows(directoryID string, found []management.Finding) (rows []findingRow) {
+	for _, f := range found {
+		row := findingRow{Finding: f, Badge: web.Off("For information")}
 		switch f.Severity {
 		case doctor.Blocks:
-			rows[i].Badge = web.Bad("Blocks")
+			row.Badge = web.Bad("Blocks")
 		case doctor.Warns:
-			rows[i].Badge = web.Wait("Warns")
-		default:
-			rows[i].Badge = web.Off("Informs")
+			row.Badge = web.Wait("Warning")
 		}
+		for _, id := range f.IDs {
+			if path := resourcePath(directoryID, id); path != "" {
+				row.Links = append(row.Links, path)
+			}
+		}
+		rows = append(rows, row)
 	}
-	return rows, err
+	return rows
 }

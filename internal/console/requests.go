@@ -77,6 +77,9 @@ func rowOf(item management.Request) requestRow {
 		return row
 	}
 	row.Outcome = web.Bad("Refused")
+	if item.Reason != "" {
+		row.Outcome = web.Bad("No valid token")
+	}
 	row.Problems = []wording.Remedy{wording.WhyRefused(item)}
 	return row
 }

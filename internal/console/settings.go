@@ -40,7 +40,7 @@ var settingGroups = []struct {
 			{settings.Delete, "Delete", "Your application gets dsync.user.deleted, and dsync.user.created when the user comes back."},
 		}},
 		{"email_fallback", "User name as e-mail", "A user without an e-mail address is shown with its userName.", nil},
-		{"foreign_emails", "E-mail addresses at domains that the organization has not", "", []option{
+		{"foreign_emails", "E-mail addresses outside the domains of the organization", "", []option{
 			{settings.Keep, "Keep", "Your application gets all addresses."},
 			{settings.Withhold, "Withhold", "Your application gets those at verified domains of the organization alone."},
 		}},

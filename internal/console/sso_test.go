@@ -41,7 +41,7 @@ func (w *world) begun(at *ssotest.Provider, user string) (path string, attempt *
 	if begin.StatusCode != http.StatusSeeOther || len(begin.Cookies()) != 1 {
 		w.t.Fatalf("it begins with %d, %v", begin.StatusCode, begin.Cookies())
 	}
-	back, err := at.Visit(w.t.Context(), begin.Header.Get("Location"), user)
+	back, err := at.Authorize(w.t.Context(), begin.Header.Get("Location"), user)
 	if err != nil {
 		w.t.Fatal(err)
 	}

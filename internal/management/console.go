@@ -12,6 +12,7 @@ import (
 	"dsync/internal/credential"
 	"dsync/internal/fault"
 	"dsync/internal/id"
+	"dsync/internal/owner"
 	"dsync/internal/table"
 	"dsync/internal/table/apikey"
 	"dsync/internal/table/signin"
@@ -57,13 +58,13 @@ type Console struct {
 	table   *table.Table
 	now     func() time.Time
 	entropy io.Reader
-	owners  *owners
+	owners  *owner.Memory
 }
 
 // NewConsole returns a Console. now is the clock, entropy the source of ids and
 // secrets: crypto/rand.Reader outside tests.
 func NewConsole(t *table.Table, now func() time.Time, entropy io.Reader) *Console {
-	return &Console{t, now, entropy, newOwners()}
+	return &Console{t, now, entropy, owner.NewMemory()}
 }
 
 // Link makes a sign-in link for whoever may invoke the function. The secret works

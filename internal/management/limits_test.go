@@ -14,6 +14,7 @@ import (
 	"dsync/internal/dsync"
 	"dsync/internal/fault"
 	"dsync/internal/id"
+	"dsync/internal/owner"
 	"dsync/internal/table"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -23,7 +24,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func offline() *Session {
 	db := dynamodb.NewFromConfig(awsconfig.Config("us-east-1", "http://dynamodb.invalid"), func(o *dynamodb.Options) { o.HTTPClient = nobody{} })
-	return &Session{table: table.New(db, "table"), now: func() time.Time { return noon }, entropy: rand.Reader, owners: newOwners()}
+	return &Session{table: table.New(db, "table"), now: func() time.Time { return noon }, entropy: rand.Reader, owners: owner.NewMemory()}
 }
 
 // nobody answers no call: what needs none, as a read of no keys, succeeds.
@@ -155,10 +156,10 @@ func TestUserFilter(t *testing.T) {
 
 // The list of directories is trusted for its time, that moment included.
 func TestOwnersAreTrusted(t *testing.T) {
-	o := newOwners()
-	o.setList([]string{"d"}, noon)
-	for at, known := range map[time.Time]bool{noon: true, noon.Add(time.Nanosecond): false} {
-		if list := o.list(at); (list != nil) != known {
+	o := owner.NewMemory()
+	o.SetList([]string{"d"}, noon)
+	for at, known := range map[time.Time]bool{noon.Add(30 * time.Second): true, noon.Add(30*time.Second + time.Nanosecond): false} {
+		if list := o.List(at); (list != nil) != known {
 			t.Errorf("at %v: %v", at, list)
 		}
 	}
@@ -179,7 +180,7 @@ func TestOlderThan(t *testing.T) {
 		t.Fatal(err)
 	}
 	for after, older := range map[time.Duration]bool{-time.Hour: true, 0: true, time.Minute: true, time.Minute + time.Millisecond: false} {
-		if got := olderThan([]string{directoryAt(noon.Add(after))}, user); (len(got) == 1) != older {
+		if got := owner.OlderThan([]string{directoryAt(noon.Add(after))}, user); (len(got) == 1) != older {
 			t.Errorf("a directory that is %v younger: %v", after, got)
 		}
 	}

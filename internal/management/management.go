@@ -23,6 +23,7 @@ import (
 
 	"dsync/internal/credential"
 	"dsync/internal/fault"
+	"dsync/internal/owner"
 	"dsync/internal/table"
 	"dsync/internal/table/apikey"
 	"dsync/internal/table/audit"
@@ -56,14 +57,14 @@ type Authenticator struct {
 	now     func() time.Time
 	entropy io.Reader
 	keys    *credential.Keys
-	owners  *owners
+	owners  *owner.Memory
 }
 
 // NewAuthenticator returns an authenticator of the API keys in a table. now is
 // the clock, entropy the source of ids and secrets: crypto/rand.Reader outside
 // tests.
 func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader, log *slog.Logger) *Authenticator {
-	return &Authenticator{t, now, entropy, credential.NewKeys(t, now, log), newOwners()}
+	return &Authenticator{t, now, entropy, credential.NewKeys(t, now, log), owner.NewMemory()}
 }
 
 // Authenticate opens the session of a request with an API key. The origin is
@@ -76,7 +77,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, value string, from Ori
 	key.Scope = scopeOf(key)
 	known := a.owners
 	if key.OrganizationID != "" {
-		known = a.owners.ofTenant()
+		known = a.owners.OfTenant()
 	}
 	return &Session{table: a.table, now: a.now, entropy: a.entropy, owners: known, reach: reachOf(a.table, key), key: key, origin: from}, nil
 }
@@ -90,7 +91,7 @@ func Bootstrap(t *table.Table, now func() time.Time, entropy io.Reader) *Session
 // BootstrapFrom is Bootstrap for the request of an operator.
 func BootstrapFrom(t *table.Table, now func() time.Time, entropy io.Reader, from Origin) *Session {
 	key := apikey.Key{ID: audit.Bootstrap, Scope: allScopes}
-	return &Session{table: t, now: now, entropy: entropy, owners: newOwners(), reach: environment{t}, key: key, origin: from}
+	return &Session{table: t, now: now, entropy: entropy, owners: owner.NewMemory(), reach: environment{t}, key: key, origin: from}
 }
 
 // Session is what one request may do.
@@ -98,7 +99,7 @@ type Session struct {
 	table   *table.Table
 	now     func() time.Time
 	entropy io.Reader
-	owners  *owners
+	owners  *owner.Memory
 	reach   reach
 	key     apikey.Key // of a person: the id of the session, and the scopes of the role
 	person  *Person    // nil for an API key

@@ -63,7 +63,7 @@ func (s *Session) payloadPage(ctx context.Context, d table.Directory, r rows[pro
 	list := make([]projection, len(r.entries))
 	for i, e := range r.entries {
 		list[i] = e.Record
-		s.owners.known.Put(e.ID, d.ID)
+		s.owners.Know(e.ID, d.ID)
 	}
 	payloads, err := s.payloads(ctx, d, list, groups)
 	if err != nil {

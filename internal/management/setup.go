@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"dsync/internal/owner"
 	"dsync/internal/table"
 	"dsync/internal/table/setuplink"
 )
@@ -13,7 +14,7 @@ import (
 // it reaches the directory of the link and nothing else, and may do everything in it.
 func InDirectory(t *table.Table, now func() time.Time, entropy io.Reader, l setuplink.Link, from Origin) *Session {
 	return &Session{
-		table: t, now: now, entropy: entropy, owners: newOwners(), reach: oneDirectory{t, l.OrganizationID, l.DirectoryID},
+		table: t, now: now, entropy: entropy, owners: owner.NewMemory(), reach: oneDirectory{t, l.OrganizationID, l.DirectoryID},
 		origin: from, setupLinkID: l.ID,
 	}
 }

@@ -158,9 +158,9 @@ func (p *Provider) complete(ctx context.Context, provider *oidc.Provider, token 
 // roleOf is the role of a person, "" for none: of several the one that may do most.
 func (p *Provider) roleOf(claims map[string]any) string {
 	values := p.valuesOf(claims)
-	for _, grant := range p.config.Roles {
-		if slices.Contains(values, grant.Value) {
-			return grant.Role
+	for _, g := range p.config.Roles {
+		if slices.Contains(values, g.Value) {
+			return g.Role
 		}
 	}
 	return ""

@@ -58,7 +58,7 @@ func (w *world) begin(user string) (sso.Attempt, url.Values) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	back, err := w.at.Visit(w.Context(), authorize, user)
+	back, err := w.at.Authorize(w.Context(), authorize, user)
 	if err != nil || !strings.HasPrefix(back.String(), redirect+"?") {
 		w.Fatalf("the provider leads to %v: %v", back, err)
 	}
@@ -202,7 +202,7 @@ func TestIDTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := w.at.Visit(t.Context(), authorize, "ada")
+		back, err := w.at.Authorize(t.Context(), authorize, "ada")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestWhereRequestsGo(t *testing.T) {
 		}
 		a, authorize, err := client.Begin(t.Context(), redirect, rand.Reader)
 		if err == nil {
-			back, visited := w.at.Visit(t.Context(), authorize, "ada")
+			back, visited := w.at.Authorize(t.Context(), authorize, "ada")
 			if visited != nil {
 				t.Fatal(visited)
 			}

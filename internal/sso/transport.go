@@ -1,7 +1,6 @@
 package sso
 
 import (
-	"io"
 	"net/http"
 	"time"
 )
@@ -29,12 +28,7 @@ func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := g.next.RoundTrip(r)
 	if err == nil {
-		response.Body = bounded{io.LimitReader(response.Body, maxAnswer), response.Body}
+		response.Body = http.MaxBytesReader(nil, response.Body, maxAnswer)
 	}
 	return response, err
-}
-
-type bounded struct {
-	io.Reader
-	io.Closer
 }

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func parse(pages fs.FS, assets map[string]asset) map[string]*template.Template {
 		"ago":       Ago,
 		"until":     Until,
 		"json":      func(s string) string { return printable(s, maxJSON, "\n") },
+		"quantity":  quantity,
 		"dict":      dict,
 		"list":      func(items ...any) []any { return items },
 		// The exact value of a time, for programs and for hovering.
@@ -41,6 +43,14 @@ func parse(pages fs.FS, assets map[string]asset) map[string]*template.Template {
 		all[strings.TrimSuffix(path.Base(file), ".html")] = template.Must(template.Must(shared.Clone()).ParseFS(pages, file))
 	}
 	return all
+}
+
+// quantity is a number with what there is of it.
+func quantity(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatInt(n, 10) + " " + many
 }
 
 // dict makes the argument of a component: names and values by turns.

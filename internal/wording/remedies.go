@@ -3,6 +3,7 @@ package wording
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"dsync/internal/doctor"
 	"dsync/internal/management"
@@ -46,14 +47,20 @@ var failures = map[int]Remedy{
 	http.StatusServiceUnavailable:    {Problem: "There was too much to do at the time.", Remedy: "The provider sends it again by itself."},
 }
 
+// placeholder stands for what was seen, in the texts of conditions.
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
 // WhyRefused says why a request was refused.
 func WhyRefused(r management.Request) Remedy {
 	if problem, remedy := doctor.Explain(r.Reason); problem != "" {
 		return Remedy{Problem: problem, Remedy: remedy}
 	}
 	why, known := refusals[r.ScimType]
+	reason, noToken := doctor.Lookup(r.Reason)
 	switch {
 	case known:
+	case noToken:
+		why = Remedy{Problem: placeholder.ReplaceAllString(reason.Text, "…"), Remedy: placeholder.ReplaceAllString(reason.Remedy, "…")}
 	case r.Status == http.StatusNotFound && r.Route == "":
 		why = Remedy{Problem: "There is nothing at this path.", Remedy: "Look at the Tenant URL at the provider: nothing may follow its key."}
 	case r.Status >= http.StatusInternalServerError && failures[r.Status] == Remedy{}:

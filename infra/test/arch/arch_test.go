@@ -128,7 +128,8 @@ var below = []place{
 	{"usage", []string{"fault", "cache", "id", "redact", "credential", "table", "table/finding", "table/limit"}},
 	{"doctor", []string{"fault", "cache", "redact", "dsync", "id", "scim", "scim/resource", "credential", "settings", "table", "table/count", "table/finding", "usage"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "doctor", "settings", "table", "table/count", "usage"}},
-	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
+	{"owner", []string{"cache", "id", "table", "table/idclaim"}},
+	{"management", []string{"branding", "owner", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
 	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "doctor", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream", "table/version"}},

@@ -145,7 +145,7 @@ func pages(path string) (all []ask) {
 		if r.Scope == console.Public || greedy != strings.HasPrefix(pattern, base+"/") {
 			continue
 		}
-		pattern = strings.NewReplacer("{key}", "api_key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(pattern)
+		pattern = strings.NewReplacer("{key}", "api_key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{session}", "console_session_01ARZ3NDEKTSV4RRFFQ69G5FAV", "{link}", "setup_link_01ARZ3NDEKTSV4RRFFQ69G5FAV").Replace(pattern)
 		for _, m := range []string{method, http.MethodPut} {
 			all = append(all, ask{console: true, method: m, path: pattern})
 		}

@@ -23,7 +23,7 @@ import (
 
 // The clients of each provider.
 const (
-	ClientID     = "console"
+	ClientID     = "dsync-console"
 	OtherID      = "another"
 	ClientSecret = "the client's secret: % + ü"
 	Password     = "correct horse"
@@ -106,9 +106,9 @@ func (p *Provider) serve(next http.Handler, w http.ResponseWriter, r *http.Reque
 	_, _ = w.Write(rewrite(r.URL.Path, recorder.Body.Bytes()))
 }
 
-// Visit does what a browser does that a client led to the provider: the user signs in.
+// Authorize does what a browser does that a client led to the provider: the user signs in.
 // It returns where the provider leads back.
-func (p *Provider) Visit(ctx context.Context, authorize, user string) (*url.URL, error) {
+func (p *Provider) Authorize(ctx context.Context, authorize, user string) (*url.URL, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
