@@ -126,7 +126,7 @@ var below = []place{
 	{"doctor", []string{"fault", "cache", "redact", "dsync", "id", "scim", "scim/resource", "credential", "settings", "table", "table/count", "table/finding", "usage"}},
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "doctor", "settings", "table", "table/count", "usage"}},
 	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
-	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "doctor", "management", "table", "table/setuplink"}},
+	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
@@ -139,7 +139,7 @@ var below = []place{
 	{"sso", nil},
 	{"secret", nil},
 	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
-	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
+	{"setup", []string{"fault", "ratelimit", "metric", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }
 

@@ -34,7 +34,7 @@ func TestMethodSets(t *testing.T) {
 		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&onboarding.Links{}, []string{"Authenticate", "Offer", "Open", "Page"}},
 		{&onboarding.Session{}, []string{
-			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Step", "Tokens", "Users",
+			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Tokens", "Users",
 		}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateSetupLink", "CreateToken", "DeleteDirectory", "DeleteOrganization",
