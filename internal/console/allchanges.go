@@ -110,18 +110,22 @@ func showAllChanges(r *request) error {
 	if err != nil {
 		return err
 	}
-	// The cursor of the next poll is read before the page, so that nothing is
-	// missed in between. What comes twice, the page leaves out.
-	q := eventlog.Query{OrganizationID: f.Organization.ID, Limit: 1, Descending: true}
-	newest, err := r.events(q)
-	if err != nil {
-		return err
+	q := eventlog.Query{OrganizationID: f.Organization.ID, Names: f.names(), Limit: pageSize, Descending: true, After: r.Cursor("after")}
+	var newest string // the cursor of the next poll
+	if len(q.Names) > 0 || q.After != "" {
+		// The newest event is not on the page. It is read before the page, so that
+		// nothing is missed in between. What comes twice, the page leaves out.
+		last, err := r.events(eventlog.Query{OrganizationID: f.Organization.ID, Limit: 1, Descending: true})
+		if err != nil {
+			return err
+		}
+		newest = last.Newest
 	}
-	q.Names, q.Limit, q.After = f.names(), pageSize, r.Cursor("after")
 	found, err := r.events(q)
 	if err != nil {
 		return err
 	}
+	newest = cmp.Or(newest, found.Newest)
 	changes, err := r.placed(found.Events, f)
 	if err != nil {
 		return err
@@ -143,8 +147,8 @@ func showAllChanges(r *request) error {
 			Pager  web.Pager
 			Curl   string
 		}{
-			feed{changes, f.path(newsPath, newest.Newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.Request.URL.Query().Get("organization"))), wrong,
-			eventKinds, dsync.Names, web.Pager{Older: older}, r.curl(http.MethodGet, web.WithQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
+			feed{changes, f.path(newsPath, newest), true}, q.After == "", f, cmp.Or(f.Organization.Name, strings.TrimSpace(r.Request.URL.Query().Get("organization"))), wrong,
+			eventKinds, dsync.Names, web.Pager{Next: older}, r.curl(http.MethodGet, web.WithQuery("/events", "order", "desc", "organization_id", f.Organization.ID, "events", strings.Join(f.names(), ",")), nil),
 		},
 	})
 }
@@ -156,7 +160,7 @@ func pollAllChanges(r *request) error {
 	if organizationID := r.Request.URL.Query().Get("organization"); id.Organization.Valid(organizationID) {
 		f.Organization.ID = organizationID
 	}
-	found, err := r.events(eventlog.Query{OrganizationID: f.Organization.ID, After: r.Cursor("after"), Limit: pollLimit})
+	found, err := r.read(r.session.News, eventlog.Query{OrganizationID: f.Organization.ID, After: r.Cursor("after"), Limit: pollLimit})
 	if err != nil {
 		return err
 	}
@@ -185,7 +189,7 @@ func (r *request) placed(events []json.RawMessage, f changesFilter) ([]wording.C
 	if err != nil {
 		return nil, err
 	}
-	owners, err := readEach(r, changes, func(c wording.Change) string { return c.OrganizationID }, r.session.Organization)
+	owners, err := readEach(r, changes, func(c wording.Change) string { return c.OrganizationID }, r.named)
 	if err != nil {
 		return nil, err
 	}

@@ -15,10 +15,10 @@ import (
 )
 
 var keyRoutes = []Route{
-	{"GET " + Base + "/api-keys", management.Keys, listKeys},
-	{"GET " + Base + "/api-keys/new", management.Keys, func(r *request) error { return r.showNewKey(web.Form{}) }},
-	{"POST " + Base + "/api-keys", management.Keys, createKey},
-	{"POST " + Base + "/api-keys/{key}/revoke", management.Keys, revokeKey},
+	{Pattern: "GET " + Base + "/api-keys", Scope: management.Keys, serve: listKeys},
+	{Pattern: "GET " + Base + "/api-keys/new", Scope: management.Keys, serve: func(r *request) error { return r.showNewKey(web.Form{}) }},
+	{Pattern: "POST " + Base + "/api-keys", Scope: management.Keys, serve: createKey},
+	{Pattern: "POST " + Base + "/api-keys/{key}/revoke", Scope: management.Keys, serve: revokeKey},
 }
 
 // scopes are the choices of a new key, in the order of management.Scopes.

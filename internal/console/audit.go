@@ -14,7 +14,7 @@ import (
 	"dsync/internal/wording"
 )
 
-var auditRoutes = []Route{{"GET " + Base + "/audit", management.Read, listAuditEvents}}
+var auditRoutes = []Route{{Pattern: "GET " + Base + "/audit", Scope: management.Read, serve: listAuditEvents}}
 
 // auditRow is a change and who made it, as people read it.
 type auditRow struct {

@@ -14,9 +14,9 @@ import (
 )
 
 var changeRoutes = []Route{
-	{"GET " + Base + "/changes", management.Read, showAllChanges},
-	{"GET " + Base + "/changes/news", management.Read, pollAllChanges},
-	{"GET " + Base + "/directories/{directory}/changes", management.Read, pollChanges},
+	{Pattern: "GET " + Base + "/changes", Scope: management.Read, serve: showAllChanges},
+	{Pattern: "GET " + Base + "/changes/news", Scope: management.Read, serve: pollAllChanges, poll: true},
+	{Pattern: "GET " + Base + "/directories/{directory}/changes", Scope: management.Read, serve: pollChanges, poll: true},
 }
 
 // feed is the newest changes, and where the next ones are polled.
@@ -44,10 +44,11 @@ func pollPath(directoryID, after string) string {
 }
 
 // pollChanges answers what was logged after the cursor, and 204 if that is nothing.
-// It reads the session and the end of the log, and nothing else.
+// It reads the session and the end of the log, and nothing else, at half the price of
+// other reads.
 func pollChanges(r *request) error {
 	directoryID := r.Request.PathValue("directory")
-	found, err := r.events(eventlog.Query{DirectoryID: directoryID, After: r.Cursor("after"), Limit: pollLimit})
+	found, err := r.read(r.session.News, eventlog.Query{DirectoryID: directoryID, After: r.Cursor("after"), Limit: pollLimit})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,9 @@ import (
 type console struct {
 	people    *management.Console
 	events    management.EventLog
-	sso       *sso.Provider // nil for none
+	sso       *sso.Provider                       // nil for none
+	activity  remembered[management.Activity]     // by directory
+	names     remembered[management.Organization] // by id
 	entropy   io.Reader
 	scimBase  string
 	limiter   *ratelimit.Limiter // by session
@@ -44,7 +46,11 @@ func (r *request) Serve() (err error) {
 	if r.route.Scope == Public {
 		return r.route.serve(r)
 	}
-	if r.session, err = r.console.people.Authenticate(r.Request.Context(), r.Cookie(sessionCookie), r.origin()); err != nil {
+	authenticate := r.console.people.Authenticate
+	if r.route.poll {
+		authenticate = r.console.people.AuthenticatePoll
+	}
+	if r.session, err = authenticate(r.Request.Context(), r.Cookie(sessionCookie), r.origin()); err != nil {
 		return err
 	}
 	if err := r.limit(r.console.limiter, r.session.Person().SessionID); err != nil {

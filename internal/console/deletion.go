@@ -8,10 +8,10 @@ import (
 )
 
 var deletionRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/delete", management.Manage, func(r *request) error { return r.showDirectoryDeletion(web.Form{}) }},
-	{"POST " + Base + "/directories/{directory}/delete", management.Manage, deleteDirectory},
-	{"GET " + Base + "/organizations/{organization}/delete", management.Manage, func(r *request) error { return r.showOrganizationDeletion(web.Form{}) }},
-	{"POST " + Base + "/organizations/{organization}/delete", management.Manage, deleteOrganization},
+	{Pattern: "GET " + Base + "/directories/{directory}/delete", Scope: management.Manage, serve: func(r *request) error { return r.showDirectoryDeletion(web.Form{}) }},
+	{Pattern: "POST " + Base + "/directories/{directory}/delete", Scope: management.Manage, serve: deleteDirectory},
+	{Pattern: "GET " + Base + "/organizations/{organization}/delete", Scope: management.Manage, serve: func(r *request) error { return r.showOrganizationDeletion(web.Form{}) }},
+	{Pattern: "POST " + Base + "/organizations/{organization}/delete", Scope: management.Manage, serve: deleteOrganization},
 }
 
 // deletion is a page that deletes what has a name, if that name is typed.

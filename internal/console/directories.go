@@ -14,11 +14,11 @@ import (
 )
 
 var directoryRoutes = []Route{
-	{"GET " + Base + "/organizations/{organization}/directories/new", management.Manage, func(r *request) error { return r.showNewDirectory(web.Form{}) }},
-	{"POST " + Base + "/organizations/{organization}/directories", management.Manage, createDirectory},
-	{"GET " + Base + "/directories/{directory}", management.Read, showDirectory},
-	{"POST " + Base + "/directories/{directory}/pause", management.Manage, pauseDirectory},
-	{"POST " + Base + "/directories/{directory}/resume", management.Manage, resumeDirectory},
+	{Pattern: "GET " + Base + "/organizations/{organization}/directories/new", Scope: management.Manage, serve: func(r *request) error { return r.showNewDirectory(web.Form{}) }},
+	{Pattern: "POST " + Base + "/organizations/{organization}/directories", Scope: management.Manage, serve: createDirectory},
+	{Pattern: "GET " + Base + "/directories/{directory}", Scope: management.Read, serve: showDirectory},
+	{Pattern: "POST " + Base + "/directories/{directory}/pause", Scope: management.Manage, serve: pauseDirectory},
+	{Pattern: "POST " + Base + "/directories/{directory}/resume", Scope: management.Manage, serve: resumeDirectory},
 }
 
 func directoryPath(directoryID string) string { return Base + "/directories/" + directoryID }

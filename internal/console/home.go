@@ -14,12 +14,12 @@ import (
 )
 
 var homeRoutes = []Route{
-	{"GET " + Base, management.Read, showHome},
-	{"GET " + Base + "/{$}", management.Read, func(r *request) error { return r.Redirect(Base) }},
+	{Pattern: "GET " + Base, Scope: management.Read, serve: showHome},
+	{Pattern: "GET " + Base + "/{$}", Scope: management.Read, serve: func(r *request) error { return r.Redirect(Base) }},
 }
 
 // concurrentReads is how many reads of a page are under way at a time.
-const concurrentReads = 4
+const concurrentReads = 16
 
 // directoryRow is a directory in a list.
 type directoryRow struct {
@@ -38,7 +38,7 @@ func (r *request) directoryRows(directories []management.Directory) ([]directory
 	reads.SetLimit(concurrentReads)
 	for i, d := range directories {
 		reads.Go(func() error {
-			a, err := r.session.Activity(r.Request.Context(), d)
+			a, err := r.console.activity.get(d.ID, func() (management.Activity, error) { return r.session.Activity(r.Request.Context(), d) })
 			rows[i] = directoryRow{Directory: d, State: stateOf(d), Last: a.Day, Strip: web.StripOf(a.Hours)}
 			rows[i].Reasons = rows[i].reasons(r.console.now())
 			return err
@@ -79,6 +79,11 @@ func readEach[Row, T any](r *request, rows []Row, id func(Row) string, read func
 	return all, err
 }
 
+// named reads an organization whose name is shown.
+func (r *request) named(ctx context.Context, organizationID string) (management.Organization, error) {
+	return r.console.names.get(organizationID, func() (management.Organization, error) { return r.session.Organization(ctx, organizationID) })
+}
+
 // showHome shows the newest directories, those first that need somebody.
 func showHome(r *request) error {
 	found, err := r.session.Directories(r.Request.Context(), "", "", r.pageRequest())
@@ -89,7 +94,7 @@ func showHome(r *request) error {
 	if err != nil {
 		return err
 	}
-	owners, err := readEach(r, rows, func(d directoryRow) string { return d.OrganizationID }, r.session.Organization)
+	owners, err := readEach(r, rows, func(d directoryRow) string { return d.OrganizationID }, r.named)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,8 @@ func New(o Options) http.Handler {
 		events:    o.Events,
 		sso:       o.SSO,
 		entropy:   o.Entropy,
+		activity:  newRemembered[management.Activity](o.Now),
+		names:     newRemembered[management.Organization](o.Now),
 		scimBase:  o.SCIMBase,
 		limiter:   ratelimit.New(sessionLimits),
 		strangers: ratelimit.New(strangerLimits),

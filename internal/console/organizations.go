@@ -12,12 +12,12 @@ import (
 )
 
 var organizationRoutes = []Route{
-	{"GET " + Base + "/organizations", management.Read, listOrganizations},
-	{"GET " + Base + "/organizations/new", management.Manage, func(r *request) error { return r.showNewOrganization(web.Form{}) }},
-	{"POST " + Base + "/organizations", management.Manage, createOrganization},
-	{"GET " + Base + "/organizations/{organization}", management.Read, showOrganization},
-	{"GET " + Base + "/organizations/{organization}/edit", management.Manage, showOrganizationForm},
-	{"POST " + Base + "/organizations/{organization}/edit", management.Manage, changeOrganization},
+	{Pattern: "GET " + Base + "/organizations", Scope: management.Read, serve: listOrganizations},
+	{Pattern: "GET " + Base + "/organizations/new", Scope: management.Manage, serve: func(r *request) error { return r.showNewOrganization(web.Form{}) }},
+	{Pattern: "POST " + Base + "/organizations", Scope: management.Manage, serve: createOrganization},
+	{Pattern: "GET " + Base + "/organizations/{organization}", Scope: management.Read, serve: showOrganization},
+	{Pattern: "GET " + Base + "/organizations/{organization}/edit", Scope: management.Manage, serve: showOrganizationForm},
+	{Pattern: "POST " + Base + "/organizations/{organization}/edit", Scope: management.Manage, serve: changeOrganization},
 }
 
 func organizationPath(organizationID string) string {
@@ -39,9 +39,10 @@ func listOrganizations(r *request) error {
 	return r.render(view{Template: "organizations", Title: "Organizations", Section: organizations, Data: struct {
 		Organizations []management.Organization
 		Search        string
+		Order         sorting
 		Pager         web.Pager
 		Curl          string
-	}{found.Items, search, pagerOf(r, found), r.curl(http.MethodGet, web.WithQuery("/organizations", "search", search), nil)}})
+	}{found.Items, search, r.order(), pagerOf(r, found), r.curl(http.MethodGet, web.WithQuery("/organizations", "search", search), nil)}})
 }
 
 // organizationsKeyed finds organizations by external id, or else by domain.

@@ -14,10 +14,10 @@ import (
 )
 
 var peopleRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/users", management.Read, listUsers},
-	{"GET " + Base + "/directories/{directory}/users/{user}", management.Read, showUser},
-	{"GET " + Base + "/directories/{directory}/groups", management.Read, listGroups},
-	{"GET " + Base + "/directories/{directory}/groups/{group}", management.Read, showGroup},
+	{Pattern: "GET " + Base + "/directories/{directory}/users", Scope: management.Read, serve: listUsers},
+	{Pattern: "GET " + Base + "/directories/{directory}/users/{user}", Scope: management.Read, serve: showUser},
+	{Pattern: "GET " + Base + "/directories/{directory}/groups", Scope: management.Read, serve: listGroups},
+	{Pattern: "GET " + Base + "/directories/{directory}/groups/{group}", Scope: management.Read, serve: showGroup},
 }
 
 // user and group are the parts of the payloads that pages show.
@@ -118,9 +118,10 @@ func listUsers(r *request) error {
 			Directory    management.Directory
 			Path, Search string
 			Users        []user
+			Order        sorting
 			Pager        web.Pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, users, pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_users", "directory", d.ID, "email", search), nil)},
+		}{d, directoryPath(d.ID), search, users, r.order(), pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_users", "directory", d.ID, "email", search), nil)},
 	})
 }
 
@@ -205,9 +206,10 @@ func listGroups(r *request) error {
 			Directory    management.Directory
 			Path, Search string
 			Groups       []group
+			Order        sorting
 			Pager        web.Pager
 			Curl         string
-		}{d, directoryPath(d.ID), search, groups, pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_groups", "directory", d.ID, "name", search), nil)},
+		}{d, directoryPath(d.ID), search, groups, r.order(), pagerOf(r, page), r.curl(http.MethodGet, web.WithQuery("/directory_groups", "directory", d.ID, "name", search), nil)},
 	})
 }
 

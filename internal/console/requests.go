@@ -11,7 +11,7 @@ import (
 )
 
 var requestRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/requests", management.Read, listRequests},
+	{Pattern: "GET " + Base + "/directories/{directory}/requests", Scope: management.Read, serve: listRequests},
 }
 
 // requestRow is a SCIM request that was refused, or of which a part was ignored.

@@ -15,8 +15,8 @@ import (
 )
 
 var settingsRoutes = []Route{
-	{"GET " + Base + "/directories/{directory}/settings", management.Manage, showSettings},
-	{"POST " + Base + "/directories/{directory}/settings", management.Manage, changeSettings},
+	{Pattern: "GET " + Base + "/directories/{directory}/settings", Scope: management.Manage, serve: showSettings},
+	{Pattern: "POST " + Base + "/directories/{directory}/settings", Scope: management.Manage, serve: changeSettings},
 }
 
 // setting is a setting of a directory, as its form shows it.

@@ -9,16 +9,16 @@ import (
 )
 
 var signInRoutes = []Route{
-	{"GET " + Base + "/sign-in", Public, showLink},
-	{"POST " + Base + "/sign-in", Public, signIn},
-	{"GET " + Base + "/sign-in/provider", Public, beginSSO},
-	{"GET " + ssoCallback, Public, finishSSO},
-	{"POST " + Base + "/sign-out", management.Read, signOut},
+	{Pattern: "GET " + Base + "/sign-in", Scope: Public, serve: showLink},
+	{Pattern: "POST " + Base + "/sign-in", Scope: Public, serve: signIn},
+	{Pattern: "GET " + Base + "/sign-in/provider", Scope: Public, serve: beginSSO},
+	{Pattern: "GET " + ssoCallback, Scope: Public, serve: finishSSO},
+	{Pattern: "POST " + Base + "/sign-out", Scope: management.Read, serve: signOut},
 }
 
 var sessionRoutes = []Route{
-	{"GET " + Base + "/sessions", management.Keys, listSessions},
-	{"POST " + Base + "/sessions/{session}/revoke", management.Keys, revokeSession},
+	{Pattern: "GET " + Base + "/sessions", Scope: management.Keys, serve: listSessions},
+	{Pattern: "POST " + Base + "/sessions/{session}/revoke", Scope: management.Keys, serve: revokeSession},
 }
 
 // gate is what a page says to who has not signed in.
@@ -100,10 +100,11 @@ func listSessions(r *request) error {
 	}
 	return r.render(view{Template: "sessions", Title: "Sessions", Section: sessions, Data: struct {
 		Sessions []management.ConsoleSession
+		Order    sorting
 		Pager    web.Pager
 		Own      string
 		Curl     []choice
-	}{found.Items, pagerOf(r, found), r.session.Person().SessionID, []choice{
+	}{found.Items, r.order(), pagerOf(r, found), r.session.Person().SessionID, []choice{
 		{r.curl(http.MethodGet, "/console_sessions", nil), "List"}, {r.curl(http.MethodDelete, "/console_sessions/console_session_…", nil), "End"},
 	}}})
 }

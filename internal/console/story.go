@@ -1,11 +1,13 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"dsync/internal/eventlog"
 	"dsync/internal/fault"
+	"dsync/internal/management"
 	"dsync/internal/web"
 	"dsync/internal/wording"
 )
@@ -66,9 +68,14 @@ func (r *request) storyOf(directoryID, resourceID string, created time.Time) (st
 	return s, nil
 }
 
-// events reads the log. A cursor that it does not know is the caller's mistake.
+// events reads the log.
 func (r *request) events(q eventlog.Query) (eventlog.Page, error) {
-	found, err := r.session.Events(r.Request.Context(), r.console.events, q)
+	return r.read(r.session.Events, q)
+}
+
+// read reads the log. A cursor that it does not know is the caller's mistake.
+func (r *request) read(from func(context.Context, management.EventLog, eventlog.Query) (eventlog.Page, error), q eventlog.Query) (eventlog.Page, error) {
+	found, err := from(r.Request.Context(), r.console.events, q)
 	switch {
 	case errors.Is(err, eventlog.ErrCursor):
 		err = fault.New(fault.Invalid, "", "The page of changes is unknown, or older than the log. Load the page anew.").Because(err)

@@ -8,7 +8,7 @@ import (
 	"dsync/internal/wording"
 )
 
-var styleguideRoutes = []Route{{"GET " + Base + "/styleguide", management.Read, showStyleguide}}
+var styleguideRoutes = []Route{{Pattern: "GET " + Base + "/styleguide", Scope: management.Read, serve: showStyleguide}}
 
 // showStyleguide shows all components together, on a local machine.
 func showStyleguide(r *request) error {
@@ -32,6 +32,6 @@ func showStyleguide(r *request) error {
 			{At: at, Sequence: 2, Event: "dsync.group.user_added", Subject: "Ada Lovelace", Verb: "was added to", Object: "Engineering", Tone: "good"},
 			{At: at, Sequence: 1, Event: "dsync.user.created", Subject: "Ada Lovelace", Verb: "was created", Tone: "good"},
 		}},
-		web.Pager{Newer: "?before=x", Older: "?after=x"}, at, r.curl("POST", "/organizations", map[string]string{"name": "Acme Inc."}),
+		web.Pager{Previous: "?before=x", Next: "?after=x"}, at, r.curl("POST", "/organizations", map[string]string{"name": "Acme Inc."}),
 	}})
 }

@@ -13,8 +13,8 @@ import (
 )
 
 var tokenRoutes = []Route{
-	{"POST " + Base + "/directories/{directory}/tokens", management.Manage, createToken},
-	{"POST " + Base + "/directories/{directory}/tokens/{token}/revoke", management.Manage, revokeToken},
+	{Pattern: "POST " + Base + "/directories/{directory}/tokens", Scope: management.Manage, serve: createToken},
+	{Pattern: "POST " + Base + "/directories/{directory}/tokens/{token}/revoke", Scope: management.Manage, serve: revokeToken},
 }
 
 // tokenLifetime is a choice of a token's life.

@@ -254,3 +254,13 @@ func named(r finding.Record) (ids []string) {
 	}
 	return slices.Sorted(maps.Keys(all))
 }
+
+// Lookup is the condition with a code, such as the Reason of a request.
+func Lookup(code string) (Condition, bool) {
+	all := Conditions()
+	i := slices.IndexFunc(all, func(c Condition) bool { return c.Code == code })
+	if i < 0 {
+		return Condition{}, false
+	}
+	return all[i], true
+}

@@ -58,12 +58,8 @@ func (r *Reader) facts(ctx context.Context, d table.Directory, sample bool) (f F
 	if f.Record, err = finding.Read(ctx, r.table, d.ID); err != nil {
 		return f, err
 	}
-	requests, err := table.Requests(d.ID).Read(ctx, r.table, "", true, maxRequests)
-	if err != nil {
+	if f.Requests, err = r.Requests(ctx, d.ID, maxRequests); err != nil {
 		return f, err
-	}
-	for _, e := range requests.Entries {
-		f.Requests = append(f.Requests, e.Record)
 	}
 	if f.Days, err = r.table.Days(ctx, d.ID, knownDays); err != nil {
 		return f, err
@@ -201,4 +197,16 @@ func (r *Reader) lookUp(ctx context.Context, f *Facts, userID string, user map[s
 		}
 	}
 	return nil
+}
+
+// Requests returns the newest records of requests to a directory, newest first: those
+// that were refused or tolerated something, and the first of a minute without a valid
+// token, whose Reason is a code (Lookup).
+func (r *Reader) Requests(ctx context.Context, directoryID string, limit int) ([]table.Request, error) {
+	list, err := table.Requests(directoryID).Read(ctx, r.table, "", true, limit)
+	var requests []table.Request
+	for _, e := range list.Entries {
+		requests = append(requests, e.Record)
+	}
+	return requests, err
 }

@@ -15,12 +15,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+type eventually struct{}
+
+// Eventually returns a context whose reads may miss the writes of the last moments, for
+// half the price. It is for who asks again soon.
+func Eventually(ctx context.Context) context.Context {
+	return context.WithValue(ctx, eventually{}, true)
+}
+
+func isEventual(ctx context.Context) bool { return ctx.Value(eventually{}) != nil }
+
 // Get reads one record by key. It fails with ErrNotFound.
 func (c *Client) Get(ctx context.Context, k Key, record any) error {
 	out, err := c.api.getItem(ctx, &dynamodb.GetItemInput{
 		TableName:              &c.name,
 		Key:                    Marshal(k),
-		ConsistentRead:         aws.Bool(true),
+		ConsistentRead:         aws.Bool(!isEventual(ctx)),
 		ReturnConsumedCapacity: metered(ctx),
 	})
 	if err != nil {
@@ -38,7 +48,7 @@ func (c *Client) Get(ctx context.Context, k Key, record any) error {
 // keys must be distinct. An error is the last pair: ErrBusy when DynamoDB leaves
 // keys unprocessed maxAttempts times.
 func (c *Client) BatchGet(ctx context.Context, keys []Key) iter.Seq2[Item, error] {
-	return c.batchGet(ctx, keys, true)
+	return c.batchGet(ctx, keys, !isEventual(ctx))
 }
 
 // BatchGetEventually is BatchGet that may miss the writes of the last moments,
@@ -145,6 +155,9 @@ func (c *Client) QueryPage(ctx context.Context, in dynamodb.QueryInput, limit in
 	}
 	in.Limit = aws.Int32(int32(limit))
 	in.TableName = &c.name
+	if isEventual(ctx) {
+		in.ConsistentRead = nil
+	}
 	in.ReturnConsumedCapacity = metered(ctx)
 	out, err := c.api.query(ctx, &in)
 	if err != nil {

@@ -225,6 +225,18 @@ type EventLog interface {
 	Read(context.Context, eventlog.Query) (eventlog.Page, error)
 }
 
+// News reads the events after a cursor, as Events does. At rest it costs half: a cheaper
+// read looks whether there is something, and may see it a moment later.
+func (s *Session) News(ctx context.Context, log EventLog, q eventlog.Query) (eventlog.Page, error) {
+	peek := q
+	peek.Limit = 1
+	found, err := s.Events(table.Eventually(ctx), log, peek)
+	if err != nil || len(found.Events) == 0 {
+		return found, err
+	}
+	return s.Events(ctx, log, q)
+}
+
 // Events reads a page of the log of events. It fails as the log does.
 func (s *Session) Events(ctx context.Context, log EventLog, q eventlog.Query) (eventlog.Page, error) {
 	within, err := s.reach.eventQuery(ctx, q)

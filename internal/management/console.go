@@ -179,6 +179,12 @@ func (c *Console) Authenticate(ctx context.Context, secret string, from Origin) 
 	return c.session(found, from), nil
 }
 
+// AuthenticatePoll is Authenticate for half the price: a session that ended within the
+// last moments, about a second, may still open. It is for what asks again soon.
+func (c *Console) AuthenticatePoll(ctx context.Context, secret string, from Origin) (*Session, error) {
+	return c.Authenticate(table.Eventually(ctx), secret, from)
+}
+
 func (c *Console) session(found signin.Session, from Origin) *Session {
 	return &Session{
 		table: c.table, now: c.now, entropy: c.entropy, owners: c.owners, reach: environment{c.table}, origin: from,

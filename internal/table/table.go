@@ -52,6 +52,9 @@ func (t *Table) Prime(ctx context.Context) error {
 // Meter counts the cost of calls.
 type Meter = dynamo.Meter
 
+// Eventually returns a context of cheaper reads: see dynamo.Eventually.
+func Eventually(ctx context.Context) context.Context { return dynamo.Eventually(ctx) }
+
 // WithMeter returns a context whose calls are counted, and their meter.
 func WithMeter(ctx context.Context) (context.Context, *Meter) { return dynamo.WithMeter(ctx) }
 

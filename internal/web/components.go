@@ -15,8 +15,12 @@ func Bad(text string) Badge { return Badge{"bad", text} }
 // Off is the badge of what has ended.
 func Off(text string) Badge { return Badge{"off", text} }
 
-// Pager are the links to the pages around a page, "" for none.
-type Pager struct{ Newer, Older string }
+// Pager are the links to the pages around a page, "" for none. The newest come first,
+// unless Oldest.
+type Pager struct {
+	Previous, Next string
+	Oldest         bool
+}
 
 // Crumb is a step of the way to a page.
 type Crumb struct{ Name, Path string }

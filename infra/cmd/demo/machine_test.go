@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -10,7 +11,10 @@ import (
 	"dsync/infra/local/client"
 	"dsync/infra/local/system"
 	"dsync/infra/test/entra"
+	"dsync/internal/doctor"
+	"dsync/internal/management"
 	"dsync/internal/settings"
+	"dsync/internal/table"
 )
 
 // TestMachine runs `make run` and `make demo` in one process. The simulated Entra
@@ -81,5 +85,22 @@ func provision(t *testing.T, users int, o system.Options) {
 	}
 	if !report.Passed() {
 		t.Errorf("%s", out.String())
+	}
+	healthy(t, machine, machine.DirectoryID)
+}
+
+// healthy fails the test for a finding that blocks or warns.
+func healthy(t *testing.T, machine *system.System, directoryID string) {
+	t.Helper()
+	s := management.Bootstrap(table.New(machine.DynamoDB(), machine.TableName()), time.Now, rand.Reader)
+	found, err := s.Findings(t.Context(), directoryID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Severity != doctor.Informs {
+			t.Errorf("a finding: %+v", f)
+		}
+		t.Logf("%s %s: %s", f.Severity, f.Code, f.Text)
 	}
 }

@@ -138,7 +138,7 @@ var below = []place{
 	{"wording", []string{"scim", "management", "usage"}},
 	{"sso", nil},
 	{"secret", nil},
-	{"console", []string{"fault", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"console", []string{"fault", "cache", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"setup", []string{"fault", "ratelimit", "metric", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
 }

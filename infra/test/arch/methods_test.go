@@ -31,14 +31,14 @@ func TestMethodSets(t *testing.T) {
 		{&usage.Recorder{}, []string{"Record", "Refuse", "Watch"}},
 		{&doctor.Watch{}, []string{"Learn", "Observe", "Refused"}},
 		{&management.Authenticator{}, []string{"Authenticate"}},
-		{&management.Console{}, []string{"Authenticate", "Link", "SignIn", "SignInWith", "SignOut"}},
+		{&management.Console{}, []string{"Authenticate", "AuthenticatePoll", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&onboarding.Links{}, []string{"Authenticate", "Offer", "Open", "Page"}},
 		{&onboarding.Session{}, []string{
 			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Tokens", "Users",
 		}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateSetupLink", "CreateToken", "DeleteDirectory", "DeleteOrganization",
-			"Directories", "Directory", "DirectoryToSetUp", "Events", "Findings", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "OpenSetupLink", "Organization", "OrganizationByExternalID",
+			"Directories", "Directory", "DirectoryToSetUp", "Events", "Findings", "Group", "Groups", "Job", "Jobs", "KeyID", "May", "News", "OpenSetupLink", "Organization", "OrganizationByExternalID",
 			"Organizations", "PauseDirectory", "Person", "Requests", "ResumeDirectory", "RevokeAPIKey", "RevokeConsoleSession", "RevokeSetupLink", "RevokeToken", "SetupLinks", "SetupPage", "Tokens", "UpdateDirectory",
 			"UpdateOrganization", "UpdateSetupPage", "User", "Users", "Watch", "Watched",
 		}},

@@ -135,8 +135,16 @@ func TestCosts(t *testing.T) {
 			times = append(times, time.Since(begin))
 		}
 		slices.Sort(times)
+		var cold []time.Duration // in a process that remembers nothing
+		for range 10 {
+			d := openDesk(t, s)
+			begin := time.Now()
+			d.get(t.Context(), page.path)
+			cold = append(cold, time.Since(begin))
+		}
+		slices.Sort(cold)
 		html := answer.Body.Bytes()
-		t.Logf("| %s | %d | %.1f | %.1f | %d | %.1f |", page.name, meter.RoundTrips, meter.ReadUnits, meter.WriteUnits, times[len(times)/2].Milliseconds(), float64(compressed(t, html))/1024)
+		t.Logf("| %s | %d | %.1f | %.1f | %d | %d | %.1f |", page.name, meter.RoundTrips, meter.ReadUnits, meter.WriteUnits, cold[len(cold)/2].Milliseconds(), times[len(times)/2].Milliseconds(), float64(compressed(t, html))/1024)
 		if page.path == "/console" {
 			size := compressed(t, html)
 			for _, asset := range assetPath.FindAllSubmatch(html, -1) {
@@ -154,8 +162,8 @@ func TestCosts(t *testing.T) {
 			if answer := d.get(ctx, path); answer.Code != http.StatusNoContent {
 				t.Errorf("%s, a poll at rest: %d", page.name, answer.Code)
 			}
-			t.Logf("| %s, a poll at rest | %d | %.1f | %.1f | | |", page.name, meter.RoundTrips, meter.ReadUnits, meter.WriteUnits)
-			if meter.WriteUnits > 0 || page.path == base && meter.ReadUnits > 2 {
+			t.Logf("| %s, a poll at rest | %d | %.1f | %.1f | | | |", page.name, meter.RoundTrips, meter.ReadUnits, meter.WriteUnits)
+			if meter.WriteUnits > 0 || page.path == base && meter.ReadUnits > 1 || meter.ReadUnits > 9 {
 				t.Errorf("%s: a poll at rest reads %.1f units and writes %.1f", page.name, meter.ReadUnits, meter.WriteUnits)
 			}
 		}

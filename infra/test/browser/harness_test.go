@@ -44,9 +44,12 @@ func chromium(t *testing.T) string {
 }
 
 // start starts a system.
-func start(t *testing.T) *system.System {
+func start(t *testing.T) *system.System { return startWith(t, "") }
+
+// startWith starts a system with an identity provider for the console.
+func startWith(t *testing.T, singleSignOn string) *system.System {
 	t.Helper()
-	s, err := system.Start(t.Context(), system.Options{Log: t.Output()})
+	s, err := system.Start(t.Context(), system.Options{Log: t.Output(), SingleSignOn: singleSignOn})
 	if err != nil {
 		t.Fatal(err)
 	}

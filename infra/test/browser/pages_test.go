@@ -14,6 +14,7 @@ import (
 	"dsync/infra/local/system"
 	"dsync/internal/console"
 	"dsync/internal/settings"
+	"dsync/internal/sso"
 
 	"github.com/chromedp/chromedp"
 )
@@ -132,7 +133,7 @@ func (w world) paths(t *testing.T) (all []string) {
 	t.Helper()
 	for _, r := range console.Routes() {
 		path, ok := strings.CutPrefix(r.Pattern, "GET ")
-		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "}/changes") || strings.HasSuffix(path, "/news") || strings.HasSuffix(path, "{$}") {
+		if !ok || strings.Contains(path, "/static/") || strings.HasSuffix(path, "}/changes") || strings.HasSuffix(path, "/news") || strings.HasSuffix(path, "/sign-in/provider") || strings.HasSuffix(path, "{$}") {
 			continue
 		}
 		path = strings.NewReplacer("{organization}", w.organization, "{directory}", w.directory, "{user}", w.user, "{group}", w.group).Replace(path)
@@ -160,10 +161,11 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatalf("axe-core is not installed: %v (make test installs it)", err)
 	}
-	w := populate(t, start(t))
+	w := populate(t, startWith(t, sso.Settings{Issuer: "https://login.example.com", ClientID: "console", ClientSecret: "x"}.String()))
 	b := open(t)
 	b.signIn(w.System, "Ada Lovelace", "admin")
 	b.expect("404")
+	b.expect("401 (Unauthorized)") // an answer of the provider that belongs to nothing
 	folder := os.Getenv("SCREENSHOTS")
 	only := os.Getenv("PAGES") // those whose path has this
 	for _, path := range w.paths(t) {

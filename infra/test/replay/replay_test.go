@@ -61,6 +61,7 @@ func replay(t *testing.T, m *machine, f fixture) {
 			t.Errorf("the table was changed (-before +after):\n%s", cmp.Diff(before, after))
 		}
 	}
+	x.compareFindings(f.path)
 	x.compareEvents(f.Events, given)
 	others, _ := m.log.of(t, other.DirectoryID)
 	for _, e := range others {

@@ -1,0 +1,37 @@
+package replay
+
+import (
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+
+	"dsync/internal/doctor"
+	"dsync/internal/management"
+	"dsync/internal/table"
+)
+
+// raises are the findings that block or warn of fixtures whose traffic tells something
+// is wrong: they are recorded from tests and from directories that were not in order. No
+// other fixture raises any.
+var raises = map[string]string{}
+
+// compareFindings compares what blocks or warns with what the fixture is known for.
+func (x *exchange) compareFindings(path string) {
+	x.Helper()
+	s := management.Bootstrap(table.New(x.m.DynamoDB(), x.m.TableName()), time.Now, rand.Reader)
+	found, err := s.Findings(x.Context(), x.own.DirectoryID)
+	if err != nil {
+		x.Fatal(err)
+	}
+	var codes []string
+	for _, f := range found {
+		if f.Severity != doctor.Informs {
+			codes = append(codes, f.Code)
+		}
+	}
+	slices.Sort(codes)
+	if got := strings.Join(codes, " "); got != raises[path] {
+		x.Errorf("findings: %q, want %q", got, raises[path])
+	}
+}
