@@ -24,7 +24,7 @@ const Base = "/console"
 // Routes are all routes.
 func Routes() []Route { return slices.Clone(routes) }
 
-var routes = slices.Concat([]Route{{Pattern: web.StaticPattern(Base), Scope: Public, serve: static}}, signInRoutes, homeRoutes, organizationRoutes, directoryRoutes, tokenRoutes, settingsRoutes, deletionRoutes, peopleRoutes, changeRoutes, requestRoutes, keyRoutes, auditRoutes, sessionRoutes, styleguideRoutes)
+var routes = slices.Concat([]Route{{Pattern: web.StaticPattern(Base), Scope: Public, serve: static}}, signInRoutes, homeRoutes, organizationRoutes, directoryRoutes, tokenRoutes, setupLinkRoutes, settingsRoutes, deletionRoutes, peopleRoutes, changeRoutes, requestRoutes, keyRoutes, auditRoutes, sessionRoutes, styleguideRoutes)
 
 // nothing is where no route leads. It must not tell paths from each other, so it
 // needs a session, too.

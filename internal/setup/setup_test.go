@@ -245,7 +245,7 @@ func TestTexts(t *testing.T) {
 	if got := languages["en"].HTML("check.externalid.person", "<b>*x*"); got != "externalId is “&lt;b&gt;*x*”, not the objectId." {
 		t.Error(got)
 	}
-	used, _ := os.ReadFile("templates/setup.html")
+	used, _ := os.ReadFile("templates/page.html")
 	for key := range english {
 		stem := regexp.MustCompile(`\.\d+$`).ReplaceAllString(key, "")
 		if !strings.Contains(string(used), `"`+stem+`"`) && !usedInCode(t, stem) {

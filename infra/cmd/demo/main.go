@@ -40,7 +40,7 @@ func main() {
 	dir := flag.String("dir", ".local", "folder with the files of 'make run'")
 	profile := flag.String("profile", os.Getenv("PROFILE"), "provider to simulate: entra, the default, or okta (environment variable PROFILE)")
 	remote := flag.Bool("remote", false, "test the stack of STAGE, with the key DSYNC_API_KEY")
-	onboarding := flag.Bool("setup", os.Getenv("SETUP") == "1", "play an admin with a setup link who makes the classic mistakes (environment variable SETUP=1)")
+	onboarding := flag.Bool("admin", os.Getenv("SETUP") == "1", "play an admin with a setup link who makes the classic mistakes (environment variable SETUP=1)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

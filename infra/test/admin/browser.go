@@ -65,14 +65,14 @@ func (p *Page) MakeToken(ctx context.Context) (Portal, error) {
 	if err != nil {
 		return Portal{}, err
 	}
-	shown := map[string]string{}
+	pasted := map[string]string{}
 	for _, m := range boxes.FindAllStringSubmatch(page, -1) {
-		shown[m[1]] = html.UnescapeString(m[2])
+		pasted[m[1]] = html.UnescapeString(m[2])
 	}
-	if len(shown) != 2 {
+	if len(pasted) != 2 {
 		return Portal{}, errors.New("the page shows no Tenant URL or no Secret Token")
 	}
-	return Portal{TenantURL: shown["Tenant URL"], Token: shown["Secret Token"]}, nil
+	return Portal{TenantURL: pasted["Tenant URL"], Token: pasted["Secret Token"]}, nil
 }
 
 // polled is how often the page asks for what is live.
