@@ -107,6 +107,9 @@ func (b *browser) page(t *testing.T, method, target string, form url.Values) (st
 	return response.StatusCode, string(text)
 }
 
+// public are the routes that need no session: they tell nothing of a customer.
+var public = []string{"GET /setup", "GET /setup/{$}", "POST /setup/open", "POST /setup/language", "GET /setup/theme.css", "GET /setup/static/{hash}/{name}"}
+
 // Whatever is asked, the answer runs no script of its own, leaks no address and is kept
 // by nobody. Without a session there is nothing.
 func TestEveryRoute(t *testing.T) {
@@ -124,6 +127,9 @@ func TestEveryRoute(t *testing.T) {
 			if h.Get(name) != want {
 				t.Errorf("%s: %s: %q", r.Pattern, name, h.Get(name))
 			}
+		}
+		if r.Public != slices.Contains(public, r.Pattern) {
+			t.Errorf("%s is public: %v", r.Pattern, r.Public)
 		}
 		if !r.Public && response.StatusCode != http.StatusUnauthorized && response.StatusCode != http.StatusNotFound {
 			t.Errorf("%s without a session: %d", r.Pattern, response.StatusCode)

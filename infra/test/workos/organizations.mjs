@@ -67,17 +67,3 @@ test("organizations are listed to the end, and found", async () => {
   assert.deepEqual(ids(found.data), [made[7].id, made[3].id]);
   for (const { id } of made) await organizations.deleteOrganization(id);
 });
-
-test("a link to the setup page is generated through the SDK", async () => {
-  const { id } = await organizations.createOrganization({ name: "Portal" });
-  const generate = workos.portal?.generateLink ?? workos.adminPortal?.generateLink;
-  const { link } = await generate.call(workos.portal ?? workos.adminPortal, { organization: id, intent: "dsync" });
-  const url = new URL(link);
-  assert.equal(url.pathname, "/setup/");
-  assert.match(url.searchParams.get("token"), /^dsync_setup_/);
-  const page = await fetch(link);
-  assert.equal(page.status, 200);
-  assert.match(await page.text(), /Portal/);
-  const [directory] = (await workos.directorySync.listDirectories({ organizationId: id })).data;
-  await workos.directorySync.deleteDirectory(directory.id);
-});
