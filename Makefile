@@ -20,12 +20,9 @@ endif
 # Reproducible arm64 binaries: no paths, no build id, no commit, no RPC mode.
 LAMBDA_BUILD := CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid='
 
-# Silence the banner of the CDK's runtime about the end of life of Node.js 20.
-CDK := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no-install cdk
-
-# Each recipe of a TASK is one simple command, so that make runs it without a shell
-# in between: see task.sh.
+# They say what they do, and end a failure without a line of make: see quiet.sh.
 TASK     := @sh infra/cmd/task.sh
+CDK      := @sh infra/cmd/cdk.sh
 PROGRESS := @sh infra/cmd/progress.sh
 
 help: ## List the tasks
@@ -69,7 +66,7 @@ bootstrap: region build app node_modules/.package-lock.json ## Prepare an AWS ac
 	$(CDK) bootstrap --app dist/tools/infra -c stage=$(STAGE) $(CONTEXT)
 
 diff: region synth ## Show what a deployment would change
-	$(CDK) diff --app cdk.out $(CONTEXT)
+	$(PROGRESS) "Comparing the template with the stack that is deployed." sh infra/cmd/cdk.sh diff --app cdk.out $(CONTEXT)
 
 deploy: diff ## Show what changes and what an idle stage costs, then deploy to your AWS account
 	@go run ./infra/cmd/cost idle
@@ -128,7 +125,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 synth: build app node_modules/.package-lock.json ## Write the CloudFormation template to cdk.out/ (STAGE=dev)
 	$(PROGRESS) "Writing the template of the stage $(STAGE) to cdk.out/." \
-		env $(CDK) synth --quiet --app dist/tools/infra -c stage=$(STAGE) $(CONTEXT)
+		sh infra/cmd/cdk.sh synth --quiet --app dist/tools/infra -c stage=$(STAGE) $(CONTEXT)
 
 mutate: ## Change the code in one place at a time: a test must fail (PACKAGE=eventlog for one package)
 	@go run ./infra/cmd/mutate $(PACKAGE)
@@ -140,6 +137,8 @@ bench: ## Print CPU, allocations, round trips and capacity units
 	DSYNC_BENCH=1 go test -run '^TestBudget' -v ./internal/session ./internal/relay
 	DSYNC_BENCH=1 go test -run '^TestPurge$$' -v ./internal/jobs
 	DSYNC_BENCH=1 go test -run '^TestTraffic$$' -v ./infra/cmd/cost
+	@# The table of docs/performance.md: it wants a machine that has nothing else to do.
+	DSYNC_BENCH=1 go test -run '^TestSpeed$$' -timeout 90m ./infra/test/scale
 	DSYNC_BENCH=1 go test -run '^TestCostAtScale$$' -v -timeout 90m ./infra/test/scale
 	DSYNC_BENCH=1 go test -run '^TestWorstRequests$$' -v ./internal/provider ./internal/api
 	DSYNC_BENCH=1 go test -run '^TestNoisyNeighbour$$' -v ./infra/test/neighbour

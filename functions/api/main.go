@@ -21,7 +21,9 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Prime(t)
+	if err := e.Prime(t); err != nil {
+		return nil, err
+	}
 	return e.Serve(api.New(api.Options{
 		Table:    t,
 		Events:   eventlog.New(t, time.Now),

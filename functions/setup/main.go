@@ -21,7 +21,9 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Prime(t)
+	if err := e.Prime(t); err != nil {
+		return nil, err
+	}
 	return e.Serve(setup.New(setup.Options{
 		Table:    t,
 		Now:      time.Now,

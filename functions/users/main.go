@@ -19,7 +19,9 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.Prime(t)
+	if err := e.Prime(t); err != nil {
+		return nil, err
+	}
 	return e.Serve(provider.Options{
 		Table:   t,
 		Now:     time.Now,

@@ -153,7 +153,7 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 // look reads the state of the restored table; target is nil if there is none.
 func (r *run) look(ctx context.Context) error {
 	out, err := r.DB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &r.Target})
-	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+	if _, absent := errors.AsType[*types.ResourceNotFoundException](err); absent {
 		r.target = nil
 		return nil
 	}

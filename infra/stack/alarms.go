@@ -192,21 +192,23 @@ func ofLostRecords(b *builder, owner string) []series {
 // ofHeartbeat returns the metrics of heartbeat: the changes of each function that
 // serves SCIM, then the records of the relay.
 func ofHeartbeat(b *builder, owner string) []series {
-	return append(ofChanges(b, owner), ofRelay(metric.RecordsProcessed)(b, owner)...)
+	return append(ofSCIM(metric.ChangesWritten)(b, owner), ofRelay(metric.RecordsProcessed)(b, owner)...)
 }
 
-// ofChanges returns the changes of each function that serves SCIM.
-func ofChanges(b *builder, owner string) []series {
-	var all []series
-	for _, role := range scim {
-		if b.system.ByRole(role) != nil {
-			all = append(all, ofRole(role, metric.ChangesWritten)(b, owner)...)
+// ofSCIM returns a metric of each function that serves SCIM.
+func ofSCIM(m metric.Metric) func(*builder, string) []series {
+	return func(b *builder, owner string) []series {
+		var all []series
+		for _, role := range scim {
+			if b.system.ByRole(role) != nil {
+				all = append(all, ofRole(role, m)(b, owner)...)
+			}
 		}
+		return all
 	}
-	return all
 }
 
-// scim are the roles of the functions that write ChangesWritten.
+// scim are the roles of the functions that serve SCIM.
 var scim = []topology.Role{topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery}
 
 // ofServers returns a metric of each function that serves HTTP.

@@ -188,6 +188,7 @@ func (r *reader) checkMeasured(name, owner string, m measured) {
 // whole system.
 var writers = map[string][]topology.Role{
 	metric.ChangesWritten.Name:   {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery},
+	metric.QuotaRefusals.Name:    {topology.ServesUsers, topology.ServesGroups, topology.ServesDiscovery},
 	metric.RecordsProcessed.Name: {topology.RelaysEvents},
 	metric.EventsParked.Name:     {topology.RelaysEvents},
 	metric.RelayLag.Name:         {topology.RelaysEvents},

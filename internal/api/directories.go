@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"dsync/internal/doctor"
 	"dsync/internal/id"
 	"dsync/internal/management"
 	"dsync/internal/scim"
@@ -86,7 +87,7 @@ var directoryRoutes = []Route{
 		Status: http.StatusOK, Object: "finding", List: true, Summary: "List what the traffic of a directory tells: what is wrong, and how to mend it. The list is whole, those that block first.",
 		serve: func(r *request) (response, error) {
 			found, err := r.session.Findings(r.context(), r.parameters["id"])
-			return many(finding)(management.Page[management.Finding]{Items: found}, err)
+			return many(finding)(management.Page[doctor.Finding]{Items: found}, err)
 		},
 	},
 	{
@@ -189,7 +190,7 @@ func counted(body map[string]any, c management.Counts) map[string]any {
 }
 
 // finding is the wire format of a finding.
-func finding(f management.Finding) any {
+func finding(f doctor.Finding) any {
 	ids := f.IDs
 	if ids == nil {
 		ids = []string{}

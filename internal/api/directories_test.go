@@ -43,7 +43,7 @@ func TestDirectories(t *testing.T) {
 		"settings": map[string]any{
 			"deactivation_policy": "suspend", "email_fallback": true, "raw_attributes": true, "lenient_patch": false,
 			"unique_group_names": true, "nested_groups": "ignore",
-			"group_patch_response": "none", "put_without_members": "keep", "user_groups": "request", "foreign_emails": "keep", "import_ids": false,
+			"group_patch_response": "none", "put_without_members": "keep", "user_groups": "request", "foreign_emails": "keep", "import_ids": false, "max_users": 1_000_000.0, "max_groups": 1_000_000.0,
 			"attribute_mapping": map[string]any{
 				"username": "userName", "job_title": "title", "employee_type": "userType", "emails": "emails", "addresses": "addresses",
 				"employee_number": scim.EnterpriseURN + ":employeeNumber", "cost_center_name": scim.EnterpriseURN + ":costCenter",
@@ -148,8 +148,8 @@ func TestSettings(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	// null is the default, of each setting.
-	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false,"group_patch_response":"group","put_without_members":"remove","user_groups":"lookup","foreign_emails":"withhold","import_ids":true}}`)
-	s = change(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null,"group_patch_response":null,"put_without_members":null,"user_groups":null,"foreign_emails":null,"import_ids":null}}`)
+	w.must(t, 200, "PATCH", "/directories/"+d.id, `{"settings":{"deactivation_policy":"delete","email_fallback":false,"raw_attributes":false,"unique_group_names":false,"group_patch_response":"group","put_without_members":"remove","user_groups":"lookup","foreign_emails":"withhold","import_ids":true,"max_users":7,"max_groups":10000000}}`)
+	s = change(`{"settings":{"deactivation_policy":null,"email_fallback":null,"raw_attributes":null,"unique_group_names":null,"lenient_patch":null,"nested_groups":null,"attribute_mapping":null,"group_patch_response":null,"put_without_members":null,"user_groups":null,"foreign_emails":null,"import_ids":null,"max_users":null,"max_groups":null}}`)
 	byDefault, _ := json.Marshal(settings.Default(settings.Entra))
 	var want map[string]any
 	_ = json.Unmarshal(byDefault, &want)
@@ -236,6 +236,10 @@ func TestSettingsRefused(t *testing.T) {
 		"groups as a boolean":        {`{"user_groups":true}`, "settings.user_groups"},
 		"foreign e-mails hidden":     {`{"foreign_emails":"hide"}`, "settings.foreign_emails"},
 		"import as text":             {`{"import_ids":"true"}`, "settings.import_ids"},
+		"no user":                    {`{"max_users":0}`, "settings.max_users"},
+		"users as text":              {`{"max_users":"5"}`, "settings.max_users"},
+		"a half group":               {`{"max_groups":1.5}`, "settings.max_groups"},
+		"too many groups":            {`{"max_groups":10000001}`, "settings.max_groups"},
 		"mapping as a list":          {`{"attribute_mapping":["title"]}`, "settings.attribute_mapping"},
 		"mapping to a number":        {`{"attribute_mapping":{"a":1}}`, "settings.attribute_mapping"},
 		"mapping to null":            {`{"attribute_mapping":{"a":null}}`, "settings.attribute_mapping.a"},

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -46,7 +47,9 @@ func TestManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(encoded, &byDefault); err != nil {
+	numbers := json.NewDecoder(bytes.NewReader(encoded))
+	numbers.UseNumber()
+	if err := numbers.Decode(&byDefault); err != nil {
 		t.Fatal(err)
 	}
 	for name, v := range byDefault {

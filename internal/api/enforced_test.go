@@ -17,7 +17,7 @@ var values = []string{
 	`null`, `true`, `0`, `"x"`, `""`, `[]`, `["x"]`, `[{}]`, `[null]`, `{}`, `{"colour":"red"}`, `{"colour":1}`, `"2026-13-01T00:00:00Z"`, `"READ"`,
 	`{"deactivation_policy":"forgive"}`, `{"nested_groups":true}`, `{"attribute_mapping":["x"]}`, `{"attribute_mapping":{"Title":"title"}}`,
 	`{"attribute_mapping":{"title":7}}`, `{"email_fallback":"true"}`, `{"raw_attributes":0}`, `{"lenient_patch":[]}`, `{"unique_group_names":{}}`,
-	`{"group_patch_response":"200"}`, `{"put_without_members":false}`, `{"user_groups":"always"}`, `{"foreign_emails":true}`, `{"import_ids":"yes"}`,
+	`{"group_patch_response":"200"}`, `{"put_without_members":false}`, `{"user_groups":"always"}`, `{"foreign_emails":true}`, `{"import_ids":"yes"}`, `{"max_users":0}`, `{"max_groups":10000001}`,
 	`[{"domain":"a.example","state":"failed"}]`, `[{"state":"verified"}]`, `[{"domain":7}]`, `[{"domain":"a.example","owner":"x"}]`, `[{"id":"urn:x"}]`,
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"dsync/internal/management"
+	"dsync/internal/release"
 )
 
 // The OpenAPI 3.1 document is made of the routes and of schemas.json, which holds
@@ -60,7 +61,7 @@ func describe(routes []Route) tree {
 	return tree{
 		"openapi": "3.1.0",
 		"info": tree{
-			"title": "dsync", "version": "1",
+			"title": "dsync", "version": release.Version,
 			"description": "Directory Sync in the wire format of WorkOS, and its management. Responses can get more members.",
 		},
 		"servers":  []any{tree{"url": "/"}},

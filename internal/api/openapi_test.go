@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -234,7 +235,9 @@ func TestEnumerations(t *testing.T) {
 		t.Fatal(err)
 	}
 	var byDefault, documented = tree{}, tree{}
-	if err := json.Unmarshal(b, &byDefault); err != nil {
+	numbers := json.NewDecoder(bytes.NewReader(b))
+	numbers.UseNumber()
+	if err := numbers.Decode(&byDefault); err != nil {
 		t.Fatal(err)
 	}
 	for name, s := range schema("directory_settings", "properties").(tree) {

@@ -112,6 +112,7 @@ func (r *request) endpoint(d management.Directory) string {
 
 // directoryPage is what the page of a directory shows.
 type directoryPage struct {
+	Findings     []findingRow
 	Directory    management.Directory
 	Organization management.Organization
 	Path         string
@@ -165,13 +166,18 @@ func showDirectory(r *request) error {
 		p.Changes, err = r.newestChanges(d.ID)
 		return err
 	})
+	reads.Go(func() (err error) {
+		p.Findings, err = r.findingRows(d)
+		return err
+	})
 	if err := reads.Wait(); err != nil {
 		return err
 	}
 	path := "/directories/" + d.ID
 	p.Curl = map[string]string{
 		"read": r.curl(http.MethodGet, path, nil), "changes": r.curl(http.MethodGet, "/events?order=desc&directory="+d.ID, nil),
-		"pause": r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
+		"findings": r.curl(http.MethodGet, path+"/findings", nil),
+		"pause":    r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
 		"token": r.curl(http.MethodPost, path+"/tokens", map[string]any{"expires_at": nil}), "revoke": r.curl(http.MethodDelete, path+"/tokens/$TOKEN_ID", nil),
 	}
 	return r.render(view{

@@ -20,6 +20,7 @@ package doctor
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -253,6 +254,16 @@ func named(r finding.Record) (ids []string) {
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// aside is what a text says in parentheses of what was seen.
+var aside = regexp.MustCompile(` \([^()]*\{[a-z]+\}[^()]*\)`)
+
+// Explain is the text and the remedy of a code without what was seen; "" for a code
+// that is not known.
+func Explain(code string) (text, remedy string) {
+	c, _ := Lookup(code)
+	return aside.ReplaceAllString(c.Text, ""), c.Remedy
 }
 
 // Lookup is the condition with a code, such as the Reason of a request.

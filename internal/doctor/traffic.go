@@ -123,7 +123,7 @@ var trafficConditions = []Condition{
 	{Code: RestartSeen, Severity: Informs, Text: "Entra reads all users again: {count} so far.", Remedy: "Nothing to do: provisioning was restarted.",
 		Raised: "during the setup or beside another finding, 20 reads of known users in ten minutes", Ended: "an hour later", find: sighted(RestartSeen, lasting(time.Hour))},
 	{Code: OnDemand, Severity: Informs, Text: "One user was provisioned on demand.", Remedy: "Check the person, attribute by attribute.",
-		Raised: "during the setup, a new user among six requests at most in ten minutes", Ended: "an hour later", find: sighted(OnDemand, lasting(time.Hour))},
+		Raised: "during the setup, a new user among six requests at most in ten minutes", Ended: "an hour later, or more than five users", find: onDemand},
 	{Code: MassDeactivation, Severity: Warns, Text: "{count} users were deactivated or deleted within an hour.", Remedy: "If nobody meant that, stop provisioning in Entra, check the scope, and restart. Nothing is delayed here.",
 		Raised: "more than 10 and more than 20 of 100 users deactivated or deleted within an hour, seen by one process", Ended: "a day later", find: massDeactivation},
 }
@@ -189,6 +189,14 @@ func initialCycle(f Facts) (s finding.Sighting, ok bool) {
 		return s, false
 	}
 	return finding.Sighting{First: hours[0], Last: f.authorizedAt(), Count: int64(f.Counts.Users())}, true
+}
+
+// fewUsers are those of a try: more are the initial cycle.
+const fewUsers = 5
+
+func onDemand(f Facts) (finding.Sighting, bool) {
+	s, ok := sighted(OnDemand, lasting(time.Hour))(f)
+	return s, ok && f.Counts.Users() <= fewUsers
 }
 
 const (

@@ -51,6 +51,8 @@ const (
 	PreconditionFailed
 	// TooLarge: the request exceeds a limit on its size.
 	TooLarge
+	// Full: the directory has as many objects as it may have. Only SCIM creates them.
+	Full
 	// UnsupportedFormat: the body has another format. The domain never returns
 	// it.
 	UnsupportedFormat
@@ -195,7 +197,7 @@ func (e *Error) Error() string {
 
 var names = [...]string{
 	Invalid: "invalid", Unauthorized: "unauthorized", Paused: "paused", Forbidden: "forbidden", NotFound: "not found",
-	NotAllowed: "not allowed", Conflict: "conflict", PreconditionFailed: "precondition failed", TooLarge: "too large",
+	NotAllowed: "not allowed", Conflict: "conflict", PreconditionFailed: "precondition failed", TooLarge: "too large", Full: "full",
 	UnsupportedFormat: "unsupported format", RateLimited: "rate limited", Busy: "busy", Unsupported: "unsupported",
 	Internal: "internal error",
 }

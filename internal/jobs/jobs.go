@@ -60,6 +60,7 @@ type Worker struct {
 	metrics    *metric.Writer
 	migrated   atomic.Bool  // the event log has nothing of an earlier version
 	completed  atomic.Bool  // no record lacks what CompleteRecords gives
+	versioned  atomic.Bool  // the table has the version of this code
 	walked     atomic.Int64 // when a sweep last started StartCounts, in seconds since the epoch
 }
 
@@ -140,6 +141,8 @@ func (w *Worker) taskOf(job table.Job) (task, error) {
 	switch job.Task {
 	case table.ClearMemberships:
 		return task{w.clearMemberships, 2}, nil
+	case table.RemoveMembers:
+		return task{w.removeMembers, 1}, nil
 	case table.Announce:
 		return task{w.announce, 2}, nil
 	case table.Project:

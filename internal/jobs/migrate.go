@@ -11,6 +11,7 @@ import (
 	"dsync/internal/redact"
 	"dsync/internal/table"
 	"dsync/internal/table/idclaim"
+	"dsync/internal/table/version"
 )
 
 // upgrade is a job that is done once in a table: it brings records of an earlier
@@ -32,7 +33,8 @@ func (w *Worker) upgrades() []upgrade {
 	}
 }
 
-// startUpgrades creates the jobs that are needed and do not run. Each sweep looks.
+// startUpgrades creates the jobs that are needed and do not run. When none is needed
+// any more, it records the version of the table. Each sweep looks.
 func (w *Worker) startUpgrades(ctx context.Context, running []table.Job) {
 	for _, u := range w.upgrades() {
 		if err := w.startUpgrade(ctx, u, running); err != nil {
@@ -40,6 +42,14 @@ func (w *Worker) startUpgrades(ctx context.Context, running []table.Job) {
 				slog.String("task", string(u.task)), slog.String("error", redact.Error(err)))
 		}
 	}
+	if w.versioned.Load() || slices.ContainsFunc(w.upgrades(), func(u upgrade) bool { return !u.done.Load() }) {
+		return
+	}
+	err := version.Complete(ctx, w.table)
+	if err != nil {
+		w.log.LogAttrs(ctx, slog.LevelError, "the version of the table was not recorded", slog.String("error", redact.Error(err)))
+	}
+	w.versioned.Store(err == nil)
 }
 
 func (w *Worker) startUpgrade(ctx context.Context, u upgrade, running []table.Job) error {

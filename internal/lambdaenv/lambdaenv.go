@@ -9,6 +9,7 @@ package lambdaenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/redact"
 	"dsync/internal/table"
+	"dsync/internal/table/version"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -175,12 +177,18 @@ func Table(client *dynamodb.Client, name string, metrics *metric.Writer) *table.
 // handshake; while a function starts, Lambda gives it a full CPU.
 const primeTimeout = 300 * time.Millisecond
 
-// Prime opens the connection to DynamoDB. A function starts even if this
-// fails.
-func (e Environment) Prime(t *table.Table) {
+// Prime opens the connection to DynamoDB by reading the version of the table. It
+// fails if this code cannot read the table's records: see package version. A
+// function starts even if DynamoDB does not answer.
+func (e Environment) Prime(t *table.Table) error {
 	ctx, cancel := context.WithTimeout(context.Background(), primeTimeout)
 	defer cancel()
-	if err := t.Prime(ctx); err != nil {
+	err := version.Check(ctx, t)
+	if errors.Is(err, version.ErrNewer) {
+		return err
+	}
+	if err != nil {
 		e.Log.WarnContext(ctx, "the connection to DynamoDB could not be opened early", "error", redact.Error(err))
 	}
+	return nil
 }

@@ -9,7 +9,7 @@ import (
 // Finding is what the traffic of a directory tells.
 type Finding = doctor.Finding
 
-// Findings returns the findings of a directory, those that block first.
+// Findings returns what the traffic of a directory tells, what blocks first.
 func (s *Session) Findings(ctx context.Context, directoryID string) ([]Finding, error) {
 	d, err := s.Directory(ctx, directoryID)
 	if err != nil || d.State == Deleting {

@@ -65,6 +65,8 @@ var (
 		"requests without a valid token or key, which got 401"}
 	RateLimited = Metric{"RateLimited", Count, nil,
 		"requests above a limit, or with too many concurrent changes, which got 429"}
+	QuotaRefusals = Metric{"QuotaRefusals", Count, nil,
+		"users and groups that were not created because their directory has as many as it may have"}
 	TransactionConflicts = Metric{"TransactionConflicts", Count, nil,
 		"writes retried because of a conflict with another transaction"}
 	// ChangesWritten and RecordsProcessed belong together: an alarm compares them.
@@ -95,7 +97,7 @@ var (
 // All returns every metric.
 func All() []Metric {
 	return []Metric{
-		Requests, Latency, Unauthorized, RateLimited, TransactionConflicts, ChangesWritten,
+		Requests, Latency, Unauthorized, RateLimited, QuotaRefusals, TransactionConflicts, ChangesWritten,
 		RecordsProcessed, EventsLogged, EventsPublished, EventsParked, EventsTruncated, RelayLag, EventsRedriven,
 		OldestJobAge, JobsFailed,
 	}

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"dsync/internal/metric"
 	"dsync/internal/provider"
 	"dsync/internal/ratelimit"
+	"dsync/internal/table/count"
 )
 
 // Whatever a request names, its log line has at most 4 KB, an error in its
@@ -82,6 +84,27 @@ func TestWhatIsSaidOfARequestIsBounded(t *testing.T) {
 		if text, err := json.Marshal(r); err != nil || len(text) > logline.Max || len(r.Tolerated) > 21 || r.Status == 200 && noted != 20 && noted != 21 && noted != 1_000 {
 			t.Errorf("a record of %d bytes with %d tolerated parts of %d, %v", len(text), len(r.Tolerated), noted, err)
 		}
+	}
+}
+
+// What a directory refuses because it is full is 413 in SCIM form, and counted, also
+// in a bulk request.
+func TestFullDirectory(t *testing.T) {
+	var out bytes.Buffer
+	v := open(t).configured(t, `{"max_users":1}`)
+	v = v.serving(provider.Options{Log: slog.New(slog.DiscardHandler), Metrics: metric.New(&out, "dsync-dev-users", time.Now), Now: time.Now})
+	tab, directory := v.options.Table, v.directoryID(t)
+	if err := errors.Join(tab.BeginCount(t.Context(), directory, time.UnixMilli(1)), tab.FinishCount(t.Context(), directory, count.Counts{Known: true, Active: 1, Cut: 1})); err != nil {
+		t.Fatal(err)
+	}
+	body := v.ask(t, 413, "POST", "/Users", `{"userName":"ada"}`)
+	if body.body["status"] != "413" || !strings.Contains(fmt.Sprint(body.body["detail"]), "max_users") {
+		t.Errorf("%v", body.body)
+	}
+	operation := `{"method":"POST","path":"/Users","bulkId":"%d","data":{"userName":"u%d"}}`
+	v.ask(t, 200, "POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[`+fmt.Sprintf(operation, 1, 1)+`,`+fmt.Sprintf(operation, 2, 2)+`]}`)
+	if one, two := strings.Count(out.String(), `"QuotaRefusals":1`), strings.Count(out.String(), `"QuotaRefusals":2`); one != 1 || two != 1 {
+		t.Errorf("counted %d and %d times: %s", one, two, out.String())
 	}
 }
 

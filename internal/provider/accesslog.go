@@ -129,11 +129,24 @@ func (p *provider) measure(ctx context.Context, x *exchange, o outcome, ms float
 	values := append(gateway.Refusals(o.status), metric.Requests.Of(1), metric.Latency.Of(ms))
 	if x.trace != nil {
 		properties["directory_id"] = x.trace.DirectoryID()
+		if n := full(append(x.operations, o)); n > 0 {
+			values = append(values, metric.QuotaRefusals.Of(float64(n)))
+		}
 		if x.trace.HasChanged() {
 			values = append(values, metric.ChangesWritten.Of(1))
 		}
 	}
 	p.metrics.Write(metric.Dimensions{metric.Operation: operation, metric.Status: metric.Class(o.status)}, properties, values...)
+}
+
+// full counts the outcomes of requests for more objects than the directory may have.
+func full(outcomes []outcome) (n int) {
+	for _, o := range outcomes {
+		if o.failure != nil && o.failure.Kind == fault.Full {
+			n++
+		}
+	}
+	return n
 }
 
 // addOperation keeps the outcome of an operation of a bulk request, if it

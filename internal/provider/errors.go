@@ -19,6 +19,7 @@ var statuses = map[fault.Kind]int{
 	fault.Conflict:           http.StatusConflict,
 	fault.PreconditionFailed: http.StatusPreconditionFailed,
 	fault.TooLarge:           http.StatusRequestEntityTooLarge,
+	fault.Full:               http.StatusRequestEntityTooLarge,
 	fault.UnsupportedFormat:  http.StatusUnsupportedMediaType,
 	fault.RateLimited:        http.StatusTooManyRequests,
 	fault.Busy:               http.StatusTooManyRequests,

@@ -243,7 +243,7 @@ func (rs resources) project(resource session.Resource, p query.Projection, looku
 // whose elements are not stored in the resource.
 func (rs resources) memberships(resource session.Resource, room *session.Room) ([]any, error) {
 	if rs.typ.Name == scim.Groups.Name {
-		return rs.session.Members(rs.request.context(), resource.Meta.ID, rs.request.baseURL+scim.Users.Endpoint, room)
+		return rs.session.Members(rs.request.context(), resource, rs.request.baseURL+scim.Users.Endpoint, room)
 	}
 	return rs.session.Groups(rs.request.context(), resource.Meta.ID, rs.request.baseURL+scim.Groups.Endpoint)
 }

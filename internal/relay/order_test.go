@@ -175,7 +175,7 @@ func TestAnyOrderOfItems(t *testing.T) {
 		}
 	}
 	for _, u := range people {
-		in, err := m.table.IsMember(t.Context(), u.DirectoryID, m.group.ID, u.ID)
+		in, err := m.table.IsMember(t.Context(), u.DirectoryID, m.group.ID, u.ID, 0)
 		if err != nil || member[u.ID] != in || !created[u.ID] {
 			t.Errorf("%s is a member %v, and %v for consumers, %v", u.ID, in, member[u.ID], err)
 		}

@@ -350,7 +350,7 @@ func TestLateMembership(t *testing.T) {
 			t.Errorf("%s of a deleted user", e.Name)
 		}
 	}
-	if in, err := m.table.IsMember(t.Context(), late.DirectoryID, group, user); in || err != nil {
+	if in, err := m.table.IsMember(t.Context(), late.DirectoryID, group, user, 0); in || err != nil {
 		t.Errorf("the membership is left: %v, %v", in, err)
 	}
 }

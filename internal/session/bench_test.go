@@ -73,7 +73,7 @@ func BenchmarkGroupOf1000(b *testing.B) {
 	}
 	b.Run("GET", func(b *testing.B) {
 		report(b, func(ctx context.Context) error {
-			list, err := w.session.Members(ctx, group, "https://x/Users", session.NewRoom())
+			list, err := w.listMembers(ctx, group)
 			if len(list) != many {
 				return fmt.Errorf("%d members: %w", len(list), err)
 			}

@@ -52,7 +52,7 @@ func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
 	}
 	var failure error
 	matcher := filter.NewMatcher(func(other string) bool {
-		group, user := other, r.Meta.ID
+		group, user, emptied := other, r.Meta.ID, r.emptied
 		if e.t.kind == table.Group {
 			group, user = r.Meta.ID, other
 		} else if other == e.group {
@@ -64,7 +64,7 @@ func (e *evaluation) matches(ctx context.Context, r Resource) (bool, error) {
 				"the filter asks for more than %d memberships: join the membership with `and`, or page by cursor with a smaller count", MaxMembershipReads)
 			return false
 		}
-		in, err := e.session.table.IsMember(ctx, e.session.directoryID, group, user)
+		in, err := e.session.table.IsMember(ctx, e.session.directoryID, group, user, emptied)
 		if err != nil {
 			failure = err
 		}

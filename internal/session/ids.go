@@ -35,13 +35,16 @@ func listed(ids []string) idSequence {
 // membersOf is a sequence of the ids of the users in a group: none, if there is no
 // such group.
 func (s *Session) membersOf(ctx context.Context, group string) (idSequence, error) {
-	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
+	record, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
 	if errors.Is(err, table.ErrNotFound) {
 		return listed(nil), nil
 	}
 	return func(last string) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
 			for m, err := range s.table.Members(ctx, s.directoryID, group, last) {
+				if err == nil && m.Version < record.Emptied {
+					continue
+				}
 				if !yield(m.UserID, err) || err != nil {
 					return
 				}

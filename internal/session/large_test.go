@@ -68,10 +68,7 @@ func TestBudgetOfGetWithMembers(t *testing.T) {
 		w.fill(t, group, size)
 		// A membership is at most 400 bytes, and 4 KB are one unit.
 		spend(t, fmt.Sprintf("GET group with %d members", size), budget{2, 0, 2 + float64(size)/10}, func(ctx context.Context) error {
-			if _, err := w.session.Get(ctx, session.Groups, group); err != nil {
-				return err
-			}
-			list, err := w.session.Members(ctx, group, "https://x/Users", session.NewRoom())
+			list, err := w.listMembers(ctx, group)
 			if len(list) != size {
 				t.Errorf("%d members of %d", len(list), size)
 			}

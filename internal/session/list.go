@@ -15,6 +15,8 @@ import (
 	"dsync/internal/scim/resource"
 	"dsync/internal/table"
 	"dsync/internal/table/count"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -109,33 +111,37 @@ func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, erro
 		return Page{}, fault.New(fault.Invalid, scim.TooMany,
 			"startIndex is %d at most: page by cursor, which has no such limit and reads no page twice", MaxIndex)
 	}
-	counts, err := s.table.Counts(ctx, s.directoryID)
-	if err != nil {
-		return Page{}, err
+	var counts count.Counts
+	var ids []string
+	more := true
+	first, reading := errgroup.WithContext(ctx)
+	first.Go(func() (err error) {
+		counts, err = s.table.Counts(reading, s.directoryID)
+		return err
+	})
+	if keys := from + q.Count; keys > 0 {
+		first.Go(func() (err error) {
+			ids, more, err = s.table.IDs(reading, t.kind, s.directoryID, "", keys)
+			return err
+		})
 	}
-	keys := from + q.Count
-	if !counts.Known || counted(counts, t) <= 2*MaxCounted { // those of the page are not enough
-		keys = max(keys, MaxCounted)
-	}
-	ids, more, err := s.table.IDs(ctx, t.kind, s.directoryID, "", keys)
-	if err != nil {
+	if err := first.Wait(); err != nil {
 		return Page{}, err
 	}
 	page := Page{Total: len(ids)}
-	switch {
-	case more && counts.Known:
-		page.Total = max(counted(counts, t), len(ids)+1)
-	case more: // not counted yet
-		rest, more, err := s.table.IDs(ctx, t.kind, s.directoryID, ids[len(ids)-1], MaxIndex)
-		if err != nil {
-			return Page{}, err
-		}
-		if page.Total += len(rest); more {
-			page.Total++
-		}
+	var records []table.Resource
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) {
+		records, err = s.table.ResourcesEventually(ctx, t.kind, s.directoryID, window(ids, from, q.Count))
+		return err
+	})
+	if more {
+		reads.Go(func() (err error) {
+			page.Total, err = s.total(ctx, t, ids, counts)
+			return err
+		})
 	}
-	records, err := s.table.ResourcesEventually(ctx, t.kind, s.directoryID, window(ids, from, q.Count))
-	if err != nil {
+	if err := reads.Wait(); err != nil {
 		return Page{}, err
 	}
 	for _, record := range records {
@@ -150,6 +156,31 @@ func (s *Session) browse(ctx context.Context, t Type, q query.Query) (Page, erro
 	}
 	page.Resources = fit(page.Resources)
 	return page, nil
+}
+
+// total is the total of a list that goes on after these ids. What is not known of
+// it is counted by keys.
+func (s *Session) total(ctx context.Context, t Type, ids []string, counts count.Counts) (int, error) {
+	n := counted(counts, t)
+	if counts.Known && (n > 2*MaxCounted || len(ids) >= MaxCounted) {
+		return max(n, len(ids)+1), nil
+	}
+	last, limit := "", MaxIndex
+	if len(ids) > 0 {
+		last = ids[len(ids)-1]
+	}
+	if counts.Known {
+		limit = MaxCounted - len(ids)
+	}
+	rest, more, err := s.table.CountIDs(ctx, t.kind, s.directoryID, last, limit)
+	total := len(ids) + rest
+	switch {
+	case more && counts.Known:
+		total = max(n, total+1)
+	case more:
+		total++
+	}
+	return total, err
 }
 
 // counted is the number of resources of a type.
@@ -239,9 +270,9 @@ func (s *Session) listed(ctx context.Context, t Type, f filter.Expr) (chunkReade
 		return nil, nil
 	}
 	group := cover[0].Value
-	_, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
-	if errors.Is(err, table.ErrNotFound) {
-		return nil, nil // no resource matches
+	record, err := s.table.Resource(ctx, table.Group, s.directoryID, group)
+	if errors.Is(err, table.ErrNotFound) || record.Emptied != 0 {
+		return nil, nil // no resource matches, or not all that are listed
 	}
 	return func(ctx context.Context, last string, limit int) (table.Chunk[table.Resource], error) {
 		return table.UsersIn(s.directoryID, group).Read(ctx, s.table, last, false, limit)

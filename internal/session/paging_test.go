@@ -270,11 +270,11 @@ func TestInlineMembers(t *testing.T) {
 	w := still(t)
 	group := w.group(t, "g").Meta.ID
 	w.fill(t, group, session.MaxInlineMembers)
-	if members, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom()); err != nil || len(members) != session.MaxInlineMembers {
+	if members, err := w.listMembers(t.Context(), group); err != nil || len(members) != session.MaxInlineMembers {
 		t.Errorf("at the limit: %d, %v", len(members), err)
 	}
 	w.fill(t, group, session.MaxInlineMembers+1)
-	_, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom())
+	_, err := w.listMembers(t.Context(), group)
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `/Users?filter=groups eq "`+group+`"`) {
 		t.Errorf("above the limit: %v", err)
 	}

@@ -89,6 +89,9 @@ func (s *Session) create(ctx context.Context, t Type, resourceID string, doc map
 	if err := s.checkNested(members); err != nil {
 		return Resource{}, err
 	}
+	if err := s.checkQuota(ctx, t); err != nil {
+		return Resource{}, err
+	}
 	at := s.timestamp()
 	record := table.Resource{
 		Kind: t.kind, ID: resourceID, DirectoryID: s.directoryID, OrganizationID: s.organizationID,
@@ -97,10 +100,11 @@ func (s *Session) create(ctx context.Context, t Type, resourceID string, doc map
 	}
 	var first, rest []table.Membership
 	if members != nil {
-		first, err = s.planMemberships(ctx, resourceID, members)
+		change, err := s.planMemberships(ctx, resourceID, 0, members)
 		if err != nil {
 			return Resource{}, err
 		}
+		first = change.in(record.Version, 0)
 		if len(first) > table.MaxCreateMembers {
 			first, rest = first[:table.MaxCreateMembers], first[table.MaxCreateMembers:]
 		}
@@ -177,7 +181,7 @@ func (s *Session) applyPatch(ctx context.Context, t Type, id string, p *patch.Re
 	if err != nil {
 		return Resource{}, err
 	}
-	if !only || c.Demanded() {
+	if !only || c.Demanded() || members.Reset {
 		return s.change(ctx, t, id, c, func(r Resource) (map[string]any, *resource.Members, error) {
 			return p.Apply(r.Document)
 		})
@@ -185,7 +189,14 @@ func (s *Session) applyPatch(ctx context.Context, t Type, id string, p *patch.Re
 	if err := s.checkNested(members); err != nil {
 		return Resource{}, err
 	}
-	return Resource{}, s.changeMembers(ctx, t, id, 0, members)
+	if !t.kind.ValidID(id) {
+		return Resource{}, notFound(t)
+	}
+	change, err := s.planMemberships(ctx, id, 0, members)
+	if err != nil {
+		return Resource{}, err
+	}
+	return Resource{}, s.changeMembers(ctx, t, id, 0, change)
 }
 
 // change reads a resource, lets edit change it, and writes what differs. It
@@ -235,7 +246,16 @@ func (s *Session) replaceMembers(ctx context.Context, t Type, old table.Resource
 	if c.Demanded() {
 		version = old.Version
 	}
-	if err := s.changeMembers(ctx, t, old.ID, version, members); err != nil {
+	change, err := s.planMemberships(ctx, old.ID, old.Emptied, members)
+	if err != nil {
+		return Resource{}, err
+	}
+	if !change.rest {
+		err = s.changeMembers(ctx, t, old.ID, version, change)
+	} else {
+		err = s.empty(ctx, old, change)
+	}
+	if err != nil {
 		return Resource{}, err
 	}
 	return s.Get(ctx, t, old.ID)
@@ -265,18 +285,25 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 		updated.Switched = updated.Modified.UnixMilli()
 	}
 	updated.Hidden = t.kind == table.User && s.projection.Excludes(doc)
-	var memberships []table.Membership
+	var change membershipPlan
 	if members != nil {
-		if memberships, err = s.planMemberships(ctx, old.ID, members); err != nil {
+		if change, err = s.planMemberships(ctx, old.ID, old.Emptied, members); err != nil {
 			return Resource{}, err
 		}
 	}
-	if len(memberships) > 0 {
+	if change.rest || len(change.write) > 0 {
 		updated.Version++
 	}
 	follow, err := s.announce(old, &updated)
 	if err != nil {
 		return Resource{}, err
+	}
+	if change.rest {
+		job, err := s.emptied(&updated)
+		if err != nil {
+			return Resource{}, err
+		}
+		follow = append(follow, job)
 	}
 	replace := s.table.Replace
 	if s.sharesNames(t) {
@@ -287,7 +314,7 @@ func (s *Session) replace(ctx context.Context, t Type, old table.Resource, r Res
 	}
 	s.changed(t, old.ID, r.Document, doc)
 	s.trace.Observe(doctor.Swapped(old.ID, old.Document, updated.Document))
-	if err := s.table.PutMemberships(ctx, memberships); err != nil {
+	if err := s.table.PutMemberships(ctx, change.in(updated.Version, updated.Emptied)); err != nil {
 		return Resource{}, err
 	}
 	return parse(updated)

@@ -38,12 +38,13 @@ type Authenticator struct {
 	entropy   io.Reader
 	tokens    *credential.Tokens
 	userNames *cache.Cache[userNameKey, string]
+	quotas    *quotas
 }
 
 // NewAuthenticator returns an authenticator of the directories in a table. now
 // is the clock, entropy the source of ids: crypto/rand.Reader outside tests.
 func NewAuthenticator(t *table.Table, now func() time.Time, entropy io.Reader) *Authenticator {
-	return &Authenticator{t, now, entropy, credential.NewTokens(t, now), cache.New[userNameKey, string](maxUserNames)}
+	return &Authenticator{t, now, entropy, credential.NewTokens(t, now), cache.New[userNameKey, string](maxUserNames), newQuotas()}
 }
 
 // Authenticate opens the session of a request with a secret to the directory
@@ -64,7 +65,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, externalKey, secret, r
 	}
 	view := token.Projection.Current()
 	return &Session{
-		table: a.table, now: a.now, entropy: a.entropy, userNames: a.userNames, trace: trace, actor: actor,
+		table: a.table, now: a.now, entropy: a.entropy, userNames: a.userNames, quotas: a.quotas, trace: trace, actor: actor,
 		directoryID: token.Record.DirectoryID, organizationID: token.Record.OrganizationID, cursorKey: token.Record.CursorKey,
 		users: token.Users, groups: token.Groups, settings: token.Settings, allEmails: token.Record.AllEmails, projection: view, encodedProjection: view.Encode(),
 	}, trace, nil
@@ -76,6 +77,7 @@ type Session struct {
 	now       func() time.Time
 	entropy   io.Reader
 	userNames *cache.Cache[userNameKey, string]
+	quotas    *quotas
 	trace     *usage.Trace
 	actor     table.Actor // of every change
 

@@ -125,7 +125,7 @@ func add(ids ...string) string {
 
 func (w world) members(t testing.TB, group string) map[string]bool {
 	t.Helper()
-	list, err := w.session.Members(t.Context(), group, "https://x/Users", session.NewRoom())
+	list, err := w.listMembers(t.Context(), group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -484,4 +484,13 @@ func TestCancelled(t *testing.T) {
 	if _, err := w.session.Create(ctx, session.Users, doc, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+}
+
+// listMembers lists the members of a group as a GET of the group does.
+func (w world) listMembers(ctx context.Context, group string) ([]any, error) {
+	r, err := w.session.Get(ctx, session.Groups, group)
+	if err != nil {
+		return nil, err
+	}
+	return w.session.Members(ctx, r, "https://x/Users", session.NewRoom())
 }

@@ -53,7 +53,8 @@ func (t Type) storedKeys(record table.Resource, doc map[string]any) (table.Keys,
 type Resource struct {
 	Document map[string]any
 	Meta     resource.Meta
-	size     int // bytes of JSON
+	size     int   // bytes of JSON
+	emptied  int64 // see table.Resource
 }
 
 // parse reads the stored form of a resource. Every user has `active`: an earlier
@@ -63,5 +64,5 @@ func parse(r table.Resource) (Resource, error) {
 	if _, ok := doc[activeAttribute]; !ok && err == nil && r.Kind == table.User {
 		doc[activeAttribute] = true
 	}
-	return Resource{doc, resource.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document)}, err
+	return Resource{doc, resource.Meta{ID: r.ID, Created: r.Created, LastModified: r.Modified, Version: r.Version}, len(r.Document), r.Emptied}, err
 }

@@ -56,7 +56,17 @@ type Settings struct {
 	ForeignEmails string `json:"foreign_emails"`
 	// ImportIDs: a POST may bring the id of the new user or group.
 	ImportIDs bool `json:"import_ids"`
+	// MaxUsers and MaxGroups are how many users and groups the directory may have.
+	MaxUsers  int `json:"max_users"`
+	MaxGroups int `json:"max_groups"`
 }
+
+// DefaultQuota and MaxQuota are the default and the largest value of MaxUsers and
+// MaxGroups. The default is above what the largest tenants of Entra have.
+const (
+	DefaultQuota = 1_000_000
+	MaxQuota     = 10_000_000
+)
 
 // The values of DeactivationPolicy, NestedGroups and ForeignEmails, which can be
 // Keep, too.
@@ -97,6 +107,8 @@ func Default(directoryType string) Settings {
 		PutWithoutMembers:  Keep,
 		UserGroups:         dialect.userGroups,
 		ForeignEmails:      Keep,
+		MaxUsers:           DefaultQuota,
+		MaxGroups:          DefaultQuota,
 	}
 }
 
@@ -200,6 +212,10 @@ func (s Settings) changed(change Change, byDefault Settings, users *scim.Resourc
 		"user_groups":          {&s.UserGroups, &byDefault.UserGroups, []string{OnRequest, OnLookup}},
 		"foreign_emails":       {&s.ForeignEmails, &byDefault.ForeignEmails, []string{Keep, Withhold}},
 	}
+	quotas := map[string]struct{ value, byDefault *int }{
+		"max_users":  {&s.MaxUsers, &byDefault.MaxUsers},
+		"max_groups": {&s.MaxGroups, &byDefault.MaxGroups},
+	}
 	for _, name := range slices.Sorted(maps.Keys(change)) {
 		field, v := "settings."+name, change[name]
 		reset := bytes.Equal(bytes.TrimSpace(v), []byte("null"))
@@ -208,6 +224,15 @@ func (s Settings) changed(change Change, byDefault Settings, users *scim.Resourc
 				*to.value = *to.byDefault
 			} else if json.Unmarshal(v, to.value) != nil {
 				invalid.Add(field, "%s must be true or false.", field)
+			}
+		} else if to, ok := quotas[name]; ok {
+			var n int
+			if reset {
+				*to.value = *to.byDefault
+			} else if json.Unmarshal(v, &n) != nil || n < 1 || n > MaxQuota {
+				invalid.Add(field, "%s must be a number from 1 to %d.", field, MaxQuota)
+			} else {
+				*to.value = n
 			}
 		} else if to, ok := choices[name]; ok {
 			var chosen string

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"dsync/internal/dynamo"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // UserState is the part of a user that a change of memberships needs.
@@ -17,13 +15,18 @@ type UserState struct {
 	Generation int64 // see Resource
 }
 
+// MemberState is the part of a membership that a change of memberships needs.
+type MemberState struct {
+	Display string // may be empty
+	Version int64  // see Membership
+}
+
 // CheckMembers reads which of the ids are users of the directory, and which of
-// them are in the group: those have their display there, which may be empty, the
-// others nil. Ids are case-sensitive; those that cannot be ids of
-// users are ignored. A few ids are read by key. Many ids that are close
+// them are in the group: the others have no state there. Ids are case-sensitive;
+// those that cannot be ids of users are ignored. A few ids are read by key. Many ids that are close
 // together, as after an import, are read by range.
-func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]*string, err error) {
-	known, in = make(map[string]UserState, len(userIDs)), make(map[string]*string, len(userIDs))
+func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, userIDs []string) (known map[string]UserState, in map[string]*MemberState, err error) {
+	known, in = make(map[string]UserState, len(userIDs)), make(map[string]*MemberState, len(userIDs))
 	var ids []string
 	for _, id := range userIDs {
 		if _, duplicate := known[id]; !duplicate && User.ValidID(id) {
@@ -40,6 +43,7 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 			Display    string `dynamodbav:"display"`
 			Hidden     bool   `dynamodbav:"hidden"`
 			Generation int64  `dynamodbav:"life"`
+			Version    int64  `dynamodbav:"gv"`
 			softDeletion
 		}
 		if err := dynamo.Unmarshal(i, &record); err != nil {
@@ -48,14 +52,19 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		if strings.HasPrefix(record.SK, User.prefix()) {
 			known[record.ID] = UserState{!record.Deleted, record.Hidden, record.Generation}
 		} else if !record.Deleted {
-			in[record.UserID] = &record.Display
+			in[record.UserID] = &MemberState{record.Display, record.Version}
 		}
 		return nil
 	}
+	names := map[string]string{"#user": "user", "#hidden": "hidden", "#display": "display"}
 	pk := directoryPartition(directoryID)
 	var keys []dynamo.Key
 	for _, prefix := range []string{User.prefix(), groupMembersPrefix(groupID)} {
-		found, rest, err := t.readRange(ctx, pk, prefix, ids)
+		sorted := make([]string, len(ids))
+		for n, id := range ids {
+			sorted[n] = prefix + ulidOf(id)
+		}
+		found, rest, err := t.db.GetRange(ctx, pk, sorted, "sk, id, #user, #display, deleted, #hidden, life, gv", names)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -64,8 +73,8 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 				return nil, nil, err
 			}
 		}
-		for _, id := range rest {
-			keys = append(keys, dynamo.Key{PK: pk, SK: prefix + ulidOf(id)})
+		for _, sk := range rest {
+			keys = append(keys, dynamo.Key{PK: pk, SK: sk})
 		}
 	}
 	for i, err := range t.db.BatchGet(ctx, keys) {
@@ -77,54 +86,4 @@ func (t *Table) CheckMembers(ctx context.Context, directoryID, groupID string, u
 		}
 	}
 	return known, in, nil
-}
-
-const (
-	// minRangeIDs is the smallest number of ids that a range read is tried for.
-	minRangeIDs = 500
-	// minRangeHits is how many ids a page of 1 MB must hold for the next page
-	// to be read. A page costs 256 read units, an id read by key costs
-	// one.
-	minRangeHits = 256
-	// maxRangePage is about the number of memberships in a page of 1 MB, which
-	// holds fewer users.
-	maxRangePage = 3_000
-)
-
-// readRange reads the range of sort keys that the sorted ids span, while that
-// is cheaper than reading them by key. It returns the items that it found and
-// the ids that are left to be read by key.
-func (t *Table) readRange(ctx context.Context, pk, prefix string, ids []string) (found []dynamo.Item, rest []string, err error) {
-	if len(ids) < minRangeIDs {
-		return nil, ids, nil
-	}
-	in := dynamo.Between(pk, prefix+ulidOf(ids[0]), prefix+ulidOf(ids[len(ids)-1]))
-	in.ProjectionExpression = aws.String("sk, id, #user, #display, deleted, #hidden, life")
-	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#hidden": "hidden", "#display": "display"}
-	for {
-		out, err := t.db.QueryPage(ctx, in, maxRangePage)
-		if err != nil {
-			return nil, nil, err
-		}
-		before := len(found)
-		for _, i := range out.Items {
-			var k dynamo.Key
-			if err := dynamo.Unmarshal(i, &k); err != nil {
-				return nil, nil, err
-			}
-			for len(ids) > 0 && prefix+ulidOf(ids[0]) < k.SK {
-				ids = ids[1:] // there is no such item
-			}
-			if len(ids) > 0 && prefix+ulidOf(ids[0]) == k.SK {
-				found, ids = append(found, i), ids[1:]
-			}
-		}
-		switch {
-		case out.LastEvaluatedKey == nil:
-			return found, nil, nil
-		case len(found)-before < minRangeHits:
-			return found, ids, nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
 }

@@ -19,7 +19,7 @@ func TestDeletedStaysDeleted(t *testing.T) {
 	if err := f.Update(ctx, deleted.Version, next(deleted)); !errors.Is(err, table.ErrStale) {
 		t.Errorf("Update: %v", err)
 	}
-	if err := f.Touch(ctx, f.directoryID, group.ID, 0, now, actor); !errors.Is(err, table.ErrNotFound) {
+	if _, err := f.Touch(ctx, f.directoryID, group.ID, 0, now, actor); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("Touch: %v", err)
 	}
 	for r, err := range f.All(ctx, table.Group, f.directoryID, "") {

@@ -75,7 +75,7 @@ func TestReadsAreConsistent(t *testing.T) {
 		"NameHolders":              {func(ctx context.Context) { _, _ = f.NameHolders(ctx, table.Group, directory, "g") }, false},
 		"ByExternalID":             {func(ctx context.Context) { _, _ = f.ByExternalID(ctx, table.User, directory, "x") }, false},
 		"ByEmail":                  {func(ctx context.Context) { _, _ = f.ByEmail(ctx, directory, "a@example.com") }, false},
-		"IsMember":                 {func(ctx context.Context) { _, _ = f.IsMember(ctx, directory, group, user) }, false},
+		"IsMember":                 {func(ctx context.Context) { _, _ = f.IsMember(ctx, directory, group, user, 0) }, false},
 		"Membership":               {func(ctx context.Context) { _, _ = f.Membership(ctx, m) }, false},
 		"CheckMembers":             {func(ctx context.Context) { _, _, _ = f.CheckMembers(ctx, directory, group, []string{user}) }, false},
 		"Subjects":                 {func(ctx context.Context) { _, _ = f.Subjects(ctx, []table.Membership{m}) }, false},

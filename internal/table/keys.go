@@ -127,6 +127,11 @@ func resourceKey(k Kind, directoryID, id string) dynamo.Key {
 
 func (k Kind) prefix() string { return string(k) + "#" }
 
+// GroupKey is the key of the record of a group.
+func GroupKey(directoryID, groupID string) dynamo.Key {
+	return resourceKey(Group, directoryID, groupID)
+}
+
 // index is the index partition of the resources of a kind in a directory.
 func (k Kind) index(directoryID string) string {
 	return directoryPartition(directoryID) + "#" + string(k)

@@ -11,12 +11,14 @@ import (
 	"dsync/internal/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 func (m Membership) key() dynamo.Key { return membershipKey(m.DirectoryID, m.GroupID, m.UserID) }
 
-func (m Membership) item() dynamo.Item {
+// Item is the record of the membership.
+func (m Membership) Item() dynamo.Item {
 	i := dynamo.Marshal(m.key(), m)
 	if !m.Deleted {
 		maps.Copy(i, dynamo.Marshal(dynamo.IndexKey{PK: userGroupsIndex(m.DirectoryID, m.UserID), SK: Group.prefix() + ulidOf(m.GroupID)}))
@@ -35,7 +37,7 @@ func (m Membership) SoftDelete() Membership {
 func (t *Table) PutMemberships(ctx context.Context, members []Membership) error {
 	requests := make([]types.WriteRequest, len(members))
 	for i, m := range members {
-		requests[i].PutRequest = &types.PutRequest{Item: m.item()}
+		requests[i].PutRequest = &types.PutRequest{Item: m.Item()}
 	}
 	return t.db.BatchWrite(ctx, requests)
 }
@@ -54,8 +56,9 @@ func (t *Table) AnnounceMembership(ctx context.Context, m Membership, generation
 	return dynamo.IfConditionFails(err, nil)
 }
 
-// IsMember reports whether the user is in the group.
-func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID string) (bool, error) {
+// IsMember reports whether the user is in the group, by a membership of the
+// version emptied of the group or a later one: see Resource.Emptied.
+func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID string, emptied int64) (bool, error) {
 	if !Group.ValidID(groupID) || !User.ValidID(userID) {
 		return false, nil
 	}
@@ -64,7 +67,7 @@ func (t *Table) IsMember(ctx context.Context, directoryID, groupID, userID strin
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && !m.Deleted, err
+	return err == nil && !m.Deleted && m.Version >= emptied, err
 }
 
 // Membership reads the record of a membership, which may be soft-deleted. It
@@ -80,14 +83,29 @@ func (t *Table) Membership(ctx context.Context, m Membership) (Membership, error
 // 10,000 are four reads.
 const membersPage = 2_500
 
-// Members reads the memberships of a group in the order of user ids: those
-// after the user last, or all of them for "". Soft-deleted memberships are left
-// out. It reads the next page of 1 MB when the loop needs it. An error is the
-// last pair.
-func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) iter.Seq2[Membership, error] {
-	in := dynamo.WithPrefixAfter(directoryPartition(directoryID), groupMembersPrefix(groupID), ulidOf(last))
-	return func(yield func(Membership, error) bool) {
-		for m, err := range dynamo.Records[Membership](t.db.Query(ctx, in, membersPage)) {
+// Member is a membership as a reader of a group needs it.
+type Member struct {
+	UserID  string `dynamodbav:"user"`
+	Display string `dynamodbav:"display"`
+	Version int64  `dynamodbav:"gv"` // see Membership
+	Deleted bool   `dynamodbav:"deleted"`
+}
+
+// MembersAfter is the query for the memberships of a group in the order of user
+// ids: those after the user last, or all of them for "".
+func MembersAfter(directoryID, groupID, last string) dynamodb.QueryInput {
+	return dynamo.WithPrefixAfter(directoryPartition(directoryID), groupMembersPrefix(groupID), ulidOf(last))
+}
+
+// Members reads the members of a group, as MembersAfter says. Soft-deleted
+// memberships are left out. It reads the next page of 1 MB when the loop needs it.
+// An error is the last pair.
+func (t *Table) Members(ctx context.Context, directoryID, groupID, last string) iter.Seq2[Member, error] {
+	in := MembersAfter(directoryID, groupID, last)
+	in.ProjectionExpression = aws.String("#user, #display, gv, deleted")
+	in.ExpressionAttributeNames = map[string]string{"#user": "user", "#display": "display"}
+	return func(yield func(Member, error) bool) {
+		for m, err := range dynamo.Records[Member](t.db.Query(ctx, in, membersPage)) {
 			if !m.Deleted && !yield(m, err) {
 				return
 			}

@@ -161,6 +161,10 @@ type Resource struct {
 	// scim.EarlierFold, as earlier versions wrote them. Package table sets it, and
 	// only if the two differ; a caller copies it to the next version.
 	Normalized bool `dynamodbav:"normalized,omitempty"`
+	// Emptied is the version of a group in which all members were removed that
+	// have a Membership of an earlier version: a job is removing their records. 0 if
+	// there is no such job.
+	Emptied int64 `dynamodbav:"emptied,omitempty"`
 	// Switched is the time of the last activation or deactivation, in milliseconds
 	// since the epoch; 0 if there was none since the user was created.
 	Switched int64     `dynamodbav:"switched,omitempty"`
@@ -191,9 +195,12 @@ type Membership struct {
 	// Generation is the generation of the user for which an event announced
 	// the membership. Hidden says that no event did, because the user was
 	// hidden from consumers.
-	Generation int64     `dynamodbav:"life,omitempty"`
-	Hidden     bool      `dynamodbav:"hidden,omitempty"`
-	At         time.Time `dynamodbav:"at"` // time of the last change
+	Generation int64 `dynamodbav:"life,omitempty"`
+	Hidden     bool  `dynamodbav:"hidden,omitempty"`
+	// Version is that of the group with which the membership was written: see
+	// Resource.Emptied. 0 if an earlier version of the code wrote it.
+	Version int64     `dynamodbav:"gv,omitempty"`
+	At      time.Time `dynamodbav:"at"` // time of the last change
 	Actor
 	softDeletion
 }
@@ -215,6 +222,8 @@ type Task string
 const (
 	// ClearMemberships deletes the memberships of a deleted user or group.
 	ClearMemberships Task = "clear memberships"
+	// RemoveMembers removes the members that a group had before the version Until.
+	RemoveMembers Task = "remove members"
 	// Announce has events announce the memberships of a user who became visible
 	// to consumers again.
 	Announce Task = "announce memberships"
@@ -257,6 +266,7 @@ type Job struct {
 	Pass        int          `dynamodbav:"pass,omitempty"`  // number of complete passes over the records
 	Counts      count.Counts `dynamodbav:"counts"`          // of Count: the cut, and what was counted so far
 	Tries       int          `dynamodbav:"tries,omitempty"` // of Count: how often it has begun again
+	Until       int64        `dynamodbav:"until,omitempty"` // of RemoveMembers
 	Created     time.Time    `dynamodbav:"created"`
 	Modified    time.Time    `dynamodbav:"at"`
 	// Begins is when a job begins that was created to run later, else zero. Due

@@ -133,7 +133,7 @@ func TestDeleteFreesTheNameAndClearsMemberships(t *testing.T) {
 	if n, err := f.ClearMemberships(ctx, table.User, f.directoryID, user.ID, 10); err != nil || n != 0 {
 		t.Errorf("ClearMemberships again = %d, %v", n, err)
 	}
-	if in := must(f.IsMember(ctx, f.directoryID, group.ID, user.ID)); in {
+	if in := must(f.IsMember(ctx, f.directoryID, group.ID, user.ID, 0)); in {
 		t.Error("the membership is left")
 	}
 }
@@ -144,7 +144,7 @@ func TestTouch(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if err := f.Touch(ctx, f.directoryID, group.ID, 0, now, actor); err != nil {
+			if _, err := f.Touch(ctx, f.directoryID, group.ID, 0, now, actor); err != nil {
 				t.Error(err)
 			}
 		})
@@ -153,10 +153,10 @@ func TestTouch(t *testing.T) {
 	if r, err := f.Resource(ctx, table.Group, f.directoryID, group.ID); err != nil || r.Version != 51 {
 		t.Errorf("version %d, %v", r.Version, err)
 	}
-	if err := f.Touch(ctx, f.directoryID, group.ID, 50, now, actor); !errors.Is(err, table.ErrStale) {
+	if _, err := f.Touch(ctx, f.directoryID, group.ID, 50, now, actor); !errors.Is(err, table.ErrStale) {
 		t.Errorf("stale touch: %v", err)
 	}
-	if err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, table.ErrNotFound) {
+	if _, err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("touch of a group that does not exist: %v", err)
 	}
 }

@@ -147,7 +147,7 @@ func TestNoGhosts(t *testing.T) {
 	if err := f.Activate(ctx, f.directoryID, "gone", now, actor); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("Activate with a token that is gone: %v", err)
 	}
-	if err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, table.ErrNotFound) {
+	if _, err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, table.ErrNotFound) {
 		t.Errorf("Touch of a group that is gone: %v", err)
 	}
 	if after := f.items(); !reflect.DeepEqual(before, after) {

@@ -39,16 +39,6 @@ func (t *Table) Client() *dynamo.Client { return t.db }
 // it conflicts with another one. Call OnConflict before the table is used.
 func (t *Table) OnConflict(f func()) { t.db.OnConflict(f) }
 
-// Prime opens the connection to DynamoDB, so that the first request of a
-// function does not wait for it. It reads a key that no record has.
-func (t *Table) Prime(ctx context.Context) error {
-	err := t.db.Get(ctx, dynamo.Key{PK: "-", SK: "-"}, &struct{}{})
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // Meter counts the cost of calls.
 type Meter = dynamo.Meter
 

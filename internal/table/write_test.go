@@ -14,7 +14,7 @@ func TestExpiredContextEndsRetries(t *testing.T) {
 	f := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, context.Canceled) {
+	if _, err := f.Touch(ctx, f.directoryID, newID(t, id.Group), 0, now, actor); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"dsync/internal/doctor"
 	"dsync/internal/management"
 	"dsync/internal/scim"
 	"dsync/internal/usage"
@@ -47,6 +48,9 @@ var failures = map[int]Remedy{
 
 // WhyRefused says why a request was refused.
 func WhyRefused(r management.Request) Remedy {
+	if problem, remedy := doctor.Explain(r.Reason); problem != "" {
+		return Remedy{Problem: problem, Remedy: remedy}
+	}
 	why, known := refusals[r.ScimType]
 	switch {
 	case known:

@@ -19,6 +19,7 @@ var writers = map[string][]topology.Role{
 	metric.Requests.Name:             scimServers,
 	metric.Latency.Name:              scimServers,
 	metric.ChangesWritten.Name:       scimServers,
+	metric.QuotaRefusals.Name:        scimServers,
 	metric.Unauthorized.Name:         servers,
 	metric.RateLimited.Name:          servers,
 	metric.TransactionConflicts.Name: all,

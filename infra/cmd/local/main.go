@@ -159,11 +159,11 @@ func greet(out io.Writer, s *system.System) {
 
 Send the request of Entra's Test Connection:
 
-  curl -sS -w '\n' -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
+  curl -sS -H 'Authorization: Bearer %[3]s' '%[2]s/Users?filter=userName+eq+%%22nobody%%22'
 
 List the directories, as your application does:
 
-  curl -sS -w '\n' -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
+  curl -sS -H 'Authorization: Bearer %[4]s' '%[5]s/directories'
 
 Simulate Entra, which provisions users and groups, in another terminal:
 

@@ -7,9 +7,11 @@
 //	go run ./infra/cmd/operate console            prints a link that signs a person in to the console
 //	go run ./infra/cmd/operate redrive FROM [TO]  publishes the events of a time range again
 //	go run ./infra/cmd/operate redrive            publishes what is in the dead-letter queue and the failure bucket
+//	go run ./infra/cmd/operate doctor             checks that everything works, up to the event of a change
 //	go run ./infra/cmd/operate restore            restores the table of a deployed stack (TO, APPLY)
 //	go run ./infra/cmd/operate carry-over OLD NEW [apply]
 //	                                              copies to a restored table what a restore must not take back
+//	go run ./infra/cmd/operate release            tags this commit as a release
 //
 //	go run ./infra/cmd/operate logs FUNCTION      follows the log of a deployed function
 //
@@ -45,10 +47,12 @@ const usage = `usage:
   operate redrive FROM [TO]  publish the events of a time range again (2026-01-31 or 2026-01-31T12:00:00Z)
   operate redrive            publish what is in the dead-letter queue and the failure bucket
   operate logs FUNCTION      follow the log of a function of a deployed stack
+  operate doctor             check that everything works, up to the event of a change, and say what to do
   operate restore            restore the table of a stack to the time TO; APPLY=1 does what it shows
                              (BEHIND=1 goes on although the relay has not caught up)
   operate carry-over OLD NEW [apply]
-                             copy revocations, the log and versions of records from a table to its restored copy`
+                             copy revocations, the log and versions of records from a table to its restored copy
+  operate release            tag this commit as the release that docs/changelog.md describes`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -84,6 +88,8 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return carryOver(ctx, rest[0], rest[1], true, out)
 	case command == "carry-over":
 		return errors.New(usage)
+	case command == "release" && len(rest) == 0:
+		return tagRelease(ctx, out)
 	}
 	system, err := target.Find(env, target.AWS)
 	if err != nil {
@@ -101,6 +107,8 @@ func operate(ctx context.Context, args []string, env func(string) string, out io
 		return s.makeKey(ctx, rest[0], first(env("SCOPE"), "read"), env("ORGANIZATION"), out)
 	case command == "api-key":
 		return errors.New("the name of the key is missing: make api-key NAME='billing service'")
+	case command == "doctor" && len(rest) == 0:
+		return s.doctor(ctx, env, out)
 	case command == "restore" && len(rest) == 0:
 		return s.restore(ctx, env, out)
 	case command == "logs" && len(rest) <= 1:

@@ -120,7 +120,7 @@ func (d *deployed) Start(ctx context.Context) error {
 	}
 	start := func(f *topology.Function) error {
 		for id, resource := range template.TemplateBody.Resources {
-			if reserved := resource.Properties.ReservedConcurrentExecutions; strings.HasPrefix(id, target.LogicalID(f.Name)+"Function") && reserved != nil {
+			if reserved := resource.Properties.ReservedConcurrentExecutions; strings.HasPrefix(id, topology.LogicalID(f.Name)+"Function") && reserved != nil {
 				return d.concurrency(ctx, f, "put-function-concurrency", "--reserved-concurrent-executions", strconv.Itoa(*reserved))
 			}
 		}

@@ -17,6 +17,8 @@ import (
 
 	"dsync/infra/topology"
 	"dsync/internal/awslocal/uuid"
+	"dsync/internal/table"
+	"dsync/internal/table/version"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -61,7 +63,7 @@ func (p *parts) createTable(ctx context.Context, o Options) error {
 	p.system.db = dynamodb.NewFromConfig(p.aws, func(o *dynamodb.Options) { o.BaseEndpoint = &p.services.DynamoDB })
 	if o.TableName != "" {
 		p.system.values[topology.TableName] = o.TableName
-		return nil
+		return version.Check(ctx, table.New(p.system.db, o.TableName))
 	}
 	name := p.topology.Table.Name + "-local"
 	if !p.system.folder.kept() {
@@ -69,7 +71,10 @@ func (p *parts) createTable(ctx context.Context, o Options) error {
 		name = p.topology.Table.Name + "-" + uuid.New()
 	}
 	p.system.values[topology.TableName] = name
-	return localdynamodb.CreateTable(ctx, p.system.db, p.topology.Table, name)
+	if err := localdynamodb.CreateTable(ctx, p.system.db, p.topology.Table, name); err != nil {
+		return err
+	}
+	return version.Check(ctx, table.New(p.system.db, name))
 }
 
 func (p *parts) startEventSourceMappings(ctx context.Context, _ Options) error {

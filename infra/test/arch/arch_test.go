@@ -89,6 +89,7 @@ var below = []place{
 	{"id", nil},
 	{"metric", nil},
 	{"redact", nil},
+	{"release", nil},
 	{"gateway", []string{"metric"}},
 	{"logline", nil},
 	{"table/schema", nil},
@@ -117,6 +118,8 @@ var below = []place{
 	{"table/setuplink", []string{"dynamo", "id", "table"}},
 	{"table/idclaim", []string{"dynamo", "table"}},
 	{"table/finding", []string{"dynamo", "id", "table"}},
+	{"table/version", []string{"dynamo", "table"}},
+	{"table/removal", []string{"dynamo", "table"}},
 	{"table/carryover", []string{"backoff", "table", "table/schema"}},
 	{"eventlog", []string{"cache", "id", "table", "table/count", "table/journal"}},
 	// The domain. A session knows no management, and management no session.
@@ -128,19 +131,19 @@ var below = []place{
 	{"management", []string{"branding", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
 	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
-	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream"}},
-	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/stream"}},
+	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream", "table/version"}},
+	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/removal", "table/stream", "table/version"}},
 	// Requests come in here. Only the Options name the table.
 	{"provider", []string{"fault", "metric", "ratelimit", "redact", "gateway", "scim", "scim/bulk", "scim/discovery", "scim/patch", "scim/query", "scim/resource", "doctor", "session", "usage", "table", "table/limit"}},
-	{"api", []string{"fault", "id", "metric", "ratelimit", "redact", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
+	{"api", []string{"fault", "id", "doctor", "metric", "ratelimit", "redact", "release", "gateway", "dsync", "scim", "eventlog", "settings", "management", "table", "table/limit"}},
 	// The sites for people.
 	{"web", []string{"fault", "metric", "redact", "gateway", "scim"}},
-	{"wording", []string{"scim", "management", "usage"}},
+	{"wording", []string{"scim", "doctor", "management", "usage"}},
 	{"sso", nil},
 	{"secret", nil},
-	{"console", []string{"fault", "cache", "id", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
+	{"console", []string{"fault", "cache", "id", "doctor", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
 	{"setup", []string{"fault", "ratelimit", "metric", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
-	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table"}},
+	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
 
 // Requests go down: provider or api, session or management, table. Records go

@@ -123,7 +123,7 @@ func TestReach(t *testing.T) {
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "apikey.Key", "signin.Session", "setuplink.Link", "management.SetupLink", "table.softDeletion", "management.Directory", "console.view", "setup.view", "web.Exchange",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "doctor.Finding", "apikey.Key", "signin.Session", "setuplink.Link", "management.SetupLink", "table.softDeletion", "management.Directory", "console.view", "setup.view", "web.Exchange",
 	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"crypto/rand"
+	_ "embed"
 	"slices"
 	"strings"
 	"time"
@@ -11,10 +12,19 @@ import (
 	"dsync/internal/table"
 )
 
-// raises are the findings that block or warn of fixtures whose traffic tells something
-// is wrong: they are recorded from tests and from directories that were not in order. No
-// other fixture raises any.
-var raises = map[string]string{}
+//go:embed findings.txt
+var findings string
+
+// raises are the findings that block or warn of fixtures, by path.
+var raises = func() map[string]string {
+	all := map[string]string{}
+	for line := range strings.SplitSeq(findings, "\n") {
+		if path, codes, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(line, "#") {
+			all[path] = codes
+		}
+	}
+	return all
+}()
 
 // compareFindings compares what blocks or warns with what the fixture is known for.
 func (x *exchange) compareFindings(path string) {

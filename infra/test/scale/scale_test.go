@@ -26,16 +26,26 @@ func TestMain(m *testing.M) { dsynctest.Main(m) }
 // world is a table of a shape, and what its requests name.
 type world struct {
 	testing.TB
+	seed        *seed
 	table       *table.Table
 	dir         table.Directory
 	secret, key string
 
 	names map[string]string
+	users []string // of the large directory
+
+	// What TestSpeed uses.
+	scimHandler, restHandler http.Handler
+	keys                     []string
+	thousand                 string   // a PATCH operation that adds 1,000 users
+	empty                    []string // groups
+	tenGroups, leavers       []string
+	leaverNames              []string
 }
 
 func open(t testing.TB, to shape) *world {
 	s := newSeed(t)
-	w := &world{TB: t, table: s.table}
+	w := &world{TB: t, seed: s, table: s.table}
 	w.dir, w.secret = dsynctest.Connect(t, s.table)
 	var err error
 	if _, w.key, err = management.Bootstrap(s.table, time.Now, rand.Reader).CreateAPIKey(t.Context(), management.NewAPIKey{Name: "key", Scope: "manage keys"}); err != nil {
@@ -47,7 +57,7 @@ func open(t testing.TB, to shape) *world {
 	users := s.fill(w.dir, w.names["{template}"], w.names["{group}"], to)
 	// One in the middle, and one that is deleted.
 	w.names["{user}"], w.names["{leaver}"] = users[len(users)/2], users[len(users)/2+1]
-	w.names["{first}"] = users[0]
+	w.names["{first}"], w.users = users[0], users
 	r, err := s.table.Resource(t.Context(), table.User, w.dir.ID, users[len(users)/2])
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,9 @@ type seed struct {
 
 	writers errgroup.Group
 	batch   []types.WriteRequest
+
+	template template // of fill
+	people   int      // users so far
 }
 
 // newSeed is an empty table without a stream, which the engine would keep.
@@ -49,6 +52,7 @@ func newSeed(t testing.TB) *seed {
 	if _, err := db.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &name, StreamSpecification: off}); err != nil {
 		t.Fatal(err)
 	}
+	db = dynamodb.New(db.Options(), record)
 	s := &seed{TB: t, db: db, name: name, table: table.New(db, name), at: time.Now().UTC().Truncate(time.Millisecond)}
 	s.writers.SetLimit(4)
 	s.do(idclaim.SetComplete(t.Context(), s.table))
@@ -181,30 +185,33 @@ func (s *seed) fill(d table.Directory, userID, groupID string, to shape) (users 
 		})
 	}
 	s.do(creators.Wait())
-	n := 0
-	user := func(directoryID, group string) string {
-		n++
-		userID := s.id(id.User)
-		pairs := []string{t.directory, id.ULID(directoryID), t.user, id.ULID(userID), t.group, group, templateName, fmt.Sprint("person", n)}
-		s.put(copies(t.users, pairs...)...)
-		s.put(copies(t.members, pairs...)...)
-		return userID
-	}
+	s.template = t
 	for _, directoryID := range others {
 		group := id.ULID(s.id(id.Group))
 		s.put(copies(t.groups, t.directory, id.ULID(directoryID), t.group, group)...)
 		for range usersOfEach {
-			user(directoryID, group)
+			s.user(directoryID, group)
 		}
 	}
 	for range to.users {
-		users = append(users, user(d.ID, t.group))
+		users = append(users, s.user(d.ID, t.group))
 	}
 	s.done()
 	cut := time.Now()
 	s.do(s.table.BeginCount(s.Context(), d.ID, cut))
 	s.do(s.table.FinishCount(s.Context(), d.ID, count.Counts{Known: true, Active: to.users + 1, Groups: 1, Cut: cut.UnixMilli()}))
 	return users
+}
+
+// user writes a user of a directory who is in a group of it, by its ULID.
+func (s *seed) user(directoryID, group string) string {
+	s.Helper()
+	s.people++
+	t, userID := s.template, s.id(id.User)
+	pairs := []string{t.directory, id.ULID(directoryID), t.user, id.ULID(userID), t.group, group, templateName, fmt.Sprint("person", s.people)}
+	s.put(copies(t.users, pairs...)...)
+	s.put(copies(t.members, pairs...)...)
+	return userID
 }
 
 const templateName = "template"

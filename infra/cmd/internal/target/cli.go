@@ -9,7 +9,6 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"unicode"
 
 	"dsync/infra/topology"
 )
@@ -75,18 +74,13 @@ func (s *Target) Output(ctx context.Context, key string) (string, error) {
 // begins with the name of the function and the suffix, as in RelayFunction or
 // RelayLogs.
 func (s *Target) Resource(ctx context.Context, f *topology.Function, suffix string) (string, error) {
-	id := LogicalID(f.Name) + suffix
+	id := topology.LogicalID(f.Name) + suffix
 	name, err := s.cli.Text(ctx, "cloudformation", "list-stack-resources", "--stack-name", s.Stack, "--output", "text",
 		"--query", "StackResourceSummaries[?starts_with(LogicalResourceId,'"+id+"')].PhysicalResourceId | [0]")
 	if err == nil && (name == "" || name == "None") {
 		err = fmt.Errorf("the stack %s has no resource %s", s.Stack, id)
 	}
 	return name, err
-}
-
-// LogicalID is the beginning of the logical IDs of the resources of a function.
-func LogicalID(function string) string {
-	return string(unicode.ToUpper(rune(function[0]))) + function[1:]
 }
 
 // CLI returns the AWS CLI with which the system is reached.
