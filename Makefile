@@ -33,7 +33,7 @@ help: ## List the tasks
 run: ## Run the whole system (PORT=8080, PROCESSES=1 for real binaries, UNKIND=1 for the faults of AWS)
 	$(TASK) local
 
-demo: ## Simulate Entra against the running system and check every event (PROFILE=okta for Okta)
+demo: ## Simulate Entra against the running system and check every event (PROFILE=okta for Okta; SETUP=1 for an admin with a setup link who makes the classic mistakes)
 	$(TASK) demo
 
 reset: ## Delete the data of `make run`
@@ -153,7 +153,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (10m)
 	done
 
 screenshots: node_modules/.package-lock.json ## Write a picture of each page of the console to screenshots/, and those of the README to docs/
-	SCREENSHOTS=$(CURDIR)/screenshots PICTURES=$(CURDIR)/docs CI=true go test -count 1 -run '^(TestPages|TestPictures)$$' ./infra/test/browser
+	SCREENSHOTS=$(CURDIR)/screenshots PICTURES=$(CURDIR)/docs CI=true go test -count 1 -run '^(TestPages|TestSetupPages|TestPictures)$$' ./infra/test/browser
 
 release: ## Check that this commit is the release that docs/changelog.md describes, and tag it
 	$(TASK) operate release

@@ -26,6 +26,7 @@ var setupLinkRoutes = []Route{
 		Body: append([]Field{
 			{Name: "organization", Type: String, Required: true, Description: "ID of the organization. Without a directory, one is created for it; of several directories, none is chosen: that is a 422."},
 			{Name: "intent", Type: String, Choices: intents, Description: "What the customer's admin shall set up."},
+			{Name: "admin_emails", Type: TextList, Description: "The same as it_contact_emails, as SDKs of WorkOS name it."},
 		}, setupLinkFields...),
 		Status: http.StatusCreated, Object: "portal_link", Summary: "Make a setup link for the directory of an organization, as WorkOS does. The link works for 14 days, opens once, and revokes the one before.",
 		serve: func(r *request) (response, error) {
@@ -69,8 +70,10 @@ func (r *request) newSetupLink(directoryID string) management.NewSetupLink {
 		DirectoryID: directoryID, Expires: r.body.time("expires_at"),
 		ReturnURL: r.body.value("return_url"), SuccessURL: r.body.value("success_url"),
 	}
-	if contacts := r.body.list("it_contact_emails"); contacts != nil {
-		n.Contacts = *contacts
+	for _, name := range []string{"it_contact_emails", "admin_emails"} {
+		if contacts := r.body.list(name); contacts != nil {
+			n.Contacts = append(n.Contacts, *contacts...)
+		}
 	}
 	return n
 }

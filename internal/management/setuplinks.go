@@ -16,6 +16,17 @@ import (
 	"dsync/internal/table/setuplink"
 )
 
+// The steps of a setup, in their order.
+const (
+	StepWelcome     = setuplink.StepWelcome
+	StepApplication = setuplink.StepApplication
+	StepConnect     = setuplink.StepConnect
+	StepMappings    = setuplink.StepMappings
+	StepTestUser    = setuplink.StepTestUser
+	StepPeople      = setuplink.StepPeople
+	StepDone        = setuplink.StepDone
+)
+
 const (
 	// SetupPath is the path of the setup page.
 	SetupPath = "/setup/"
@@ -27,20 +38,6 @@ const (
 	// MaxContacts is how many contacts a link may have (workos.md section 3).
 	MaxContacts = 20
 )
-
-// The steps of a setup, in their order.
-const (
-	StepWelcome     = "welcome"          // the link was not opened
-	StepApplication = "application"      // it was opened, and there is no token
-	StepConnect     = "connect"          // there is a token, and no request came
-	StepMappings    = "mappings"         // a request came, and no user
-	StepTestUser    = "test_user"        // one user came
-	StepPeople      = "users_and_groups" // a group came, too
-	StepDone        = "done"             // several users came
-)
-
-// SetupSteps are all steps.
-var SetupSteps = []string{StepWelcome, StepApplication, StepConnect, StepMappings, StepTestUser, StepPeople, StepDone}
 
 // SetupLink is a setup link with its state and the step that the setup of its
 // directory has reached.
@@ -58,26 +55,6 @@ type NewSetupLink struct {
 	// leads. Both are in an allowed origin (SetupPage), or "".
 	ReturnURL, SuccessURL string
 	Contacts              []string // e-mail addresses of the customer's admins
-}
-
-// SetupStep is the step that the setup of a directory has reached.
-func SetupStep(opened bool, d Directory, c Counts) string {
-	users := c.Active + c.Inactive
-	switch {
-	case users > 1:
-		return StepDone
-	case users == 1 && c.Groups > 0:
-		return StepPeople
-	case users == 1:
-		return StepTestUser
-	case !d.Pending:
-		return StepMappings
-	case !opened:
-		return StepWelcome
-	case len(d.Tokens) == 0:
-		return StepApplication
-	}
-	return StepConnect
 }
 
 // CreateSetupLink makes a link to the setup page of a directory. It revokes the link
@@ -192,7 +169,7 @@ func (s *Session) SetupLinks(ctx context.Context, directoryID string, p PageRequ
 }
 
 func (s *Session) setupLink(l setuplink.Link, d Directory, c Counts) SetupLink {
-	return SetupLink{l, credential.StateOf(l.Revoked, l.Expires, s.now()), SetupStep(l.Used, d, c)}
+	return SetupLink{l, credential.StateOf(l.Revoked, l.Expires, s.now()), setuplink.Step(l.Used, d.Pending, len(d.Tokens), c.Active+c.Inactive, c.Groups)}
 }
 
 // RevokeSetupLink ends a setup link, and the session that it opened, at once. One

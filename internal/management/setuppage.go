@@ -2,8 +2,6 @@ package management
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"reflect"
 
 	"dsync/internal/branding"
@@ -51,7 +49,7 @@ func (s *Session) UpdateSetupPage(ctx context.Context, u SetupPageUpdate) (chang
 			return nil
 		}
 		changed.Version++
-		event, err := s.changeOf(setupPageUpdated, setupPageID, s.timestamp(), setupPageMembers(old), setupPageMembers(changed))
+		event, err := s.changeOf(setupPageUpdated, setupPageID, s.timestamp(), old.Members(), changed.Members())
 		if err != nil {
 			return err
 		}
@@ -82,23 +80,4 @@ func (u SetupPageUpdate) check() error {
 	}
 	branding.Check(&invalid, u.Logo, u.Color, u.Support, u.Origins)
 	return invalid.Err()
-}
-
-// setupPageMembers are the members of the page in audit events: of the logo, its
-// hash.
-func setupPageMembers(p SetupPage) map[string]any {
-	m := map[string]any{}
-	for name, value := range map[string]string{"name": p.Name, "color": p.Color, "support_email": p.Support} {
-		if value != "" {
-			m[name] = value
-		}
-	}
-	if p.Logo != "" {
-		sum := sha256.Sum256([]byte(p.Logo))
-		m["logo_sha256"] = hex.EncodeToString(sum[:])
-	}
-	for _, o := range p.Origins {
-		m["allowed_origins."+o] = true
-	}
-	return m
 }

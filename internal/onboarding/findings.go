@@ -2,19 +2,14 @@ package onboarding
 
 import (
 	"context"
-	"time"
+	"slices"
+
+	"dsync/internal/management"
 )
 
-// Finding is what the traffic of the directory tells its admin.
-type Finding struct {
-	Code        string
-	Blocks      bool // nothing is synchronized
-	Warns       bool // something is missing or wrong
-	Since, Last time.Time
-	Count       int64
-	Text        string
-	Remedy      string // in the words of Entra's portal
+// Findings are what the traffic of the directory tells its admin, those that block
+// first. What is for the team alone is left out.
+func (s *Session) Findings(ctx context.Context) ([]management.Finding, error) {
+	all, err := s.session.Findings(ctx, s.link.DirectoryID)
+	return slices.DeleteFunc(all, func(f management.Finding) bool { return f.Team }), err
 }
-
-// Findings are what the traffic of the directory tells, those that block first.
-func (s *Session) Findings(context.Context) ([]Finding, error) { return nil, nil }

@@ -189,11 +189,6 @@ func (s *Session) Page(ctx context.Context) (p management.SetupPage, returnURL, 
 	return p, returnURL, successURL, err
 }
 
-// Step is the step that the setup has reached.
-func (s *Session) Step(d management.Directory, c management.Counts) string {
-	return management.SetupStep(true, d, c)
-}
-
 // Counts are the numbers of users and groups.
 func (s *Session) Counts(ctx context.Context) (management.Counts, error) {
 	counts, err := s.session.Counts(ctx, s.link.DirectoryID)

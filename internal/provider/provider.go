@@ -199,7 +199,7 @@ func (rs routes) find(segments []string) (pattern string, byMethod methods, id s
 			return pattern, byMethod, ""
 		}
 	}
-	if len(segments) == 2 {
+	if len(segments) == 2 && !isEndpoint(segments[1]) {
 		for pattern, byMethod := range rs {
 			if endpoint, ok := strings.CutSuffix(pattern, idPattern); ok && strings.EqualFold(endpoint, "/"+segments[0]) {
 				return pattern, byMethod, segments[1]
@@ -207,6 +207,12 @@ func (rs routes) find(segments []string) (pattern string, byMethod methods, id s
 		}
 	}
 	return path, nil, ""
+}
+
+// isEndpoint reports whether a segment names resources: where an id belongs, it comes
+// of a Tenant URL to which somebody has added it.
+func isEndpoint(segment string) bool {
+	return strings.EqualFold(segment, "Users") || strings.EqualFold(segment, "Groups")
 }
 
 // idPattern is the end of a pattern of one resource.

@@ -5,11 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"dsync/internal/doctor"
 	"dsync/internal/management"
-	"dsync/internal/onboarding"
 	"dsync/internal/web"
 	"dsync/internal/wording"
 )
@@ -138,30 +137,32 @@ func (r *request) live(ctx context.Context) (l live, d management.Directory, err
 	}
 	l.Checks = checksOf(t, users)
 	for _, f := range findings {
-		l.Findings = append(l.Findings, findingOf(t, f))
+		if !slices.Contains(connection, f.Code) || len(users) > 0 && f.Severity == doctor.Blocks {
+			l.Findings = append(l.Findings, findingOf(t, f))
+		}
 	}
 	l.Box = boxOf(t, d, findings)
 	l.Ticks = ticksOf(t, l, findings)
 	return l, d, nil
 }
 
-// connection reports whether a finding is about the way to the directory, by its code.
-func connection(code string) bool {
-	return strings.HasPrefix(code, "token_") && code != "token_ends" || code == "url_wrong"
+// connection are the codes of findings about the way to the directory, which the box
+// shows.
+var connection = []string{
+	doctor.TokenMissing, doctor.TokenBlank, doctor.TokenTwice, doctor.TokenCut, doctor.TokenMalformed, doctor.TokenUnknown, doctor.TokenElsewhere,
+	doctor.TokenRevoked, doctor.TokenExpired, doctor.URLWrong, doctor.TestConnection,
 }
 
-const testConnection = "test_connection"
-
 // boxOf says whether Test Connection came, or why it was refused: whichever is newer.
-func boxOf(t Texts, d management.Directory, findings []onboarding.Finding) box {
-	newest := onboarding.Finding{}
+func boxOf(t Texts, d management.Directory, findings []doctor.Finding) box {
+	newest := doctor.Finding{}
 	for _, f := range findings {
-		if (f.Code == testConnection || f.Blocks && connection(f.Code)) && f.Last.After(newest.Last) {
+		if slices.Contains(connection, f.Code) && f.Last.After(newest.Last) {
 			newest = f
 		}
 	}
 	switch {
-	case newest.Blocks:
+	case newest.Severity == doctor.Blocks:
 		f := findingOf(t, newest)
 		return box{Tone: "bad", Title: t.Text("live.refused"), Text: f.Text, Remedy: f.Remedy, Code: f.Code, At: newest.Last}
 	case !newest.Last.IsZero():
@@ -176,22 +177,24 @@ func boxOf(t Texts, d management.Directory, findings []onboarding.Finding) box {
 
 // findingOf says a finding in the language of the page; where it has no words for it,
 // in those of the finding.
-func findingOf(t Texts, f onboarding.Finding) finding {
+func findingOf(t Texts, f doctor.Finding) finding {
 	said := finding{Code: f.Code, Text: f.Text, Remedy: f.Remedy, Since: f.Since, Badge: web.Off(t.Text("finding.informs"))}
 	if key := "finding." + f.Code; t.Has(key + ".text") {
 		said.Text, said.Remedy = t.Text(key+".text"), t.Text(key+".remedy")
 	}
 	switch {
-	case f.Blocks:
+	case f.Severity == doctor.Blocks:
 		said.Badge = web.Bad(t.Text("finding.blocks"))
-	case f.Warns:
+	case f.Severity == doctor.Warns:
 		said.Badge = web.Wait(t.Text("finding.warns"))
 	}
 	return said
 }
 
 // Healthy reports whether all that came is as it should be.
-func (l live) Healthy() bool { return l.Users > 0 && len(l.Findings) == 0 && l.checked() }
+func (l live) Healthy() bool {
+	return l.checked() && !slices.ContainsFunc(l.Findings, func(f finding) bool { return f.Badge.Tone != "off" })
+}
 
 // checked reports whether each mapping that matters gives what it should.
 func (l live) checked() bool {
@@ -199,11 +202,11 @@ func (l live) checked() bool {
 }
 
 // ticksOf are the states of the steps.
-func ticksOf(t Texts, l live, findings []onboarding.Finding) []tick {
+func ticksOf(t Texts, l live, findings []doctor.Finding) []tick {
 	connected := l.Box.Code == "received" || l.Users > 0
 	checked := l.checked()
 	several := l.Users > 1
-	blocked := slices.ContainsFunc(findings, func(f onboarding.Finding) bool { return f.Blocks })
+	blocked := slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Severity == doctor.Blocks })
 	done := [steps]bool{
 		stepWelcome: true, stepApplication: connected, stepConnect: connected, stepMappings: checked, stepPerson: l.Users > 0,
 		stepPeople: several || l.Grouped > 0, stepOn: several, stepDone: several && connected && checked && !blocked,

@@ -112,7 +112,7 @@ func showPage(r *request, secret, problem string) error {
 	case problem != "":
 		status = http.StatusConflict
 	}
-	return r.render(view{Template: "setup", Status: status, Data: c})
+	return r.render(view{Template: "page", Status: status, Data: c})
 }
 
 func (r *request) tokens(ctx context.Context) (rows []token, err error) {
@@ -134,5 +134,5 @@ func showParts(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.Execute("setup", "parts", http.StatusOK, page{T: r.texts(), view: view{Data: content{Live: l}}})
+	return r.Execute("page", "parts", http.StatusOK, page{T: r.texts(), view: view{Data: content{Live: l}}})
 }

@@ -132,9 +132,8 @@ func showLinkOrPage(r *request) error {
 		return err
 	}
 	return r.render(view{Template: "offer", Data: struct {
-		onboarding.Offer
-		Link, Host string
-	}{offer, link, r.Request.Host}})
+		Organization, Directory, Link, Host string
+	}{offer.Organization, offer.Directory, link, r.Request.Host}})
 }
 
 // openLink opens a link. Whatever session the browser had is left: the new one has a

@@ -40,6 +40,7 @@ func main() {
 	dir := flag.String("dir", ".local", "folder with the files of 'make run'")
 	profile := flag.String("profile", os.Getenv("PROFILE"), "provider to simulate: entra, the default, or okta (environment variable PROFILE)")
 	remote := flag.Bool("remote", false, "test the stack of STAGE, with the key DSYNC_API_KEY")
+	onboarding := flag.Bool("admin", os.Getenv("SETUP") == "1", "play an admin with a setup link who makes the classic mistakes (environment variable SETUP=1)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,6 +53,14 @@ func main() {
 	default:
 		fmt.Fprintf(os.Stderr, "dsync: there is no profile %q: PROFILE is entra or okta\n", *profile)
 		os.Exit(exitNotRunning)
+	}
+	if *onboarding {
+		system, err := find(ctx, *dir)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "The system is not running: %v. Run `make run` in another terminal.\n", err)
+			os.Exit(exitNotRunning)
+		}
+		os.Exit(setup(ctx, system))
 	}
 	if *remote {
 		os.Exit(smoke(ctx, c, os.Getenv))

@@ -130,7 +130,7 @@ var below = []place{
 	{"session", []string{"fault", "cache", "id", "dsync", "scim", "scim/filter", "scim/patch", "scim/query", "scim/resource", "credential", "doctor", "settings", "table", "table/count", "usage"}},
 	{"owner", []string{"cache", "id", "table", "table/idclaim"}},
 	{"management", []string{"branding", "owner", "fault", "cache", "id", "dsync", "scim", "scim/resource", "credential", "doctor", "eventlog", "settings", "table", "table/apikey", "table/audit", "table/count", "table/finding", "table/idclaim", "table/setuplink", "table/signin"}},
-	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "doctor", "management", "table", "table/setuplink"}},
+	{"onboarding", []string{"branding", "fault", "scim/resource", "credential", "management", "table", "table/setuplink"}},
 	// Records go from the stream to the relay and the jobs.
 	{"relay", []string{"backoff", "cache", "id", "metric", "redact", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/journal", "table/stream", "table/version"}},
 	{"jobs", []string{"metric", "redact", "id", "dsync", "scim", "scim/resource", "eventlog", "table", "table/count", "table/idclaim", "table/journal", "table/removal", "table/stream", "table/version"}},
@@ -143,7 +143,7 @@ var below = []place{
 	{"sso", nil},
 	{"secret", nil},
 	{"console", []string{"fault", "cache", "id", "doctor", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
-	{"setup", []string{"fault", "ratelimit", "metric", "credential", "management", "onboarding", "table", "web", "wording"}},
+	{"setup", []string{"fault", "ratelimit", "metric", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
 

@@ -34,7 +34,7 @@ func TestMethodSets(t *testing.T) {
 		{&management.Console{}, []string{"Authenticate", "AuthenticatePoll", "Link", "SignIn", "SignInWith", "SignOut"}},
 		{&onboarding.Links{}, []string{"Authenticate", "Offer", "Open", "Page"}},
 		{&onboarding.Session{}, []string{
-			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Step", "Tokens", "Users",
+			"Counts", "CreateToken", "Directory", "Expires", "Findings", "Groups", "LinkID", "Opened", "Organization", "Page", "Requests", "RevokeToken", "Tokens", "Users",
 		}},
 		{&management.Session{}, []string{
 			"APIKeys", "Activity", "AuditEvents", "ConsoleSessions", "Counts", "CreateAPIKey", "CreateDirectory", "CreateOrganization", "CreateSetupLink", "CreateToken", "DeleteDirectory", "DeleteOrganization",
@@ -123,7 +123,7 @@ func TestReach(t *testing.T) {
 // embeddable are the structs that another struct may embed: records, values and
 // schemas, which give access to nothing.
 var embeddable = []string{
-	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "doctor.Finding", "apikey.Key", "signin.Session", "setuplink.Link", "table.softDeletion", "management.Directory", "console.view", "web.Exchange", "management.SetupLink", "management.Finding",
+	"table.Actor", "table.SCIMConfig", "table.TokenRef", "table.Token", "management.Token", "management.AuditEvent", "management.Request", "doctor.Finding", "apikey.Key", "signin.Session", "setuplink.Link", "table.softDeletion", "management.Directory", "console.view", "setup.view", "web.Exchange", "management.SetupLink", "management.Finding",
 	"dynamo.Key", "dynamo.IndexKey", "stream.Change", "journal.Head", "eventlog.Entry", "scim.ResourceType", "error",
 }
 

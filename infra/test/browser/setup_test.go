@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"dsync/infra/local/client"
 	"dsync/infra/local/system"
+	"dsync/infra/test/admin"
 	"dsync/internal/settings"
 
 	"github.com/chromedp/chromedp"
@@ -268,4 +270,37 @@ func TestSetupPages(t *testing.T) {
 	look("deutsch")
 	b.act("a link that is none", chromedp.Navigate(s.APIURL+"/setup/?token=x"), chromedp.WaitReady("main"))
 	look("unknown")
+}
+
+// An admin who makes the classic mistakes is told each on the page, while it is open,
+// and ends with all steps ticked.
+func TestSetupMistakes(t *testing.T) {
+	chromium(t)
+	s := start(t)
+	api := dress(t, s)
+	foreign, err := api.Connect(t.Context(), "Globex", settings.Entra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, link := newDirectory(t, api, "Acme Inc.")
+	b := open(t)
+	b.follow(link)
+	b.click("Make the Secret Token")
+	b.told("waiting")
+	portal := &admin.Portal{TenantURL: b.code("Tenant URL"), Token: b.code("Secret Token"), Foreign: foreign.Token}
+	for _, step := range admin.Steps() {
+		if err := step.Do(t.Context(), portal); err != nil {
+			t.Fatalf("the admin %s: %v", step.Name, err)
+		}
+		sent := time.Now()
+		if step.Code != "" {
+			b.told(step.Code)
+		}
+		b.see(step.Says)
+		if step.Lacks != "" {
+			b.await("no longer see "+step.Lacks, fmt.Sprintf("!document.body.innerText.includes(%q)", step.Lacks))
+		}
+		t.Logf("the admin %s: told %v after the answer", step.Name, time.Since(sent).Round(time.Millisecond))
+	}
+	b.await("all steps ticked", "document.querySelectorAll('.progress li.good').length == 8")
 }

@@ -49,7 +49,7 @@ func processes(t *testing.T, tab *table.Table, now func() time.Time, externalKey
 			ofSCIM = append(ofSCIM, process{f.Name, options.Discovery(), base + "/Schemas"})
 		case "api":
 			ofREST = append(ofREST, process{f.Name, api.New(api.Options{Table: tab, Now: now, Entropy: rand.Reader, Log: log, SCIMBase: scim.BasePath}), "/directories"})
-		case "console": // it reads its sessions in each request
+		case "console", "setup": // they read their sessions in each request
 		default:
 			t.Errorf("how is the function %s asked?", f.Name)
 		}

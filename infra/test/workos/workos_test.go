@@ -94,6 +94,7 @@ func TestSDK(t *testing.T) {
 	known.Delivered = bus.bodies
 	run(t, "webhooks.mjs", known)
 	run(t, "events.mjs", known)
+	run(t, "portal.mjs", known)
 }
 
 var passes = regexp.MustCompile(`(?m)^# pass [1-9]`)
