@@ -90,9 +90,10 @@ func DirectoryPartitions() []string { return []string{"D#"} }
 
 // SetupReadPartitions returns the prefixes of the partition keys that the setup page
 // reads: setup links and their sessions, how the page looks, directories with their
-// users and groups, organizations, tokens, and the heads of the logs of directories.
+// users and groups, organizations, tokens, the heads of the logs of directories, and
+// the version of the table.
 func SetupReadPartitions() []string {
-	return []string{"SL#", "SS#", "SETUP_PAGE", "D#", "O#", "T#", "L#"}
+	return []string{"SL#", "SS#", "SETUP_PAGE", "D#", "O#", "T#", "L#", "V#"}
 }
 
 // SetupWritePartitions returns the prefixes of the partition keys that the setup page
