@@ -237,7 +237,7 @@ func (f figures) String() string {
 		share = fmt.Sprintf("%.2f (%.2f to %.2f)", f.ratio, f.least, f.most)
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return fmt.Sprintf("%.0f | %s | %.2f | %.2f | %d | %.4g | %.4g | %.0f", f.perSecond, share, ms(f.cpu), ms(f.bare), f.cost.trips, f.cost.read, f.cost.write, f.allocations)
+	return fmt.Sprintf("%.3g | %s | %.2f | %.2f | %d | %.4g | %.4g | %.0f", f.perSecond, share, ms(f.cpu), ms(f.bare), f.cost.trips, f.cost.read, f.cost.write, f.allocations)
 }
 
 // measure measures an operation in rounds: the operation, then the same calls by
