@@ -184,7 +184,7 @@ func showDirectory(r *request) error {
 	p.Curl = map[string]string{
 		"read": r.curl(http.MethodGet, path, nil), "changes": r.curl(http.MethodGet, "/events?order=desc&directory="+d.ID, nil),
 		"pause": r.curl(http.MethodPost, path+"/pause", nil), "resume": r.curl(http.MethodPost, path+"/resume", nil),
-		"findings": r.curl(http.MethodGet, path+"/findings", nil), "setup": r.curl(http.MethodPost, path+"/setup_links", nil), "end": r.curl(http.MethodDelete, path+"/setup_links/$SETUP_LINK_ID", nil),
+		"findings": r.curl(http.MethodGet, path+"/findings", nil), "link": r.curl(http.MethodPost, path+"/setup_links", nil), "end": r.curl(http.MethodDelete, path+"/setup_links/$SETUP_LINK_ID", nil),
 		"token": r.curl(http.MethodPost, path+"/tokens", map[string]any{"expires_at": nil}), "revoke": r.curl(http.MethodDelete, path+"/tokens/$TOKEN_ID", nil),
 	}
 	return r.render(view{
