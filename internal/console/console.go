@@ -20,6 +20,7 @@ type console struct {
 	sso       *sso.Provider                       // nil for none
 	activity  remembered[management.Activity]     // by directory
 	names     remembered[management.Organization] // by id
+	findings  remembered[[]management.Finding]    // by directory
 	entropy   io.Reader
 	scimBase  string
 	limiter   *ratelimit.Limiter // by session

@@ -127,6 +127,7 @@ type directoryPage struct {
 	MayAddToken  bool // there are fewer active ones than a directory may have
 	Lifetimes    []tokenLifetime
 	Findings     []findingRow
+	Notes        []findingRow // findings that inform
 	SetupLinks   []setupLinkRow
 	Changes      feed
 	Curl         map[string]string // by action
@@ -164,8 +165,8 @@ func showDirectory(r *request) error {
 		return err
 	})
 	reads.Go(func() error {
-		found, err := r.session.Findings(ctx, d.ID)
-		p.Findings = findingRows(d.ID, found)
+		found, err := r.console.findings.get(d.ID, func() ([]management.Finding, error) { return r.session.Findings(ctx, d.ID) })
+		p.Findings, p.Notes = findingRows(d.ID, found)
 		return err
 	})
 	reads.Go(func() (err error) {

@@ -10,10 +10,17 @@ import (
 type findingRow struct {
 	management.Finding
 	Badge web.Badge
-	Links []string // paths of the users and groups it names
+	Links []findingLink // to the users and groups it names
 }
 
-func findingRows(directoryID string, found []management.Finding) (rows []findingRow) {
+// findingLink is a link to an example.
+type findingLink struct {
+	Number int
+	Path   string
+}
+
+// findingRows are those that need somebody, and those that inform.
+func findingRows(directoryID string, found []management.Finding) (rows, notes []findingRow) {
 	for _, f := range found {
 		row := findingRow{Finding: f, Badge: web.Off("For information")}
 		switch f.Severity {
@@ -24,10 +31,14 @@ func findingRows(directoryID string, found []management.Finding) (rows []finding
 		}
 		for _, id := range f.IDs {
 			if path := resourcePath(directoryID, id); path != "" {
-				row.Links = append(row.Links, path)
+				row.Links = append(row.Links, findingLink{len(row.Links) + 1, path})
 			}
 		}
-		rows = append(rows, row)
+		if f.Severity == doctor.Informs {
+			notes = append(notes, row)
+		} else {
+			rows = append(rows, row)
+		}
 	}
-	return rows
+	return rows, notes
 }

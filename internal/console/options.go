@@ -51,6 +51,7 @@ func New(o Options) http.Handler {
 		entropy:   o.Entropy,
 		activity:  newRemembered[management.Activity](o.Now),
 		names:     newRemembered[management.Organization](o.Now),
+		findings:  newRemembered[[]management.Finding](o.Now),
 		scimBase:  o.SCIMBase,
 		limiter:   ratelimit.New(sessionLimits),
 		strangers: ratelimit.New(strangerLimits),
