@@ -174,7 +174,7 @@ func New(scope constructs.Construct, id string, props Props) (awscdk.Stack, erro
 	b.output("TableName", "The DynamoDB table", b.table.TableName())
 	if f := b.byRole(topology.CreatesAPIKeys); f != nil {
 		b.output("FirstApiKey", "Makes the first API key and prints it, once", jsii.String("aws lambda invoke --function-name "+*f.FunctionName()+
-			` --cli-binary-format raw-in-base64-out --payload '{"name":"first","scope":"manage keys"}' /dev/stdout`))
+			` --cli-binary-format raw-in-base64-out --payload '{"name":"first","scope":"manage keys"}' first-key.json && cat first-key.json && rm first-key.json`))
 	}
 	return b.stack, nil
 }

@@ -130,7 +130,7 @@ func TestOutputs(t *testing.T) {
 				"EventBusArn":       "{bus.Arn}",
 				"TableName":         "{table}",
 				"FailureBucketName": "{failures}",
-				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage keys\"}' /dev/stdout",
+				"FirstApiKey":       "aws lambda invoke --function-name {ApikeyFunction} --cli-binary-format raw-in-base64-out --payload '{\"name\":\"first\",\"scope\":\"manage keys\"}' first-key.json && cat first-key.json && rm first-key.json",
 			}
 			for _, owner := range topology.Dsync().DeadLetterOwners() {
 				want[topology.LogicalID(owner)+"DeadLetterQueueUrl"] = "{" + topology.LogicalID(owner) + "DeadLetters}"

@@ -122,7 +122,7 @@ func readTags(value string) (map[string]string, error) {
 		key, of, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		switch {
 		case !ok || !tagKey.MatchString(key) || !tagValue.MatchString(of):
-			return nil, fmt.Errorf("is not a list of tags: write key=value,key=value with letters, digits, spaces and _.:/=+@-")
+			return nil, fmt.Errorf("is not a list of tags: write key=value,key=value with letters, digits, spaces and the characters _.:/=+@- alone")
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
 			return nil, fmt.Errorf("has the tag %s: AWS reserves names that begin with aws:", key)
 		case tags[key] != "":
