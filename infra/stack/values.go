@@ -124,7 +124,7 @@ func readTags(value string) (map[string]string, error) {
 		case !ok || !tagKey.MatchString(key) || !tagValue.MatchString(of):
 			return nil, fmt.Errorf("is not a list of tags: write key=value,key=value with letters, digits, spaces and the characters _.:/=+@- alone")
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return nil, fmt.Errorf("has the tag %s: AWS reserves names that begin with aws:", key)
+			return nil, fmt.Errorf("has the tag %s: AWS reserves names with the prefix %q", key, "aws:")
 		case tags[key] != "":
 			return nil, fmt.Errorf("has the tag %s twice", key)
 		}
