@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,6 +45,34 @@ func TestSizes(t *testing.T) {
 	for folder, lines := range packages {
 		if lines >= maxPackageLines {
 			t.Errorf("%s has %d lines of code", folder, lines)
+		}
+	}
+}
+
+// maxTracked is the size of the largest file that is no binary: a picture of the docs.
+const maxTracked = 1 << 20
+
+// The top level has what the README names, and what tools demand. No build output is
+// tracked.
+func TestWhatIsTracked(t *testing.T) {
+	out, err := exec.Command("git", "-C", root, "ls-files").Output()
+	if err != nil {
+		t.Skip("this is no clone with git:", err)
+	}
+	top := map[string]bool{
+		".ci": true, ".gitignore": true, "LICENSE": true, "Makefile": true, "README.md": true, "cdk.json": true, "docs": true, "events": true,
+		"functions": true, "go.mod": true, "go.sum": true, "infra": true, "internal": true, "package-lock.json": true, "package.json": true, "samconfig.toml": true,
+	}
+	tracked := strings.Fields(string(out))
+	if len(tracked) < 100 {
+		t.Fatalf("only %d files are tracked", len(tracked))
+	}
+	for _, name := range tracked {
+		if first, _, _ := strings.Cut(name, "/"); !top[first] {
+			t.Errorf("%s is at the top level", name)
+		}
+		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.Size() > maxTracked {
+			t.Errorf("%s has %d bytes", name, info.Size())
 		}
 	}
 }
