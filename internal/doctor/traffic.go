@@ -62,13 +62,13 @@ func refused(status int, code string) func(table.Request) (int, string) {
 }
 
 var memberConditions = []Condition{
-	{Code: NoGroups, Severity: Warns, Text: "{count} users came and no group.", Remedy: "Assign groups to the Entra application, and set Provision Microsoft Entra ID Groups to Yes in Attribute mapping.",
+	{Code: NoGroups, Severity: Warns, Text: "Users came ({count}), and no group.", Remedy: "Assign groups to the Entra application, and set Provision Microsoft Entra ID Groups to Yes in Attribute mapping.",
 		Raised: "users and no groups, two hours after the first request", Ended: "the first group", find: noGroups},
-	{Code: EmptyGroup, Severity: Warns, Text: "{count} of the newest groups have no members.", Remedy: "Entra sends the members of a group's first level alone, and only those who are in scope: assign the inner groups.",
+	{Code: EmptyGroup, Severity: Warns, Text: "Some of the newest groups have no members ({count}).", Remedy: "Entra sends the members of a group's first level alone, and only those who are in scope: assign the inner groups.",
 		Raised: "one of the newest groups without a member, two hours after its creation, looked up when the findings are read", Ended: "a member, or the deletion of the group", find: sampled(func(s Sample) []string { return s.EmptyGroups })},
 	{Code: NestedGroup, Severity: Warns, Text: "A group came as a member of a group ({count}). Entra does not expand it.", Remedy: "Assign the inner group to the Entra application.",
 		Raised: "a member that is a group", Ended: "three days without another one", find: recorded(3*day, 1, tolerated(usage.NestedGroup))},
-	{Code: MemberUnknown, Severity: Warns, Text: "{count} members came who are no users here.", Remedy: "They are out of scope: assign them." + restart,
+	{Code: MemberUnknown, Severity: Warns, Text: "Members came who are no users here ({count}).", Remedy: "They are out of scope: assign them." + restart,
 		Raised: "a member that is no user of the directory", Ended: "three days without another one", find: recorded(3*day, 1, tolerated(usage.UnknownMember))},
 	{Code: SyncAll, Severity: Warns, Text: "It looks like all users and groups of the tenant come: there are groups that every tenant has.", Remedy: "Set Provisioning → Settings → Scope to “Sync only assigned users and groups”." + restart,
 		Raised: "a group such as All Company, DnsAdmins or ADSyncAdmins", Ended: "the deletion of these groups, or 30 days without another one", find: sighted(SyncAll, groupsGone)},
@@ -104,9 +104,9 @@ func noGroups(f Facts) (s finding.Sighting, ok bool) {
 }
 
 var trafficConditions = []Condition{
-	{Code: AttributeRefused, Severity: Warns, Text: "{count} changes were refused: the attribute {detail} is not known here.", Remedy: "Remove its mapping in Entra, or have it added to the directory as an extension.",
+	{Code: AttributeRefused, Severity: Warns, Text: "Changes were refused ({count}): the attribute {detail} is not known here.", Remedy: "Remove its mapping in Entra, or have it added to the directory as an extension.",
 		Raised: "a PATCH refused with invalidPath", Ended: "a day without another one", find: recorded(day, 1, refused(400, string(scim.InvalidPath)))},
-	{Code: SameConflict, Severity: Warns, Text: "{count} requests were refused again and again: another user or group has the name.", Remedy: "The matching attribute of Entra differs from what is stored. Check Matching precedence in Attribute mapping." + restart,
+	{Code: SameConflict, Severity: Warns, Text: "Requests were refused again and again ({count}): another user or group has the name.", Remedy: "The matching attribute of Entra differs from what is stored. Check Matching precedence in Attribute mapping." + restart,
 		Raised: "three refusals with 409 over more than 40 minutes", Ended: "a day without another one", find: sameConflict},
 	{Code: RepeatedPatch, Severity: Warns, Text: "Entra sends the same change in every cycle ({count}).", Remedy: "Two mappings write the same attribute: remove one of them in Attribute mapping.",
 		Raised: "the third PATCH of a resource that changes nothing, each 20 minutes after the one before, seen by one process", Ended: "a day without another one", find: sighted(RepeatedPatch, lasting(day))},
@@ -118,13 +118,13 @@ var trafficConditions = []Condition{
 		Raised: "no request for three times the usual gap and more than two hours", Ended: "the next request, or five days", find: quarantined},
 	{Code: MostlyRefused, Severity: Blocks, Text: "{detail} of 100 requests of {date} were refused. Entra goes into quarantine when most fail.", Remedy: "Look at the refused requests, and mend the most frequent reason.",
 		Raised: "more than 40 of 100 requests of a day, of 20 at least, were refused", Ended: "a day on which fewer were", find: mostlyRefused},
-	{Code: InitialCycle, Severity: Informs, Text: "The initial cycle is running: {count} users so far.", Remedy: "Nothing to do. It takes from 20 minutes to many hours.",
+	{Code: InitialCycle, Severity: Informs, Text: "The initial cycle is running. Users so far: {count}.", Remedy: "Nothing to do. It takes from 20 minutes to many hours.",
 		Raised: "writes in the first two days of requests, the last request half an hour ago at most", Ended: "half an hour without a request, or two days", find: initialCycle},
-	{Code: RestartSeen, Severity: Informs, Text: "Entra reads all users again: {count} so far.", Remedy: "Nothing to do: provisioning was restarted.",
+	{Code: RestartSeen, Severity: Informs, Text: "Entra reads all users again. Users so far: {count}.", Remedy: "Nothing to do: provisioning was restarted.",
 		Raised: "during the setup or beside another finding, 20 reads of known users in ten minutes", Ended: "an hour later", find: sighted(RestartSeen, lasting(time.Hour))},
 	{Code: OnDemand, Severity: Informs, Text: "One user was provisioned on demand.", Remedy: "Check the person, attribute by attribute.",
 		Raised: "during the setup, a new user among six requests at most in ten minutes", Ended: "an hour later, or more than five users", find: onDemand},
-	{Code: MassDeactivation, Severity: Warns, Text: "{count} users were deactivated or deleted within an hour.", Remedy: "If nobody meant that, stop provisioning in Entra, check the scope, and restart. Nothing is delayed here.",
+	{Code: MassDeactivation, Severity: Warns, Text: "Many users were deactivated or deleted within an hour ({count}).", Remedy: "If nobody meant that, stop provisioning in Entra, check the scope, and restart. Nothing is delayed here.",
 		Raised: "more than 10 and more than 20 of 100 users deactivated or deleted within an hour, seen by one process", Ended: "a day later", find: massDeactivation},
 }
 
@@ -216,9 +216,9 @@ var operationConditions = []Condition{
 		Raised: "an active token that expires within 30 days, and none that is in use and lasts longer", Ended: "the use of another token, or the expiry", find: tokenEnds},
 	{Code: Paused, Severity: Blocks, Text: "The directory is paused: Entra's requests are refused.", Remedy: "Ask the vendor to resume it.",
 		Raised: "the directory is paused", Ended: "it is resumed", find: paused},
-	{Code: Throttled, Severity: Warns, Team: true, Text: "{count} requests were refused because there were too many.", Remedy: "See docs/operations.md, A directory that floods.",
+	{Code: Throttled, Severity: Warns, Team: true, Text: "Requests were refused because there were too many ({count}).", Remedy: "See docs/operations.md, A directory that floods.",
 		Raised: "an answer with 429", Ended: "an hour without another one", find: recorded(time.Hour, 1, refused(429, ""))},
-	{Code: Slow, Severity: Warns, Team: true, Text: "{count} requests took more than five seconds.", Remedy: "See docs/operations.md, http-latency.",
+	{Code: Slow, Severity: Warns, Team: true, Text: "Requests took more than five seconds ({count}).", Remedy: "See docs/operations.md, http-latency.",
 		Raised: "a request that takes half the time that it has", Ended: "a day without another one", find: sighted(Slow, lasting(day))},
 	{Code: LongInactive, Severity: Informs, Text: "Users are inactive for more than 45 days.", Remedy: "Nothing to do. Entra sends no DELETE for some of them.",
 		Raised: "one of the newest users, looked up when the findings are read", Ended: "activation or deletion", find: sampled(func(s Sample) []string { return s.LongInactive })},
