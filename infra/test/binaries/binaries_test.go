@@ -98,6 +98,10 @@ var samples = map[string]func(t *testing.T, m *machine, f lambda.Function){
 		status, body := request(t, f, "GET", "/console", "", "")
 		has(t, status, body, 401, "make console")
 	},
+	"setup": func(t *testing.T, m *machine, f lambda.Function) {
+		status, body := request(t, f, "GET", "/setup/", "", "")
+		has(t, status, body, 401, "<html", "setup link")
+	},
 	"redrive": func(t *testing.T, _ *machine, f lambda.Function) {
 		has(t, 0, call(t, f, `{"dead_letters":true}`), 0, `"published":0`)
 		if answer, err := f.Invoke(t.Context(), "r", []byte(`{}`)); err == nil {

@@ -198,6 +198,7 @@ func TestTryIt(t *testing.T) {
 	c.run(t, did("doctor"), true, `ok  event delivered(?s:.*)Everything works`)
 	c.run(t, did("demo"), true, `(?i)passed|ok`)
 	c.run(t, did("demo PROFILE=okta"), true, `(?i)passed|ok`)
+	c.run(t, did("demo SETUP=1"), true, `(?i)passed|ok`)
 	c.run(t, "make demo PROFILE=ldap", false, "PROFILE is entra or okta")
 	c.run(t, "make directory", false, "the name of the customer is missing")
 	c.run(t, "make reset", false, `stop it first, with Ctrl-C`)
