@@ -319,7 +319,7 @@ var episodes = []episode{
 			valid(c)
 		}
 	}, detail: "100 of 100"},
-	{code: doctor.InitialCycle, young: true, raise: func(c *clinic) { c.user(); c.user(); c.wait(15 * time.Minute); c.user(); c.counted(3, 0, 0) }, end: after(48 * hour), detail: "3 users"},
+	{code: doctor.InitialCycle, young: true, raise: func(c *clinic) { c.user(); c.user(); c.wait(15 * time.Minute); c.user(); c.counted(3, 0, 0) }, end: after(48 * hour), detail: "so far: 3."},
 	{code: doctor.RestartSeen, young: true, raise: func(c *clinic) {
 		id := c.user()
 		for range 25 {
@@ -334,7 +334,7 @@ var episodes = []episode{
 		for range 11 {
 			c.patch("/Users", c.user(), `{"op":"Replace","path":"active","value":"False"}`)
 		}
-	}, end: after(24 * hour), detail: "11 users"},
+	}, end: after(24 * hour), detail: "(11)"},
 	{code: doctor.TwoTokens, ids: 2, raise: func(c *clinic) {
 		_, second, err := c.management().CreateToken(c.t.Context(), c.directory.ID, time.Time{})
 		if err != nil {
