@@ -37,6 +37,14 @@ type tenant struct {
 func open(t testing.TB) tenant {
 	t.Helper()
 	api, name := dsynctest.Table(t)
+	if _, fuzzed := t.(*testing.F); !fuzzed && !strings.HasPrefix(t.Name(), "Fuzz") { // fresh deletes its own
+		// The engine becomes slower with each record that it holds.
+		t.Cleanup(func() {
+			if _, err := api.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	v := tenant{log: &bytes.Buffer{}, api: api, table: name}
 	log := slog.New(slog.NewJSONHandler(v.log, nil))
 	v = v.serving(provider.Options{Table: table.New(api, name), Log: log})
