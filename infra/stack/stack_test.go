@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +161,8 @@ func TestRefusals(t *testing.T) {
 	untold.Functions[0].Environment = map[string]topology.Reference{"BUCKET": {Kind: "bucket name"}}
 	aimless.Rules[0].Target = topology.Target{Function: "nowhere"}
 	twice.Functions[3].Queue = &topology.QueueConsumer{BatchSize: 10, MaxConcurrency: 2, MaxReceives: 1}
-	wide.Functions[7].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
+	apikey := slices.IndexFunc(wide.Functions, func(f topology.Function) bool { return f.Role == topology.CreatesAPIKeys })
+	wide.Functions[apikey].Queue = &topology.QueueConsumer{BatchSize: 11, MaxConcurrency: 2, MaxReceives: 1}
 	for i := range closed.Functions {
 		closed.Functions[i].Routes = nil
 	}
