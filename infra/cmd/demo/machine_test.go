@@ -89,7 +89,9 @@ func provision(t *testing.T, users int, o system.Options) {
 	healthy(t, machine, machine.DirectoryID)
 }
 
-// healthy fails the test for a finding that blocks or warns.
+// healthy fails the test for a finding that blocks or warns. The demo deactivates and
+// deletes more than 10 users within minutes: in a directory of that size this is a mass
+// deactivation, which one process sees as a whole, and several may not.
 func healthy(t *testing.T, machine *system.System, directoryID string) {
 	t.Helper()
 	s := management.Bootstrap(table.New(machine.DynamoDB(), machine.TableName()), time.Now, rand.Reader)
@@ -98,7 +100,7 @@ func healthy(t *testing.T, machine *system.System, directoryID string) {
 		t.Fatal(err)
 	}
 	for _, f := range found {
-		if f.Severity != doctor.Informs {
+		if f.Severity != doctor.Informs && f.Code != doctor.MassDeactivation {
 			t.Errorf("a finding: %+v", f)
 		}
 		t.Logf("%s %s: %s", f.Severity, f.Code, f.Text)
