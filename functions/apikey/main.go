@@ -16,7 +16,7 @@ import (
 func main() { lambdaenv.Start(os.Getenv, build) }
 
 func build(e lambdaenv.Environment) (lambda.Handler, error) {
-	t, err := e.Table()
+	t, err := e.TableToWrite()
 	if err != nil {
 		return nil, err
 	}

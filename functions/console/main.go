@@ -25,9 +25,6 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Prime(t); err != nil {
-		return nil, err
-	}
 	provider, err := sso.Open(os.Getenv("SINGLE_SIGN_ON"), management.Roles, time.Now, secret.NewReader(e.AWS, e.Endpoint("SECRETS_MANAGER"), time.Now).Read)
 	if err != nil {
 		return nil, err

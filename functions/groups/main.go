@@ -19,9 +19,6 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Prime(t); err != nil {
-		return nil, err
-	}
 	return e.Serve(provider.Options{
 		Table:   t,
 		Now:     time.Now,

@@ -22,9 +22,6 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Prime(t); err != nil {
-		return nil, err
-	}
 	eraseAfter, err := e.Days("ERASE_AFTER_DAYS", jobs.DefaultEraseAfter, 0, maxEraseDays)
 	if err != nil {
 		return nil, err

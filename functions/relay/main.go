@@ -22,9 +22,6 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Prime(t); err != nil {
-		return nil, err
-	}
 	names, err := e.RequiredAll("EVENT_BUS_NAME", "DEAD_LETTER_QUEUE_URL", "FAILURE_BUCKET_NAME")
 	if err != nil {
 		return nil, err

@@ -21,9 +21,6 @@ func build(e lambdaenv.Environment) (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Prime(t); err != nil {
-		return nil, err
-	}
 	return e.Serve(setup.New(setup.Options{
 		Table:    t,
 		Now:      time.Now,

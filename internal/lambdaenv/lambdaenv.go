@@ -152,9 +152,20 @@ func (e Environment) Serve(h http.Handler) (lambda.Handler, error) {
 	return front.NewHandler(h), nil
 }
 
-// Table opens the table that TABLE_NAME names and counts its transaction
-// conflicts.
+// Table opens the table that TABLE_NAME names, counts its transaction conflicts, and
+// opens the connection to DynamoDB by reading the version of the table. It fails if
+// this code cannot read the table's records: see package version. A function starts
+// even if DynamoDB does not answer.
 func (e Environment) Table() (*table.Table, error) {
+	t, err := e.TableToWrite()
+	if err != nil {
+		return nil, err
+	}
+	return t, e.prime(t)
+}
+
+// TableToWrite is Table for a function that may not read the version.
+func (e Environment) TableToWrite() (*table.Table, error) {
 	name, err := e.Required("TABLE_NAME")
 	if err != nil {
 		return nil, err
@@ -177,10 +188,7 @@ func Table(client *dynamodb.Client, name string, metrics *metric.Writer) *table.
 // handshake; while a function starts, Lambda gives it a full CPU.
 const primeTimeout = 300 * time.Millisecond
 
-// Prime opens the connection to DynamoDB by reading the version of the table. It
-// fails if this code cannot read the table's records: see package version. A
-// function starts even if DynamoDB does not answer.
-func (e Environment) Prime(t *table.Table) error {
+func (e Environment) prime(t *table.Table) error {
 	ctx, cancel := context.WithTimeout(context.Background(), primeTimeout)
 	defer cancel()
 	err := version.Check(ctx, t)
