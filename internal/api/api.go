@@ -153,9 +153,7 @@ func (a *api) begin(in *request) (done func(), err error) {
 		}
 	}}
 	if wait := a.limiter.Admit(ctx, caller, a.now()); wait > 0 {
-		limited := fault.New(fault.RateLimited, "", "too many requests")
-		limited.RetryAfter = wait
-		return nil, limited
+		return nil, fault.Limited(wait, "too many requests")
 	}
 	metered, meter := metered(ctx)
 	in.http = in.http.WithContext(metered)

@@ -3,8 +3,6 @@ package console
 import (
 	"io"
 	"log/slog"
-	"math"
-	"strconv"
 	"time"
 
 	"dsync/internal/fault"
@@ -65,12 +63,10 @@ func (r *request) Serve() (err error) {
 
 // limit refuses a caller who asks too often.
 func (r *request) limit(by *ratelimit.Limiter, caller string) error {
-	wait := by.Take(caller, r.console.now())
-	if wait <= 0 {
-		return nil
+	if wait := by.Take(caller, r.console.now()); wait > 0 {
+		return fault.Limited(wait, "too many requests")
 	}
-	r.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	return fault.New(fault.RateLimited, "", "too many requests")
+	return nil
 }
 
 // LogAttrs name the session.

@@ -138,6 +138,13 @@ func InTime(ctx context.Context, err error) error {
 	return New(Busy, "", "the request could not be finished in time: send it again")
 }
 
+// Limited returns an Error of kind RateLimited. A retry can succeed after wait.
+func Limited(wait time.Duration, detail string, a ...any) *Error {
+	e := New(RateLimited, "", detail, a...)
+	e.RetryAfter = wait
+	return e
+}
+
 // RetrySeconds is RetryAfter as the header Retry-After has it: whole seconds, 1 at
 // least.
 func (e *Error) RetrySeconds() string {

@@ -135,9 +135,7 @@ func (p *provider) serve(r *http.Request, x *exchange) (res response, err error)
 	}
 	caller := p.caller(trace)
 	if wait := p.limiter.Admit(r.Context(), caller, p.now()); wait > 0 {
-		limited := fault.New(fault.RateLimited, "", "too many requests: this directory may make %d a second, and fewer that are large", p.limits.PerSecond)
-		limited.RetryAfter = wait
-		return response{}, limited
+		return response{}, fault.Limited(wait, "too many requests: this directory may make %d a second, and fewer that are large", p.limits.PerSecond)
 	}
 	defer func() { p.limiter.Done(r.Context(), caller, p.now(), x.used.units(opened.Compared())) }()
 	ctx, cancel := beforeRecord(r.Context())

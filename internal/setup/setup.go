@@ -3,9 +3,7 @@ package setup
 import (
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,8 +58,7 @@ func (r *request) authenticate() (err error) {
 		return err
 	}
 	if wait := r.site.limiter.Take(r.session.LinkID(), r.site.now()); wait > 0 {
-		r.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return fault.New(fault.RateLimited, "", "too many requests")
+		return fault.Limited(wait, "too many requests")
 	}
 	return nil
 }

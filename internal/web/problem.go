@@ -32,6 +32,9 @@ func (x *Exchange) Problem(err error) Problem {
 	var e *fault.Error
 	if errors.As(err, &e) && statuses[e.Kind] != 0 {
 		p.Status = statuses[e.Kind]
+		if e.Kind == fault.RateLimited {
+			x.Header().Set("Retry-After", e.RetrySeconds())
+		}
 		p.Title, p.Text = describe(e)
 	}
 	p.RequestID = x.ID()
