@@ -69,21 +69,25 @@ func FindLink(ctx context.Context, t *table.Table, hash string) (Link, error) {
 	return l, err
 }
 
+// putSession is the write of a new session.
+func putSession(s Session) types.TransactWriteItem {
+	s.TTL = s.Expires.Add(table.DeletedRetention).Unix()
+	return dynamo.PutNewAction(dynamo.Marshal(sessionKey(s.Hash), dynamo.IndexKey{PK: allSessions, SK: id.ULID(s.ID)}, s))
+}
+
 // Opening opens a session: Redeem or Open.
 type Opening func(context.Context, *table.Table, Link, Session, ...types.TransactWriteItem) error
 
 // Redeem uses a link up, and writes its session and more records, all or nothing.
 // It fails with table.ErrNotFound when the link was used before.
 func Redeem(ctx context.Context, t *table.Table, l Link, s Session, more ...types.TransactWriteItem) error {
-	s.TTL = s.Expires.Add(table.DeletedRetention).Unix()
 	use := types.Update{
 		Key:                       dynamo.Marshal(linkKey(l.Hash)),
 		UpdateExpression:          aws.String("SET used = :true"),
 		ConditionExpression:       aws.String("attribute_exists(pk) AND attribute_not_exists(used)"),
 		ExpressionAttributeValues: dynamo.Marshal(map[string]bool{":true": true}),
 	}
-	actions := append(more, types.TransactWriteItem{Update: &use},
-		dynamo.PutNewAction(dynamo.Marshal(sessionKey(s.Hash), dynamo.IndexKey{PK: allSessions, SK: id.ULID(s.ID)}, s)))
+	actions := append(more, types.TransactWriteItem{Update: &use}, putSession(s))
 	return dynamo.IfConditionFails(t.Client().Transact(ctx, actions), table.ErrNotFound)
 }
 
@@ -93,9 +97,7 @@ func Redeem(ctx context.Context, t *table.Table, l Link, s Session, more ...type
 func Open(ctx context.Context, t *table.Table, used Link, s Session, more ...types.TransactWriteItem) error {
 	used.Used = true
 	used.TTL = used.Expires.Add(table.DeletedRetention).Unix()
-	s.TTL = s.Expires.Add(table.DeletedRetention).Unix()
-	actions := append(more, dynamo.PutNewAction(dynamo.Marshal(linkKey(used.Hash), used)),
-		dynamo.PutNewAction(dynamo.Marshal(sessionKey(s.Hash), dynamo.IndexKey{PK: allSessions, SK: id.ULID(s.ID)}, s)))
+	actions := append(more, dynamo.PutNewAction(dynamo.Marshal(linkKey(used.Hash), used)), putSession(s))
 	return dynamo.IfConditionFails(t.Client().Transact(ctx, actions), table.ErrNotFound)
 }
 
