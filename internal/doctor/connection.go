@@ -107,9 +107,9 @@ func otherProvider(userAgent string) string {
 	return ""
 }
 
-// isGUID reports whether s has the form of an object id: 8-4-4-4-12 hexadecimal
-// digits.
-func isGUID(s string) bool {
+// IsObjectID reports whether s has the form of an object id of Entra, a GUID: 8-4-4-4-12
+// hexadecimal digits.
+func IsObjectID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}
@@ -133,7 +133,7 @@ func ExamineLookUp(attribute, value string, found int) (observed []usage.Observa
 		observed = append(observed, usage.Observation{Code: MatchingAttribute, Detail: matchedBy[i]})
 	}
 	switch {
-	case found == 0 && isGUID(value):
+	case found == 0 && IsObjectID(value):
 		observed = append(observed, usage.Observation{Code: TestConnection})
 	case found == 1:
 		observed = append(observed, usage.Observation{Code: LookedUp})

@@ -106,11 +106,11 @@ func Conditions() []Condition {
 	return slices.Concat(tokenConditions, connectionConditions, mappingConditions, memberConditions, trafficConditions, operationConditions)
 }
 
-// severities are the severities of the codes.
-var severities = func() map[string]Severity {
-	all := map[string]Severity{}
+// byCode are the conditions by code.
+var byCode = func() map[string]Condition {
+	all := map[string]Condition{}
 	for _, c := range Conditions() {
-		all[c.Code] = c.Severity
+		all[c.Code] = c
 	}
 	return all
 }()
@@ -262,16 +262,12 @@ var aside = regexp.MustCompile(` \([^()]*\{[a-z]+\}[^()]*\)`)
 // Explain is the text and the remedy of a code without what was seen; "" for a code
 // that is not known.
 func Explain(code string) (text, remedy string) {
-	c, _ := Lookup(code)
+	c := byCode[code]
 	return aside.ReplaceAllString(c.Text, ""), c.Remedy
 }
 
 // Lookup is the condition with a code, such as the Reason of a request.
 func Lookup(code string) (Condition, bool) {
-	all := Conditions()
-	i := slices.IndexFunc(all, func(c Condition) bool { return c.Code == code })
-	if i < 0 {
-		return Condition{}, false
-	}
-	return all[i], true
+	c, ok := byCode[code]
+	return c, ok
 }

@@ -71,7 +71,7 @@ func TestDiagnoseTellsNothingOfTheToken(t *testing.T) {
 		"Bearer dsync_scim_" + strings.Repeat("x", 100_000),
 	} {
 		o := Diagnose(header, nil)
-		if severities[o.Code] != Blocks || o.ID != "" || o.Detail != "" && o.Code != TokenCut || len(o.Detail) > 20 || !utf8.ValidString(o.Detail) {
+		if byCode[o.Code].Severity != Blocks || o.ID != "" || o.Detail != "" && o.Code != TokenCut || len(o.Detail) > 20 || !utf8.ValidString(o.Detail) {
 			t.Errorf("%.40s: %+v", header, o)
 		}
 	}

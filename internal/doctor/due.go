@@ -22,15 +22,14 @@ func (w *Watch) due(directoryID string, now time.Time, setup bool, observed []us
 	told := setup || p.sick()
 	urgent := false
 	for _, o := range observed {
+		if c, known := p.codes[o.Code]; o.Good && !(known && c.open) {
+			continue // in order, as before: most of what a request tells
+		}
 		for _, o := range w.derive(p, directoryID, now, o) {
-			c := p.code(o.Code)
-			switch {
-			case o.Good && !c.open:
-				continue // in order, as before
-			case !o.Good && (o.Code == Served || severities[o.Code] == Informs) && !told:
+			if !o.Good && (o.Code == Served || byCode[o.Code].Severity == Informs) && !told {
 				continue
 			}
-			urgent = p.take(c, o, now) || urgent
+			urgent = p.take(p.code(o.Code), o, now) || urgent
 		}
 	}
 	return p.flush(now, urgent)

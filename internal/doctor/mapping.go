@@ -100,7 +100,7 @@ const (
 
 func badExternalID(user map[string]any) bool {
 	external, _ := user["externalId"].(string)
-	return !isGUID(external)
+	return !IsObjectID(external)
 }
 
 func noEmail(user map[string]any) bool { return len(resource.WorkEmails(user)) == 0 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,9 @@ var tokenConditions = []Condition{
 		Raised: "a request with an expired token of the directory", Ended: seenToken, find: sighted(TokenExpired, untilAuthorized)},
 }
 
-// tokenCodes are the codes that a valid request ends.
+// TokenCodes are the codes of what is wrong with a token. A valid request ends them.
+func TokenCodes() []string { return slices.Clone(tokenCodes) }
+
 var tokenCodes = func() (codes []string) {
 	for _, c := range tokenConditions {
 		codes = append(codes, c.Code)

@@ -121,7 +121,7 @@ func (p *patient) code(name string) *code {
 // sick reports whether a condition that blocks or warns holds, as far as is known.
 func (p *patient) sick() bool {
 	for name, c := range p.codes {
-		if c.open && severities[name] != Informs {
+		if c.open && byCode[name].Severity != Informs {
 			return true
 		}
 	}
@@ -143,7 +143,7 @@ func (w *Watch) Learn(directoryID string, r finding.Record) {
 		}
 	}
 	for name, s := range r {
-		if severities[name] != "" && s.Count > 0 {
+		if byCode[name].Severity != "" && s.Count > 0 {
 			c := p.code(name)
 			c.open = !over(name, s, now)
 			if c.pending.Count == 0 {
@@ -161,18 +161,9 @@ func over(name string, s finding.Sighting, now time.Time) bool {
 	if slices.Contains(mendedCodes, name) {
 		return s.Good >= s.Count || now.Sub(s.Last) >= entraGivesUp
 	}
-	_, holds := finds[name](Facts{Now: now, Record: finding.Record{name: s}})
+	_, holds := byCode[name].find(Facts{Now: now, Record: finding.Record{name: s}})
 	return !holds
 }
-
-// finds are the conditions by code.
-var finds = func() map[string]func(Facts) (finding.Sighting, bool) {
-	all := map[string]func(Facts) (finding.Sighting, bool){}
-	for _, c := range Conditions() {
-		all[c.Code] = c.find
-	}
-	return all
-}()
 
 // mendedCodes end when as many users are corrected as were seen.
 var mendedCodes = []string{ExternalID, NoEmail, OddEmail, ForeignDomain, ManagerUnknown}

@@ -3,9 +3,10 @@ package setup
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
+	"dsync/internal/doctor"
 	"dsync/internal/onboarding"
+	"dsync/internal/scim/resource"
 	"dsync/internal/web"
 	"dsync/internal/wording"
 )
@@ -18,48 +19,12 @@ func text(document map[string]any, name string) string {
 	return s
 }
 
-// workEmail is the e-mail address that the mapping gives: that of the type work, else
-// the primary one, else the first.
-func workEmail(document map[string]any) string {
-	best, rank := "", 0
-	list, _ := document["emails"].([]any)
-	for _, e := range list {
-		m, _ := e.(map[string]any)
-		value, kind := text(m, "value"), text(m, "type")
-		of := 1
-		if m["primary"] == true {
-			of = 2
-		}
-		if strings.EqualFold(kind, "work") {
-			of = 3
-		}
-		if value != "" && of > rank {
-			best, rank = value, of
-		}
-	}
-	return best
-}
-
-// isObjectID reports whether s looks like the objectId of Entra: a GUID.
-func isObjectID(s string) bool {
-	if len(s) != len("00000000-0000-0000-0000-000000000000") {
-		return false
-	}
-	for i, c := range s {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdefABCDEF", c) {
-			return false
-		}
-	}
-	return true
-}
-
 func personOf(t Texts, u onboarding.Arrival) person {
-	p := person{UserName: text(u.Document, "userName"), Email: workEmail(u.Document), At: u.Created}
+	p := person{UserName: text(u.Document, "userName"), Email: resource.WorkEmail(u.Document), At: u.Created}
 	p.Name = cmp.Or(text(u.Document, "displayName"), p.UserName)
 	p.Attributes, _ = wording.AttributesOf(u.Document)
 	p.Attributes = p.Attributes[:min(len(p.Attributes), shownAttributes)]
-	if !isObjectID(text(u.Document, "externalId")) {
+	if !doctor.IsObjectID(text(u.Document, "externalId")) {
 		p.Problems = append(p.Problems, t.Text("check.externalid.person", cmp.Or(text(u.Document, "externalId"), t.Text("nothing"))))
 	}
 	if p.Email == "" {
@@ -73,11 +38,11 @@ func checksOf(t Texts, users []onboarding.Arrival) []check {
 	wrong := map[string]int{}
 	example := ""
 	for _, u := range users {
-		if id := text(u.Document, "externalId"); !isObjectID(id) {
+		if id := text(u.Document, "externalId"); !doctor.IsObjectID(id) {
 			wrong["externalid"]++
 			example = cmp.Or(id, t.Text("nothing"))
 		}
-		if workEmail(u.Document) == "" {
+		if resource.WorkEmail(u.Document) == "" {
 			wrong["email"]++
 		}
 	}

@@ -148,10 +148,7 @@ func (r *request) live(ctx context.Context) (l live, d management.Directory, err
 
 // connection are the codes of findings about the way to the directory, which the box
 // shows.
-var connection = []string{
-	doctor.TokenMissing, doctor.TokenBlank, doctor.TokenTwice, doctor.TokenCut, doctor.TokenMalformed, doctor.TokenUnknown, doctor.TokenElsewhere,
-	doctor.TokenRevoked, doctor.TokenExpired, doctor.URLWrong, doctor.TestConnection,
-}
+var connection = append(doctor.TokenCodes(), doctor.URLWrong, doctor.TestConnection)
 
 // boxOf says whether Test Connection came, or why it was refused: whichever is newer.
 func boxOf(t Texts, d management.Directory, findings []doctor.Finding) box {

@@ -143,7 +143,7 @@ var below = []place{
 	{"sso", nil},
 	{"secret", nil},
 	{"console", []string{"fault", "cache", "id", "doctor", "metric", "ratelimit", "redact", "sso", "credential", "dsync", "scim", "eventlog", "settings", "management", "table", "web", "wording"}},
-	{"setup", []string{"fault", "ratelimit", "metric", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
+	{"setup", []string{"fault", "ratelimit", "metric", "scim/resource", "credential", "doctor", "management", "onboarding", "table", "web", "wording"}},
 	{"lambdaenv", []string{"gateway", "logline", "metric", "redact", "table", "table/version"}},
 }
 

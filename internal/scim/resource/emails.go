@@ -70,6 +70,12 @@ func MainEmail(user map[string]any) string {
 	return firstOf(addresses(user), isPrimary, isOfType("work"), func(address) bool { return true })
 }
 
+// WorkEmail is the e-mail address that a mapping to the type work gives: the first of
+// that type, else the primary one, else the first. It is "" if no e-mail has a value.
+func WorkEmail(user map[string]any) string {
+	return firstOf(addresses(user), isOfType("work"), isPrimary, func(address) bool { return true })
+}
+
 // EarlierMainEmail is MainEmail as earlier versions defined it: an address of
 // another type than work and home counts only if it is primary.
 func EarlierMainEmail(user map[string]any) string {
