@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dsync/infra/cmd/internal/target"
+	"dsync/infra/cmd/internal/trial"
 	"dsync/infra/local/client"
 	"dsync/infra/test/entra"
 	"dsync/internal/settings"
@@ -60,78 +61,46 @@ func inOwnDirectory(ctx context.Context, api client.Client, name string, c entra
 	return code
 }
 
-// waiting is how a condition is waited for.
-type waiting struct {
-	every, most time.Duration // between two looks, and in all
-	tell        time.Duration // between two lines about it
-}
-
 var (
 	// patience is for the first event: a new event source mapping takes some minutes
 	// until it reads the stream.
-	patience = waiting{every: time.Second, most: 10 * time.Minute, tell: 4 * time.Second}
+	patience = trial.Waiting{Every: time.Second, Most: 10 * time.Minute, Tell: 4 * time.Second}
 	// cleanup is for the jobs that remove the records of a directory.
-	cleanup = waiting{every: time.Second, most: 5 * time.Minute, tell: 4 * time.Second}
+	cleanup = trial.Waiting{Every: time.Second, Most: 5 * time.Minute, Tell: 4 * time.Second}
 )
 
-var errTooLong = errors.New("it took too long")
-
-// until looks whether a condition holds until it does, and says what it waits for.
-func (w waiting) until(ctx context.Context, out io.Writer, what string, holds func() (bool, error)) error {
-	began, told := time.Now(), time.Now()
-	for {
-		done, err := holds()
-		if err != nil || done {
-			return err
-		}
-		now := time.Now()
-		if now.Sub(began) >= w.most {
-			return errTooLong
-		}
-		if now.Sub(told) >= w.tell {
-			told = now
-			fmt.Fprintf(out, "Waiting for %s (%d s)\n", what, int(now.Sub(began).Seconds()))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(w.every):
-		}
-	}
+// telling says on out what is waited for.
+func telling(out io.Writer, what string) func(time.Duration) {
+	return func(waited time.Duration) { fmt.Fprintf(out, "Waiting for %s (%d s)\n", what, int(waited.Seconds())) }
 }
 
 // firstEvent waits until the creation of the directory's token is an event, so that
 // the time until a new event source mapping reads counts for no check.
-func firstEvent(ctx context.Context, api client.Client, directoryID string, out io.Writer, w waiting) error {
+func firstEvent(ctx context.Context, api client.Client, directoryID string, out io.Writer, w trial.Waiting) error {
 	query := url.Values{"directory": {directoryID}, "limit": {"1"}}
-	err := w.until(ctx, out, "the first event; a new event source mapping takes some minutes until it reads", func() (bool, error) {
+	err := w.Until(ctx, telling(out, "the first event; a new event source mapping takes some minutes until it reads"), func() (bool, error) {
 		page, err := api.Events(ctx, query)
 		return len(page.Data) > 0, err
 	})
-	if errors.Is(err, errTooLong) {
-		return fmt.Errorf("the directory has no event after %v: see relay-stopped and not-polling in docs/operations.md", w.most)
+	if errors.Is(err, trial.ErrTooLong) {
+		return fmt.Errorf("the directory has no event after %v: see relay-stopped and not-polling in docs/operations.md", w.Most)
 	}
 	return err
 }
 
 // remove deletes the directory and, when its records are gone, the organization.
-func remove(ctx context.Context, api client.Client, c client.Connection, out io.Writer, w waiting) error {
+func remove(ctx context.Context, api client.Client, c client.Connection, out io.Writer, w trial.Waiting) error {
 	if c.DirectoryID != "" {
 		path := "/directories/" + c.DirectoryID
 		if err := api.Call(ctx, http.MethodDelete, path, nil, nil); err != nil {
 			return fmt.Errorf("the test directory could not be deleted: %w", err)
 		}
 	}
-	path := "/organizations/" + c.OrganizationID
-	err := w.until(ctx, out, "the deletion of the test directory", func() (bool, error) {
-		err := api.Call(ctx, http.MethodDelete, path, nil, nil)
-		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusConflict {
-			return false, nil // it still has the directory
-		}
-		return err == nil, err
+	err := w.Until(ctx, telling(out, "the deletion of the test directory"), func() (bool, error) {
+		return trial.DeleteOrganization(ctx, api, c.OrganizationID)
 	})
 	if err != nil {
-		return fmt.Errorf("the test organization could not be deleted: DELETE %s later (%w)", path, err)
+		return fmt.Errorf("the test organization could not be deleted: DELETE /organizations/%s later (%w)", c.OrganizationID, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"dsync/infra/cmd/internal/trial"
 	"dsync/infra/local/client"
 	"dsync/infra/local/system"
 	"dsync/infra/test/entra"
@@ -42,7 +43,7 @@ func TestSmokeRemovesWhatItMade(t *testing.T) {
 }
 
 // soon is patience without the time.
-var soon = waiting{every: time.Nanosecond, most: time.Hour, tell: 0}
+var soon = trial.Waiting{Every: time.Nanosecond, Most: time.Hour}
 
 // The first event may take minutes: the relay does not read a new stream at once.
 // Meanwhile there is a line at least each few seconds.
@@ -64,7 +65,7 @@ func TestSmokeWaitsForTheFirstEvent(t *testing.T) {
 	if n := strings.Count(out.String(), "Waiting for the first event"); n != 3 {
 		t.Errorf("%d lines for 3 looks without an event:\n%s", n, out.String())
 	}
-	err := firstEvent(t.Context(), client.Client{URL: server.URL, Key: "k"}, "directory_2", &out, waiting{})
+	err := firstEvent(t.Context(), client.Client{URL: server.URL, Key: "k"}, "directory_2", &out, trial.Waiting{})
 	if err == nil || !strings.Contains(err.Error(), "not-polling") {
 		t.Errorf("without an event: %v", err)
 	}
@@ -90,7 +91,7 @@ func TestRemovalWaitsForTheDirectory(t *testing.T) {
 		t.Error(got)
 	}
 	calls, status = nil, http.StatusForbidden
-	if err := remove(t.Context(), api, c, &out, soon); err == nil || !strings.Contains(err.Error(), "DELETE /organizations/org_1") || errors.Is(err, errTooLong) {
+	if err := remove(t.Context(), api, c, &out, soon); err == nil || !strings.Contains(err.Error(), "DELETE /organizations/org_1") || errors.Is(err, trial.ErrTooLong) {
 		t.Errorf("a refusal: %v", err)
 	}
 }

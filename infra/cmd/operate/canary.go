@@ -14,15 +14,13 @@ import (
 	"time"
 
 	"dsync/infra/cmd/internal/target"
+	"dsync/infra/cmd/internal/trial"
 	"dsync/infra/local/client"
 	"dsync/infra/topology"
 )
 
-// canaryWait is how the events of the canary are waited for.
-type canaryWait struct{ every, most, tell time.Duration }
-
-// A new event source mapping takes some minutes until it reads.
-var patientCanary = canaryWait{every: time.Second, most: 5 * time.Minute, tell: 4 * time.Second}
+// patientCanary is how the events of the canary are waited for.
+var patientCanary = trial.Waiting{Every: time.Second, Most: 5 * time.Minute, Tell: 4 * time.Second}
 
 // canaryName is the name of the organization and directory that the doctor makes and
 // deletes.
@@ -95,24 +93,19 @@ func scim(ctx context.Context, c client.Connection) error {
 }
 
 // until looks until something is found. It returns "" if it took too long.
-func (e *examination) until(ctx context.Context, what string, find func() (string, error)) (string, error) {
-	began, told := time.Now(), time.Now()
-	for {
-		found, err := find()
-		now := time.Now()
-		if err != nil || found != "" || now.Sub(began) >= e.wait.most {
-			return found, err
-		}
-		if now.Sub(told) >= e.wait.tell {
-			told = now
-			fmt.Fprintf(e.out, "    %-20s waiting for %s (%d s)\n", "", what, int(now.Sub(began).Seconds()))
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(e.wait.every):
-		}
+func (e *examination) until(ctx context.Context, what string, find func() (string, error)) (found string, err error) {
+	tell := func(waited time.Duration) {
+		fmt.Fprintf(e.out, "    %-20s waiting for %s (%d s)\n", "", what, int(waited.Seconds()))
 	}
+	err = e.wait.Until(ctx, tell, func() (bool, error) {
+		var err error
+		found, err = find()
+		return found != "", err
+	})
+	if errors.Is(err, trial.ErrTooLong) {
+		err = nil
+	}
+	return found, err
 }
 
 // logged waits until the directory has an event in the log, and returns its id.
@@ -127,7 +120,7 @@ func (e *examination) logged(ctx context.Context, api client.Client, directoryID
 		return event.ID, err
 	})
 	if err == nil && id == "" {
-		err = fmt.Errorf("the directory has no event after %v", e.wait.most)
+		err = fmt.Errorf("the directory has no event after %v", e.wait.Most)
 	}
 	if err != nil {
 		e.say(failed("event logged", err, "The relay does not read the stream or fails: see relay-stopped and failed-records in docs/operations.md."))
@@ -163,7 +156,7 @@ func (e *examination) delivered(ctx context.Context, id string) {
 	}
 	found, err := e.until(ctx, "the event in "+where, find)
 	if err == nil && found == "" {
-		err = fmt.Errorf("the event %s is not in %s after %v", id, where, e.wait.most)
+		err = fmt.Errorf("the event %s is not in %s after %v", id, where, e.wait.Most)
 	}
 	if err != nil {
 		e.say(failed("event delivered", err, "EventBridge does not take or deliver events: see relay-lag, dead-letters and failed-deliveries in docs/operations.md."))
@@ -208,11 +201,8 @@ func (e *examination) remove(ctx context.Context, api client.Client, c *client.C
 		}
 	}
 	done, err := e.until(ctx, "the deletion of the directory", func() (string, error) {
-		err := api.Call(ctx, http.MethodDelete, "/organizations/"+c.OrganizationID, nil, nil)
-		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusConflict {
-			return "", nil // it still has the directory
-		}
-		return "done", err
+		done, err := trial.DeleteOrganization(ctx, api, c.OrganizationID)
+		return map[bool]string{true: "done"}[done], err
 	})
 	if err != nil || done != "done" {
 		e.say(finding{"clean-up", fmt.Sprintf("the organization %s is left: %v", c.OrganizationID, err), "Delete it later.", false})

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"dsync/infra/cmd/internal/trial"
 )
 
 // finding is what a check found. Without Do, all is well.
@@ -29,7 +31,7 @@ type examination struct {
 	bad  int
 	look func(ctx context.Context, program string, arguments ...string) (string, error) // what a program prints
 	host func(ctx context.Context, name string) (string, error)                         // the canonical name of a host
-	wait canaryWait
+	wait trial.Waiting
 }
 
 // doctor checks the tools, the account and the system from the outside in, and ends

@@ -92,7 +92,7 @@ func examine(t *testing.T, machine *system.System, a *account, env map[string]st
 			return "d-1.execute-api.eu-central-1.amazonaws.com.", nil
 		},
 	}
-	e.wait.every, e.wait.most = 10*time.Millisecond, time.Minute
+	e.wait.Every, e.wait.Most = 10*time.Millisecond, time.Minute
 	if change != nil {
 		change(e)
 	}
@@ -142,7 +142,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("organizations before %q, after %q", before, after)
 	}
 
-	noCanary := func(e *examination) { e.APIKey = ""; e.wait.most = 0 } // the function that makes keys is not there
+	noCanary := func(e *examination) { e.APIKey = ""; e.wait.Most = 0 } // the function that makes keys is not there
 	for name, row := range map[string]struct {
 		operation, answer string
 		env               map[string]string
@@ -215,7 +215,7 @@ func TestDoctor(t *testing.T) {
 	} {
 		answers := healthy(machine)
 		answers["logs filter-log-events"] = row.answer
-		out, err := examine(t, machine, &account{answers: answers}, stage, func(e *examination) { e.wait.most = 5 * time.Second })
+		out, err := examine(t, machine, &account{answers: answers}, stage, func(e *examination) { e.wait.Most = 5 * time.Second })
 		if err == nil || !strings.Contains(out, row.want) || !strings.Contains(out, "dead-letters") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
