@@ -7,7 +7,7 @@ BINARIES  := $(FUNCTIONS:%=dist/%/bootstrap)
 # The stage of the tasks that build or change a stack. The other tasks act on the
 # stack of a stage only if STAGE is given, and on this machine otherwise.
 STAGE     ?= dev
-# Further CDK options, for example CONTEXT='-c tracing=on'. Permanent settings go to cdk.json.
+# Further CDK options, for example CONTEXT='-c tracing=on'. Permanent settings go to infra/settings/<stage>.json.
 CONTEXT   ?=
 FUZZTIME  ?= 10m
 
@@ -152,7 +152,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (10m)
 		done; \
 	done
 
-screenshots: node_modules/.package-lock.json ## Write a picture of each page of the console to screenshots/, and those of the README to docs/
+screenshots: node_modules/.package-lock.json ## Write a picture of each page for people to screenshots/, and those of the README to docs/
 	SCREENSHOTS=$(CURDIR)/screenshots PICTURES=$(CURDIR)/docs CI=true go test -count 1 -run '^(TestPages|TestSetupPages|TestPictures)$$' ./infra/test/browser
 
 release: ## Check that this commit is the release that docs/changelog.md describes, and tag it

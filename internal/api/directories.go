@@ -84,7 +84,7 @@ var directoryRoutes = []Route{
 	},
 	{
 		Method: http.MethodGet, Pattern: "/directories/{id}/findings", Scope: management.Read,
-		Status: http.StatusOK, Object: "finding", List: true, Summary: "List what the traffic of a directory tells: what is wrong, and how to mend it. The list is whole, those that block first.",
+		Status: http.StatusOK, Object: "finding", List: true, Summary: "List all findings of a directory, blocking ones first: the problems that its traffic shows, and how to fix each.",
 		serve: func(r *request) (response, error) {
 			found, err := r.session.Findings(r.context(), r.parameters["id"])
 			return many(finding)(management.Page[doctor.Finding]{Items: found}, err)

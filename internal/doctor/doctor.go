@@ -1,5 +1,5 @@
-// Package doctor says what the traffic of a directory tells: what is wrong with it
-// and how to mend that, in the words of Entra's portal.
+// Package doctor finds the problems that the traffic of a directory shows, and says how
+// to fix them in the words of Entra's portal.
 //
 // Conditions are data (Conditions). Evaluate, which is pure, finds those that hold
 // for Facts: what package finding stores, the records of requests, the counts of days,

@@ -6,10 +6,10 @@ import (
 	"dsync/internal/doctor"
 )
 
-// Finding is what the traffic of a directory tells.
+// Finding is a problem that the traffic of a directory shows.
 type Finding = doctor.Finding
 
-// Findings returns what the traffic of a directory tells, what blocks first.
+// Findings returns the findings of a directory, blocking ones first.
 func (s *Session) Findings(ctx context.Context, directoryID string) ([]Finding, error) {
 	d, err := s.Directory(ctx, directoryID)
 	if err != nil || d.State == Deleting {

@@ -24,8 +24,11 @@ func personOf(t Texts, u onboarding.Arrival) person {
 	p.Name = cmp.Or(text(u.Document, "displayName"), p.UserName)
 	p.Attributes, _ = wording.AttributesOf(u.Document)
 	p.Attributes = p.Attributes[:min(len(p.Attributes), shownAttributes)]
-	if !doctor.IsObjectID(text(u.Document, "externalId")) {
-		p.Problems = append(p.Problems, t.Text("check.externalid.person", cmp.Or(text(u.Document, "externalId"), t.Text("nothing"))))
+	switch id := text(u.Document, "externalId"); {
+	case id == "":
+		p.Problems = append(p.Problems, t.Text("check.externalid.missing"))
+	case !doctor.IsObjectID(id):
+		p.Problems = append(p.Problems, t.Text("check.externalid.person", id))
 	}
 	if p.Email == "" {
 		p.Problems = append(p.Problems, t.Text("check.email.person"))
@@ -40,7 +43,7 @@ func checksOf(t Texts, users []onboarding.Arrival) []check {
 	for _, u := range users {
 		if id := text(u.Document, "externalId"); !doctor.IsObjectID(id) {
 			wrong["externalid"]++
-			example = cmp.Or(id, t.Text("nothing"))
+			example = cmp.Or(id, example)
 		}
 		if resource.WorkEmail(u.Document) == "" {
 			wrong["email"]++
@@ -55,8 +58,12 @@ func checksOf(t Texts, users []onboarding.Arrival) []check {
 		case wrong[name] == 0:
 			checks = append(checks, check{Badge: web.Good(t.Text("check.right")), Text: t.Text(key + ".good")})
 		default:
+			said := key + ".bad"
+			if name == "externalid" && example == "" {
+				said += ".missing"
+			}
 			of := fmt.Sprintf("%d/%d", wrong[name], len(users))
-			checks = append(checks, check{Badge: web.Wait(t.Text("tick.look")), Text: t.Text(key+".bad", of, example), Remedy: t.Text(key + ".remedy")})
+			checks = append(checks, check{Badge: web.Wait(t.Text("tick.look")), Text: t.Text(said, of, example), Remedy: t.Text(key + ".remedy")})
 		}
 	}
 	return checks

@@ -9,7 +9,7 @@ func Good(text string) Badge { return Badge{"good", text} }
 // Wait is the badge of a state in which somebody waits, or has to look.
 func Wait(text string) Badge { return Badge{"wait", text} }
 
-// Bad is the badge of a state that somebody has to mend.
+// Bad is the badge of a state that somebody has to fix.
 func Bad(text string) Badge { return Badge{"bad", text} }
 
 // Off is the badge of what has ended.

@@ -116,7 +116,7 @@ func TestSetup(t *testing.T) {
 		t.Errorf("the secret stays in the URL: %s", at)
 	}
 	b.see("There is no token yet")
-	b.click("Make the Secret Token")
+	b.click("Create the Secret Token")
 	b.see("It is shown only now")
 	tenantURL, token := b.code("Tenant URL"), b.code("Secret Token")
 	if !strings.HasPrefix(tenantURL, s.APIURL+"/scim/v2.0/") || !strings.HasPrefix(token, "dsync_scim_") {
@@ -143,7 +143,7 @@ func TestSetup(t *testing.T) {
 		t.Error("the logo is not shown")
 	}
 	b.visit(s, "/setup/")
-	b.see("Make another token")
+	b.see("Create another token")
 	if strings.Contains(eval[string](b, "document.documentElement.outerHTML"), token) {
 		t.Error("the token is shown again")
 	}
@@ -251,7 +251,7 @@ func TestSetupPages(t *testing.T) {
 	b.follow(link)
 	b.see("Waiting for Test Connection")
 	look("waiting")
-	b.click("Make another token")
+	b.click("Create another token")
 	b.see("It is shown only now")
 	look("token")
 	for i, name := range hostile {
@@ -285,7 +285,7 @@ func TestSetupMistakes(t *testing.T) {
 	_, link := newDirectory(t, api, "Acme Inc.")
 	b := open(t)
 	b.follow(link)
-	b.click("Make the Secret Token")
+	b.click("Create the Secret Token")
 	b.told("waiting")
 	portal := &admin.Portal{TenantURL: b.code("Tenant URL"), Token: b.code("Secret Token"), Foreign: foreign.Token}
 	for _, step := range admin.Steps() {
